@@ -1,0 +1,59 @@
+"""What to read."""
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from configs.section import Section
+
+Shape = Literal["auto", "alpaca", "sharegpt", "messages", "preference", "columns", "text"]
+
+
+class Columns(Section):
+    """Which columns of a table make up a conversation of two turns."""
+
+    prompt: list[str] = Field(min_length=1, description="Columns joined by a blank line into the user's turn")
+    reply: str = Field(description="Column with the assistant's turn; of a list the first element is taken")
+    system: str | None = Field(None, description="Column with the system message")
+    conversation_id: str | None = Field(None, description="Column that names the conversation")
+    user_id: str | None = Field(None, description="Column that names the user, for deletion requests")
+
+
+class Source(Section):
+    """One place that conversations come from. Exactly one of path, hub and package is set."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", description="Name of the source in every report")
+    path: str | None = Field(None, description="File or folder: JSON, JSON Lines, CSV or Parquet, also gzipped")
+    hub: str | None = Field(None, description="Name of a data set on the Hugging Face hub")
+    hub_config: str | None = Field(None, description="Configuration of the hub data set")
+    split: str = Field("train", description="Split of the hub data set")
+    package: Literal["chitchat-dataset", "chatterbot-corpus"] | None = Field(
+        None, description="Python package that carries conversations"
+    )
+    shape: Shape = Field("auto", description="How a record holds its conversation; auto looks at the first records")
+    columns: Columns | None = Field(None, description="Column mapping, for shape columns")
+    limit: int | None = Field(None, ge=1, description="Read at most this many records, chosen by hash (records)")
+    licence: str | None = Field(None, description="Licence, for the model card")
+
+    @model_validator(mode="after")
+    def _one_place(self) -> "Source":
+        given = [k for k in ("path", "hub", "package") if getattr(self, k)]
+        if len(given) != 1:
+            raise ValueError(f"exactly one of path, hub and package must be set, found {given or 'none'}")
+        if self.shape == "columns" and self.columns is None:
+            raise ValueError("shape columns needs the key columns: {prompt: [...], reply: ...}")
+        return self
+
+
+class Acquire(Section):
+    """The sources of a run."""
+
+    sources: list[Source] = Field(min_length=1, description="Where conversations come from")
+
+    @model_validator(mode="after")
+    def _unique_names(self) -> "Acquire":
+        names = [s.name for s in self.sources]
+        twice = sorted({n for n in names if names.count(n) > 1})
+        if twice:
+            raise ValueError(f"source names must be unique, found twice: {', '.join(twice)}")
+        return self

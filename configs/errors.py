@@ -1,0 +1,9 @@
+"""The error that a user can act on."""
+
+
+class UserError(Exception):
+    """Something the user can put right: a file, a key, a row, a missing program.
+
+    The message is one line that names what is wrong and the remedy. Entry points print it
+    without a stack trace and exit with status 2; anything else that escapes is a bug.
+    """

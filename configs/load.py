@@ -1,0 +1,149 @@
+"""Reads a profile, applies overrides, and turns every mistake into one line."""
+
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from configs.errors import UserError
+from configs.model import Architecture
+from configs.profile import Profile
+
+M = TypeVar("M", bound=BaseModel)
+HERE = Path(__file__).parent
+
+
+def profile_names() -> list[str]:
+    """Names of the profiles that come with the project."""
+    return sorted(p.stem for p in (HERE / "profiles").glob("*.yaml"))
+
+
+def load_profile(name: str, overrides: list[str] | None = None, data: str | None = None) -> Profile:
+    """A validated profile.
+
+    name: one of profile_names(), or the path of a YAML file.
+    overrides: `section.key=value`, where value is YAML; later ones win.
+    data: file or folder that replaces the profile's sources; every file becomes a source.
+    Raises UserError naming the file, the key, what is wrong and what would be right.
+    """
+    path = HERE / "profiles" / f"{name}.yaml" if name in profile_names() else Path(name)
+    if not path.is_file():
+        raise UserError(f"profile {name!r} is neither a file nor one of: {', '.join(profile_names())}")
+    values = _read_yaml(path)
+    if data:
+        values.setdefault("acquire", {})["sources"] = sources_of(data)
+    for override in overrides or []:
+        _apply(values, override)
+    return _validate(Profile, values, str(path))
+
+
+def load_architecture(name: str) -> Architecture:
+    """The architecture configs/models/NAME.yaml. Raises UserError when there is none."""
+    path = HERE / "models" / f"{name}.yaml"
+    if not path.is_file():
+        known = ", ".join(sorted(p.stem for p in (HERE / "models").glob("*.yaml")))
+        raise UserError(f"model.name: {name!r} is not in configs/models, which has: {known}")
+    return _validate(Architecture, _read_yaml(path), str(path))
+
+
+def sources_of(data: str) -> list[dict[str, Any]]:
+    """One source for each file at `data`, named by the file's stem."""
+    path = Path(data)
+    if not path.exists():
+        raise UserError(f"{data}: no such file or folder; give DATA an existing path")
+    files = (
+        sorted(p for p in path.rglob("*") if p.is_file() and not p.name.startswith(".")) if path.is_dir() else [path]
+    )
+    if not files:
+        raise UserError(f"{data}: the folder holds no file; put JSON, JSON Lines, CSV or Parquet files there")
+    sources: list[dict[str, Any]] = []
+    for file in files:
+        stem = "".join(c if c.isalnum() or c in "_-" else "_" for c in file.name.split(".")[0]).strip("_-") or "file"
+        taken = {s["name"] for s in sources}
+        name = (
+            stem if stem not in taken else next(f"{stem}-{i}" for i in range(2, 10_000) if f"{stem}-{i}" not in taken)
+        )
+        sources.append({"name": name, "path": str(file.resolve())})
+    return sources
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: cannot be read ({error}); check that it is a UTF-8 text file you may read") from error
+    except yaml.YAMLError as error:
+        raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(values, dict):
+        raise UserError(f"{path}: a profile is a mapping of sections, found {type(values).__name__}")
+    return values
+
+
+def _apply(values: dict[str, Any], override: str) -> None:
+    key, equals, text = override.partition("=")
+    if not equals or not key.strip():
+        raise UserError(f"override {override!r} is not of the form section.key=value")
+    try:
+        value = yaml.safe_load(text) if text else None
+    except yaml.YAMLError as error:
+        raise UserError(f"override {key}: {text!r} is not valid YAML") from error
+    node: Any = values
+    *parents, last = key.strip().split(".")
+    for parent in parents:
+        if isinstance(node, list):
+            node = _element(node, parent, key)
+            continue
+        if node.get(parent) is None:
+            node[parent] = {}
+        node = node[parent]
+        if not isinstance(node, dict | list):
+            raise UserError(f"override {key}: {parent} is a value, not a section")
+    if isinstance(node, list):
+        _element(node, last, key)
+        node[int(last)] = value
+    else:
+        node[last] = value
+
+
+def _element(items: list[Any], index: str, key: str) -> Any:
+    if not index.isdigit() or int(index) >= len(items):
+        raise UserError(f"override {key}: {index!r} is not an index of a list of {len(items)}")
+    return items[int(index)]
+
+
+def _validate(model: type[M], values: dict[str, Any], origin: str) -> M:
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        raise UserError(f"{origin}: " + "; ".join(_explain(model, e) for e in error.errors())) from error
+
+
+def _explain(model: type[BaseModel], error: Any) -> str:
+    key = ".".join(str(part) for part in error["loc"]) or "profile"
+    if error["type"] == "extra_forbidden":
+        known = _keys_at(model, error["loc"][:-1])
+        close = get_close_matches(str(error["loc"][-1]), known, n=1)
+        hint = f"did you mean {close[0]}?" if close else f"known keys: {', '.join(known)}"
+        return f"{key}: unknown key; {hint}"
+    if error["type"] == "missing":
+        return f"{key}: missing; it is required"
+    message = error["msg"].removeprefix("Value error, ")
+    value = error["input"]
+    return f"{key}: {message}" + ("" if isinstance(value, dict | list) else f", found {value!r}")
+
+
+def _keys_at(model: type[BaseModel], loc: tuple[Any, ...]) -> list[str]:
+    for part in loc:
+        if isinstance(part, int):
+            continue
+        field = model.model_fields.get(str(part))
+        if field is None:
+            return []
+        inner = [a for a in [field.annotation, *getattr(field.annotation, "__args__", ())] if isinstance(a, type)]
+        models = [a for a in inner if issubclass(a, BaseModel)]
+        if not models:
+            return []
+        model = models[0]
+    return list(model.model_fields)

@@ -1,0 +1,47 @@
+"""A profile: everything that one run is configured by."""
+
+from pydantic import Field
+
+from configs.acquire import Acquire
+from configs.audit import Audit, Findings
+from configs.balance import Balance
+from configs.clean import Clean
+from configs.deduplicate import Deduplicate
+from configs.embed import Embed, Embedding
+from configs.engines import Spark, Storage
+from configs.evaluate import Evaluate
+from configs.model import Model
+from configs.promote import Promote, Tracking
+from configs.review import Review
+from configs.section import Section
+from configs.tokenise import Tokenise
+from configs.train import Launch, Train
+from configs.vectors import Vectors
+
+
+class Profile(Section):
+    """One run, from sources to promotion. configs/profiles holds examples."""
+
+    description: str = Field("", description="What the profile is for")
+    seed: int = Field(0, ge=0, description="Seed of everything random")
+
+    acquire: Acquire = Field(description="What to read")
+    clean: Clean = Field(default_factory=Clean, description="Repair, scores and rules")
+    deduplicate: Deduplicate = Field(default_factory=Deduplicate, description="Duplicates and splits")
+    embed: Embed = Field(default_factory=Embed, description="Sentence encoder")
+    audit: Audit = Field(description="Topics, mentions, sentiment")
+    findings: Findings = Field(default_factory=Findings, description="Thresholds of the audit")
+    review: Review = Field(default_factory=Review, description="Who approves the data")
+    balance: Balance = Field(default_factory=Balance, description="Downsampling and augmentation")
+    tokenise: Tokenise = Field(default_factory=Tokenise, description="Tokenizer and packing")
+    model: Model = Field(default_factory=Model, description="Architecture")
+    train: Train = Field(default_factory=Train, description="Optimisation")
+    evaluate: Evaluate = Field(default_factory=Evaluate, description="Scores")
+    promote: Promote = Field(default_factory=Promote, description="Gate")
+
+    storage: Storage = Field(default_factory=Storage, description="Artifacts and runs")
+    spark: Spark = Field(default_factory=Spark, description="Spark session")
+    embedding: Embedding = Field(default_factory=Embedding, description="How the encoder runs")
+    vectors: Vectors = Field(default_factory=Vectors, description="Vector store")
+    launch: Launch = Field(default_factory=Launch, description="Where training runs")
+    tracking: Tracking = Field(default_factory=Tracking, description="MLflow")

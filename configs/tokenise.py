@@ -1,0 +1,15 @@
+"""From conversations to packed tokens."""
+
+from pydantic import Field
+
+from configs.section import Section
+
+
+class Tokenise(Section):
+    """The tokenizer, the chat template and the sequence length."""
+
+    tokenizer: str = Field(
+        "train", description="train fits byte-level BPE on the training split; otherwise a folder or a hub name"
+    )
+    vocabulary: int = Field(4096, ge=512, le=262_144, description="Vocabulary of a trained tokenizer (tokens)")
+    sequence_length: int = Field(256, ge=32, le=131_072, description="Length of a packed sequence (tokens)")

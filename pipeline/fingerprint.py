@@ -1,0 +1,83 @@
+"""Names that follow from content: of configurations, of files, of rows."""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+BLOCK = 1 << 20
+
+
+def canonical_json(value: Any) -> str:
+    """JSON with sorted keys and no white space: one text for one value."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def fingerprint(stage: str, version: str, config: dict[str, Any], inputs: dict[str, str]) -> str:
+    """sha256 over what decides a stage's output, as 64 hex digits.
+
+    inputs: name to fingerprint of an artifact, or name to content hash of a raw file.
+    """
+    text = canonical_json({"stage": stage, "version": version, "config": config, "inputs": inputs})
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def file_sha256(path: Path) -> str:
+    """sha256 of a file's bytes, as 64 hex digits."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+class FileHashes:
+    """Content hashes of raw files, remembered by path, size and modification time.
+
+    Known limitation: a file rewritten with the same size within the file system's time
+    resolution is taken for unchanged.
+    """
+
+    def __init__(self, memory: Path) -> None:
+        self._memory = memory
+
+    def of(self, paths: Iterable[Path]) -> dict[Path, str]:
+        """path to sha256."""
+        try:
+            known: dict[str, Any] = json.loads(self._memory.read_text())
+        except (OSError, ValueError):
+            known = {}
+        found: dict[Path, str] = {}
+        for path in paths:
+            stat = path.stat()
+            identity = [stat.st_size, stat.st_mtime_ns]
+            entry = known.get(str(path))
+            if not entry or entry[:2] != identity:
+                entry = known[str(path)] = [*identity, file_sha256(path)]
+            found[path] = entry[2]
+        self._memory.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(self._memory, json.dumps(known))
+        return found
+
+
+def row_id(source: str, file: str, ordinal: int, messages: Iterable[tuple[str, str]]) -> str:
+    """128 bits of BLAKE2b over a conversation's origin and content, as 32 hex digits.
+
+    The origin is part of it, so that two equal conversations stay two rows until the exact
+    deduplication accounts for one of them; `file` is relative to its source, so the id is the
+    same on every machine.
+    """
+    text = canonical_json([source, file, ordinal, list(messages)])
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Writes a small file so that a reader sees the old text or the new one, never half."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    with partial.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)

@@ -1,0 +1,72 @@
+"""The canonical conversation as Parquet, and how Spark writes it so that equal rows are equal bytes."""
+
+import shutil
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pyspark.sql import DataFrame, SparkSession
+
+from pipeline.session import task_progress
+
+MESSAGES = "array<struct<role:string,content:string>>"
+ORIGIN = "struct<file:string,ordinal:bigint>"
+
+CONVERSATION = (
+    f"row_id string, source string, origin {ORIGIN}, conversation_id string, user_id string, "
+    f"messages {MESSAGES}, metadata map<string,string>"
+)
+"""Spark schema of a conversation. Roles are system, user and assistant."""
+
+DROPPED = f"row_id string, source string, origin {ORIGIN}, rule string, evidence string"
+"""Spark schema of a dropped row; evidence is a JSON object without any of the row's text."""
+
+ROWS_PER_FILE = 100_000
+LEAST_FILES = 4
+
+
+def read_rows(spark: SparkSession, folder: Path) -> DataFrame:
+    """All Parquet files of a folder."""
+    return spark.read.parquet(str(folder))
+
+
+def write_rows(frame: DataFrame, folder: Path, rows: int, key: str = "row_id") -> int:
+    """Writes a frame as part-00000.parquet, part-00001.parquet, … and returns the rows written.
+
+    Rows are placed by the hash of `key` and sorted by it, and the number of files follows from
+    `rows` (an estimate that must itself be reproducible), so the bytes do not depend on
+    partitioning, scheduling or retries. `key` must be unique. A frame without rows leaves one
+    empty file, which carries the schema.
+    """
+    files = max(LEAST_FILES, -(-rows // ROWS_PER_FILE))
+    scratch = folder.with_name(f"{folder.name}.spark")
+    with task_progress(frame.sparkSession, folder.name):
+        placed = frame.repartition(files, key).sortWithinPartitions(key)
+        placed.write.mode("overwrite").parquet(str(scratch))
+    if folder.exists():
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True)
+    written = 0
+    for number, part in enumerate(sorted(scratch.glob("part-*.parquet"))):
+        written += pq.read_metadata(part).num_rows
+        part.rename(folder / f"part-{number:05d}.parquet")
+    shutil.rmtree(scratch)
+    return written
+
+
+def count_by(folder: Path, column: str) -> dict[str, int]:
+    """Value to number of rows of one string column, read file by file."""
+    counts: dict[str, int] = {}
+    for part in sorted(folder.glob("*.parquet")):
+        for entry in pq.read_table(part, columns=[column])[column].value_counts().to_pylist():
+            counts[entry["values"]] = counts.get(entry["values"], 0) + entry["counts"]
+    return dict(sorted(counts.items()))
+
+
+def rows_in(folder: Path) -> int:
+    """Rows of all Parquet files of a folder, from their footers."""
+    return sum(pq.read_metadata(p).num_rows for p in folder.glob("*.parquet"))
+
+
+ARROW_MESSAGES = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
+ARROW_ORIGIN = pa.struct([("file", pa.string()), ("ordinal", pa.int64())])

@@ -1,0 +1,71 @@
+"""The Spark session, and progress over its tasks."""
+
+import logging
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from pyspark.sql import SparkSession
+
+from configs.engines import Spark
+from pipeline.progress import Progress
+
+DEFAULTS = {
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.parquet.compression.codec": "zstd",
+    "spark.sql.execution.arrow.pyspark.enabled": "true",
+    "spark.sql.execution.arrow.maxRecordsPerBatch": "2000",
+    "spark.sql.shuffle.partitions": "8",
+    "spark.sql.adaptive.coalescePartitions.enabled": "false",
+    "spark.hadoop.mapreduce.fileoutputcommitter.marksuccessfuljobs": "false",
+}
+
+
+def spark_session(settings: Spark, name: str) -> SparkSession:
+    """The session of this process. Under spark-submit the master is the submitter's."""
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    os.environ.setdefault("PYSPARK_DRIVER_PYTHON", sys.executable)
+    builder = SparkSession.builder.appName(name)
+    for key, value in {**DEFAULTS, **settings.conf}.items():
+        builder = builder.config(key, value)
+    if os.environ.get("PARLANCE_SPARK_SUBMIT") != "1":
+        builder = builder.master(settings.master).config("spark.driver.memory", settings.driver_memory)
+        builder = builder.config("spark.driver.bindAddress", "127.0.0.1").config("spark.driver.host", "127.0.0.1")
+    session = builder.getOrCreate()
+    session.sparkContext.setLogLevel("ERROR")
+    logging.getLogger("py4j").setLevel(logging.WARNING)
+    return session
+
+
+@contextmanager
+def task_progress(spark: SparkSession, label: str) -> Iterator[None]:
+    """Says how many Spark tasks of the running job are done, while the body runs."""
+    tracker = spark.sparkContext.statusTracker()
+    ended = threading.Event()
+
+    def watch(progress: Progress) -> None:
+        finished: dict[int, int] = {}
+        total: dict[int, int] = {}
+        while not ended.wait(1.0):
+            for stage in tracker.getActiveStageIds():
+                info = tracker.getStageInfo(stage)
+                if info:
+                    total[stage], finished[stage] = info.numTasks, info.numCompletedTasks
+            active = set(tracker.getActiveStageIds())
+            for stage in total.keys() - active:
+                finished[stage] = total[stage]
+            progress.total = sum(total.values())
+            progress.update(sum(finished.values()))
+
+    with Progress(label, total=0, unit="tasks") as progress:
+        thread = threading.Thread(target=watch, args=(progress,), daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()

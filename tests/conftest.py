@@ -1,0 +1,45 @@
+"""Fixtures that every part shares."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+from configs.engines import Spark
+from configs.load import load_profile
+from pipeline.run import Run
+
+
+@pytest.fixture(scope="session")
+def spark() -> Iterator[SparkSession]:
+    """One Spark session, which stages run in this process share."""
+    from pipeline.session import spark_session
+
+    session = spark_session(Spark(master="local[2]", driver_memory="1g"), "tests")
+    yield session
+    session.stop()
+
+
+@pytest.fixture
+def make_run(tmp_path: Path, spark: SparkSession) -> Callable[..., Run]:
+    """make_run(conversations=[...] or data=path, overrides=[...]) begins a run of the demo profile under tmp_path.
+
+    conversations: each a list of (role, content) pairs, written as JSON Lines of messages.
+    """
+
+    def make(
+        conversations: list[list[tuple[str, str]]] | None = None,
+        overrides: list[str] | None = None,
+        data: Path | None = None,
+        run_id: str = "test",
+    ) -> Run:
+        if conversations is not None:
+            data = tmp_path / "conversations.jsonl"
+            lines = [{"messages": [{"role": r, "content": c} for r, c in turns]} for turns in conversations]
+            data.write_text("".join(json.dumps(line) + "\n" for line in lines))
+        settings = [f"storage.root={tmp_path / 'root'}", "spark.master=local[2]", *(overrides or [])]
+        return Run.begin(load_profile("demo", settings, str(data) if data else None), run_id)
+
+    return make
