@@ -68,7 +68,7 @@ class Artifact:
     def damage(self) -> list[str]:
         """One line for each file that is missing, changed or unexpected; empty when all is well."""
         seal, manifest = self.path / SEAL, self.path / MANIFEST
-        if not seal.is_file() or seal.read_text(errors="replace").strip() != _seal(manifest):
+        if not seal.is_file() or seal.read_bytes() != _seal(manifest):
             return [f"{manifest}: does not match {SEAL}; delete {self.path} and run again"]
         found = []
         expected = {entry["path"]: entry for entry in self.manifest["files"]}
@@ -127,6 +127,8 @@ class ArtifactStore:
                 shutil.rmtree(partial)
             partial.mkdir(exist_ok=True)
             yield partial
+            if self.find(stage, print_) and partial.exists():  # another process committed while this one waited
+                shutil.rmtree(partial)
 
     def commit(self, partial: Path, manifest: dict[str, Any]) -> Artifact:
         """Checks the ledger, writes the manifest last, and renames the folder into its place."""
@@ -138,7 +140,7 @@ class ArtifactStore:
         ]
         manifest = {**manifest, "ledger": asdict(ledger), "files": files}
         write_atomically(partial / MANIFEST, json.dumps(manifest, indent=1, ensure_ascii=False))
-        write_atomically(partial / SEAL, _seal(partial / MANIFEST) + "\n")
+        write_atomically(partial / SEAL, _seal(partial / MANIFEST).decode())
         _sync(partial)
         target = self.root / manifest["stage"] / manifest["fingerprint"]
         if not (target / SEAL).is_file():
@@ -168,8 +170,9 @@ def _relative(path: Path, folder: Path) -> str:
     return path.relative_to(folder).as_posix()
 
 
-def _seal(manifest: Path) -> str:
-    return file_sha256(manifest) if manifest.is_file() else "missing"
+def _seal(manifest: Path) -> bytes:
+    """The line that sha256sum prints for the manifest."""
+    return f"{file_sha256(manifest) if manifest.is_file() else 'missing'}  {MANIFEST}\n".encode()
 
 
 def _sync(folder: Path) -> None:

@@ -23,7 +23,7 @@ def spark() -> Iterator[SparkSession]:
 
 
 @pytest.fixture
-def make_run(tmp_path: Path, spark: SparkSession) -> Callable[..., Run]:
+def make_run(tmp_path: Path, spark: SparkSession) -> Callable[..., Run]:  # noqa: ARG001
     """make_run(conversations=[...] or data=path, overrides=[...]) begins a run of the demo profile under tmp_path.
 
     conversations: each a list of (role, content) pairs, written as JSON Lines of messages.

@@ -1,0 +1,60 @@
+# `make demo` and `make test` do all the set-up on a fresh machine. `make help` lists the rest.
+SHELL := /bin/bash
+PROFILE ?= demo
+PORT ?= 8080
+VENV := .venv
+BIN := $(VENV)/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: help setup system demo test lint ui chat clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
+
+setup: system $(VENV)/.ready  ## install what Parlance needs: system programs (as root), Python packages
+
+system:
+	@need=""; \
+	command -v java >/dev/null || [ -n "$$JAVA_HOME" ] || need="$$need openjdk-17-jre-headless"; \
+	command -v g++ >/dev/null || need="$$need g++"; \
+	if [ -n "$$need" ]; then \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    echo "installing$$need"; apt-get update -qq && apt-get install -y -qq --no-install-recommends $$need; \
+	  else \
+	    echo "error: missing$$need; install with: sudo apt-get install$$need" >&2; exit 1; \
+	  fi; \
+	fi
+
+# uv reads neither pip's configuration nor its find-links; without a local wheel it picks the torch build
+# that fits the machine (CPU or CUDA) itself.
+$(VENV)/.ready: requirements.lock pyproject.toml
+	@python=$$(for p in python3.11 python3.12 python3; do command -v $$p; done | while read -r p; do \
+	  $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' 2>/dev/null && echo $$p && break; done); \
+	[ -n "$$python" ] || { echo "error: no Python 3.11 or 3.12 on PATH; install one" >&2; exit 1; }; \
+	[ -x $(BIN)/python ] || $$python -m venv $(VENV) || { echo "error: venv failed; on Debian: apt-get install python3-venv" >&2; exit 1; }
+	@$(BIN)/python -m pip install -q --disable-pip-version-check uv
+	@echo "installing Python packages (about a minute)"
+	@if [ -n "$$PIP_FIND_LINKS" ]; then links="--find-links $$PIP_FIND_LINKS"; else links="--torch-backend=auto"; fi; \
+	$(BIN)/uv pip install -q --python $(BIN)/python $$links -r requirements.lock
+	@$(BIN)/uv pip install -q --python $(BIN)/python --no-deps -e .
+	@touch $@
+
+demo: setup  ## the whole pipeline under Airflow; DATA=path for your own conversations, PROFILE=name
+	@$(BIN)/python -m plugins.standalone demo --profile "$(PROFILE)" $(if $(DATA),--data "$(DATA)") --port $(PORT) $(ARGS)
+
+ui: setup  ## Airflow with the DAGs; prints address and login; PORT=8080
+	@$(BIN)/python -m plugins.standalone ui --port $(PORT)
+
+chat: setup  ## talk to the champion
+	@$(BIN)/parlance chat
+
+lint: setup  ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy .
+
+test: lint  ## lint and all tests
+	$(BIN)/python -m pytest -q --durations=15
+
+clean:  ## delete artifacts and runs (var/), not the environment
+	rm -rf var

@@ -1,0 +1,104 @@
+"""One row's whole story: from file and line to what became of it."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow.compute as pc
+
+from configs.errors import UserError
+from pipeline.artifact import Artifact
+from pipeline.run import Run
+from pipeline.stages import STAGES
+
+QUIET = {"row_id", "messages", "metadata", "origin", "source", "conversation_id", "user_id", "vector"}
+
+
+def explain(run: Run, row: str) -> list[str]:
+    """Lines that tell what each stage of the run did with the row, in order.
+
+    row: a row_id, or the start of one that is unique. Raises UserError when the run has no such row.
+    """
+    row = _whole(run, row)
+    lines: list[str] = [f"row {row}"]
+    for name in STAGES:
+        artifact = run.find(name)
+        if artifact is not None:
+            lines += [f"  {name}: {text}" for text in _at_stage(name, artifact, row)]
+    return lines
+
+
+def examples(run: Run, rule: str, count: int) -> list[dict[str, Any]]:
+    """Up to `count` rows that the rule dropped in this run, in order of row_id, each with its stage.
+
+    Raises UserError naming the rules that there are.
+    """
+    found: list[dict[str, Any]] = []
+    rules: set[str] = set()
+    for name in STAGES:
+        artifact = run.find(name)
+        if artifact is None:
+            continue
+        rules |= artifact.ledger.dropped.keys()
+        if rule in artifact.ledger.dropped:
+            rows = artifact.read("dropped").to_table(filter=pc.field("rule") == rule).sort_by("row_id")
+            found += [{"stage": name, **r} for r in rows.slice(0, count).to_pylist()]
+    if not found:
+        raise UserError(f"rule {rule!r} dropped nothing in run {run.id}; rules that did: {', '.join(sorted(rules))}")
+    return found[:count]
+
+
+def _whole(run: Run, row: str) -> str:
+    acquired = run.artifact("acquire")
+    candidates: set[str] = set()
+    for name in ("data", "dropped"):
+        candidates |= _ids(acquired, name, row)
+    balanced = run.find("balance")
+    if balanced is not None:
+        candidates |= _ids(balanced, "data", row)
+    if not candidates:
+        raise UserError(f"row {row}: run {run.id} has no such row; row ids are in the report and in dropped/")
+    if len(candidates) > 1 and row not in candidates:
+        raise UserError(f"row {row}: {len(candidates)} rows begin so, for example {min(candidates)}; give more digits")
+    return row if row in candidates else candidates.pop()
+
+
+def _ids(artifact: Artifact, name: str, start: str) -> set[str]:
+    if not any((artifact.path / name).glob("*.parquet")):
+        return set()
+    table = artifact.read(name).to_table(columns=["row_id"], filter=pc.starts_with(pc.field("row_id"), start))
+    return set(table["row_id"].to_pylist())
+
+
+def _at_stage(name: str, artifact: Artifact, row: str) -> Iterator[str]:
+    if name == "tokenise":
+        yield from _packed(artifact, row)
+    elif name == "train" and artifact.metrics.get("steps"):
+        yield f"trained for {artifact.metrics['steps']:,} steps over the packed training split"
+    for folder in ("dropped", "data"):
+        if not any((artifact.path / folder).glob("*.parquet")):
+            continue
+        for found in artifact.read(folder).to_table(filter=pc.field("row_id") == row).to_pylist():
+            if folder == "dropped":
+                yield f"dropped by rule {found['rule']}, evidence {found['evidence']}"
+            else:
+                yield "kept" if name not in ("acquire", "embed") else _arrival(name, found)
+                facts = {k: v for k, v in found.items() if k not in QUIET and v not in (None, [], "")}
+                if facts:
+                    yield "  " + json.dumps(facts, ensure_ascii=False, default=str)
+
+
+def _arrival(name: str, found: dict[str, Any]) -> str:
+    if name == "acquire":
+        origin = found["origin"]
+        turns = len(found["messages"])
+        return f"read from source {found['source']}, {origin['file']}, record {origin['ordinal']:,}, {turns} turns"
+    return f"embedded turns {found['first_turn']} to {found['last_turn']}"
+
+
+def _packed(artifact: Artifact, row: str) -> Iterator[str]:
+    for split in sorted(p.name for p in artifact.parquet("packed").iterdir()):
+        table = artifact.read(f"packed/{split}").to_table(columns=["row_ids"])
+        places = [i for i, rows in enumerate(table["row_ids"].to_pylist()) if row in rows]
+        if places:
+            yield f"packed into {split} sequence{'s' if len(places) > 1 else ''} {', '.join(map(str, places))}"

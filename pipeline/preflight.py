@@ -1,0 +1,81 @@
+"""What must hold before anything starts: programs, files, folders, settings."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from configs.errors import UserError
+from configs.load import load_architecture
+from configs.profile import Profile
+from pipeline.fingerprint import FileHashes
+from pipeline.inputs import raw_inputs, source_files
+
+LEAST_JAVA = 17
+LEAST_DISK_FACTOR = 4
+"""Artifacts hold the text about four times: acquired, scored, kept, balanced."""
+
+
+def check(profile: Profile) -> None:
+    """Raises UserError for the first thing that would stop the run later.
+
+    Every source exists and is readable, the root can be written and has room, Java and (for CPU
+    training) a C++ compiler are there, and the settings of training fit each other.
+    """
+    writable(Path(profile.storage.root))
+    sources(profile)
+    if not profile.spark.master.startswith(("spark://", "yarn", "k8s://")):
+        java()
+    compiler()
+    if not profile.model.pretrained:
+        load_architecture(profile.model.name)
+    from training.plan import check as check_training
+
+    check_training(profile)
+
+
+def java() -> None:
+    """Java 17 or newer on PATH or in JAVA_HOME, as Spark 4.2 needs it."""
+    home = os.environ.get("JAVA_HOME")
+    program = str(Path(home) / "bin" / "java") if home else shutil.which("java")
+    remedy = f"install it, on Debian: apt-get install openjdk-{LEAST_JAVA}-jre-headless"
+    if not program or not Path(program).exists():
+        where = f"JAVA_HOME={home} has no bin/java" if home else "no program java on PATH"
+        raise UserError(f"Java: {where}, and Spark needs Java {LEAST_JAVA} or newer; {remedy}")
+    said = subprocess.run([program, "-version"], capture_output=True, text=True, check=False).stderr
+    major = said.partition('version "')[2].split(".")[0].strip('"')
+    if major.isdigit() and int(major) < LEAST_JAVA:
+        raise UserError(f"Java: {program} is version {major}, and Spark needs {LEAST_JAVA} or newer; {remedy}")
+
+
+def compiler() -> None:
+    """A C++ compiler, with which DeepSpeed builds its communication extension on first use."""
+    if not shutil.which("g++"):
+        raise UserError("g++: no C++ compiler on PATH, and DeepSpeed needs one; on Debian: apt-get install g++")
+
+
+def writable(root: Path) -> None:
+    """The root can be created and written."""
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        probe = root / f".probe-{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise UserError(
+            f"storage.root: {root} cannot be written ({error.strerror}); choose a writable folder"
+        ) from error
+
+
+def sources(profile: Profile) -> None:
+    """Every source can be read, and the disk has room for what is made of it."""
+    root = Path(profile.storage.root)
+    raw_inputs("acquire", profile, FileHashes(root.resolve() / "raw-hashes.json"))
+    files = [path for s in profile.acquire.sources if s.path for _, path in source_files(s)]
+    needed = LEAST_DISK_FACTOR * sum(path.stat().st_size for path in files)
+    free = shutil.disk_usage(root).free
+    if needed > free:
+        raise UserError(
+            f"storage.root: {root} has {free / 1e9:.1f} GB free, and the sources need about "
+            f"{needed / 1e9:.1f} GB of artifacts; choose a larger disk"
+        )

@@ -1,0 +1,69 @@
+"""Every mistake in a profile is one line that names the key and what would be right."""
+
+from pathlib import Path
+
+import pytest
+
+from configs.errors import UserError
+from configs.load import load_architecture, load_profile, profile_names, sources_of
+
+
+@pytest.mark.parametrize("name", profile_names())
+def test_every_profile_that_comes_with_the_project_is_valid(name: str) -> None:
+    assert load_profile(name).acquire.sources
+
+
+@pytest.mark.parametrize(
+    ("override", "says"),
+    [
+        ("train.stepz=3", "train.stepz: unknown key; did you mean steps?"),
+        ("x.key=1", "x: unknown key; known keys: "),
+        ("train.steps=0", "train.steps: Input should be greater than or equal to 1, found 0"),
+        ("train.steps=many", "train.steps: Input should be a valid integer"),
+        ("train.steps", "not of the form section.key=value"),
+        ("seed.deeper=1", "seed is a value, not a section"),
+        ("train.warmup_steps=100000", "warmup_steps (100000) must be below steps"),
+        ("deduplicate.bands=33", "bands (33) must divide permutations (128)"),
+        ("acquire.sources.9.limit=1", "'9' is not an index of a list of 2"),
+        ("acquire.sources.0.hub=some/data", "exactly one of path, hub and package must be set"),
+        ("train.steps={a", "is not valid YAML"),
+    ],
+)
+def test_a_wrong_override_is_refused_with_the_key_and_the_remedy(override: str, says: str) -> None:
+    with pytest.raises(UserError) as refused:
+        load_profile("demo", [override])
+    assert says in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_later_overrides_win() -> None:
+    assert load_profile("demo", ["train.steps=77", "train.steps=78"]).train.steps == 78
+
+
+def test_an_unknown_profile_names_those_there_are() -> None:
+    with pytest.raises(UserError, match=r"neither a file nor one of: .*demo"):
+        load_profile("nowhere")
+
+
+def test_a_profile_that_is_not_yaml_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "broken.yaml"
+    path.write_text("a: [1,\nb: 2")
+    with pytest.raises(UserError, match=r"broken.yaml: not valid YAML"):
+        load_profile(str(path))
+
+
+def test_data_replaces_the_sources_by_one_for_each_file(tmp_path: Path) -> None:
+    for name in ("b.jsonl", "a.csv.gz", "a.json", ".hidden"):
+        (tmp_path / name).touch()
+    profile = load_profile("demo", data=str(tmp_path))
+    assert [s.name for s in profile.acquire.sources] == ["a", "a-2", "b"]
+
+
+def test_data_that_does_not_exist_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no such file or folder"):
+        sources_of(str(tmp_path / "missing"))
+
+
+def test_an_unknown_architecture_names_those_there_are() -> None:
+    with pytest.raises(UserError, match=r"model.name: 'huge' is not in configs/models, which has: .*tiny"):
+        load_architecture("huge")
