@@ -1,12 +1,13 @@
 """How texts are repaired, scored and judged."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from configs.section import Section
 
 PiiType = Literal["EMAIL", "PHONE", "CREDIT_CARD", "IBAN", "IP", "SSN", "SECRET"]
+LanguageCode = Annotated[str, Field(pattern=r"^[a-z]{2,3}$")]
 
 
 class Text(Section):
@@ -30,13 +31,22 @@ class Pii(Section):
 class Rules(Section):
     """What decides, from the scores, whether a conversation stays."""
 
-    languages: list[str] = Field(["en"], description="ISO 639-1 codes to keep; empty keeps all")
+    languages: list[LanguageCode] = Field(
+        ["en"], description="Codes to keep, as en or zh (ISO 639; fastText's 176 languages); empty keeps all"
+    )
     min_language_confidence: float = Field(0.4, ge=0, le=1, description="Below it the language is unknown and kept")
-    min_reply_chars: int = Field(2, ge=1, description="Shortest assistant turn (characters)")
-    min_chars: int = Field(10, ge=1, description="Shortest conversation (characters)")
+    min_reply_chars: int = Field(
+        1, ge=1, description='Shortest assistant turn (characters); 1 drops only empty ones, as "5" and "k" are replies'
+    )
+    min_chars: int = Field(5, ge=1, description="Shortest conversation (characters)")
     max_chars: int = Field(100_000, ge=100, description="Longest conversation (characters)")
     max_repetition: float = Field(0.5, gt=0, le=1, description="Largest share of repeated word 3-grams in a turn")
-    max_offensive: float = Field(0.9, ge=0, le=1, description="Largest offensiveness score of any turn (0 to 1)")
+    max_offensive: float = Field(
+        0.8,
+        ge=0,
+        le=1,
+        description="Largest offensiveness of any turn (0 to 1): 0.8 drops slurs and abuse, 0.5 also swearing",
+    )
 
     @model_validator(mode="after")
     def _ordered(self) -> "Rules":

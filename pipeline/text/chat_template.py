@@ -1,0 +1,38 @@
+"""How a conversation becomes one text: the chat template, in the form of Llama 3.
+
+<|begin_of_text|><|start_header_id|>user<|end_header_id|>
+
+Hello<|eot_id|><|start_header_id|>assistant<|end_header_id|>
+
+Hi!<|eot_id|>
+
+Source of the form: the Llama 3 model card, "Prompt format".
+"""
+
+BEGIN = "<|begin_of_text|>"
+HEADER_START = "<|start_header_id|>"
+HEADER_END = "<|end_header_id|>"
+END_OF_TURN = "<|eot_id|>"
+END_OF_TEXT = "<|end_of_text|>"
+PAD = "<|pad|>"
+
+SPECIAL_TOKENS = [BEGIN, HEADER_START, HEADER_END, END_OF_TURN, END_OF_TEXT, PAD]
+
+AFTER_HEADER = "\n\n"
+"""Between a header and the content. The content is stripped, so no token straddles the border."""
+
+CHAT_TEMPLATE = (
+    "{{- bos_token -}}"
+    "{%- for message in messages -%}"
+    "{{- '<|start_header_id|>' + message['role'] + '<|end_header_id|>\n\n' -}}"
+    "{%- if message['role'] == 'assistant' -%}"
+    "{%- generation -%}{{- message['content'] | trim + '<|eot_id|>' -}}{%- endgeneration -%}"
+    "{%- else -%}"
+    "{{- message['content'] | trim + '<|eot_id|>' -}}"
+    "{%- endif -%}"
+    "{%- endfor -%}"
+    "{%- if add_generation_prompt -%}"
+    "{{- '<|start_header_id|>assistant<|end_header_id|>\n\n' -}}"
+    "{%- endif -%}"
+)
+"""Jinja, as transformers' apply_chat_template reads it; {% generation %} marks what is learned."""

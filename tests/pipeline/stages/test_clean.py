@@ -1,0 +1,197 @@
+"""The stages score and clean, through the same door as the pipeline."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from pyspark.sql import SparkSession
+
+from configs.clean import Rules
+from configs.errors import UserError
+from pipeline.artifact import Ledger
+from pipeline.rows import ARROW_MESSAGES, ARROW_ORIGIN
+from pipeline.run import Run
+from pipeline.stage import run_stage
+from pipeline.stages import STAGES
+from pipeline.stages.clean import SCORES
+from pipeline.text.rules import RULES, evidence, first_failure
+
+SCHEMA = pa.schema(
+    [
+        ("row_id", pa.string()),
+        ("source", pa.string()),
+        ("origin", ARROW_ORIGIN),
+        ("conversation_id", pa.string()),
+        ("user_id", pa.string()),
+        ("messages", ARROW_MESSAGES),
+        ("metadata", pa.map_(pa.string(), pa.string())),
+    ]
+)
+
+CHAT = [("user", "Hello there, how are you today?"), ("assistant", "Very well, thank you. And how are you?")]
+GERMAN = [("user", "Wie komme ich zum nächsten Bahnhof?"), ("assistant", "Gehen Sie immer geradeaus, dann links.")]
+ABUSE = [("user", "Who is that?"), ("assistant", "shut up you stupid bitch, you are a whore")]
+EMPTY = [("user", "Is there anybody here to talk to?"), ("assistant", "\u200b ")]
+LOOP = [("user", "Tell me something."), ("assistant", "buy it now " * 12)]
+PRIVATE = [("user", "My mail is jane@example.org, “ok”?"), ("assistant", "I wrote to jane@example.org at once.")]
+ALL = [CHAT, GERMAN, ABUSE, EMPTY, LOOP, PRIVATE]
+
+
+def acquired(run: Run, conversations: list[list[tuple[str, str]]], files: int = 1) -> None:
+    """Commits the conversations as the run's acquire artifact, as rows r0, r1, … in so many files."""
+    stage = STAGES["acquire"]
+    rows = [
+        {
+            "row_id": f"r{i}",
+            "source": "test",
+            "origin": {"file": "a.jsonl", "ordinal": i},
+            "messages": [{"role": role, "content": content} for role, content in turns],
+            "metadata": [("k", "v")],
+        }
+        for i, turns in enumerate(conversations)
+    ]
+    with run.store.building("acquire", run.fingerprint("acquire"), False) as partial:
+        (partial / "data").mkdir()
+        for n in range(files):
+            pq.write_table(pa.Table.from_pylist(rows[n::files], SCHEMA), partial / "data" / f"part-{n:05d}.parquet")
+        run.store.commit(
+            partial,
+            {
+                "stage": "acquire",
+                "version": stage.version,
+                "fingerprint": run.fingerprint("acquire"),
+                "inputs": run.input_fingerprints("acquire"),
+                "config": {},
+                "ledger": Ledger(rows_in=len(rows), rows_out=len(rows)),
+                "metrics": {},
+            },
+        )
+
+
+@pytest.fixture
+def cleaned(make_run: Callable[..., Run]) -> Callable[..., dict[str, Any]]:
+    """cleaned(conversations, overrides, files) runs both stages: {name: artifact}."""
+
+    def make(
+        conversations: list[list[tuple[str, str]]], overrides: list[str] | None = None, files: int = 1
+    ) -> dict[str, Any]:
+        run = make_run(conversations=conversations, overrides=overrides)
+        acquired(run, conversations, files)
+        return {name: run_stage(STAGES[name], run) for name in ("score", "clean")}
+
+    return make
+
+
+def by_id(artifact: Any, name: str = "data") -> dict[str, dict[str, Any]]:
+    return {row["row_id"]: row for row in artifact.read(name).to_table().to_pylist()}
+
+
+def test_score_repairs_masks_and_drops_nothing(cleaned: Callable[..., dict[str, Any]]) -> None:
+    artifact = cleaned(ALL)["score"]
+    rows = by_id(artifact)
+    assert sorted(rows) == [f"r{i}" for i in range(6)]
+    assert rows["r5"]["messages"][0]["content"] == 'My mail is <EMAIL_1>, "ok"?'
+    assert rows["r5"]["messages"][1]["content"] == "I wrote to <EMAIL_1> at once."
+    assert rows["r5"]["pii"][0] == {"turn": 0, "type": "EMAIL", "start": 11, "end": 27, "placeholder": "<EMAIL_1>"}
+    assert rows["r3"]["messages"][1]["content"] == ""
+    assert rows["r1"]["language"] == "de"
+    assert rows["r0"]["metadata"] == [("k", "v")]
+    assert artifact.ledger == Ledger(rows_in=6, rows_out=6)
+    assert artifact.metrics["pii"] == {"EMAIL": 2}
+    assert artifact.metrics["languages"] == {"en": 5, "de": 1}
+    assert artifact.metrics["repairs"]["encoding"] == 1
+    assert "jane" not in json.dumps(artifact.manifest)
+
+
+def test_clean_drops_by_the_first_failing_rule_with_evidence(cleaned: Callable[..., dict[str, Any]]) -> None:
+    artifact = cleaned(ALL)["clean"]
+    dropped = by_id(artifact, "dropped")
+    assert {row: dropped[row]["rule"] for row in sorted(dropped)} == {
+        "r1": "language",
+        "r2": "offensive",
+        "r3": "empty",
+        "r4": "repetition",
+    }
+    proof = json.loads(dropped["r2"]["evidence"])
+    assert proof["offensive"] > proof["max_offensive"] == 0.8
+    assert json.loads(dropped["r1"]["evidence"])["languages"] == ["en"]
+    assert "whore" not in dropped["r2"]["evidence"]
+    assert sorted(by_id(artifact)) == ["r0", "r5"]
+    assert artifact.ledger == Ledger(
+        rows_in=6, rows_out=2, dropped={"empty": 1, "language": 1, "offensive": 1, "repetition": 1}
+    )
+
+
+def test_bytes_do_not_depend_on_the_partitioning(cleaned: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
+    one = {n: [f["sha256"] for f in a.manifest["files"]] for n, a in cleaned(ALL).items()}
+    (tmp_path / "root").rename(tmp_path / "first")
+    many = {n: [f["sha256"] for f in a.manifest["files"]] for n, a in cleaned(ALL, files=5).items()}
+    assert one == many
+
+
+def test_a_changed_threshold_does_not_score_again(make_run: Callable[..., Run]) -> None:
+    before = make_run(conversations=ALL)
+    after = make_run(conversations=ALL, overrides=["clean.rules.max_offensive=0.5"], run_id="after")
+    assert before.fingerprint("score") == after.fingerprint("score")
+    assert before.fingerprint("clean") != after.fingerprint("clean")
+
+
+def test_nothing_left_names_the_rule_and_the_key(cleaned: Callable[..., dict[str, Any]]) -> None:
+    with pytest.raises(UserError, match=r"all 2 rows were dropped \(language 2\); relax clean\.rules\.languages"):
+        cleaned([GERMAN, GERMAN])
+
+
+GOOD = {
+    "language": "en",
+    "language_confidence": 0.9,
+    "offensive": 0.1,
+    "repetition": 0.0,
+    "chars": 80,
+    "reply_chars": 40,
+    "assistant_chars": 40,
+}
+EXAMPLES = [
+    ("empty", {"assistant_chars": 0, "reply_chars": 0}, {"assistant_chars": 2}),
+    ("reply_too_short", {"reply_chars": 0}, {"reply_chars": 1}),
+    ("too_short", {"chars": 4}, {"chars": 5}),
+    ("too_long", {"chars": 100_001}, {"chars": 100_000}),
+    ("language", {"language": "fr"}, {"language": "fr", "language_confidence": 0.39}),
+    ("language", {"language": "fr"}, {"language": "und", "language_confidence": 0.0}),
+    ("repetition", {"repetition": 0.51}, {"repetition": 0.5}),
+    ("offensive", {"offensive": 0.81}, {"offensive": 0.8}),
+]
+
+
+@pytest.fixture(scope="session")
+def judge(spark: SparkSession) -> Callable[[dict[str, Any], Rules], str | None]:
+    """The first rule that a row of scores fails."""
+
+    def rule(scores: dict[str, Any], rules: Rules) -> str | None:
+        frame = spark.createDataFrame([{**GOOD, **scores}], SCORES.split(", repairs")[0])
+        return frame.selectExpr(f"{first_failure(rules)} AS rule").first()[0]  # type: ignore[index]
+
+    return rule
+
+
+@pytest.mark.parametrize(("name", "fails", "passes"), EXAMPLES)
+def test_each_rule_has_its_border(judge: Callable[..., str | None], name: str, fails: Any, passes: Any) -> None:
+    assert judge(fails, Rules()) == name
+    assert judge(passes, Rules()) is None
+
+
+def test_every_rule_has_an_example() -> None:
+    assert {name for name, _, _ in EXAMPLES} == {rule.name for rule in RULES}
+
+
+def test_no_languages_keeps_all(judge: Callable[..., str | None]) -> None:
+    assert judge({"language": "fr"}, Rules(languages=[])) is None
+    assert "CASE rule" in evidence(Rules(languages=[]))
+
+
+def test_a_language_is_a_code_not_a_name() -> None:
+    with pytest.raises(ValueError, match="pattern"):
+        Rules(languages=["English"])
