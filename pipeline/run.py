@@ -122,7 +122,8 @@ class Run:
 
 def safe_run_id(text: str) -> str:
     """A run id that is a folder name: Airflow's contain colons and plus signs."""
-    return re.sub(r"[^A-Za-z0-9._-]", "_", text)[:200]
+    name = re.sub(r"[^A-Za-z0-9._-]", "_", text)[:200]
+    return f"run-{name}" if name.startswith(".") or name == "latest" else name
 
 
 __all__ = ["Run", "Stage", "safe_run_id"]

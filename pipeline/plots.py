@@ -1,0 +1,84 @@
+"""Plots of the run report, as SVG that takes its colours from the page (light and dark)."""
+
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import matplotlib
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+Points = Sequence[tuple[float, float | None]]
+
+STYLE: Any = {"svg.hashsalt": "parlance", "svg.fonttype": "none", "font.size": 11, "axes.unicode_minus": False}
+
+COLOURS = {
+    "#010101": "var(--ink)",
+    "#020202": "var(--faint)",
+    "#030303": "var(--rule)",
+    "#040404": "var(--first)",
+    "#050505": "var(--second)",
+}
+"""Placeholder in the drawing to the page's custom property."""
+INK, FAINT, GRID, FIRST, SECOND = COLOURS
+
+
+def loss_curve(train: Points, validation: Points, baseline: float | None = None, best_step: int | None = None) -> str:
+    """An <svg> element of loss (nats a token) by optimiser step.
+
+    baseline: the unigram model's loss, drawn as a dotted line when it fits the plot.
+    best_step: the step whose weights were kept.
+    """
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(7.6, 3.6), layout="constrained")
+        axes = figure.add_subplot()
+        _line(axes, train, FIRST, "train", linewidth=1.4)
+        _line(axes, validation, SECOND, "validation", linewidth=2, marker="o", markersize=4.5)
+        losses = [loss for _, loss in [*train, *validation] if loss is not None]
+        if baseline is not None and losses and baseline < 1.15 * max(losses):
+            axes.axhline(baseline, color=FAINT, linewidth=1.2, linestyle=(0, (1.5, 2.5)), label="unigram baseline")
+        best = dict(validation).get(best_step) if best_step is not None else None
+        if best is not None:
+            axes.annotate(
+                f"best {best:.3f}",
+                (float(best_step or 0), best),
+                xytext=(0, 14),
+                textcoords="offset points",
+                ha="right",
+                color=INK,
+                arrowprops={"arrowstyle": "-", "color": FAINT, "linewidth": 1},
+            )
+        axes.set_xlabel("optimiser step", color=FAINT)
+        axes.set_ylabel("loss (nats per token)", color=FAINT)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8, steps=[1, 2, 5, 10]))
+        axes.grid(axis="y", color=GRID, linewidth=0.8)
+        axes.tick_params(colors=FAINT, length=0)
+        axes.set_axisbelow(True)
+        axes.margins(x=0.02)
+        for side in axes.spines.values():
+            side.set_visible(False)
+        legend = axes.legend(frameon=False, loc="upper right", labelcolor=INK)
+        legend.set_zorder(5)
+        return _svg(figure, "Loss by step")
+
+
+def _line(axes: "matplotlib.axes.Axes", points: Points, colour: str, label: str, **style: object) -> None:
+    known = [(step, loss) for step, loss in points if loss is not None]
+    if known:
+        steps, losses = zip(*known, strict=True)
+        axes.plot(steps, losses, color=colour, label=label, **style)  # type: ignore[arg-type]
+
+
+def _svg(figure: Figure, label: str) -> str:
+    """The figure's <svg> element; equal figures give equal text."""
+    figure.patch.set_visible(False)
+    for axes in figure.axes:
+        axes.patch.set_visible(False)
+    file = io.StringIO()
+    FigureCanvasSVG(figure).print_svg(file, metadata={"Date": None, "Creator": None})
+    text = file.getvalue()
+    text = text[text.index("<svg") :]
+    for placeholder, colour in COLOURS.items():
+        text = text.replace(placeholder, colour)
+    return text.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1)

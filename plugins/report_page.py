@@ -1,0 +1,34 @@
+"""The tab Report of every DAG run: registers the routes of plugins.report_routes with Airflow.
+
+Airflow imports its plugins in every process, also in each task's; only the API server needs the
+routes, so they are imported with the first request.
+"""
+
+from typing import Any
+
+from airflow.plugins_manager import AirflowPlugin
+from starlette.types import Receive, Scope, Send
+
+PREFIX = "/parlance"
+
+
+async def app(scope: Scope, receive: Receive, send: Send) -> None:
+    """The routes, as an ASGI application."""
+    from plugins.report_routes import routes
+
+    await routes(scope, receive, send)
+
+
+class ReportPage(AirflowPlugin):
+    """The routes under /parlance, and the tab."""
+
+    name = "parlance_report"
+    fastapi_apps: list[Any] = [{"app": app, "url_prefix": PREFIX, "name": "Parlance run report"}]  # noqa: RUF012
+    external_views: list[Any] = [  # noqa: RUF012
+        {
+            "name": "Report",
+            "href": PREFIX.removeprefix("/") + "/runs/{DAG_ID}/{RUN_ID}",  # relative: Airflow may live under a path
+            "destination": "dag_run",
+            "url_route": "parlance-report",
+        }
+    ]
