@@ -14,6 +14,15 @@ class Audit(Section):
     )
     min_similarity: float = Field(0.15, ge=-1, le=1, description="Below this cosine similarity the topic is other")
 
+    @model_validator(mode="after")
+    def _usable_names(self) -> "Audit":
+        if "other" in self.topics:
+            raise ValueError("topics: the name other is taken by conversations that are near to no topic; rename it")
+        empty = [name for name, phrase in self.topics.items() if not name.strip() or not phrase.strip()]
+        if empty:
+            raise ValueError(f"topics: {empty[0]!r} needs a name and a phrase that describes it")
+        return self
+
 
 class Findings(Section):
     """Thresholds over the audit's distributions."""
@@ -24,6 +33,11 @@ class Findings(Section):
     max_sentiment_gap: float = Field(
         0.2, gt=0, le=2, description="Largest difference of mean sentiment (-1 to 1) between two groups"
     )
+    max_topic_lift: float = Field(
+        3.0, gt=1, description="Largest ratio of a topic's share among a group's mentions to its share of all rows"
+    )
+    max_source_share: float = Field(0.9, gt=0, le=1, description="A source above this share dominates")
+    min_group_rows: int = Field(30, ge=2, description="Groups mentioned in fewer rows are not compared (rows)")
 
     @model_validator(mode="after")
     def _ordered(self) -> "Findings":

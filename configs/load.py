@@ -39,11 +39,16 @@ def load_profile(name: str, overrides: list[str] | None = None, data: str | None
     return _validate(Profile, values, str(path))
 
 
+def architecture_names() -> list[str]:
+    """Names of the architectures that come with the project."""
+    return sorted(p.stem for p in (HERE / "models").glob("*.yaml"))
+
+
 def load_architecture(name: str) -> Architecture:
     """The architecture configs/models/NAME.yaml. Raises UserError when there is none."""
     path = HERE / "models" / f"{name}.yaml"
     if not path.is_file():
-        known = ", ".join(sorted(p.stem for p in (HERE / "models").glob("*.yaml")))
+        known = ", ".join(architecture_names())
         raise UserError(f"model.name: {name!r} is not in configs/models, which has: {known}")
     return _validate(Architecture, _read_yaml(path), str(path))
 

@@ -12,4 +12,7 @@ class Tokenise(Section):
         "train", description="train fits byte-level BPE on the training split; otherwise a folder or a hub name"
     )
     vocabulary: int = Field(4096, ge=512, le=262_144, description="Vocabulary of a trained tokenizer (tokens)")
+    training_bytes: int = Field(
+        1 << 30, ge=1 << 10, description="Most text of the training split that a tokenizer is trained on (bytes)"
+    )
     sequence_length: int = Field(256, ge=32, le=131_072, description="Length of a packed sequence (tokens)")

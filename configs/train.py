@@ -21,6 +21,9 @@ class Train(Section):
     gradient_clipping: float = Field(1.0, gt=0, description="Largest gradient norm")
     precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="auto is bf16 on GPUs, fp32 on CPU")
     validation_every: int = Field(50, ge=1, description="Steps between validations")
+    validation_sequences: int = Field(
+        128, ge=1, description="Most sequences measured in a validation, evenly spaced over the split"
+    )
     patience: int = Field(5, ge=1, description="Validations without improvement before training stops")
     checkpoint_every: int = Field(100, ge=1, description="Steps between checkpoints")
     activation_checkpointing: bool = Field(False, description="Recompute activations in the backward pass")

@@ -9,13 +9,13 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
-
-import pyarrow.dataset as ds
-import pyarrow.parquet as pq
+from typing import TYPE_CHECKING, Any
 
 from configs.errors import UserError
 from pipeline.fingerprint import file_sha256, fingerprint, write_atomically
+
+if TYPE_CHECKING:
+    import pyarrow.dataset as ds
 
 MANIFEST = "manifest.json"
 SEAL = "manifest.sha256"
@@ -57,8 +57,10 @@ class Artifact:
         """The folder of Parquet files called `name`."""
         return self.path / name
 
-    def read(self, name: str = "data") -> ds.Dataset:
+    def read(self, name: str = "data") -> "ds.Dataset":
         """The Parquet files called `name`, in the order of their names."""
+        import pyarrow.dataset as ds  # takes a second, which a found artifact need not cost
+
         return ds.dataset(sorted(str(p) for p in (self.path / name).glob("*.parquet")), format="parquet")
 
     def json(self, name: str) -> Any:
@@ -154,6 +156,8 @@ class ArtifactStore:
 
 def _check_rows(partial: Path, stage: str, ledger: Ledger) -> None:
     """The ledger balances, and agrees with the rows that lie in data/ and dropped/."""
+    import pyarrow.parquet as pq
+
     assert ledger.imbalance() == 0, f"{stage}: the ledger does not balance: {ledger}"
     for name, rows in (("data", ledger.rows_out), ("dropped", sum(ledger.dropped.values()))):
         folder = partial / name

@@ -52,7 +52,8 @@ class Bert:
         for layer in self._layers:
             qkv = linear(x_BTH, *layer["qkv"]).view(batch, length, 3, self._heads, width // self._heads)
             q, k, v = qkv.permute(2, 0, 3, 1, 4)
-            mixed = scaled_dot_product_attention(q, k, v, attn_mask=attend).transpose(1, 2).reshape(batch, length, width)
+            mixed_BHTK = scaled_dot_product_attention(q, k, v, attn_mask=attend)
+            mixed = mixed_BHTK.transpose(1, 2).reshape(batch, length, width)
             x_BTH = layer_norm(x_BTH + linear(mixed, *layer["out"]), (width,), *layer["attention_norm"], self._epsilon)
             inner = linear(gelu(linear(x_BTH, *layer["up"])), *layer["down"])
             x_BTH = layer_norm(x_BTH + inner, (width,), *layer["norm"], self._epsilon)

@@ -153,7 +153,7 @@ def _end_descendants() -> dict[int, int]:
 
 def _reap() -> dict[int, int]:
     """pid to exit status of every child that has ended."""
-    found = {}
+    found: dict[int, int] = {}
     while True:
         try:
             pid, status = os.waitpid(-1, os.WNOHANG)

@@ -40,7 +40,7 @@ def write_rows(frame: DataFrame, folder: Path, rows: int, key: str = "row_id") -
     """
     files = max(LEAST_FILES, -(-rows // ROWS_PER_FILE))
     scratch = folder.with_name(f"{folder.name}.spark")
-    with task_progress(frame.sparkSession, folder.name):
+    with task_progress(frame.sparkSession, f"writing {folder.name}"):
         placed = frame.repartition(files, key).sortWithinPartitions(key)
         placed.write.mode("overwrite").parquet(str(scratch))
     if folder.exists():

@@ -59,7 +59,8 @@ def task_progress(spark: SparkSession, label: str) -> Iterator[None]:
             for stage in total.keys() - active:
                 finished[stage] = total[stage]
             progress.total = sum(total.values())
-            progress.update(sum(finished.values()))
+            if total:
+                progress.update(sum(finished.values()))
 
     with Progress(label, total=0, unit="tasks") as progress:
         thread = threading.Thread(target=watch, args=(progress,), daemon=True)
@@ -69,3 +70,4 @@ def task_progress(spark: SparkSession, label: str) -> Iterator[None]:
         finally:
             ended.set()
             thread.join()
+            progress.done = progress.total

@@ -206,4 +206,5 @@ def test_every_declared_stage_has_its_function_and_reads_earlier_stages_only(sta
 
 def test_a_run_id_of_airflow_becomes_a_folder_name() -> None:
     assert safe_run_id("manual__2026-01-02T03:04:05+00:00") == "manual__2026-01-02T03_04_05_00_00"
-    assert "/" not in safe_run_id("../../etc")
+    assert safe_run_id("../../etc") == "run-.._.._etc"
+    assert safe_run_id("latest") != "latest"
