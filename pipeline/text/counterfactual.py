@@ -9,9 +9,10 @@ unnamed person. Known limitation: a name written without capitals is not seen.
 import regex
 
 from pipeline.text.gender_words import (
+    ADJECTIVES,
     AFTER_OBJECT,
     AFTER_POSSESSION,
-    BEFORE_PERSON,
+    ARTICLES,
     EVERYONE,
     FAMILY,
     FIXED,
@@ -44,6 +45,7 @@ _WORD = regex.compile(
     r"(?<![\w@#&.'’-])(?:" + "|".join(sorted([*SWAP, "her", "his"], key=len, reverse=True)) + r")(?![\w@-]|\.\w)",
     regex.IGNORECASE,
 )
+_GIRL = regex.compile(r"\bgirls?\b", regex.IGNORECASE)
 _PREVIOUS = regex.compile(r"([\w'’]+)[ \t]*$")
 _OTHER = regex.compile(r"\s*(?:/|or|and)\s*(?:a )?(?:man|woman|boy|girl|guy|lady|gentleman)\b", regex.IGNORECASE)
 _NEXT = regex.compile(r"[ \t]+([\w'’]+)")
@@ -111,6 +113,8 @@ class _TurnSwap:
         else:
             return word
         self.mentions = True
+        if lower == "guy" and _GIRL.search(self.text):
+            return _cased("girl", word)
         return _cased(_choose(lower, previous.lower(), following.lower()), word)
 
 
@@ -136,7 +140,10 @@ def _is_person(lower: str, word: str, previous: str, before: str, following: str
             return False
     if lower in NEEDS_ARTICLE:
         alone = not (before.strip() or after.strip(" .!?"))
-        return previous.lower() in BEFORE_PERSON or alone or before.endswith("/") or bool(_OTHER.match(after))
+        words = before.lower().replace("’", "'").split()[-2:]
+        described = len(words) == 2 and words[1] in ADJECTIVES and words[0] in ARTICLES
+        named = words[-1:] == [previous.lower()] and previous.lower() in ARTICLES
+        return alone or described or named or before.endswith("/") or bool(_OTHER.match(after))
     return True
 
 

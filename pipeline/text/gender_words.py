@@ -103,13 +103,17 @@ AFTER_POSSESSION = _words("is was are were isn't wasn't too instead and or but b
 """What follows his where it stands for hers ("the book is his and"); before anything else it stands for her."""
 
 NEEDS_ARTICLE = _words("man woman boy girl guy lady gentleman sir madam")
-"""Also said to anyone ("oh man"): swapped after one of BEFORE_PERSON only, or in an answer of its own."""
+"""Also said to anyone ("oh man", "good, man"): swapped after one of ARTICLES, or of ARTICLES and ADJECTIVES, or
+in an answer of its own."""
 
-BEFORE_PERSON = _words(
-    "a an the this that these those one every each any another no some other your his her our their or and old "
-    "older young younger little big good bad nice great tall short rich poor smart sweet kind beautiful pretty "
-    "handsome hot cute single married wise funny lucky strong honest black white asian first last only same "
-    "right perfect average normal is are be i'm im as 2 two three new local"
+ARTICLES = _words(
+    "a an the this that these those one every each any another no some other your his her our their or and is are "
+    "be i'm im as 2 two three"
+)
+ADJECTIVES = _words(
+    "old older young younger little big good bad nice great tall short rich poor smart sweet kind beautiful pretty "
+    "handsome hot cute single married wise funny lucky strong honest black white asian first last only same other "
+    "right perfect average normal new local real new different solid crazy"
 )
 
 FIXED = regex.compile(
@@ -127,7 +131,7 @@ INHERENT = regex.compile(
     r"testic\w*|testosterone|o?estrogen|penis\w*|dicks?|cocks?|puss(?:y|ies)|boobs?|tits|sperm\w*|erecti\w+|"
     r"vasectom\w*|circumcis\w*|beards?|mou?stach\w*|bras?|trans|transgend\w*|transsex\w*|non-?binary|lesbians?|gay|"
     r"gays|feminis\w*|feminin\w*|masculin\w*|misogyn\w*|misandr\w*|sexis\w*|patriarch\w*|matriarch\w*|genders?|"
-    r"jesus|christ|allah|prophet|pope)\b",
+    r"jesus|christ|allah|prophet|pope|hygiene|(?:wo)?men in \w+|(?:wo)?men's \w+)\b",
     regex.IGNORECASE,
 )
 """What is true of one gender, or about gender itself, or of one known person: such conversations are left alone."""

@@ -28,6 +28,7 @@ def swapped(text: str) -> str | None:
         ("my cousin, is he/she in?", "my cousin, is she/he in?"),
         ("My father-in-law and the policeman", "My mother-in-law and the policewoman"),
         ("boy or girl? a boy and girl", "girl or boy? a girl and boy"),
+        ("are you a guy or a girl", "are you a girl or a boy"),
         ("That guy is an old man", "That woman is an old woman"),
     ],
 )
@@ -38,7 +39,7 @@ def test_words_are_swapped_and_case_is_kept(text: str, expected: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "Oh man, that was great. Oh boy! Thanks man.",
+        "Oh man, that was great. Oh boy! Thanks man. Doing so good man! Nice man so what",
         "You guys rock, hey guys!",
         "I love Iron Man and the Beach Boys",
         "Today is mother's day, son of a gun",

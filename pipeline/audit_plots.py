@@ -1,0 +1,118 @@
+"""The audit in four pictures. Equal numbers give equal bytes."""
+
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+INK, QUIET, BLUE = "#222222", "#777777", "#0072B2"  # blue of Okabe and Ito's colour-blind safe palette
+STYLE: dict[Any, Any] = {
+    "svg.hashsalt": "parlance",
+    "svg.fonttype": "none",
+    "font.family": "sans-serif",
+    "font.size": 10,
+    "axes.titlesize": 11,
+    "axes.titlelocation": "left",
+    "axes.titleweight": "bold",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": QUIET,
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+}
+
+
+def draw(audit: dict[str, Any], folder: Path) -> None:
+    """Writes topics.svg, mentions.svg, sentiment.svg and topics_by_source.svg."""
+    folder.mkdir(parents=True, exist_ok=True)
+    pictures = {
+        "topics": _topics,
+        "mentions": _mentions,
+        "sentiment": _sentiment,
+        "topics_by_source": _topics_by_source,
+    }
+    with mpl.rc_context(STYLE):
+        for name, picture in pictures.items():
+            picture(audit).savefig(
+                folder / f"{name}.svg", format="svg", bbox_inches="tight", metadata={"Date": None, "Creator": None}
+            )
+
+
+def _topics(audit: dict[str, Any]) -> Figure:
+    topics = sorted(audit["topics"].items(), key=lambda item: (item[1], item[0]))
+    figure = Figure(figsize=(7, 0.6 + 0.3 * len(topics)))
+    axes = figure.add_subplot()
+    _bars(axes, [name for name, _ in topics], [rows for _, rows in topics], audit["rows"])
+    axes.set_title(f"What {audit['rows']:,} conversations are about")
+    return figure
+
+
+def _mentions(audit: dict[str, Any]) -> Figure:
+    attributes = audit["mentions"]
+    heights = [len(groups) + 1.5 for groups in attributes.values()]
+    figure = Figure(figsize=(7, 0.26 * sum(heights)), layout="constrained")
+    most = max((rows for groups in attributes.values() for rows in groups.values()), default=0)
+    panels = figure.subplots(len(attributes), 1, gridspec_kw={"height_ratios": heights})
+    for axes, (attribute, groups) in zip(np.atleast_1d(panels), attributes.items(), strict=True):
+        ordered = sorted(groups.items(), key=lambda item: (item[1], item[0]))
+        _bars(axes, [name for name, _ in ordered], [rows for _, rows in ordered], audit["rows"])
+        axes.set_xlim(0, max(most, 1) * 1.2)
+        axes.set_title(attribute.capitalize(), fontsize=10)
+    figure.suptitle("Conversations that mention each group", x=0, ha="left", fontsize=11, fontweight="bold")
+    return figure
+
+
+def _sentiment(audit: dict[str, Any]) -> Figure:
+    histogram = audit["sentiment"]["histogram"]
+    figure = Figure(figsize=(7, 2.8))
+    axes = figure.add_subplot()
+    axes.stairs(histogram["counts"], histogram["edges"], fill=True, color=BLUE)
+    mean = audit["sentiment"]["mean"]
+    axes.axvline(mean, color=INK, linewidth=1)
+    axes.annotate(f"mean {mean:+.2f}", (mean, 1), (4, -2), xycoords=("data", "axes fraction"),
+                  textcoords="offset points", va="top")  # fmt: skip
+    axes.set_xlim(-1, 1)
+    axes.set_ylim(0, 1.2 * max(*histogram["counts"], 1))
+    axes.set_xlabel("sentiment, from negative (−1) to positive (1)")
+    axes.set_ylabel("conversations")
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    axes.set_title("How the conversations sound")
+    return figure
+
+
+def _topics_by_source(audit: dict[str, Any]) -> Figure:
+    """Each row of the picture is a source, and its shares add up to 100%."""
+    sources, topics = list(audit["by_source"]), list(audit["topics"])
+    counts = np.array([[audit["by_source"][s][t] for t in topics] for s in sources], dtype=float)
+    counts = counts.reshape(len(sources), len(topics))
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    figure = Figure(figsize=(1.5 + 0.55 * len(topics), 1.6 + 0.35 * max(len(sources), 1)))
+    axes = figure.add_subplot()
+    if sources:
+        axes.imshow(shares, cmap="Blues", vmin=0, vmax=max(float(shares.max()), 0.01), aspect="auto")
+    axes.set_yticks(range(len(sources)), sources)
+    axes.set_xticks(range(len(topics)), topics, rotation=40, ha="right", rotation_mode="anchor")
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    for (row, column), share in np.ndenumerate(shares):
+        colour = "white" if share > 0.6 * shares.max() else INK
+        axes.text(column, row, f"{share:.0%}", ha="center", va="center", color=colour, fontsize=8)
+    axes.set_title("Topics of each source")
+    return figure
+
+
+def _bars(axes: Axes, names: list[str], rows: list[int], total: int) -> None:
+    """Horizontal bars that carry their own numbers, so that no axis is needed."""
+    axes.barh(names, rows, color=BLUE, height=0.7)
+    for at, value in enumerate(rows):
+        axes.annotate(f"{value:,}  ({value / max(total, 1):.1%})", (value, at), (4, 0), textcoords="offset points",
+                      va="center", color=QUIET, fontsize=9)  # fmt: skip
+    axes.margins(y=0.02)
+    axes.tick_params(left=False)
+    axes.spines[["left", "bottom"]].set_visible(False)
+    axes.set_xticks([])

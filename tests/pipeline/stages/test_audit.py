@@ -1,0 +1,85 @@
+"""What the conversations are about, whom they mention, how they sound, and what stands out."""
+
+import json
+import xml.etree.ElementTree
+
+import pytest
+
+TOPICS = 'audit.topics={"food": "talking about cooking, food and restaurants", "sport": "football, tennis and running"}'
+
+
+pytestmark = pytest.mark.usefixtures("spark")
+
+
+@pytest.fixture
+def audited(begin, deduplicated, talk):
+    """The artifacts of annotate and audit over nine conversations that one can read."""
+    foods = ("soup", "bread", "pasta", "rice", "cheese")
+    rows = [talk(f"How do I cook {food}?", f"A good recipe for {food} takes an hour.") for food in foods]
+    rows += [
+        talk("Who won the football match?", "My brother says our team scored twice.", source="club"),
+        talk("Is tennis good exercise?", "She plays it every day and loves it.", source="club"),
+        talk("I hate this awful, terrible tournament.", "The match was horrible, I am sad.", source="club"),
+        talk("xqz vvk pfft", "zzz 0x7f qqq", source="club"),
+    ]
+
+    def run_audit(name: str):
+        run = begin(TOPICS, "audit.min_similarity=0.1", "findings.max_topic_share=0.4", name=name)
+        deduplicated(run, rows)
+        run.execute("embed")
+        return run, run.execute("audit")
+
+    return run_audit
+
+
+def test_topics_mentions_and_sentiment_of_each_conversation(audited):
+    _, (annotated, _) = audited("root")
+    rows = {row["row_id"]: row for row in annotated.read().to_table().to_pylist()}
+    club = [row for row in rows.values() if row["source"] == "club"]
+    assert all(row["topic"] == "food" for row in rows.values() if row["source"] == "hand")
+    assert sorted(row["topic"] for row in club) == ["other", "sport", "sport", "sport"]
+    assert sorted(tag for row in club for tag in row["mentions"]) == ["gender:female", "gender:male"]
+    assert min(row["sentiment"] for row in club) < -0.5
+    assert all(-1 <= row["sentiment"] <= 1 for row in rows.values())
+
+
+def test_audit_json_adds_up_and_names_what_stands_out(audited):
+    _, (_, artifact) = audited("root")
+    audit = artifact.json("audit.json")
+    assert audit["rows"] == 9
+    assert audit["topics"] == {"food": 5, "sport": 3, "other": 1}
+    assert audit["by_source"] == {
+        "club": {"food": 0, "sport": 3, "other": 1},
+        "hand": {"food": 5, "sport": 0, "other": 0},
+    }
+    assert audit["mentions"]["gender"] == {"female": 1, "male": 1, "transgender or non-binary": 0}
+    assert sum(audit["sentiment"]["histogram"]["counts"]) == 9
+    assert audit["languages"] == {"en": 9}
+    assert [(f["severity"], f["kind"], f["subject"]) for f in audit["findings"]] == [
+        ("warning", "topic over-represented", "food")
+    ]
+
+
+def test_annotations_findings_and_pictures_are_the_same_bytes_again(audited):
+    one, other = audited("one"), audited("other")
+    for first, second in zip(one[1], other[1], strict=True):
+        files = [entry["path"] for entry in first.manifest["files"]]
+        assert [(first.path / f).read_bytes() for f in files] == [(second.path / f).read_bytes() for f in files]
+
+
+def test_pictures_are_well_formed_and_carry_their_numbers_as_text(audited):
+    _, (_, artifact) = audited("root")
+    pictures = sorted((artifact.path / "plots").glob("*.svg"))
+    assert [p.stem for p in pictures] == ["mentions", "sentiment", "topics", "topics_by_source"]
+    for picture in pictures:
+        xml.etree.ElementTree.fromstring(picture.read_text(encoding="utf-8"))
+    assert "5  (55.6%)" in (artifact.path / "plots" / "topics.svg").read_text(encoding="utf-8")
+
+
+def test_a_changed_threshold_counts_again_without_scoring_again(audited):
+    run, (annotated, _) = audited("root")
+    settings = json.loads((run.folder / "profile.json").read_text())
+    settings["findings"]["max_topic_share"] = 0.9
+    again = type(run).begin(type(run.profile).model_validate(settings), "again")
+    assert again.find("annotate").path == annotated.path
+    assert again.find("audit") is None
