@@ -10,9 +10,9 @@ from configs.section import Section
 class Train(Section):
     """What decides the trained weights."""
 
-    steps: int = Field(400, ge=1, description="Most optimiser steps")
-    batch_tokens: int = Field(4096, ge=32, description="Tokens in a global batch, over all ranks and accumulation")
-    learning_rate: float = Field(1e-3, gt=0, le=1, description="Peak learning rate")
+    steps: int = Field(500, ge=1, description="Most optimiser steps")
+    batch_tokens: int = Field(2048, ge=32, description="Tokens in a global batch, over all ranks and accumulation")
+    learning_rate: float = Field(2e-3, gt=0, le=1, description="Peak learning rate")
     min_learning_rate_share: float = Field(0.1, ge=0, le=1, description="Final learning rate over the peak")
     warmup_steps: int = Field(20, ge=0, description="Steps of linear warm-up")
     weight_decay: float = Field(0.1, ge=0, le=1, description="AdamW decay, on matrices only")

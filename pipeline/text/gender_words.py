@@ -131,7 +131,7 @@ INHERENT = regex.compile(
     r"testic\w*|testosterone|o?estrogen|penis\w*|dicks?|cocks?|puss(?:y|ies)|boobs?|tits|sperm\w*|erecti\w+|"
     r"vasectom\w*|circumcis\w*|beards?|mou?stach\w*|bras?|trans|transgend\w*|transsex\w*|non-?binary|lesbians?|gay|"
     r"gays|feminis\w*|feminin\w*|masculin\w*|misogyn\w*|misandr\w*|sexis\w*|patriarch\w*|matriarch\w*|genders?|"
-    r"jesus|christ|allah|prophet|pope|hygiene|(?:wo)?men in \w+|(?:wo)?men's \w+)\b",
+    r"jesus|christ|allah|prophet|pope|heavenly \w+|baby showers?|hygiene|(?:wo)?men in \w+|(?:wo)?men's \w+)\b",
     regex.IGNORECASE,
 )
 """What is true of one gender, or about gender itself, or of one known person: such conversations are left alone."""

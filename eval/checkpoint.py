@@ -1,0 +1,42 @@
+"""A saved model, ready to compute."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers.utils.logging import disable_progress_bar
+
+from configs.errors import UserError
+
+disable_progress_bar()
+
+
+def load_model(folder: Path) -> PreTrainedModel:
+    """The causal language model in `folder`, in evaluation mode: on the first GPU in its own precision when
+    there is one, else on the CPU in fp32. Raises UserError when the folder holds no model that loads."""
+    cuda = torch.cuda.is_available()
+    if not (folder / "config.json").is_file():
+        raise UserError(f"{folder}: no model here (config.json is missing); name a folder that training wrote")
+    try:
+        model: Any = AutoModelForCausalLM.from_pretrained(
+            folder, dtype="auto" if cuda else torch.float32, attn_implementation="sdpa", local_files_only=True
+        )
+    except (OSError, ValueError, RuntimeError) as error:
+        raise UserError(f"{folder}: the model does not load ({_first_line(error)}); train it again") from error
+    return model.to("cuda" if cuda else "cpu").eval()
+
+
+def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
+    """The tokenizer in `folder`. Raises UserError when it does not load or has no chat template."""
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise UserError(f"{folder}: the tokenizer does not load ({_first_line(error)}); tokenise again") from error
+    if not tokenizer.chat_template:
+        raise UserError(f"{folder}: the tokenizer has no chat template; add chat_template.jinja beside it")
+    return tokenizer
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]

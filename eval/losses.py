@@ -1,0 +1,111 @@
+"""The loss of a model on each conversation of the packed sequences."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from configs.errors import UserError
+from eval.packed import PackedBatch, read_packed, sequence_count, sequence_length
+from pipeline.artifact import Artifact
+from pipeline.progress import Progress
+
+BATCH_TOKENS = {"cpu": 1024, "cuda": 8192}
+"""Tokens of one forward pass: enough to keep the device busy, little enough for the logits to fit."""
+
+
+@dataclass
+class ConversationLoss:
+    """Over the learned tokens of one conversation.
+
+    loss: summed negative log-likelihood, in nats. tokens: learned tokens, special ones (the end of a
+    turn) included. bytes: UTF-8 bytes of the learned tokens decoded without special tokens, which is
+    the text of the assistant's turns; bytes cut by a document's edge decode as U+FFFD.
+    """
+
+    loss: float = 0.0
+    tokens: int = 0
+    bytes: int = 0
+
+
+def split_losses(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, tokenise: Artifact, split: str
+) -> dict[str, ConversationLoss]:
+    """row_id to loss over a packed split. Raises UserError when nothing in it is learned."""
+    at_once = max(1, BATCH_TOKENS[model.device.type] // sequence_length(tokenise))
+    with Progress("evaluate: losses", sequence_count(tokenise, split), "sequences") as progress:
+        batches = read_packed(tokenise, split, at_once)
+        found = conversation_losses(model, tokenizer, batches, progress)
+    if not found:
+        raise UserError(
+            f"evaluate: no conversation of the {split} split holds a reply; raise deduplicate.{split}_share"
+        )
+    return found
+
+
+@torch.inference_mode()
+def conversation_losses(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    batches: Iterable[PackedBatch],
+    progress: Progress,
+) -> dict[str, ConversationLoss]:
+    """row_id to loss, in the order of first appearance. Documents never attend to each other.
+
+    Conversations without a learned token are left out.
+    """
+    found: dict[str, ConversationLoss] = {}
+    for batch in batches:
+        learned_BL = batch.learned
+        losses_N = _token_losses(model, batch, learned_BL).tolist()
+        tokens_N = batch.input_ids[learned_BL]
+        rows_N, _ = np.nonzero(learned_BL)
+        documents_N = batch.document_ids[learned_BL]
+        edges = np.flatnonzero((np.diff(rows_N) != 0) | (np.diff(documents_N) != 0)) + 1
+        for start, end in zip([0, *edges], [*edges, len(tokens_N)], strict=True):
+            if start == end:
+                continue
+            row_id = batch.row_ids[rows_N[start]][documents_N[start]]
+            text = str(tokenizer.decode(tokens_N[start:end].tolist(), skip_special_tokens=True))
+            conversation = found.setdefault(row_id, ConversationLoss())
+            conversation.loss += sum(losses_N[start:end])
+            conversation.tokens += int(end - start)
+            conversation.bytes += len(text.encode("utf-8", "replace"))
+        progress.advance(len(batch.input_ids))
+    return found
+
+
+def _token_losses(model: PreTrainedModel, batch: PackedBatch, learned_BL: np.ndarray) -> torch.Tensor:
+    """Negative log-likelihood of each learned token, float64 (N,) in row-major order of (B, L).
+
+    Logits are computed only at the positions that predict a learned token in some sequence of the batch.
+    """
+    device = model.device
+    targets_BL = torch.from_numpy(learned_BL)
+    wanted_K = targets_BL[:, 1:].any(0).nonzero().squeeze(1)
+    if len(wanted_K) == 0:
+        return torch.zeros(0, dtype=torch.float64)
+    logits_BKV = model(
+        input_ids=torch.from_numpy(batch.input_ids).to(device),
+        attention_mask=_attention_mask(torch.from_numpy(batch.document_ids).to(device)),
+        position_ids=torch.from_numpy(batch.position_ids).to(device),
+        logits_to_keep=wanted_K.to(device),
+        use_cache=False,
+    ).logits
+    selected_BK = targets_BL[:, wanted_K + 1].to(device)
+    targets_N = torch.from_numpy(batch.input_ids[learned_BL]).to(device)
+    return F.cross_entropy(logits_BKV[selected_BK].float(), targets_N, reduction="none").double().cpu()
+
+
+def _attention_mask(document_ids_BL: torch.Tensor) -> torch.Tensor:
+    """Bool (B, 1, L, L), true where a query may look: at its own document, at itself and before.
+
+    Padding looks at padding, so that no row of the mask is empty (softmax over nothing is not a number).
+    """
+    length = document_ids_BL.shape[1]
+    same_BLL = document_ids_BL[:, :, None] == document_ids_BL[:, None, :]
+    causal_LL = torch.ones(length, length, dtype=torch.bool, device=document_ids_BL.device).tril()
+    return (same_BLL & causal_LL)[:, None]

@@ -1,0 +1,86 @@
+"""Scores an earlier model on the test set of today."""
+
+from collections.abc import Iterator
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+from transformers import PreTrainedTokenizerBase
+
+from eval.checkpoint import load_model, load_tokenizer
+from eval.losses import BATCH_TOKENS, ConversationLoss, conversation_losses, split_losses
+from eval.packed import NOT_LEARNED, PADDING, PackedBatch, read_packed, sequence_count, sequence_length
+from pipeline.artifact import Artifact
+from pipeline.fingerprint import file_sha256
+from pipeline.progress import Progress
+
+
+class ForeignMarkersError(Exception):
+    """The earlier tokenizer does not know the markers that end a turn here; its losses would mean nothing."""
+
+
+def rescore(model_folder: Path, tokenise: Artifact) -> tuple[dict[str, ConversationLoss], bool]:
+    """(row_id to loss, whether tokens can be compared) of the model in `model_folder` on today's test split.
+
+    With the same tokenizer, the packed sequences serve as they are. With another, the same texts,
+    learned where they are learned today, are tokenised anew: losses are then comparable by byte only.
+    Raises ForeignMarkersError when the turns are marked otherwise, UserError when the model does not load.
+    """
+    model, own, today = load_model(model_folder), load_tokenizer(model_folder), load_tokenizer(_tokenizer(tokenise))
+    if file_sha256(model_folder / "tokenizer.json") == file_sha256(_tokenizer(tokenise) / "tokenizer.json"):
+        return split_losses(model, own, tokenise, "test"), True
+    _check_markers(tokenise, today, own)
+    at_once = max(1, BATCH_TOKENS[model.device.type] // sequence_length(tokenise))
+    with Progress("promote: champion's losses", sequence_count(tokenise, "test"), "documents") as progress:
+        batches = (tokenise_anew(batch, today, own) for batch in read_packed(tokenise, "test", at_once))
+        return conversation_losses(model, own, batches, progress), False
+
+
+def tokenise_anew(batch: PackedBatch, today: PreTrainedTokenizerBase, own: PreTrainedTokenizerBase) -> PackedBatch:
+    """The same documents in another tokenizer's tokens, one a sequence, padded to the longest."""
+    encoded: list[tuple[str, list[int], list[int]]] = []
+    for i, row_ids in enumerate(batch.row_ids):
+        for document, row_id in enumerate(row_ids):
+            inside = batch.document_ids[i] == document
+            ids, labels = _recode(batch.input_ids[i][inside], batch.labels[i][inside], today, own)
+            encoded.append((row_id, ids, labels))
+    width = max((len(ids) for _, ids, _ in encoded), default=1)
+    shape = (len(encoded), width)
+    input_ids, labels_BL = np.zeros(shape, np.int64), np.full(shape, NOT_LEARNED, np.int64)
+    document_ids = np.full(shape, PADDING, np.int64)
+    for i, (_, ids, labels) in enumerate(encoded):
+        input_ids[i, : len(ids)], labels_BL[i, : len(ids)], document_ids[i, : len(ids)] = ids, labels, 0
+    positions = np.where(document_ids == 0, np.arange(width), 0)
+    return PackedBatch(input_ids, labels_BL, positions, document_ids, [[row_id] for row_id, _, _ in encoded])
+
+
+def _recode(
+    ids: np.ndarray, labels: np.ndarray, today: PreTrainedTokenizerBase, own: PreTrainedTokenizerBase
+) -> tuple[list[int], list[int]]:
+    """Runs of learned and of other tokens are recoded one by one, so that the border stays where it is."""
+    new_ids: list[int] = []
+    new_labels: list[int] = []
+    for learned, run in _runs(ids, labels != NOT_LEARNED):
+        recoded = own.encode(today.decode(run), add_special_tokens=False)
+        new_ids += recoded
+        new_labels += recoded if learned else [NOT_LEARNED] * len(recoded)
+    return new_ids, new_labels
+
+
+def _runs(ids: np.ndarray, learned: np.ndarray) -> Iterator[tuple[bool, list[int]]]:
+    for is_learned, pairs in groupby(zip(learned.tolist(), ids.tolist(), strict=True), key=lambda pair: pair[0]):
+        yield is_learned, [token for _, token in pairs]
+
+
+def _check_markers(tokenise: Artifact, today: PreTrainedTokenizerBase, own: PreTrainedTokenizerBase) -> None:
+    used: set[int] = set()
+    for batch in read_packed(tokenise, "test", 1024):
+        used |= set(np.unique(batch.input_ids[batch.document_ids != PADDING]).tolist())
+    markers = [token for token, token_id in today.get_added_vocab().items() if token_id in used]
+    missing = sorted(set(markers) - set(own.get_vocab()))
+    if missing:
+        raise ForeignMarkersError(", ".join(missing))
+
+
+def _tokenizer(tokenise: Artifact) -> Path:
+    return tokenise.path / "tokenizer"

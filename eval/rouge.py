@@ -1,0 +1,34 @@
+"""ROUGE of the replies."""
+
+from typing import Any
+
+import datasets
+import evaluate
+from rouge_score.rouge_scorer import RougeScorer
+
+from eval.metric import LocalMetric
+
+KINDS = ("rouge1", "rouge2", "rougeL", "rougeLsum")
+
+
+class Rouge(LocalMetric):
+    """Mean F1 of ROUGE-1, -2, -L and -Lsum (Lin, 2004), without stemming.
+
+    Lines count as sentences in ROUGE-Lsum.
+    """
+
+    def _info(self) -> evaluate.MetricInfo:
+        return evaluate.MetricInfo(
+            description=self.__doc__ or "",
+            citation="Lin (2004): ROUGE, A Package for Automatic Evaluation of Summaries",
+            inputs_description="predictions: replies. references: one reference a reply.",
+            features=datasets.Features(
+                {"predictions": datasets.Value("string"), "references": datasets.Value("string")}
+            ),
+        )
+
+    def _compute(self, predictions: list[str], references: list[str]) -> dict[str, Any]:  # type: ignore[override]
+        """rouge1, rouge2, rougeL and rougeLsum, each 0 to 1."""
+        scorer = RougeScorer(list(KINDS))
+        scores = [scorer.score(r, p) for r, p in zip(references, predictions, strict=True)]
+        return {kind: sum(score[kind].fmeasure for score in scores) / len(scores) for kind in KINDS}

@@ -1,0 +1,38 @@
+"""Why a record, or a whole file, is put in quarantine."""
+
+RULES = {
+    "bad_csv": "a row that the CSV parser refuses",
+    "bad_json": "text that is not JSON",
+    "bad_yaml": "text that is not YAML",
+    "empty_file": "a file without a record",
+    "invalid_utf8": "text that is not valid UTF-8",
+    "missing_columns": "none of the columns that hold the prompt or the conversation is there",
+    "no_prompt": "no user turn before an assistant turn",
+    "no_reply": "no assistant turn",
+    "no_transcript": "a text in which no speakers are marked",
+    "nul_character": "a text with a NUL character",
+    "ragged_row": "a row with more or fewer fields than the header",
+    "too_large": "a record above the size limit",
+    "truncated": "the file ends early; what came before is kept, this stands for the rest",
+    "unknown_format": "a file that is neither JSON, JSON Lines, CSV nor Parquet",
+    "unknown_role": "speakers that are neither user nor assistant, and not two",
+    "unknown_shape": "records in which no conversation was recognised",
+    "unreadable_file": "a file, or a part of one, that cannot be read",
+    "wrong_type": "a value of a type that cannot hold what it should",
+}
+"""Every rule that acquire drops by, and what it means."""
+
+MAX_RECORD_BYTES = 64 << 20
+"""Largest record that is parsed; keeps memory bounded."""
+
+
+class Malformed(Exception):
+    """A record that cannot become a conversation. `detail` never quotes the record's text."""
+
+    def __init__(self, rule: str, detail: str) -> None:
+        assert rule in RULES, rule
+        super().__init__(f"{rule}: {detail}")
+        self.rule, self.detail = rule, detail
+
+    def __reduce__(self) -> tuple[type["Malformed"], tuple[str, str]]:
+        return Malformed, (self.rule, self.detail)

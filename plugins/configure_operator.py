@@ -1,0 +1,51 @@
+"""Begins a run: checks everything that can be checked before anything starts."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from airflow.sdk import BaseOperator, Context
+from airflow.sdk.exceptions import AirflowFailException
+
+from configs.errors import UserError
+from configs.load import load_profile
+from configs.profile import Profile
+from pipeline.preflight import check
+from pipeline.run import Run
+from plugins.trigger_form import overrides_of
+
+PROJECT = Path(__file__).resolve().parent.parent
+
+
+class ConfigureOperator(BaseOperator):
+    """Turns the DAG run's params into a run's folder, which it returns (an absolute path).
+
+    Raises AirflowFailException, one line, for a setting that is wrong and for what this machine lacks.
+    """
+
+    ui_color = "#f3e8fd"
+
+    def execute(self, context: Context) -> str:
+        try:
+            profile = resolve(context["params"])
+            check(profile)
+            run = Run.begin(profile, context["run_id"])
+        except UserError as error:
+            raise AirflowFailException(str(error)) from None
+        self.log.info("run %s: folder %s", run.id, run.folder)
+        return str(run.folder)
+
+
+def resolve(params: Mapping[str, Any]) -> Profile:
+    """The profile that params of the trigger form describe. Raises UserError.
+
+    Artifacts go to $PARLANCE_ROOT when it is set; a relative storage.root is under the project's
+    folder, wherever the worker was started.
+    """
+    values = dict(params)
+    root = os.environ.get("PARLANCE_ROOT")
+    overrides = [f"storage.root={root}"] if root else []
+    profile = load_profile(values["profile"], [*overrides, *overrides_of(values)], values.get("data") or None)
+    absolute = str((PROJECT / profile.storage.root).resolve())
+    return profile.model_copy(update={"storage": profile.storage.model_copy(update={"root": absolute})})

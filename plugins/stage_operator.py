@@ -1,0 +1,126 @@
+"""Runs one task of a run in a process group of its own, and shows what it says."""
+
+import io
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from contextlib import redirect_stdout
+from pathlib import Path
+from typing import Any
+
+from airflow.sdk import BaseOperator, Context
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
+
+from configs.errors import UserError
+from pipeline.process_group import die_with_parent, end, start_guarded
+from pipeline.run import Run
+from pipeline.stages import stages_of
+from plugins.stage_log import StageLog
+
+RUN_FOLDER = "{{ ti.xcom_pull(task_ids='configure') }}"
+USER_ERROR = 2
+
+
+class StageOperator(BaseOperator):
+    """Executes the stages of `task` (a name of pipeline.stages.TASKS) of the run whose folder is `run`.
+
+    When every stage's artifact is found, that is noted here, in milliseconds. Otherwise
+    `python -m pipeline.cli stage TASK --run FOLDER` runs under pipeline.process_group, so that
+    clearing, timing out or killing this task, or the worker above it, ends all that it started.
+
+    Returns {stage: {fingerprint, cached, rows_in, rows_out}}. Raises AirflowFailException, which is
+    not retried, for what only the user can put right, and AirflowException for everything else.
+    """
+
+    template_fields: Sequence[str] = ("run_folder",)
+    ui_color = "#e8f0fe"
+
+    def __init__(self, *, task: str, run: str = RUN_FOLDER, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.stage_task = task
+        self.run_folder = run
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def execute(self, context: Context) -> dict[str, dict[str, Any]]:
+        run = open_run(self.run_folder)
+        with StageLog(log_path(run, self.stage_task), context.get("task_state_store"), show=print) as log:
+            if not found(run, self.stage_task, log):
+                self._attend(self.command(run, context), log)
+        return outcome(run, self.stage_task)
+
+    def command(self, run: Run, context: Context) -> list[str]:  # noqa: ARG002
+        """The command to guard."""
+        return [sys.executable, "-m", "pipeline.cli", "stage", self.stage_task, "--run", str(run.folder)]
+
+    def environment(self) -> dict[str, str]:
+        """Variables for the command, besides this process's own."""
+        return {"PARLANCE_EVENTS": "1", "PYTHONUNBUFFERED": "1"}
+
+    def on_kill(self) -> None:
+        if self._process:
+            end(self._process)
+
+    def _attend(self, command: list[str], log: StageLog) -> None:
+        """Runs the command, passing on its lines until it and all that it started have ended."""
+        self._process = start_guarded(command, {**os.environ, **self.environment()})
+        assert self._process.stdout is not None
+        die_with_parent(signal.SIGTERM)  # a killed supervisor must not leave this task, and so the stage, running
+        try:
+            for line in io.TextIOWrapper(self._process.stdout, encoding="utf-8", errors="replace"):
+                log.line(line)
+            status = self._process.wait()
+        finally:
+            end(self._process)
+            die_with_parent(0)
+        raise_for_status(self.stage_task, status, log.error)
+
+
+def open_run(folder: str) -> Run:
+    """The run that the task configure began. Raises AirflowFailException when there is none."""
+    path = Path(folder)
+    if not (path / "profile.json").is_file():
+        raise AirflowFailException(f"{folder}: not a run's folder; clear the task configure, which makes it")
+    return Run(path)
+
+
+def log_path(run: Run, task: str) -> Path:
+    return run.folder / "logs" / f"{task}.log"
+
+
+def found(run: Run, task: str, log: StageLog) -> bool:
+    """Whether all artifacts of the task exist; if so, records that in the run."""
+    try:
+        if not run.is_cached(task):
+            return False
+        with redirect_stdout(io.StringIO()) as said:
+            run.execute(task)
+    except UserError as error:
+        raise AirflowFailException(str(error)) from None
+    log.write(said.getvalue())
+    return True
+
+
+def outcome(run: Run, task: str) -> dict[str, dict[str, Any]]:
+    """{stage: {fingerprint, cached, rows_in, rows_out}} of a task that has run."""
+    recorded = run.outcomes()
+    values = {}
+    for stage in stages_of(task):
+        ledger = run.artifact(stage.name).ledger
+        record = {key: recorded[stage.name][key] for key in ("fingerprint", "cached")}
+        values[stage.name] = {**record, "rows_in": ledger.rows_in, "rows_out": ledger.rows_out}
+    return values
+
+
+def raise_for_status(task: str, status: int, error: str) -> None:
+    """Nothing for status 0, else the exception that says what went wrong."""
+    if status == 0:
+        return
+    if status == USER_ERROR and error:
+        raise AirflowFailException(error)
+    if status > 128:
+        name = signal.Signals(status - 128).name if status - 128 in set(signal.Signals) else str(status - 128)
+        hint = ", perhaps for want of memory" if name == "SIGKILL" else ""
+        raise AirflowException(f"{task}: ended by {name}{hint}")
+    raise AirflowException(error or f"{task}: ended with status {status}; its last lines above say why")

@@ -1,0 +1,126 @@
+"""The form that Airflow shows when a run is triggered, made from the configuration's own models."""
+
+import json
+from functools import cache
+from typing import Any
+
+from airflow.sdk import Param
+
+from configs.errors import UserError
+from configs.load import architecture_names, profile_names
+from configs.profile import Profile
+
+SECTIONS = {
+    "Data": (
+        "deduplicate.jaccard",
+        "clean.rules.max_offensive",
+        "clean.rules.min_chars",
+        "clean.text.emoji",
+        "balance.max_topic_share",
+        "balance.counterfactual_share",
+    ),
+    "Review": ("review.mode", "review.max_severity"),
+    "Model": (
+        "model.name",
+        "model.pretrained",
+        "tokenise.tokenizer",
+        "tokenise.vocabulary",
+        "tokenise.sequence_length",
+    ),
+    "Training": (
+        "train.steps",
+        "train.batch_tokens",
+        "train.learning_rate",
+        "train.warmup_steps",
+        "train.precision",
+        "launch.ranks",
+        "launch.hostfile",
+        "launch.micro_batch",
+        "launch.zero_stage",
+        "seed",
+    ),
+    "Promotion": ("promote.model_name", "promote.min_improvement", "promote.confidence"),
+}
+"""Section of the form to the profile's keys that it offers; all others go into `overrides`."""
+
+FIELDS = tuple(key for keys in SECTIONS.values() for key in keys)
+UNCHANGED = "Empty: as the profile says."
+
+
+def trigger_params(profile: str = "demo") -> dict[str, Param]:
+    """The DAG's params. Each field carries its description, bounds and choices; null leaves the profile's value."""
+    names = profile_names()
+    params = {
+        "profile": Param(
+            profile,
+            type="string",
+            examples=names,  # a list to choose from that also takes the path of a YAML file
+            minLength=1,
+            title="Profile",
+            section="Run",
+            description=f"One of {', '.join(names)}, or the path of a YAML file on the worker",
+        ),
+        "data": Param(
+            None,
+            type=["string", "null"],
+            title="Data",
+            section="Run",
+            description="File or folder of conversations, absolute, that replaces the profile's sources. " + UNCHANGED,
+        ),
+        "overrides": Param(
+            [],
+            type="array",
+            items={"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_.]*=.*$"},
+            title="Further settings",
+            section="Run",
+            description="Any other setting, one section.key=value a line; these win over the fields below",
+        ),
+    }
+    for section, keys in SECTIONS.items():
+        params |= {key: _param(key, section) for key in keys}
+    return params
+
+
+def overrides_of(params: dict[str, Any]) -> list[str]:
+    """`section.key=value` for every field that is filled in, then the further settings.
+
+    Raises UserError for a param that the form does not have, so that a misspelt key in the
+    configuration of a triggered run is not passed over in silence.
+    """
+    known = {"profile", "data", "overrides", *FIELDS}
+    if unknown := sorted(set(params) - known):
+        raise UserError(f"{unknown[0]}: the form has no such field; give it in overrides as {unknown[0]}=VALUE")
+    filled = [f"{key}={json.dumps(params[key])}" for key in FIELDS if params.get(key) is not None]
+    return [*filled, *(params.get("overrides") or [])]
+
+
+def _param(key: str, section: str) -> Param:
+    schema = _schema(key)
+    description = schema.pop("description")
+    schema.pop("default", None)
+    if "enum" in schema:
+        schema["enum"] = [*schema["enum"], None]
+    if key == "model.name":
+        schema["examples"] = architecture_names()
+    schema["type"] = [schema["type"], "null"]
+    return Param(None, f"{description}. {UNCHANGED}", schema={**schema, "title": key, "section": section})
+
+
+@cache
+def _profile_schema() -> dict[str, Any]:
+    return Profile.model_json_schema()
+
+
+def _schema(key: str) -> dict[str, Any]:
+    """The JSON schema of a scalar field of the profile; of an optional one, that of its value."""
+    whole = _profile_schema()
+    node: dict[str, Any] = whole
+    for part in key.split("."):
+        reference = node.get("$ref")
+        if reference:
+            node = whole["$defs"][reference.rpartition("/")[2]]
+        node = dict(node["properties"][part])
+    if "anyOf" in node:
+        value = next(option for option in node.pop("anyOf") if option["type"] != "null")
+        node |= value
+    return node

@@ -1,0 +1,144 @@
+"""The DAGs load, are wired as the stages say, and pull in no engine."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.stages import STAGES, TASKS
+
+DAGS = Path(__file__).resolve().parents[2] / "dags"
+
+PARSE = """
+import json, sys
+from airflow.dag_processing.dagbag import DagBag
+from airflow.serialization.serialized_objects import DagSerialization
+bag = DagBag(sys.argv[1])
+assert not bag.import_errors, bag.import_errors
+found = {}
+for dag in bag.dags.values():
+    DagSerialization.to_dict(dag)
+    found[dag.dag_id] = {
+        "tasks": {
+            t.task_id: {
+                "type": type(t).__name__, "pool": t.pool, "upstream": sorted(t.upstream_task_ids), "doc": t.doc_md,
+                "retries": t.retries, "teardown": t.is_teardown, "rule": t.trigger_rule.value,
+                "timeout": t.execution_timeout and t.execution_timeout.total_seconds(),
+                "response_timeout": bool(getattr(t, "response_timeout", None)),
+                "defaults": getattr(t, "defaults", None),
+            }
+            for t in dag.tasks
+        },
+        "paused": dag.is_paused_upon_creation, "active_runs": dag.max_active_runs,
+        "schedule": type(dag.timetable).__name__, "catchup": dag.catchup,
+    }
+engines = [m for m in ("torch", "pyspark", "transformers", "deepspeed", "pandas", "pyarrow") if m in sys.modules]
+print(json.dumps({"dags": found, "engines": engines}))
+"""
+
+
+@pytest.fixture(scope="module")
+def parsed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Both DAG files, imported in a process of their own."""
+    home = {"AIRFLOW_HOME": str(tmp_path_factory.mktemp("airflow")), "AIRFLOW__CORE__LOAD_EXAMPLES": "False"}
+    done = subprocess.run(
+        [sys.executable, "-c", PARSE, str(DAGS)],
+        env={**os.environ, **home},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def test_parsing_imports_no_engine(parsed: dict[str, Any]) -> None:
+    assert parsed["engines"] == []
+
+
+def test_both_dags_have_the_same_tasks(parsed: dict[str, Any]) -> None:
+    assert set(parsed["dags"]) == {"train_chat_model", "retrain_chat_model"}
+    assert parsed["dags"]["train_chat_model"]["tasks"] == parsed["dags"]["retrain_chat_model"]["tasks"]
+
+
+def test_every_task_of_the_pipeline_is_there_and_described(parsed: dict[str, Any]) -> None:
+    tasks = parsed["dags"]["train_chat_model"]["tasks"]
+    assert set(tasks) == {*TASKS, "configure", "choose_reviewer", "approve", "report"}
+    assert all(task["doc"] for task in tasks.values())
+
+
+def test_a_task_runs_after_every_task_whose_artifact_it_reads(parsed: dict[str, Any]) -> None:
+    tasks = parsed["dags"]["train_chat_model"]["tasks"]
+
+    def ancestors(name: str) -> set[str]:
+        direct = tasks[name]["upstream"]
+        return set(direct).union(*(ancestors(other) for other in direct))
+
+    for stage in STAGES.values():
+        needed = {STAGES[name].task for name in stage.inputs} - {stage.task}
+        assert needed <= ancestors(stage.task), stage.name
+        assert "configure" in ancestors(stage.task)
+
+
+def test_index_and_tokenise_run_side_by_side(parsed: dict[str, Any]) -> None:
+    tasks = parsed["dags"]["train_chat_model"]["tasks"]
+    assert tasks["index"]["upstream"] == tasks["tokenise"]["upstream"] == ["balance"]
+
+
+def test_the_operator_follows_the_engine(parsed: dict[str, Any]) -> None:
+    tasks = parsed["dags"]["train_chat_model"]["tasks"]
+    operators = {"spark": "ParlanceSparkOperator", "deepspeed": "DeepSpeedOperator", "python": "StageOperator"}
+    for stage in STAGES.values():
+        expected = "ReviewOperator" if stage.name == "review" else operators[stage.engine]
+        assert tasks[stage.task]["type"] == expected, stage.name
+
+
+def test_what_can_use_gpus_shares_one_pool(parsed: dict[str, Any]) -> None:
+    tasks = parsed["dags"]["train_chat_model"]["tasks"]
+    assert {name for name, task in tasks.items() if task["pool"] == "gpu"} == {"embed", "train", "evaluate"}
+
+
+def test_the_report_is_written_after_a_failure_and_does_not_hide_it(parsed: dict[str, Any]) -> None:
+    report = parsed["dags"]["train_chat_model"]["tasks"]["report"]
+    assert report["teardown"]
+    assert report["rule"] == "all_done_setup_success"
+    assert report["upstream"] == ["index", "promote"]
+
+
+def test_review_runs_with_and_without_a_human(parsed: dict[str, Any]) -> None:
+    tasks = parsed["dags"]["train_chat_model"]["tasks"]
+    assert tasks["review"]["upstream"] == ["approve", "choose_reviewer"]
+    assert tasks["review"]["rule"] == "none_failed_min_one_success"
+
+
+def test_a_human_who_does_not_answer_rejects(parsed: dict[str, Any]) -> None:
+    approve = parsed["dags"]["train_chat_model"]["tasks"]["approve"]
+    assert approve["response_timeout"]
+    assert approve["timeout"] is None
+    assert approve["defaults"] == ["Reject"]
+
+
+def test_every_other_task_has_a_timeout_and_retries(parsed: dict[str, Any]) -> None:
+    tasks = parsed["dags"]["train_chat_model"]["tasks"]
+    for name, task in tasks.items():
+        assert task["retries"] >= 1, name
+        assert task["timeout"] or name == "approve"
+    assert tasks["train"]["retries"] == 2
+
+
+def test_retraining_is_scheduled_by_clock_and_by_asset_one_run_at_a_time(parsed: dict[str, Any]) -> None:
+    retrain, train = parsed["dags"]["retrain_chat_model"], parsed["dags"]["train_chat_model"]
+    assert retrain["schedule"] == "AssetOrTimeSchedule"
+    assert (retrain["active_runs"], retrain["paused"], retrain["catchup"]) == (1, True, False)
+    assert train["schedule"] == "NullTimetable"
+
+
+def test_dag_files_are_wiring_only() -> None:
+    for file in DAGS.glob("*.py"):
+        lines = file.read_text().splitlines()
+        assert len(lines) < 150, file
+        assert not [line for line in lines if line.lstrip().startswith(("def ", "class "))], file

@@ -1,0 +1,83 @@
+"""The whole pipeline under Airflow, from conversations that a package carries to a promoted model."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from pipeline.artifact import ArtifactStore
+from pipeline.run import Run
+from pipeline.stages import STAGES
+from tests.end_to_end.conftest import Small, demonstrate, parlance
+
+
+def test_the_run_makes_every_artifact_and_its_report_has_what_users_read(demo: Small) -> None:
+    report = demo.report
+    assert [s["name"] for s in report["stages"]] == list(STAGES)
+    for stage in report["stages"]:
+        assert stage["rows_in"] + sum(stage["added"].values()) == stage["rows_out"] + sum(stage["dropped"].values())
+    assert report["training"]["ranks"] == 2
+    assert report["training"]["steps"] == 24
+    assert report["training"]["train_loss"][-1][1] < report["training"]["train_loss"][0][1]
+    assert report["evaluation"]["perplexity"] > 1
+    assert report["evaluation"]["bleu"]["signature"].startswith("nrefs:1")
+    assert report["evaluation"]["samples"]
+    assert set(report["evaluation"]["rouge"]) >= {"rouge1", "rouge2", "rougeL", "rougeLsum"}
+    assert report["vectors"]["points"] > 0
+    assert report["promotion"]["decision"] == "promoted"
+
+
+def test_the_second_run_finds_every_artifact(demo: Small) -> None:
+    again = demonstrate(demo.root)
+    assert again.status == 0, again.output
+    assert [s["name"] for s in again.report["stages"] if not s["cached"]] == []
+
+
+def test_every_file_is_as_its_manifest_says_and_a_flipped_byte_is_named(demo: Small, tmp_path: Path) -> None:
+    root = tmp_path / "copy"
+    shutil.copytree(demo.root / "artifacts", root / "artifacts")
+    sound = parlance(root, "verify")
+    assert sound.status == 0, sound.output
+    victim = next((root / "artifacts" / "clean").glob("*/data/*.parquet"))
+    victim.write_bytes(victim.read_bytes()[:-1] + b"?")
+    damaged = parlance(root, "verify")
+    assert damaged.status == 1
+    assert f"{victim}: contents changed" in damaged.output
+
+
+def test_a_dropped_and_a_kept_row_tell_their_story(demo: Small) -> None:
+    run = Run.open(demo.root)
+    dropped = run.artifact("deduplicate").read("dropped").head(1).to_pylist()[0]
+    story = parlance(demo.root, "explain", dropped["row_id"])
+    assert story.status == 0, story.output
+    assert f"deduplicate: dropped by rule {dropped['rule']}" in story.output
+    kept = run.artifact("balance").read().to_table(columns=["row_id"])["row_id"][0].as_py()
+    story = parlance(demo.root, "explain", kept)
+    assert "acquire: read from source" in story.output
+    assert "packed into" in story.output
+
+
+def test_the_index_finds_conversations_by_meaning(demo: Small) -> None:
+    found = parlance(demo.root, "search", "do you like music?", "--limit", "3")
+    assert found.status == 0, found.output
+    assert len(found.output.strip().splitlines()) == 3
+    assert parlance(demo.root, "verify").status == 0  # searching changed nothing
+
+
+def test_the_champion_answers(demo: Small) -> None:
+    reply = parlance(demo.root, "chat", "--say", "Hello!", "--max-new-tokens", "8")
+    assert reply.status == 0, reply.output
+    assert reply.output.strip()
+
+
+@pytest.mark.parametrize("name", [n for n in STAGES if n not in ("index", "train", "evaluate", "promote")])
+def test_another_root_gives_the_same_bytes_in_every_data_artifact(demo: Small, interrupted: Small, name: str) -> None:
+    def files(root: Path) -> list[tuple[str, str]]:
+        return [
+            (f["path"], f["sha256"])
+            for artifact in ArtifactStore(root).all()
+            if artifact.manifest["stage"] == name
+            for f in artifact.manifest["files"]
+        ]
+
+    assert files(demo.root) == files(interrupted.root) != []

@@ -1,0 +1,48 @@
+"""The stage evaluate, on a model that knows six answers by heart."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from transformers import LlamaForCausalLM
+
+from pipeline.run import Run
+
+
+@pytest.fixture
+def scores(world: Callable[..., Run], trained: LlamaForCausalLM) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """(evaluation.json, samples.json) of the trained model."""
+    (artifact,) = world(trained).execute("evaluate")
+    return artifact.json("evaluation.json"), artifact.json("samples.json")
+
+
+def test_a_trained_model_beats_the_unigram_baseline_and_answers_by_heart(
+    scores: tuple[dict[str, Any], list[dict[str, Any]]],
+) -> None:
+    evaluation, samples = scores
+    assert evaluation["perplexity"] < 1.5 < 20 < evaluation["unigram_perplexity"]
+    assert evaluation["validation_loss"] == 2.5
+    assert evaluation["bleu"]["score"] > 80
+    assert evaluation["bleu"]["signature"].startswith("nrefs:1|case:mixed")
+    assert len(samples) == 6
+    assert samples[0]["prompt"][-1]["role"] == "user"
+    assert evaluation["greetings"][0] == {
+        "prompt": "Hello! How are you today?",
+        "reply": "I am well, thank you. And you?",
+    }
+
+
+def test_the_groups_and_the_conversations_add_up_to_the_whole(
+    scores: tuple[dict[str, Any], list[dict[str, Any]]],
+) -> None:
+    evaluation, _ = scores
+    rows = evaluation["conversations"]
+    assert len(rows) == 12
+    assert sum(tokens for _, _, tokens, _ in rows) == evaluation["tokens"]
+    nats = sum(loss for _, loss, _, _ in rows)
+    assert math.exp(nats / evaluation["tokens"]) == pytest.approx(evaluation["perplexity"])
+    for group in ("by_source", "by_topic"):
+        assert sum(g["tokens"] for g in evaluation[group].values()) == evaluation["tokens"]
+    assert set(evaluation["by_source"]) == {"left", "right"}
+    assert evaluation["bits_per_byte"] == pytest.approx(nats / math.log(2) / evaluation["bytes"])

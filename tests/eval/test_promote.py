@@ -1,0 +1,152 @@
+"""The stage promote, on hand-made artifacts and a registry in SQLite."""
+
+import shutil
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+import yaml
+from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig, LlamaForCausalLM
+
+from configs.errors import UserError
+from eval import registry
+from pipeline.run import Run
+
+from .conftest import new_model, new_tokenizer
+
+World = Callable[..., Run]
+
+
+def promotion(run: Run) -> dict[str, Any]:
+    run.execute("evaluate")
+    (artifact,) = run.execute("promote")
+    return artifact.json("promotion.json")
+
+
+def test_a_better_model_replaces_the_champion_and_rollback_restores_it(
+    world: World, untrained: LlamaForCausalLM, trained: LlamaForCausalLM
+) -> None:
+    lax = ("promote.max_perplexity_over_unigram=100",)
+    first = world(untrained, steps=101, overrides=lax)
+    assert promotion(first)["decision"] == "promoted"
+
+    second = promotion(world(trained, steps=102, overrides=lax))
+    assert second["decision"] == "promoted"
+    assert (second["version"], second["champion"], second["challenger"]) == (2, 2, None)
+    assert "Better than version 1: test loss" in second["reason"]
+
+    third = promotion(world(untrained, steps=103, overrides=lax))
+    assert third["decision"] == "kept_champion"
+    assert (third["version"], third["champion"], third["challenger"]) == (3, 2, 3)
+
+    uri = registry.tracking_uri(first.profile.tracking, first.root)
+    assert "version 1 is the champion again" in registry.rollback(uri, "parlance-chat")
+    champion, challenger = registry.champion(uri, "parlance-chat"), registry.challenger(uri, "parlance-chat")
+    assert champion is not None
+    assert challenger is not None
+    assert (champion.version, challenger.version) == (1, 2)
+    assert champion.tags["train"] == first.fingerprint("train")
+    with pytest.raises(UserError, match="version 1 is the first champion"):
+        registry.rollback(uri, "parlance-chat")
+
+
+def test_a_first_model_worse_than_the_unigram_baseline_is_rejected(world: World, untrained: LlamaForCausalLM) -> None:
+    outcome = promotion(world(untrained))
+    assert outcome["decision"] == "rejected"
+    assert outcome["champion"] is None
+    assert outcome["challenger"] == 1
+
+
+def test_the_same_model_evaluated_otherwise_is_already_champion(world: World, trained: LlamaForCausalLM) -> None:
+    assert promotion(world(trained))["decision"] == "promoted"
+    again = promotion(world(trained, overrides=("evaluate.samples=3",)))
+    assert again["decision"] == "already_champion"
+    assert again["version"] == again["champion"] == 1
+
+
+def test_a_champion_of_another_test_set_is_scored_again_on_this_one(
+    world: World, untrained: LlamaForCausalLM, trained: LlamaForCausalLM
+) -> None:
+    lax = "promote.max_perplexity_over_unigram=100"
+    assert promotion(world(untrained, steps=101, overrides=(lax,)))["decision"] == "promoted"
+    outcome = promotion(world(trained, steps=102, overrides=(lax, "tokenise.vocabulary=600")))
+    assert outcome["decision"] == "promoted"
+    assert "nats a token" in outcome["reason"]
+    assert "scored again on this run's test set" in outcome["reason"]
+
+
+def test_models_of_two_tokenizers_are_compared_by_byte(world: World, trained: LlamaForCausalLM) -> None:
+    assert promotion(world(trained, steps=101))["decision"] == "promoted"
+    other = new_tokenizer(300)
+    outcome = promotion(world(new_model(other), steps=102, overrides=("tokenise.vocabulary=600",), tokenizer=other))
+    assert outcome["decision"] == "kept_champion"
+    assert "nats a byte" in outcome["reason"]
+
+
+def test_a_champion_whose_folder_is_gone_is_named(world: World, trained: LlamaForCausalLM) -> None:
+    run = world(trained, steps=101)
+    promotion(run)
+    shutil.rmtree(run.artifact("promote").path / "model")
+    with pytest.raises(UserError, match=r"version 1 lay in .* which is gone"):
+        promotion(world(trained, steps=102, overrides=("tokenise.vocabulary=600",)))
+
+
+def test_an_attempt_that_died_after_registering_is_repeated_without_a_second_version(
+    world: World, trained: LlamaForCausalLM
+) -> None:
+    run = world(trained)
+    promotion(run)
+    artifact = run.artifact("promote")
+    (artifact.path / "manifest.sha256").unlink()  # as if the process had died before the commit
+    assert promotion(run)["version"] == 1
+
+
+def test_a_repeated_attempt_does_not_undo_a_rollback(
+    world: World, untrained: LlamaForCausalLM, trained: LlamaForCausalLM
+) -> None:
+    lax = ("promote.max_perplexity_over_unigram=100",)
+    promotion(world(untrained, steps=101, overrides=lax))
+    second = world(trained, steps=102, overrides=lax)
+    assert promotion(second)["champion"] == 2
+    registry.rollback(registry.tracking_uri(second.profile.tracking, second.root), "parlance-chat")
+    (second.artifact("promote").path / "manifest.sha256").unlink()
+    assert promotion(second)["champion"] == 1
+
+
+def test_plain_transformers_loads_and_chats_with_the_folder(world: World, trained: LlamaForCausalLM) -> None:
+    run = world(trained)
+    promotion(run)
+    champion = registry.champion(registry.tracking_uri(run.profile.tracking, run.root), "parlance-chat")
+    assert champion is not None
+    folder = champion.folder
+    tokenizer: Any = AutoTokenizer.from_pretrained(folder)
+    model: Any = AutoModelForCausalLM.from_pretrained(folder)
+    prompt = tokenizer.apply_chat_template(
+        [{"role": "user", "content": "Do you have a dog?"}],
+        add_generation_prompt=True,
+        return_tensors="pt",
+        return_dict=True,
+    )
+    with torch.inference_mode():
+        output = model.generate(**prompt, do_sample=False)
+    reply = tokenizer.decode(output[0, prompt["input_ids"].shape[1] :], skip_special_tokens=True)
+    assert reply == "Yes, her name is Biscuit."
+    settings = GenerationConfig.from_pretrained(folder)
+    assert tokenizer.convert_tokens_to_ids("<|eot_id|>") in settings.eos_token_id
+    assert tokenizer.model_max_length == 128
+    assert run.artifact("train").damage() == []
+    assert run.artifact("tokenise").damage() == []
+
+
+def test_the_model_card_tells_data_scores_and_limits(world: World, trained: LlamaForCausalLM) -> None:
+    run = world(trained)
+    promotion(run)
+    card = (run.artifact("promote").path / "model" / "README.md").read_text()
+    _, front_matter, body = card.split("---\n", 2)
+    assert yaml.safe_load(front_matter)["library_name"] == "transformers"
+    assert "| hand_made | files | CC0-1.0 |" in body
+    assert "| clean | 36 | 36 | – |" in body
+    assert "**warning**: travel makes up 30% of the rows" in body
+    assert "Decision of the review: approve, by automatic." in body
+    assert run.fingerprint("train") in body

@@ -1,0 +1,25 @@
+"""The registry's errors. Versions and aliases are tested with the stage, in test_promote.py."""
+
+from pathlib import Path
+
+import pytest
+
+from configs.errors import UserError
+from configs.promote import Tracking
+from eval import registry
+
+
+def test_nothing_to_roll_back_is_said(empty_registry: Path) -> None:
+    uri = registry.tracking_uri(Tracking(), empty_registry.parent)
+    assert registry.champion(uri, "parlance-chat") is None
+    with pytest.raises(UserError, match="holds no champion to roll back"):
+        registry.rollback(uri, "parlance-chat")
+
+
+def test_a_server_that_does_not_answer_is_one_line_without_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    with pytest.raises(UserError) as error:
+        registry.champion("http://user:secret@localhost:1", "parlance-chat")
+    assert str(error.value).startswith("tracking.uri: http://localhost:1: ")
+    assert "secret" not in str(error.value)
+    assert "\n" not in str(error.value)

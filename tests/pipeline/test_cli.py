@@ -1,0 +1,105 @@
+"""The command line refuses what cannot work in one line that names the remedy, with status 2."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+def parlance(*arguments: str, **environment: str) -> tuple[int, str]:
+    """Status and what was printed."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pipeline.cli", *arguments],
+        env=os.environ | environment,
+        text=True,
+        capture_output=True,
+        check=False,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+@pytest.fixture
+def chats(tmp_path: Path) -> str:
+    path = tmp_path / "chats.jsonl"
+    path.write_text('{"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}]}\n')
+    return str(path)
+
+
+def _one_line(output: str) -> str:
+    lines = [line for line in output.splitlines() if line]
+    assert len(lines) == 1, output
+    return lines[0]
+
+
+def test_no_java(tmp_path: Path, chats: str) -> None:
+    (tmp_path / "bin").mkdir()
+    status, output = parlance(
+        "run", "--data", chats, "--root", str(tmp_path / "r"), PATH=str(tmp_path / "bin"), JAVA_HOME=""
+    )
+    assert status == 2
+    assert "openjdk-17-jre-headless" in _one_line(output)
+
+
+def test_no_compiler(tmp_path: Path, chats: str) -> None:
+    (tmp_path / "bin").mkdir()
+    java = subprocess.run(["which", "java"], capture_output=True, text=True, check=True).stdout.strip()
+    (tmp_path / "bin" / "java").symlink_to(java)
+    status, output = parlance(
+        "run", "--data", chats, "--root", str(tmp_path / "r"), PATH=str(tmp_path / "bin"), JAVA_HOME=""
+    )
+    assert status == 2
+    assert "apt-get install g++" in _one_line(output)
+
+
+def test_a_missing_file(tmp_path: Path) -> None:
+    status, output = parlance("run", "--data", "/nowhere/chats.jsonl", "--root", str(tmp_path))
+    assert status == 2
+    assert "/nowhere/chats.jsonl: no such file or folder" in _one_line(output)
+
+
+def test_a_root_that_cannot_be_written(tmp_path: Path, chats: str) -> None:
+    (tmp_path / "file").touch()
+    status, output = parlance("run", "--data", chats, "--root", str(tmp_path / "file" / "root"))
+    assert status == 2
+    assert "choose a writable folder" in _one_line(output)
+
+
+def test_an_unknown_key_and_one_out_of_range(tmp_path: Path, chats: str) -> None:
+    for override, says in (("train.stepz=1", "did you mean steps?"), ("train.steps=0", "train.steps: Input should be")):
+        status, output = parlance("run", "--data", chats, "--root", str(tmp_path), "-o", override)
+        assert status == 2
+        assert says in _one_line(output)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_run_that_does_not_exist(tmp_path: Path) -> None:
+    status, output = parlance("explain", "abc", "--root", str(tmp_path))
+    assert status == 2
+    assert "no such run" in _one_line(output)
+
+
+@pytest.mark.parametrize("command", ["run", "stage", "verify", "explain", "search", "chat", "report", "rollback"])
+def test_help_explains_every_argument(command: str) -> None:
+    status, output = parlance(command, "--help")
+    assert status == 0
+    assert len(output.splitlines()) > 5
+
+
+def test_the_corpus_that_cleaning_empties_is_refused_with_the_rule_and_the_key(tmp_path: Path, chats: str) -> None:
+    status, output = parlance(
+        "run",
+        "--data",
+        chats,
+        "--root",
+        str(tmp_path),
+        "-o",
+        "clean.rules.min_chars=1000",
+        "-o",
+        "clean.rules.languages=[]",
+    )
+    assert status == 2
+    assert "too_short" in output
+    assert "min_chars" in output
+    assert not list(tmp_path.glob("artifacts/clean/*/manifest.json"))

@@ -1,0 +1,67 @@
+"""The trigger form offers what the configuration declares, and its answers become a profile."""
+
+from pathlib import Path
+
+import pytest
+from airflow.sdk.exceptions import ParamValidationError
+
+from configs.errors import UserError
+from configs.load import load_profile
+from plugins.configure_operator import PROJECT, resolve
+from plugins.trigger_form import FIELDS, overrides_of, trigger_params
+
+
+def test_an_untouched_form_is_the_profile_as_it_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PARLANCE_ROOT", raising=False)
+    values = {name: param.resolve() for name, param in trigger_params().items()}
+    assert overrides_of(values) == []
+    expected = load_profile("demo", [f"storage.root={PROJECT / 'var'}"])
+    assert resolve(values) == expected
+
+
+def test_every_field_has_a_section_a_title_a_description_and_may_be_empty() -> None:
+    for name, param in trigger_params().items():
+        assert param.schema["section"]
+        assert param.schema["title"]
+        assert param.description
+        assert param.resolve() is None or name in ("profile", "overrides")
+
+
+@pytest.mark.parametrize(
+    ("name", "good", "bad"),
+    [
+        ("train.steps", 100, 0),
+        ("train.steps", None, 1.5),
+        ("deduplicate.jaccard", 0.9, 1.2),
+        ("train.learning_rate", 0.001, 0),
+        ("review.mode", "human", "nobody"),
+        ("launch.zero_stage", 3, 4),
+        ("launch.hostfile", "/etc/hosts", 3),
+        ("overrides", ["findings.max_topic_share=0.4"], ["no equals sign"]),
+    ],
+)
+def test_bounds_and_choices_of_the_models_are_the_forms(name: str, good: object, bad: object) -> None:
+    param = trigger_params()[name]
+    param.resolve(good)
+    with pytest.raises(ParamValidationError):
+        param.resolve(bad)
+
+
+def test_filled_fields_reach_the_profile_and_further_settings_win(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PARLANCE_ROOT", str(tmp_path))
+    filled = {"review.mode": "human", "train.steps": 90, "overrides": ["train.steps=80", "train.warmup_steps=8"]}
+    profile = resolve({**dict.fromkeys(FIELDS), "profile": "demo", "data": "", **filled})
+    assert profile.review.mode == "human"
+    assert (profile.train.steps, profile.train.warmup_steps) == (80, 8)
+    assert profile.storage.root == str(tmp_path)
+
+
+def test_a_misspelt_field_is_refused() -> None:
+    with pytest.raises(UserError, match=r"train\.step: the form has no such field"):
+        overrides_of({"profile": "demo", "train.step": 3})
+
+
+def test_the_architectures_are_offered() -> None:
+    assert {"tiny", "llama-3.2-3b"} <= set(trigger_params()["model.name"].schema["examples"])

@@ -1,0 +1,52 @@
+"""A model and packed documents small enough to check by eye."""
+
+import numpy as np
+import pytest
+import torch
+from transformers import LlamaForCausalLM
+
+from configs.model import Architecture
+from training.loss import SummedLoss
+from training.model import llama_config
+
+ARCHITECTURE = Architecture(
+    hidden_size=32,
+    intermediate_size=64,
+    num_hidden_layers=2,
+    num_attention_heads=4,
+    num_key_value_heads=2,
+    head_dim=8,
+    max_position_embeddings=128,
+)
+VOCABULARY = 50
+
+
+@pytest.fixture
+def model() -> SummedLoss:
+    """Two layers, float32, seeded."""
+    torch.manual_seed(0)
+    return SummedLoss(LlamaForCausalLM(llama_config(ARCHITECTURE, VOCABULARY)))
+
+
+@pytest.fixture
+def documents() -> list[tuple[list[int], list[int]]]:
+    """Three documents as (tokens, labels); the first token of each is never learned."""
+    random = np.random.default_rng(1)
+    made = []
+    for size in (7, 5, 9):
+        tokens = random.integers(0, VOCABULARY, size).tolist()
+        labels = [t if i and random.random() < 0.6 else -100 for i, t in enumerate(tokens)]
+        made.append((tokens, labels))
+    return made
+
+
+def packed(documents: list[tuple[list[int], list[int]]], length: int) -> dict[str, torch.Tensor]:
+    """The documents as one packed sequence, [1, length] each."""
+    pad = length - sum(len(tokens) for tokens, _ in documents)
+    rows = {
+        "input_ids": [t for tokens, _ in documents for t in tokens] + [0] * pad,
+        "position_ids": [i for tokens, _ in documents for i in range(len(tokens))] + [0] * pad,
+        "document_ids": [n for n, (tokens, _) in enumerate(documents) for _ in tokens] + [-1] * pad,
+        "labels": [label for _, labels in documents for label in labels] + [-100] * pad,
+    }
+    return {name: torch.tensor([values]) for name, values in rows.items()}

@@ -1,0 +1,64 @@
+"""What is learned at which step follows from the seed and the step alone."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+
+from training.arrow import arrow_copy
+from training.data import PackedSequences, global_batch, micro_batches, positions
+
+
+def test_an_epoch_visits_every_sequence_once() -> None:
+    seen = np.concatenate([global_batch(step, 4, 10, seed=3) for step in range(1, 6)])
+    assert sorted(seen[:10]) == list(range(10))
+    assert sorted(seen[10:]) == list(range(10))
+    assert seen[:10].tolist() != seen[10:].tolist()
+
+
+def test_order_depends_on_the_seed() -> None:
+    assert global_batch(1, 10, 10, seed=3).tolist() != global_batch(1, 10, 10, seed=4).tolist()
+
+
+def test_one_rank_and_two_share_the_same_batch() -> None:
+    for step in (1, 2, 7):
+        batch = global_batch(step, 16, 50, seed=1)
+        one = np.concatenate(micro_batches(batch, 0, 1, 2))
+        two = np.concatenate([part for rank in (0, 1) for part in micro_batches(batch, rank, 2, 2)])
+        assert one.tolist() == batch.tolist()
+        assert sorted(two) == sorted(one)
+
+
+def test_every_rank_gets_equally_many_micro_batches() -> None:
+    parts = [micro_batches(np.arange(24), rank, 3, 4) for rank in range(3)]
+    assert [len(p) for p in parts] == [2, 2, 2]
+    assert [part.tolist() for part in parts[1]] == [[4, 5, 6, 7], [16, 17, 18, 19]]
+
+
+def test_positions_restart_with_each_document() -> None:
+    document_ids = torch.tensor([[0, 0, 0, 1, 1, -1], [0, 1, 2, 2, 2, 2]])
+    assert positions(document_ids).tolist() == [[0, 1, 2, 0, 1, 0], [0, 0, 0, 1, 2, 3]]
+
+
+def test_sequences_come_back_from_memory_mapped_files_as_they_were_packed(tmp_path: Path) -> None:
+    packed = tmp_path / "packed"
+    packed.mkdir()
+    rows = {
+        "input_ids": [[7, 8, 9, 0], [5, 6, 5, 6], [1, 2, 3, 4]],
+        "labels": [[-100, 8, 9, -100], [-100, 6, -100, 6], [-100, -100, -100, 4]],
+        "document_ids": [[0, 0, 0, -1], [0, 0, 1, 1], [0, 0, 0, 0]],
+    }
+    types = {name: pa.list_(pa.int32()) for name in rows}
+    for number, part in enumerate((slice(0, 2), slice(2, 3), slice(3, 3))):
+        arrays = [pa.array(values[part], types[name]) for name, values in rows.items()]
+        pq.write_table(pa.table(dict(zip(rows, arrays, strict=True))), packed / f"part-{number:05d}.parquet")
+    for _ in range(2):  # the second copy finds the first
+        assert arrow_copy(packed, tmp_path / "arrow", 4, lambda: None) == 3
+    sequences = PackedSequences(tmp_path / "arrow")
+    assert len(sequences) == 3
+    batch = sequences.batch(np.array([2, 0]), size=3)
+    for name in rows:
+        assert batch[name][:2].tolist() == [rows[name][2], rows[name][0]]
+    assert batch["labels"][2].tolist() == [-100] * 4  # a row that only fills the batch

@@ -1,0 +1,59 @@
+"""Settings that cannot train together are refused before anything starts."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from configs.errors import UserError
+from configs.load import load_profile
+from configs.train import Launch
+from training.plan import check, world_size
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (
+            ["train.batch_tokens=3000", "launch.ranks=2", "launch.micro_batch=4", "tokenise.sequence_length=256"],
+            r"train\.batch_tokens: 3000 is not divisible by ranks × launch\.micro_batch × tokenise\.sequence_length "
+            r"= 2 × 4 × 256 = 2048; set train\.batch_tokens=2048",
+        ),
+        (
+            ["tokenise.sequence_length=4096", "train.batch_tokens=32768"],
+            r"tokenise\.sequence_length: 4096 exceeds max_position_embeddings \(2048\) of model tiny",
+        ),
+        (
+            ["model.name=1b", "tokenise.vocabulary=200000"],
+            r"model\.name: 1b has vocab_size 128256, the tokenizer has 200000 tokens",
+        ),
+        (["launch.hostfile=/nowhere"], r"launch\.hostfile: /nowhere cannot be read"),
+    ],
+)
+def test_what_does_not_fit_is_named(overrides: list[str], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        check(load_profile("demo", overrides))
+
+
+def test_the_demo_fits() -> None:
+    check(load_profile("demo"))
+
+
+def test_ranks_are_counted_over_the_hostfile(tmp_path: Path) -> None:
+    hostfile = tmp_path / "hosts"
+    hostfile.write_text("# two machines\none slots=8\ntwo slots=4  # an older one\n\n")
+    assert world_size(Launch(ranks=8, hostfile=str(hostfile))) == 12
+    assert world_size(Launch(ranks=2, hostfile=str(hostfile))) == 4
+
+
+def test_a_bad_line_of_the_hostfile_is_named(tmp_path: Path) -> None:
+    hostfile = tmp_path / "hosts"
+    hostfile.write_text("one slots=8\ntwo 4\n")
+    with pytest.raises(UserError, match="line 2: 'two 4' is not of the form HOST slots=N"):
+        world_size(Launch(hostfile=str(hostfile)))
+
+
+def test_checking_needs_no_torch() -> None:
+    code = "import sys, training.plan; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

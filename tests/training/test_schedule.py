@@ -1,0 +1,21 @@
+"""The learning rate, by hand."""
+
+import pytest
+
+from configs.train import Train
+from training.schedule import learning_rate
+
+TRAIN = Train(steps=110, warmup_steps=10, learning_rate=1.0, min_learning_rate_share=0.1)
+
+
+@pytest.mark.parametrize(
+    ("step", "rate"),
+    [(1, 0.1), (5, 0.5), (10, 1.0), (35, 0.55 + 0.45 * 0.5**0.5), (60, 0.55), (110, 0.1)],
+)
+def test_warm_up_is_linear_and_then_a_cosine_falls_to_the_floor(step: int, rate: float) -> None:
+    assert learning_rate(step, TRAIN) == pytest.approx(rate)
+
+
+def test_without_warm_up_the_first_step_is_nearly_at_the_peak() -> None:
+    train = TRAIN.model_copy(update={"warmup_steps": 0})
+    assert learning_rate(1, train) == pytest.approx(1.0, abs=1e-3)

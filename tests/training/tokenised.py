@@ -1,0 +1,64 @@
+"""A small artifact of the stage tokenise, made without Spark."""
+
+from itertools import pairwise
+from pathlib import Path
+
+from configs.load import load_profile
+from pipeline.artifact import Ledger
+from pipeline.documents import ConversationEncoder
+from pipeline.packing import pack, write_packed
+from pipeline.run import Run
+from pipeline.text.chat_template import BEGIN
+from pipeline.tokenizer import save_tokenizer, train_tokenizer
+
+LENGTH = 64
+NOUNS = ["sea", "hill", "town", "lake", "wood", "field", "road", "river", "garden", "harbour", "island", "valley"]
+SETTINGS = [
+    "tokenise.vocabulary=512",
+    f"tokenise.sequence_length={LENGTH}",
+    "launch.ranks=2",
+    "launch.micro_batch=2",
+    f"train.batch_tokens={8 * LENGTH}",
+    "train.warmup_steps=2",
+]
+
+
+def conversation(number: int) -> list[dict[str, str]]:
+    """One exchange, of varying length, whose reply follows from its prompt."""
+    places = [NOUNS[(number * k) % len(NOUNS)] for k in range(1, 2 + number % 4)]
+    asked = ", the ".join(places)
+    answered = "".join(f" From the {one} we go to the {two}." for one, two in pairwise([*places, "house"]))
+    return [
+        {"role": "user", "content": f"Shall we see the {asked}?"},
+        {"role": "assistant", "content": f"Yes.{answered}"},
+    ]
+
+
+def begin_run(root: Path, overrides: list[str], data: Path, run_id: str = "test") -> Run:
+    """A run of the demo profile whose stage tokenise has been made by hand."""
+    run = Run.begin(load_profile("demo", [f"storage.root={root}", *SETTINGS, *overrides], str(data)), run_id)
+    print_ = run.fingerprint("tokenise")
+    if run.find("tokenise"):
+        return run
+    with run.store.building("tokenise", print_, resume=False) as partial:
+        numbers = {"train": range(200), "validation": range(200, 230)}
+        texts = [m["content"] for n in numbers["train"] for m in conversation(n)]
+        tokenizer = train_tokenizer(texts, 512)
+        save_tokenizer(tokenizer, partial / "tokenizer")
+        encoder = ConversationEncoder(tokenizer.backend_tokenizer.to_str(), BEGIN, LENGTH)
+        for split, of_split in numbers.items():
+            folder = partial / "packed" / split
+            folder.mkdir(parents=True)
+            rows = encoder.encode([(f"{n:032x}", conversation(n)) for n in of_split])
+            documents = [document for found, _ in rows for document in found]
+            write_packed(pack(documents, LENGTH), folder / "part-00000.parquet", LENGTH, tokenizer.pad_token_id)
+        manifest = {"stage": "tokenise", "version": "1", "fingerprint": print_, "inputs": {}, "config": {}}
+        run.store.commit(partial, manifest | {"ledger": Ledger(230, 230), "metrics": {}})
+    return run
+
+
+if __name__ == "__main__":
+    import sys
+
+    root, data, *overrides = sys.argv[1:]
+    begin_run(Path(root), overrides, Path(data)).execute("train")
