@@ -24,6 +24,7 @@ USER_ERROR = 2
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs one command and returns its exit status: 0, 1 (a check failed) or 2 (the user can act)."""
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # spinning threads starve each other on busy machines
     options = parser().parse_args(arguments)
     try:
         return options.command(options) or 0
@@ -39,7 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
     except Exception as error:
         traceback.print_exc()
         print(
-            f"error: unexpected {type(error).__name__}: {error}; nothing half-written was kept, "
+            f"error: unexpected {type(error).__name__}: {' '.join(str(error).split())}; nothing half-written was kept, "
             "the trace above is for a bug report",
             file=sys.stderr,
             flush=True,

@@ -18,7 +18,7 @@ class Document:
     """A piece of one conversation that fits into a sequence.
 
     tokens: int32 ids. learned: bool of the same length, true on assistant content and its <|eot_id|>.
-    learned_bytes: UTF-8 bytes that the learned tokens spell. cut: tokens left out beside it.
+    learned_bytes: UTF-8 bytes that the learned tokens spell.
     """
 
     row_id: str

@@ -6,10 +6,10 @@ import subprocess
 from pathlib import Path
 
 from configs.errors import UserError
-from configs.load import load_architecture
 from configs.profile import Profile
 from pipeline.fingerprint import FileHashes
 from pipeline.inputs import raw_inputs, source_files
+from pipeline.stages import STAGES
 
 LEAST_JAVA = 17
 LEAST_DISK_FACTOR = 4
@@ -27,11 +27,8 @@ def check(profile: Profile) -> None:
     if not profile.spark.master.startswith(("spark://", "yarn", "k8s://")):
         java()
     compiler()
-    if not profile.model.pretrained:
-        load_architecture(profile.model.name)
-    from training.plan import check as check_training
-
-    check_training(profile)
+    for stage in STAGES.values():
+        stage.refuse(profile)
 
 
 def java() -> None:

@@ -42,6 +42,7 @@ class Stage:
     config: dotted keys of the profile that decide the output; they enter the fingerprint.
     settings: dotted keys that the stage may read but that do not change the output.
     inputs: stages whose artifacts it reads.
+    check: a function that refuses a profile before anything starts; imports no engine.
     resumable: what a killed attempt left in the partial folder is kept for the next one.
     """
 
@@ -53,6 +54,7 @@ class Stage:
     config: tuple[str, ...] = ()
     settings: tuple[str, ...] = ()
     engine: Literal["python", "spark", "deepspeed"] = "python"
+    check: str = ""
     resumable: bool = False
 
     def __post_init__(self) -> None:
@@ -61,8 +63,17 @@ class Stage:
 
     def load(self) -> Callable[["StageContext"], None]:
         """The stage's function. Imports its engine."""
-        module, _, function = self.entry.partition(":")
-        return getattr(importlib.import_module(module), function)
+        return _function(self.entry)
+
+    def refuse(self, profile: Profile) -> None:
+        """Raises UserError when the stage could not run with this profile."""
+        if self.check:
+            _function(self.check)(profile)
+
+
+def _function(entry: str) -> Callable[..., Any]:
+    module, _, function = entry.partition(":")
+    return getattr(importlib.import_module(module), function)
 
 
 @dataclass

@@ -73,7 +73,7 @@ class _Watcher:
             state = self._get(self.path)["state"]
             if state in ("success", "failed"):
                 return state
-            self._running([t["task_id"] for t in tasks if t["state"] in ("running", "deferred")], airflow.address)
+            self._running([t["task_id"] for t in tasks if t["state"] in ("running", "awaiting_input")], airflow.address)
             if time.monotonic() - self.measured_at > SECONDS_BETWEEN_MEASURES:
                 self.measured_at = time.monotonic()
                 self.peak_bytes = max(self.peak_bytes, _memory())

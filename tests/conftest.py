@@ -1,15 +1,21 @@
 """Fixtures that every part shares."""
 
 import json
+import os
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from pyspark.sql import SparkSession
 
-from configs.engines import Spark
-from configs.load import load_profile
-from pipeline.run import Run
+_AIRFLOW = tempfile.TemporaryDirectory(prefix="parlance-airflow-")
+os.environ["AIRFLOW_HOME"] = _AIRFLOW.name  # before anything imports airflow
+
+from pyspark.sql import SparkSession  # noqa: E402
+
+from configs.engines import Spark  # noqa: E402
+from configs.load import load_profile  # noqa: E402
+from pipeline.run import Run  # noqa: E402
 
 
 @pytest.fixture(scope="session")

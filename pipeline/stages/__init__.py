@@ -103,6 +103,7 @@ STAGES = {
             config=("model", "train", "seed"),
             settings=("launch", "tracking", "storage"),
             engine="deepspeed",
+            check="training.plan:check",
             resumable=True,
         ),
         Stage(

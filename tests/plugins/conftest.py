@@ -2,14 +2,12 @@
 
 import json
 import os
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="parlance-airflow-")  # before anything imports airflow
 os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
 
 from configs.load import load_profile

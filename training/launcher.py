@@ -1,0 +1,129 @@
+"""Starts the deepspeed launcher on the ranks, and ties their lives to this process.
+
+Three processes deep (this one, the launcher, its per-machine part, the ranks) a signal can get
+lost: a launcher that is killed leaves its ranks behind. So the ranks of one machine inherit the
+reading end of a pipe as standard input, and end when it closes, which the kernel does for this
+process however it ends.
+"""
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+from collections import deque
+from importlib.metadata import version
+from pathlib import Path
+
+from configs.errors import UserError
+from configs.train import Launch
+from pipeline.progress import say
+
+FAILURE = re.compile(r"^rank (\d+) failed: (\w+): (.*)$")
+WORKER = Path(__file__).with_name("worker.py")
+
+
+def launch(plan: Path, settings: Launch, scratch: Path, script: Path = WORKER) -> None:
+    """Runs `script`, training/worker.py, on all ranks, and streams what they print.
+
+    scratch: folder for what the launch itself needs. Raises the UserError of a rank, or
+    RuntimeError with the first failure of any rank, or with the last lines when none was told.
+    """
+    command = [
+        *_deepspeed(),
+        "--log_level=error",
+        f"--num_gpus={settings.ranks}",
+        f"--master_port={free_port()}",
+        "--no_local_rank",
+    ]
+    if settings.hostfile:
+        command.append(f"--hostfile={settings.hostfile}")
+    environment = _environment(settings, scratch)
+    process = subprocess.Popen(
+        [*command, str(script), str(plan)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        bufsize=1,
+        env=environment,
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    failure = None
+    last: deque[str] = deque(maxlen=5)
+    try:
+        for line in process.stdout:
+            say(line.rstrip("\n"))
+            last.append(line.strip())
+            failure = failure or FAILURE.match(line)
+        code = process.wait()
+    finally:
+        process.stdin.close()  # ends the ranks, should they still live
+        process.terminate()
+        process.wait()
+    if failure:
+        rank, kind, message = failure.groups()
+        raise UserError(message) if kind == "UserError" else RuntimeError(f"train: rank {rank}: {kind}: {message}")
+    if code:
+        raise RuntimeError(
+            f"train: the deepspeed launcher ended with status {code}; its last words: {' | '.join(last)}"
+        )
+
+
+def report_failure(rank: int, error: BaseException) -> None:
+    """One line that `launch` recognises, in one write, since ranks share the pipe."""
+    message = " ".join(str(error).split())
+    os.write(1, f"\nrank {rank} failed: {type(error).__name__}: {message}\n".encode())
+
+
+def end_with_stdin() -> None:
+    """Ends this process as soon as standard input closes."""
+
+    def wait() -> None:
+        while os.read(0, 4096):
+            pass
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True, name="end with stdin").start()
+
+
+def free_port() -> int:
+    """A TCP port that nobody listens on at this moment."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def _deepspeed() -> list[str]:
+    beside = Path(sys.executable).with_name("deepspeed")
+    found = str(beside) if beside.is_file() else shutil.which("deepspeed")
+    if found is None:
+        raise UserError("train: the program deepspeed is not installed; pip install deepspeed")
+    return [sys.executable, found]
+
+
+def _environment(settings: Launch, scratch: Path) -> dict[str, str]:
+    """The environment of launcher and ranks.
+
+    DeepSpeed imports MLflow wherever it is installed, for its autotuner, which costs each of the
+    three generations of processes four seconds: a module of that name that refuses to load, first
+    on the path, spares them. Ranks need no MLflow (see training/tracking.py).
+    """
+    shadow = scratch / "path"
+    shadow.mkdir(parents=True, exist_ok=True)
+    (shadow / "mlflow.py").write_text('raise ImportError("MLflow is not used by ranks")\n')
+    environment = dict(os.environ)
+    root = str(WORKER.parent.parent)
+    path = [str(shadow), root, *filter(None, [environment.get("PYTHONPATH")])]
+    environment["PYTHONPATH"] = os.pathsep.join(path)
+    environment["OMP_NUM_THREADS"] = str(settings.threads)
+    environment["TOKENIZERS_PARALLELISM"] = "false"
+    if version("torch").endswith("+cpu"):
+        environment["DS_ACCELERATOR"] = "cpu"
+    environment["PYTHONWARNINGS"] = "ignore::FutureWarning"
+    environment["HF_DATASETS_DISABLE_PROGRESS_BARS"] = "1"
+    return environment

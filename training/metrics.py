@@ -1,0 +1,48 @@
+"""metrics.jsonl: what training measured, step by step. Imports no torch."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+METRICS = "metrics.jsonl"
+CURVE_POINTS = 1000
+
+
+class MetricsLog:
+    """metrics.jsonl: one JSON object a step and one a validation.
+
+    Lines after step `resumed` belong to steps that will be repeated, and are removed.
+    """
+
+    def __init__(self, path: Path, resumed: int) -> None:
+        kept = [line for line in read_metrics(path) if line["step"] <= resumed] if path.exists() else []
+        partial = path.with_name(f".{path.name}.partial")
+        partial.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
+        partial.replace(path)
+        self._file = path.open("a", encoding="utf-8")
+
+    def write(self, **values: Any) -> None:
+        """Appends one line; it is on its way to the disk when this returns."""
+        self._file.write(json.dumps(values) + "\n")
+        self._file.flush()
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def read_metrics(path: Path) -> list[dict[str, Any]]:
+    """The lines of metrics.jsonl; a last line cut off by a crash is left out."""
+    found = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            found.append(json.loads(line))
+        except ValueError:
+            break
+    return found
+
+
+def curve(lines: list[dict[str, Any]], name: str) -> list[list[float]]:
+    """[[step, value], …] of one metric, thinned to about a thousand points."""
+    points = [[line["step"], line[name]] for line in lines if name in line]
+    every = -(-len(points) // CURVE_POINTS) or 1
+    return points[::every]

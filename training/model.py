@@ -1,0 +1,93 @@
+"""Builds the model that training starts from."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import nn
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    GenerationConfig,
+    LlamaConfig,
+    LlamaForCausalLM,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
+
+from configs.errors import UserError
+from configs.model import Architecture
+from training.plan import Plan
+
+
+def build_model(plan: Plan, device: torch.device) -> PreTrainedModel:
+    """A Llama in float32 with weights drawn from the seed, or pretrained ones. Attention is SDPA."""
+    torch.manual_seed(plan.seed)
+    if plan.pretrained:
+        model = _pretrained(plan, plan.pretrained)
+        model.to(device)  # type: ignore[arg-type]
+    else:
+        assert plan.architecture is not None
+        with device:
+            model = LlamaForCausalLM(llama_config(plan.architecture, plan.vocabulary))
+    generation = generation_config(AutoTokenizer.from_pretrained(plan.tokenizer))
+    for name in ("bos", "eos", "pad"):
+        setattr(model.config, f"{name}_token_id", getattr(generation, f"{name}_token_id"))
+    model.generation_config = generation
+    if plan.train.activation_checkpointing:
+        model.gradient_checkpointing_enable({"use_reentrant": False})
+    model.train()
+    return model
+
+
+def llama_config(architecture: Architecture, vocabulary: int) -> LlamaConfig:
+    """transformers' configuration of an architecture; vocabulary: where the architecture fixes none."""
+    values = architecture.model_dump(exclude={"rope_theta", "rope_scaling", "vocab_size"})
+    rope = {"rope_type": "default", **(architecture.rope_scaling or {}), "rope_theta": architecture.rope_theta}
+    config = LlamaConfig(
+        **values,
+        vocab_size=architecture.vocab_size or vocabulary,
+        rope_parameters=rope,
+        attention_bias=False,
+        pad_token_id=None,  # as padding_idx it would freeze one row of the embedding
+    )
+    config._attn_implementation = "sdpa"
+    return config
+
+
+@contextmanager
+def unrounded_buffers(model: nn.Module) -> Iterator[None]:
+    """Whatever the body casts the model to, its buffers come out as they were.
+
+    DeepSpeed casts a whole model to bf16, and with it the rotary frequencies, a buffer, to 8 bits:
+    at position 4,096 the angles would be off by many radians, and differ from those at inference.
+    """
+    before = {name: buffer.clone() for name, buffer in model.named_buffers()}
+    yield
+    for name, buffer in before.items():
+        owner, _, last = name.rpartition(".")
+        setattr(model.get_submodule(owner), last, buffer)
+
+
+def generation_config(tokenizer: PreTrainedTokenizerBase) -> GenerationConfig:
+    """Stops at the end of a turn, which is the tokenizer's end of sequence, or of the text."""
+    ends = [tokenizer.eos_token_id, tokenizer.get_vocab().get("<|end_of_text|>")]
+    return GenerationConfig(
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=[end for end in ends if end is not None],
+        pad_token_id=tokenizer.pad_token_id,
+        do_sample=True,
+        temperature=0.8,
+        top_p=0.95,
+    )
+
+
+def _pretrained(plan: Plan, name: str) -> PreTrainedModel:
+    try:
+        model = AutoModelForCausalLM.from_pretrained(name, dtype=torch.float32, attn_implementation="sdpa")
+    except (OSError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise UserError(f"model.pretrained: {name!r} cannot be loaded ({reason})") from error
+    if model.config.vocab_size < plan.vocabulary:
+        model.resize_token_embeddings(plan.vocabulary)
+    return model

@@ -1,0 +1,95 @@
+"""What a training run will do, settled before any process starts. Imports no torch."""
+
+from pathlib import Path
+
+from pydantic import Field
+
+from configs.errors import UserError
+from configs.load import load_architecture
+from configs.model import Architecture
+from configs.profile import Profile
+from configs.section import Section
+from configs.train import Launch, Train
+
+
+class Plan(Section):
+    """All that a rank needs to know; written as JSON and read by training/worker.py."""
+
+    train: Train = Field(description="Optimisation")
+    launch: Launch = Field(description="Ranks")
+    seed: int = Field(ge=0, description="Seed of initial weights and of the order of data")
+    architecture: Architecture | None = Field(description="Architecture; empty with pretrained weights")
+    pretrained: str | None = Field(description="Folder or hub name of initial weights")
+    vocabulary: int = Field(ge=1, description="Tokens of the tokenizer")
+    sequence_length: int = Field(ge=1, description="Length of a packed sequence (tokens)")
+    world_size: int = Field(ge=1, description="Ranks on all machines")
+    tokenizer: Path = Field(description="Folder of the tokenizer")
+    sequences: Path = Field(description="Folder of the Arrow files, train/ and validation/")
+    out: Path = Field(description="Folder that model/ and the metrics are written to")
+    checkpoints: Path = Field(description="Folder of checkpoints, deleted at the end")
+
+    @property
+    def batch_sequences(self) -> int:
+        """Sequences in a global batch."""
+        return self.train.batch_tokens // self.sequence_length
+
+    @property
+    def accumulation(self) -> int:
+        """Micro-batches that a rank accumulates in a step."""
+        return self.batch_sequences // (self.world_size * self.launch.micro_batch)
+
+
+def check(profile: Profile) -> None:
+    """Raises UserError for settings that cannot train together, naming the keys and what would fit."""
+    length, train, launch = profile.tokenise.sequence_length, profile.train, profile.launch
+    ranks = world_size(launch)
+    unit = ranks * launch.micro_batch * length
+    if train.batch_tokens % unit:
+        nearest = max(1, round(train.batch_tokens / unit)) * unit
+        raise UserError(
+            f"train.batch_tokens: {train.batch_tokens} is not divisible by ranks × launch.micro_batch × "
+            f"tokenise.sequence_length = {ranks} × {launch.micro_batch} × {length} = {unit}; "
+            f"set train.batch_tokens={nearest} or lower launch.micro_batch"
+        )
+    if profile.model.pretrained:
+        return
+    architecture = load_architecture(profile.model.name)
+    if length > architecture.max_position_embeddings:
+        raise UserError(
+            f"tokenise.sequence_length: {length} exceeds max_position_embeddings "
+            f"({architecture.max_position_embeddings}) of model {profile.model.name}; lower it"
+        )
+    if profile.tokenise.tokenizer == "train":
+        check_vocabulary(architecture, profile.tokenise.vocabulary, profile.model.name)
+
+
+def check_vocabulary(architecture: Architecture, vocabulary: int, name: str) -> None:
+    """Raises UserError when the architecture fixes a vocabulary smaller than the tokenizer's."""
+    if architecture.vocab_size is not None and architecture.vocab_size < vocabulary:
+        raise UserError(
+            f"model.name: {name} has vocab_size {architecture.vocab_size}, the tokenizer has {vocabulary} tokens; "
+            f"lower tokenise.vocabulary or choose another model"
+        )
+
+
+def world_size(launch: Launch) -> int:
+    """Ranks on all machines: launch.ranks on each, or fewer where the hostfile gives fewer slots."""
+    if launch.hostfile is None:
+        return launch.ranks
+    path = Path(launch.hostfile)
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"launch.hostfile: {path} cannot be read; each line is: HOST slots=N") from error
+    ranks = 0
+    for number, line in enumerate(lines, 1):
+        words = line.split("#")[0].split()
+        if not words:
+            continue
+        slots = words[1].removeprefix("slots=") if len(words) == 2 and words[1].startswith("slots=") else ""
+        if not slots.isdigit():
+            raise UserError(f"launch.hostfile: {path}, line {number}: {line.strip()!r} is not of the form HOST slots=N")
+        ranks += min(int(slots), launch.ranks)
+    if not ranks:
+        raise UserError(f"launch.hostfile: {path} names no host; each line is: HOST slots=N")
+    return ranks

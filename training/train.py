@@ -1,0 +1,78 @@
+"""train: packed tokens become a model, on all ranks, through the deepspeed launcher."""
+
+import json
+import shutil
+from pathlib import Path
+
+from transformers import AutoTokenizer
+
+from configs.load import load_architecture
+from pipeline.fingerprint import write_atomically
+from pipeline.progress import say
+from pipeline.stage import StageContext
+from training.arrow import arrow_copy
+from training.launcher import launch
+from training.plan import Plan, check, check_vocabulary, world_size
+from training.tracking import Tracker
+
+CHECKPOINTS = "checkpoints"
+
+
+def train(context: StageContext) -> None:
+    """Leaves model/, training.json and metrics.jsonl.
+
+    Resumable: what a killed attempt left in checkpoints/ is used. Raises UserError for settings
+    that do not fit, and for what a rank reports as the user's to put right.
+    """
+    check(context.profile)
+    plan = make_plan(context)
+    _copy_sequences(context, plan)
+    path = plan.checkpoints / "plan.json"
+    write_atomically(path, plan.model_dump_json(indent=1))
+    tracking = context.config("tracking")
+    root = context.run.root
+    with Tracker(tracking.uri, tracking.experiment, context.run.id, root, plan) as tracker:
+        say(f"train: {plan.train.steps:,} steps of {plan.train.batch_tokens:,} tokens, ranks: {plan.world_size}")
+        launch(path, plan.launch, plan.checkpoints)
+    facts = json.loads((plan.out / "training.json").read_text(encoding="utf-8"))
+    shutil.rmtree(plan.checkpoints)
+    tokenised = context.inputs["tokenise"].ledger
+    context.ledger.rows_in = context.ledger.rows_out = tokenised.rows_out
+    kept = ("parameters", "ranks", "steps", "tokens", "tokens_per_second", "seconds", "best_step", "stopped_early")
+    context.metrics.update({name: facts[name] for name in kept}, mlflow_run_id=tracker.run_id)
+    if facts["validation_loss"]:
+        context.metrics["validation_loss"] = dict(facts["validation_loss"])[facts["best_step"]]
+
+
+def make_plan(context: StageContext) -> Plan:
+    """The plan of this run. Raises UserError when the tokenizer does not fit the architecture."""
+    model, launch_settings = context.config("model"), context.config("launch")
+    tokenised = context.inputs["tokenise"]
+    tokenizer = AutoTokenizer.from_pretrained(tokenised.path / "tokenizer")
+    architecture = None if model.pretrained else load_architecture(model.name)
+    if architecture:
+        check_vocabulary(architecture, len(tokenizer), model.name)
+    checkpoints = context.out / CHECKPOINTS
+    return Plan(
+        train=context.config("train"),
+        launch=launch_settings,
+        seed=context.config("seed"),
+        architecture=architecture,
+        pretrained=model.pretrained,
+        vocabulary=len(tokenizer),
+        sequence_length=context.profile.tokenise.sequence_length,
+        world_size=world_size(launch_settings),
+        tokenizer=(tokenised.path / "tokenizer").resolve(),
+        sequences=(checkpoints / "sequences").resolve(),
+        out=context.out.resolve(),
+        checkpoints=checkpoints.resolve(),
+    )
+
+
+def _copy_sequences(context: StageContext, plan: Plan) -> None:
+    packed: Path = context.inputs["tokenise"].path / "packed"
+    parts = {split: len(list((packed / split).glob("*.parquet"))) for split in ("train", "validation")}
+    with context.progress(sum(parts.values()), "files", "train: sequences") as progress:
+        for split in parts:
+            found = arrow_copy(packed / split, plan.sequences / split, plan.sequence_length, progress.advance)
+            say(f"train: {found:,} {split} sequences")

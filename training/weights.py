@@ -1,0 +1,60 @@
+"""Writes weights as a folder that AutoModelForCausalLM loads."""
+
+import shutil
+from pathlib import Path
+
+import deepspeed
+import torch
+import torch.distributed as dist
+from deepspeed import DeepSpeedEngine
+from transformers import PreTrainedModel
+
+
+def weights_of(folder: Path, step: int) -> Path:
+    """The folder of the weights kept of one step."""
+    return folder / f"best-{step:08d}"
+
+
+def save_weights(engine: DeepSpeedEngine, folder: Path, step: int) -> Path:
+    """Collects the weights on rank 0 and writes them to `folder`/best-<step>, all or nothing."""
+    model: PreTrainedModel = engine.module.model
+    state = gather(model, engine.zero_optimization_stage() == 3)
+    path = weights_of(folder, step)
+    if dist.get_rank() == 0:
+        partial = folder / f".{path.name}.partial"
+        shutil.rmtree(partial, ignore_errors=True)
+        with torch.device("meta"):
+            whole = type(model)(model.config)
+        whole.load_state_dict(state, strict=False, assign=True)
+        whole.tie_weights()
+        whole.generation_config = model.generation_config
+        whole.save_pretrained(partial)
+        shutil.rmtree(path, ignore_errors=True)
+        partial.rename(path)
+    dist.barrier()
+    return path
+
+
+def gather(model: torch.nn.Module, partitioned: bool) -> dict[str, torch.Tensor]:
+    """Name to whole weight on the CPU, tied ones once; on rank 0, and empty on the others.
+
+    partitioned: the weights are spread over the ranks (ZeRO-3); gathered one at a time.
+    """
+    state = {}
+    for name, parameter in model.named_parameters():
+        if partitioned:
+            with deepspeed.zero.GatheredParameters([parameter]):
+                weight = parameter.detach().cpu().clone() if dist.get_rank() == 0 else None
+        else:
+            weight = parameter.detach().cpu() if dist.get_rank() == 0 else None
+        if weight is not None:
+            state[name] = weight
+    return state
+
+
+def forget_weights(folder: Path, needed: set[int]) -> None:
+    """Deletes the weights of all steps but `needed`."""
+    keep = [weights_of(folder, step) for step in needed]
+    for path in folder.glob("best-*"):
+        if path not in keep:
+            shutil.rmtree(path)
