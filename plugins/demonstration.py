@@ -58,6 +58,7 @@ class _Watcher:
         self.peak_bytes = 0
         self.measured_at = 0.0
         self.line_at = time.monotonic()
+        self.said = ""
         self.terminal = sys.stdout.isatty()
 
     def follow(self, airflow: "Airflow") -> str:
@@ -104,7 +105,8 @@ class _Watcher:
         if self.terminal:
             sys.stdout.write(f"\r\x1b[2K{text[:150]}")
             sys.stdout.flush()
-        else:
+        elif text != self.said:
+            self.said = text
             self._line(text)
 
     def _line(self, text: str) -> None:
