@@ -11,6 +11,8 @@ from pipeline.progress import Progress
 
 Message = dict[str, str]
 TURN_ENDS = ("<|eot_id|>", "<|end_of_text|>")
+REPETITION_PENALTY = 1.2
+"""Divides the likelihood of tokens that are there already (Keskar et al. 2019, CTRL, section 4.1)."""
 
 
 def encode_prompt(tokenizer: PreTrainedTokenizerBase, messages: list[Message], limit: int) -> list[int]:
@@ -44,11 +46,18 @@ def greedy_replies(
     batch: int,
     progress: Progress,
 ) -> list[str]:
-    """The most likely reply to each prompt, token by token. Prompts of like length are batched, padded on the left."""
+    """The likeliest reply to each prompt, token by token, repetition penalised.
+
+    Prompts of like length are batched, padded on the left.
+    """
     stop = stop_tokens(tokenizer)
     pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else stop[0]
     model.generation_config = GenerationConfig(
-        max_new_tokens=max_new_tokens, do_sample=False, eos_token_id=stop, pad_token_id=pad
+        max_new_tokens=max_new_tokens,
+        do_sample=False,
+        repetition_penalty=REPETITION_PENALTY,
+        eos_token_id=stop,
+        pad_token_id=pad,
     )
     replies = [""] * len(prompts)
     for chosen in _by_length(prompts, batch):

@@ -92,7 +92,7 @@ STAGES = {
             "tokenise",
             entry="pipeline.stages.tokenise:tokenise",
             inputs=("balance",),
-            config=("tokenise"),
+            config=("tokenise",),
             settings=("spark",),
             engine="spark",
         ),
