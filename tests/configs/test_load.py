@@ -23,7 +23,7 @@ def test_every_profile_that_comes_with_the_project_is_valid(name: str) -> None:
         ("train.steps", "not of the form section.key=value"),
         ("seed.deeper=1", "seed is a value, not a section"),
         ("train.warmup_steps=100000", "warmup_steps (100000) must be below steps"),
-        ("deduplicate.bands=33", "bands (33) must divide permutations (128)"),
+        ("deduplicate.bands=33", "bands (33) must divide permutations (96)"),
         ("acquire.sources.9.limit=1", "'9' is not an index of a list of 2"),
         ("acquire.sources.0.hub=some/data", "exactly one of path, hub and package must be set"),
         ("train.steps={a", "is not valid YAML"),
