@@ -2,8 +2,10 @@
 
 import json
 from collections.abc import Iterator
+from importlib import import_module
 from typing import Any
 
+import numpy as np
 import pyarrow.compute as pc
 
 from configs.errors import UserError
@@ -21,10 +23,14 @@ def explain(run: Run, row: str) -> list[str]:
     """
     row = _whole(run, row)
     lines: list[str] = [f"row {row}"]
+    told: dict[str, Any] = {}
     for name in STAGES:
         artifact = run.find(name)
         if artifact is not None:
-            lines += [f"  {name}: {text}" for text in _at_stage(name, artifact, row)]
+            lines += [f"  {name}: {text}" for text in _at_stage(name, artifact, row, told)]
+    packed, trained = run.find("tokenise"), run.find("train")
+    if packed and trained and any(packed.parquet("packed/train").glob("*.parquet")):
+        lines += [f"  train: {text}" for text in _trained(packed, trained, row)]
     return lines
 
 
@@ -70,22 +76,21 @@ def _ids(artifact: Artifact, name: str, start: str) -> set[str]:
     return set(table["row_id"].to_pylist())
 
 
-def _at_stage(name: str, artifact: Artifact, row: str) -> Iterator[str]:
+def _at_stage(name: str, artifact: Artifact, row: str, told: dict[str, Any]) -> Iterator[str]:
+    """What one stage did. told: the facts that earlier stages have told, which are not repeated."""
     if name == "tokenise":
         yield from _packed(artifact, row)
-    elif name == "train" and artifact.metrics.get("steps"):
-        yield f"trained for {artifact.metrics['steps']:,} steps over the packed training split"
     for folder in ("dropped", "data"):
         if not any((artifact.path / folder).glob("*.parquet")):
             continue
         for found in artifact.read(folder).to_table(filter=pc.field("row_id") == row).to_pylist():
             if folder == "dropped":
                 yield f"dropped by rule {found['rule']}, evidence {found['evidence']}"
-            else:
-                yield "kept" if name not in ("acquire", "embed") else _arrival(name, found)
-                facts = {k: v for k, v in found.items() if k not in QUIET and v not in (None, [], "")}
-                if facts:
-                    yield "  " + json.dumps(facts, ensure_ascii=False, default=str)
+                continue
+            facts = {k: v for k, v in found.items() if k not in QUIET and v not in (None, [], "") and told.get(k) != v}
+            told |= facts
+            words = "kept" if name not in ("acquire", "embed") else _arrival(name, found)
+            yield words + (f" {json.dumps(facts, ensure_ascii=False, default=str)}" if facts else "")
 
 
 def _arrival(name: str, found: dict[str, Any]) -> str:
@@ -98,7 +103,35 @@ def _arrival(name: str, found: dict[str, Any]) -> str:
 
 def _packed(artifact: Artifact, row: str) -> Iterator[str]:
     for split in sorted(p.name for p in artifact.parquet("packed").iterdir()):
-        table = artifact.read(f"packed/{split}").to_table(columns=["row_ids"])
-        places = [i for i, rows in enumerate(table["row_ids"].to_pylist()) if row in rows]
+        places, sequences = _places(artifact, split, row)
         if places:
-            yield f"packed into {split} sequence{'s' if len(places) > 1 else ''} {', '.join(map(str, places))}"
+            yield f"packed into {split} sequence{'s' * (len(places) > 1)} {_some(places)} of {sequences:,}"
+
+
+def _trained(packed: Artifact, trained: Artifact, row: str) -> Iterator[str]:
+    """The steps whose batches held the row: the order of training follows from seed and step."""
+    global_batch = import_module("training.order").global_batch
+    places, sequences = _places(packed, "train", row)
+    config = trained.manifest["config"]
+    size = config["train"]["batch_tokens"] // packed.manifest["config"]["tokenise"]["sequence_length"]
+    steps = range(1, trained.metrics["steps"] + 1)
+    held = [s for s in steps if places and np.isin(global_batch(s, size, sequences, config["seed"]), places).any()]
+    if held:
+        epochs = sorted({(s - 1) * size // sequences + 1 for s in held})
+        word = f"epoch{'s' * (len(epochs) > 1)} {_some(epochs)}"
+        yield f"learned from in {word}, step{'s' * (len(held) > 1)} {_some(held)} of {len(steps):,}"
+    elif places:
+        yield f"not reached: {len(steps):,} steps of {size} sequences ended before its turn"
+
+
+def _places(artifact: Artifact, split: str, row: str) -> tuple[list[int], int]:
+    """Numbers of the split's sequences that hold the row, and how many sequences there are."""
+    rows = artifact.read(f"packed/{split}").to_table(columns=["row_ids"])["row_ids"].combine_chunks()
+    parents = pc.list_parent_indices(rows)
+    held = pc.filter(parents, pc.equal(pc.list_flatten(rows), row))
+    return sorted(set(held.to_pylist())), len(rows)
+
+
+def _some(numbers: list[int]) -> str:
+    """The first few numbers."""
+    return ", ".join(f"{n:,}" for n in numbers[:8]) + (", …" if len(numbers) > 8 else "")

@@ -1,6 +1,5 @@
-"""Packed sequences, memory-mapped, in an order that follows from seed and step alone."""
+"""Packed sequences, memory-mapped, and their parts of a batch."""
 
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -55,27 +54,8 @@ def positions(document_ids: torch.Tensor) -> torch.Tensor:
     return index - torch.where(first, index, 0).cummax(dim=1).values
 
 
-def global_batch(step: int, size: int, sequences: int, seed: int) -> NDArray[np.int64]:
-    """Indices of the sequences of step 1, 2, …: each epoch is a permutation of all, none is left out.
-
-    Does not depend on the number of ranks.
-    """
-    numbers = np.arange((step - 1) * size, step * size)
-    epochs = numbers // sequences
-    picked = np.empty(size, np.int64)
-    for epoch in np.unique(epochs):
-        here = epochs == epoch
-        picked[here] = _permutation(int(epoch), sequences, seed)[numbers[here] % sequences]
-    return picked
-
-
 def micro_batches(indices: NDArray[np.int64], rank: int, ranks: int, micro_batch: int) -> list[NDArray[np.int64]]:
     """The part of a global batch that one rank works on, micro-batch by micro-batch."""
     return [
         indices[start : start + micro_batch] for start in range(rank * micro_batch, len(indices), ranks * micro_batch)
     ]
-
-
-@lru_cache(maxsize=2)
-def _permutation(epoch: int, sequences: int, seed: int) -> NDArray[np.int64]:
-    return np.random.Generator(np.random.PCG64([seed, epoch])).permutation(sequences)

@@ -18,11 +18,12 @@ from transformers.utils.logging import disable_progress_bar
 from configs.errors import UserError
 from pipeline.fingerprint import write_atomically
 from training.checkpoint import State, load_newest, save_checkpoint, saved_states
-from training.data import PackedSequences, global_batch, micro_batches
+from training.data import PackedSequences, micro_batches
 from training.engine import build_engine, precision, start_distributed
 from training.launcher import end_with_stdin, report_failure
 from training.loss import learned_tokens
 from training.metrics import METRICS, curve, read_metrics
+from training.order import global_batch
 from training.plan import Plan
 from training.report import Reporter
 from training.schedule import learning_rate

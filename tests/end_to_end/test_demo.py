@@ -51,10 +51,12 @@ def test_a_dropped_and_a_kept_row_tell_their_story(demo: Small) -> None:
     story = parlance(demo.root, "explain", dropped["row_id"])
     assert story.status == 0, story.output
     assert f"deduplicate: dropped by rule {dropped['rule']}" in story.output
-    kept = run.artifact("balance").read().to_table(columns=["row_id"])["row_id"][0].as_py()
+    rows = run.artifact("balance").read().to_table(columns=["row_id", "split"]).to_pylist()
+    kept = next(r["row_id"] for r in rows if r["split"] == "train")
     story = parlance(demo.root, "explain", kept)
     assert "acquire: read from source" in story.output
-    assert "packed into" in story.output
+    assert "tokenise: packed into train sequence" in story.output
+    assert "train: learned from in epoch 1" in story.output or "train: not reached: 24 steps" in story.output
 
 
 def test_the_index_finds_conversations_by_meaning(demo: Small) -> None:

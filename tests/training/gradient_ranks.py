@@ -11,11 +11,12 @@ import deepspeed
 import torch
 import torch.distributed as dist
 
-from training.data import PackedSequences, global_batch
+from training.data import PackedSequences
 from training.engine import deepspeed_config, start_distributed
 from training.launcher import report_failure
 from training.loss import SummedLoss, learned_tokens
 from training.model import build_model
+from training.order import global_batch
 from training.plan import Plan
 from training.weights import gather
 from training.worker import optimiser_step

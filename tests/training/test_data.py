@@ -8,7 +8,8 @@ import pyarrow.parquet as pq
 import torch
 
 from training.arrow import arrow_copy
-from training.data import PackedSequences, global_batch, micro_batches, positions
+from training.data import PackedSequences, micro_batches, positions
+from training.order import global_batch
 
 
 def test_an_epoch_visits_every_sequence_once() -> None:
