@@ -16,7 +16,6 @@ setup: system $(VENV)/.ready  ## install what Parlance needs: system programs (a
 system:
 	@need=""; \
 	command -v java >/dev/null || [ -n "$$JAVA_HOME" ] || need="$$need openjdk-17-jre-headless"; \
-	command -v g++ >/dev/null || need="$$need g++"; \
 	if [ -n "$$need" ]; then \
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	    echo "installing$$need"; apt-get update -qq && apt-get install -y -qq --no-install-recommends $$need; \

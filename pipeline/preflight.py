@@ -19,14 +19,15 @@ LEAST_DISK_FACTOR = 4
 def check(profile: Profile) -> None:
     """Raises UserError for the first thing that would stop the run later.
 
-    Every source exists and is readable, the root can be written and has room, Java and (for CPU
-    training) a C++ compiler are there, and the settings of training fit each other.
+    Every source exists and is readable, the root can be written and has room, Java is there, and a C++
+    compiler where the profile may need it, and the settings of training fit each other.
     """
     writable(Path(profile.storage.root))
     sources(profile)
     if not profile.spark.master.startswith(("spark://", "yarn", "k8s://")):
         java()
-    compiler()
+    if profile.launch.deepspeed:
+        compiler()
     for stage in STAGES.values():
         stage.refuse(profile)
 
@@ -46,9 +47,12 @@ def java() -> None:
 
 
 def compiler() -> None:
-    """A C++ compiler, with which DeepSpeed builds its communication extension on first use."""
+    """A C++ compiler. What we set needs none; what a profile passes on, such as offloading, may."""
     if not shutil.which("g++"):
-        raise UserError("g++: no C++ compiler on PATH, and DeepSpeed needs one; on Debian: apt-get install g++")
+        raise UserError(
+            "g++: no C++ compiler on PATH, and launch.deepspeed may need one for DeepSpeed's operators; "
+            "on Debian: apt-get install g++, or empty launch.deepspeed"
+        )
 
 
 def writable(root: Path) -> None:

@@ -42,13 +42,13 @@ def test_no_java(tmp_path: Path, chats: str) -> None:
     assert "openjdk-17-jre-headless" in _one_line(output)
 
 
-def test_no_compiler(tmp_path: Path, chats: str) -> None:
+def test_no_compiler_where_settings_for_deepspeed_may_need_one(tmp_path: Path, chats: str) -> None:
     (tmp_path / "bin").mkdir()
     java = subprocess.run(["which", "java"], capture_output=True, text=True, check=True).stdout.strip()
     (tmp_path / "bin" / "java").symlink_to(java)
-    status, output = parlance(
-        "run", "--data", chats, "--root", str(tmp_path / "r"), PATH=str(tmp_path / "bin"), JAVA_HOME=""
-    )
+    override = "launch.deepspeed={zero_optimization: {offload_optimizer: {device: cpu}}}"
+    arguments = ("run", "--data", chats, "--root", str(tmp_path / "r"), "-o", override)
+    status, output = parlance(*arguments, PATH=str(tmp_path / "bin"), JAVA_HOME="")
     assert status == 2
     assert "apt-get install g++" in _one_line(output)
 
