@@ -55,15 +55,15 @@ def _topics(audit: dict[str, Any]) -> Figure:
 def _mentions(audit: dict[str, Any]) -> Figure:
     attributes = audit["mentions"]
     heights = [len(groups) + 1.5 for groups in attributes.values()]
-    figure = Figure(figsize=(7, 0.26 * sum(heights)), layout="constrained")
+    figure = Figure(figsize=(7, 0.26 * sum(heights)))  # the constrained layout's last bits differ between runs
     most = max((rows for groups in attributes.values() for rows in groups.values()), default=0)
-    panels = figure.subplots(len(attributes), 1, gridspec_kw={"height_ratios": heights})
+    panels = figure.subplots(len(attributes), 1, gridspec_kw={"height_ratios": heights, "hspace": 0.35})
     for axes, (attribute, groups) in zip(np.atleast_1d(panels), attributes.items(), strict=True):
         ordered = sorted(groups.items(), key=lambda item: (item[1], item[0]))
         _bars(axes, [name for name, _ in ordered], [rows for _, rows in ordered], audit["rows"])
         axes.set_xlim(0, max(most, 1) * 1.2)
         axes.set_title(attribute.capitalize(), fontsize=10)
-    figure.suptitle("Conversations that mention each group", x=0, ha="left", fontsize=11, fontweight="bold")
+    figure.suptitle("Conversations that mention each group", x=0.125, y=0.92, ha="left", fontsize=11, fontweight="bold")
     return figure
 
 

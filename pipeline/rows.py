@@ -1,6 +1,7 @@
 """The canonical conversation as Parquet, and how Spark writes it so that equal rows are equal bytes."""
 
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pyarrow as pa
@@ -37,6 +38,9 @@ def write_rows(frame: DataFrame, folder: Path, rows: int, key: str = "row_id") -
     `rows` (an estimate that must itself be reproducible), so the bytes do not depend on
     partitioning, scheduling or retries. `key` must be unique. A frame without rows leaves one
     empty file, which carries the schema.
+
+    Spark's own files are written again by pyarrow: their footers list encodings in the order of a
+    Java hash set, which differs from one JVM to the next.
     """
     files = max(LEAST_FILES, -(-rows // ROWS_PER_FILE))
     scratch = folder.with_name(f"{folder.name}.spark")
@@ -46,12 +50,19 @@ def write_rows(frame: DataFrame, folder: Path, rows: int, key: str = "row_id") -
     if folder.exists():
         shutil.rmtree(folder)
     folder.mkdir(parents=True)
-    written = 0
-    for number, part in enumerate(sorted(scratch.glob("part-*.parquet"))):
-        written += pq.read_metadata(part).num_rows
-        part.rename(folder / f"part-{number:05d}.parquet")
+    parts = sorted(scratch.glob("part-*.parquet"))
+    targets = [folder / f"part-{number:05d}.parquet" for number in range(len(parts))]
+    with ThreadPoolExecutor() as pool:
+        written = sum(pool.map(_rewrite, parts, targets))
     shutil.rmtree(scratch)
     return written
+
+
+def _rewrite(source: Path, target: Path) -> int:
+    """Writes a Parquet file again, the same rows as the same bytes, and returns their number."""
+    table = pq.ParquetFile(source).read().replace_schema_metadata(None)
+    pq.write_table(table, target, compression="zstd", row_group_size=ROWS_PER_FILE, store_schema=False)
+    return table.num_rows
 
 
 def count_by(folder: Path, column: str) -> dict[str, int]:
