@@ -22,6 +22,7 @@ DAG = "train_chat_model"
 FINISHED = {"success", "failed", "skipped", "upstream_failed", "removed"}
 SECONDS_BETWEEN_LINES = 10.0
 SECONDS_BETWEEN_MEASURES = 3.0
+MOST_FINDINGS = 8
 
 
 def demonstrate(airflow: "Airflow", profile: str, data: str | None, overrides: list[str]) -> int:
@@ -42,9 +43,9 @@ def demonstrate(airflow: "Airflow", profile: str, data: str | None, overrides: l
     console.print(f", peak memory {watcher.peak_bytes / 1e9:.1f} GB (all processes, Airflow included)")
     if state != "success":
         raise UserError(_reason(folder))
-    console.print(f"report  {folder / 'report.html'}")
-    console.print(f"model   {_model_folder(folder)}")
-    console.print("pages   make ui    talk to it  make chat")
+    print(
+        f"report  {folder / 'report.html'}\nmodel   {_model_folder(folder)}\npages   make ui    talk to it  make chat"
+    )
     return 0
 
 
@@ -183,8 +184,12 @@ def _summary(report: dict[str, Any]) -> None:
         table.add_row(stage["name"], f"{stage['rows_in']:,}", f"{stage['rows_out']:,}", time_, ", ".join(changes))
     console.print()
     console.print(table)
-    for finding in (report.get("audit") or {}).get("findings", []):
+    findings = (report.get("audit") or {}).get("findings", [])
+    grave = [f for f in findings if f["severity"] != "info"]
+    for finding in grave[:MOST_FINDINGS]:
         console.print(f"finding  {finding['severity']}: {finding['message']}", markup=False)
+    if len(findings) > len(grave[:MOST_FINDINGS]):
+        console.print(f"finding  {len(findings) - len(grave[:MOST_FINDINGS])} more in the report")
     training, scores = report.get("training"), report.get("evaluation")
     if training:
         losses = training["train_loss"]
