@@ -264,7 +264,7 @@ def parser() -> argparse.ArgumentParser:
     c.add_argument("--model", help="model folder (default: the registry's champion)")
     c.add_argument("--say", help="one message, one reply, and out")
     c.add_argument("--max-new-tokens", type=int, default=64, metavar="N", help="longest reply (default: 64)")
-    c.add_argument("--temperature", type=float, default=0.7, help="0 is greedy (default: 0.7)")
+    c.add_argument("--temperature", type=float, default=0.3, help="0 is greedy (default: 0.3)")
     c.add_argument("--seed", type=int, default=0, help="seed of the sampling (default: 0)")
 
     _command(commands, "report", report, [of_run], "write a run's report.json and report.html anew", "")
