@@ -69,9 +69,7 @@ def run(options: argparse.Namespace) -> None:
 
 def stage(options: argparse.Namespace) -> None:
     """One task of an existing run, in this process."""
-    this = Run(Path(options.run).resolve()) if Path(options.run).is_dir() else Run.open(_root(options), options.run)
-    if not (this.folder / "profile.json").is_file():
-        raise UserError(f"{this.folder}: not a run, it holds no profile.json; `parlance run` makes one")
+    this = _named_run(options)
     names = ("decision", "by", "remove_topics", "remove_sources")
     this.execute(options.task, {n: getattr(options, n) for n in names if getattr(options, n)})
 
@@ -147,8 +145,7 @@ def chat(options: argparse.Namespace) -> None:
 
 def report(options: argparse.Namespace) -> None:
     """The report of a run, built anew."""
-    this = Run(Path(options.run).resolve()) if Path(options.run).is_dir() else Run.open(_root(options), options.run)
-    say(f"report: {import_module('pipeline.report').write_report(this)}")
+    say(f"report: {import_module('pipeline.report').write_report(_named_run(options))}")
 
 
 def rollback(options: argparse.Namespace) -> None:
@@ -285,6 +282,16 @@ def _in_process(this: Run, task: str, answer: dict[str, str] | None) -> None:
     status = run_attached(command)
     if status:
         raise UserError(f"task {task} failed with status {status}; its last lines are above")
+
+
+def _named_run(options: argparse.Namespace) -> Run:
+    """The run that --run names, by id or by folder. Raises UserError when there is none."""
+    folder = Path(options.run).resolve()
+    if not folder.is_dir():
+        return Run.open(_root(options), options.run)
+    if not (folder / "profile.json").is_file():
+        raise UserError(f"{folder}: not a run, it holds no profile.json; `parlance run` makes one")
+    return Run(folder)
 
 
 def _root(options: argparse.Namespace) -> Path:
