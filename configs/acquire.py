@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from configs.section import Section
 
 Shape = Literal["auto", "alpaca", "sharegpt", "messages", "preference", "columns", "text"]
+Encoding = Literal["utf-8", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "cp1252", "latin-1", "gb18030", "shift_jis"]
 
 
 class Columns(Section):
@@ -31,6 +32,9 @@ class Source(Section):
         None, description="Python package that carries conversations"
     )
     shape: Shape = Field("auto", description="How a record holds its conversation; auto looks at the first records")
+    encoding: Encoding | None = Field(
+        None, description="Encoding of all files of the source; by default UTF-8, or UTF-16 and UTF-32 as a file shows"
+    )
     columns: Columns | None = Field(None, description="Column mapping, for shape columns")
     limit: int | None = Field(None, ge=1, description="Read at most this many records, chosen by hash (records)")
     licence: str | None = Field(None, description="Licence, for the model card")

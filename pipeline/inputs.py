@@ -1,5 +1,6 @@
 """The raw inputs of stages: what enters a fingerprint besides configuration and artifacts."""
 
+import os
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -20,6 +21,11 @@ def raw_inputs(stage: str, profile: Profile, hashes: FileHashes) -> dict[str, st
         for source in profile.acquire.sources:
             found |= _source(source, hashes)
         return found
+    if stage == "deduplicate" and (profile.deduplicate.earlier or profile.deduplicate.evaluation_sets):
+        from pipeline.earlier import reference_files  # imports Parquet, which most commands need not load
+
+        references = list(reference_files(profile.deduplicate, profile.storage.root))
+        return dict(zip((label for label, _ in references), _hash("deduplicate", references, hashes), strict=True))
     if stage in ("embed", "annotate"):
         return _model("embed.model", profile.embed.model, hashes)
     if stage == "tokenise" and profile.tokenise.tokenizer != "train":
@@ -32,15 +38,30 @@ def raw_inputs(stage: str, profile: Profile, hashes: FileHashes) -> dict[str, st
 
 
 def source_files(source: Source) -> list[tuple[str, Path]]:
-    """(name relative to the source, path) of each file of a source that has a path, in order of name."""
+    """(name relative to the source, path) of each file of a source that has a path, in order of name.
+
+    Of a folder that is everything but folders: what cannot be read (pipes, broken links, folders and
+    files without permission) is there too, for acquire to account for. Links to folders are not followed.
+    """
     assert source.path is not None
     path = Path(source.path)
     if path.is_file():
-        return [(path.name, path)]
+        return [(_printable(path.name), path)]
     if path.is_dir():
-        files = [p for p in path.rglob("*") if p.is_file() and not p.name.startswith(".")]
-        return sorted((p.relative_to(path).as_posix(), p) for p in files)
+        found = (p for p in path.rglob("*") if not p.name.startswith(".") and (not p.is_dir() or _is_closed(p)))
+        return sorted((_printable(p.relative_to(path).as_posix()), p) for p in found)
     raise UserError(f"acquire.sources: {source.name}: {path} does not exist; correct the path")
+
+
+def _printable(name: str) -> str:
+    """A file name as text: bytes that are not UTF-8 are spelt out."""
+    return name.encode("utf-8", "backslashreplace").decode()
+
+
+def _is_closed(path: Path) -> bool:
+    """Whether a file or folder cannot be read."""
+    mode = os.R_OK | (os.X_OK if path.is_dir() else 0)
+    return not os.access(path, mode, effective_ids=os.access in os.supports_effective_ids)
 
 
 def package_version(label: str, package: str) -> str:
@@ -59,10 +80,11 @@ def _source(source: Source, hashes: FileHashes) -> dict[str, str]:
     files = source_files(source)
     if not files:
         raise UserError(f"acquire.sources: {source.name}: {source.path} holds no file")
-    return {
-        f"{source.name}/{name}": digest
-        for (name, _), digest in zip(files, _hash(source.name, files, hashes), strict=True)
-    }
+    readable = [(name, path) for name, path in files if path.is_file() and not _is_closed(path)]
+    found = {f"{source.name}/{name}": "unreadable" for name, _ in files}
+    for (name, _), digest in zip(readable, _hash(source.name, readable, hashes), strict=True):
+        found[f"{source.name}/{name}"] = digest
+    return found
 
 
 def _hash(label: str, files: list[tuple[str, Path]], hashes: FileHashes) -> list[str]:

@@ -1,13 +1,14 @@
 """The canonical conversation as Parquet, and how Spark writes it so that equal rows are equal bytes."""
 
 import shutil
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pyspark.sql import DataFrame, SparkSession
 
+from pipeline.exchange import LEAST_FILES, ROWS_PER_FILE, one_task_each, write_table
 from pipeline.session import task_progress
 
 MESSAGES = "array<struct<role:string,content:string>>"
@@ -21,9 +22,6 @@ CONVERSATION = (
 
 DROPPED = f"row_id string, source string, origin {ORIGIN}, rule string, evidence string"
 """Spark schema of a dropped row; evidence is a JSON object without any of the row's text."""
-
-ROWS_PER_FILE = 100_000
-LEAST_FILES = 4
 
 
 def read_rows(spark: SparkSession, folder: Path) -> DataFrame:
@@ -40,7 +38,8 @@ def write_rows(frame: DataFrame, folder: Path, rows: int, key: str = "row_id") -
     empty file, which carries the schema.
 
     Spark's own files are written again by pyarrow: their footers list encodings in the order of a
-    Java hash set, which differs from one JVM to the next.
+    Java hash set, which differs from one JVM to the next. Executors do it, one task a file, so that
+    neither the driver's memory nor its cores limit it; it costs 3 µs a row.
     """
     files = max(LEAST_FILES, -(-rows // ROWS_PER_FILE))
     scratch = folder.with_name(f"{folder.name}.spark")
@@ -50,19 +49,21 @@ def write_rows(frame: DataFrame, folder: Path, rows: int, key: str = "row_id") -
     if folder.exists():
         shutil.rmtree(folder)
     folder.mkdir(parents=True)
-    parts = sorted(scratch.glob("part-*.parquet"))
-    targets = [folder / f"part-{number:05d}.parquet" for number in range(len(parts))]
-    with ThreadPoolExecutor() as pool:
-        written = sum(pool.map(_rewrite, parts, targets))
+    written = _rewrite(frame.sparkSession, sorted(scratch.glob("part-*.parquet")), folder)
     shutil.rmtree(scratch)
     return written
 
 
-def _rewrite(source: Path, target: Path) -> int:
-    """Writes a Parquet file again, the same rows as the same bytes, and returns their number."""
-    table = pq.ParquetFile(source).read().replace_schema_metadata(None)
-    pq.write_table(table, target, compression="zstd", row_group_size=ROWS_PER_FILE, store_schema=False)
-    return table.num_rows
+def _rewrite(spark: SparkSession, parts: list[Path], folder: Path) -> int:
+    """Writes Parquet files again, as part-00000.parquet, … of a folder; returns the rows."""
+
+    def rewritten(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for number in (n for batch in batches for n in batch["id"].to_pylist()):
+            table = pq.ParquetFile(parts[number]).read()
+            write_table(table, folder / f"part-{number:05d}.parquet")
+            yield pa.RecordBatch.from_pydict({"rows": [table.num_rows]})
+
+    return sum(row.rows for row in one_task_each(spark, len(parts)).mapInArrow(rewritten, "rows bigint").collect())
 
 
 def count_by(folder: Path, column: str) -> dict[str, int]:

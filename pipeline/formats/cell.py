@@ -1,6 +1,7 @@
 """What one cell of a record says, whatever its type."""
 
 import json
+from math import isfinite
 from typing import Any
 
 from pipeline.formats.malformed import Malformed
@@ -21,7 +22,7 @@ def text_of(value: Any, column: str) -> str:
     if isinstance(value, bool):
         return "Yes" if value else "No"
     if isinstance(value, int | float):
-        return "" if value != value else str(value)
+        return str(value) if isinstance(value, int) or isfinite(value) else ""
     if isinstance(value, list):
         return next((text for element in value if (text := text_of(element, column))), "")
     if isinstance(value, dict) and "text" in value:

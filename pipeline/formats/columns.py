@@ -59,9 +59,9 @@ def read(record: Any, layout: Layout) -> Conversation:
     """The prompt columns joined by blank lines, answered by the reply column. Raises Malformed."""
     if not isinstance(record, dict):
         raise Malformed("wrong_type", f"the record is {type(record).__name__}, not an object")
-    if not any(column in record for column in layout.prompt):
+    parts = [text for c in layout.prompt if (text := text_of(record.get(c), c))]
+    if not parts and not any(column in record for column in layout.prompt):
         raise Malformed("missing_columns", f"no {' and no '.join(layout.prompt)}")
-    parts = {c: text for c in layout.prompt if (text := text_of(record.get(c), c))}
     assert layout.reply is not None
     reply = text_of(record.get(layout.reply), layout.reply)
     if not parts:
@@ -70,10 +70,11 @@ def read(record: Any, layout: Layout) -> Conversation:
         state = "empty" if layout.reply in record else "absent"
         raise Malformed("no_reply", f"{layout.reply} is {state}")
     system = text_of(record.get(layout.system), layout.system) if layout.system else ""
-    turns = numbered.turns(list(parts.values()), reply)
+    turns = numbered.turns(parts, reply)
     if turns is None:
-        turns = [("user", "\n\n".join(dict.fromkeys(parts.values()))), ("assistant", reply)]
-    return from_turns([("system", system), *turns])
+        prompt = parts[0] if len(parts) == 1 else "\n\n".join(dict.fromkeys(parts))
+        turns = [("user", prompt), ("assistant", reply)]
+    return from_turns([("system", system), *turns] if system else turns)
 
 
 def _reply(found: list[str], records: list[Any]) -> str | None:

@@ -39,13 +39,17 @@ def from_turns(turns: Iterable[Turn]) -> Conversation:
 
     Raises Malformed (unknown_role, no_prompt, no_reply).
     """
-    spoken = [(speaker.strip(), text) for speaker, text in turns if text.strip()]
-    role_of = _roles(dict.fromkeys(speaker for speaker, _ in spoken))
-    systems = [text for speaker, text in spoken if role_of[speaker] == "system"]
+    spoken = [turn for turn in turns if turn[1] and not turn[1].isspace()]
+    if all(speaker in ROLE_OF for speaker, _ in spoken):
+        spoken = [(ROLE_OF[speaker], text) for speaker, text in spoken]
+    else:
+        spoken = _with_roles(spoken)
+    if [role for role, _ in spoken] == ["user", "assistant"]:
+        return Conversation(spoken)
+    systems = [text for role, text in spoken if role == "system"]
     merged: list[Turn] = []
     tools = 0
-    for speaker, text in spoken:
-        role = role_of[speaker]
+    for role, text in spoken:
         tools += role == "tool"
         if role in ("system", "call"):
             continue
@@ -79,27 +83,29 @@ def alternating(texts: Iterable[str]) -> Conversation:
 def check_text(conversation: Conversation) -> None:
     """Raises Malformed (nul_character, invalid_utf8) for a text that Parquet and tokenizers cannot carry."""
     for turn, (_, content) in enumerate(conversation.messages):
-        _check(content, f"turn {turn}")
+        if "\0" in content or not content.isascii():
+            _check(content, f"turn {turn}")
     for name in (conversation.conversation_id, conversation.user_id, *conversation.metadata.values()):
-        _check(name or "", "metadata")
+        if name:
+            _check(name, "metadata")
 
 
 def _check(text: str, where: str) -> None:
     if "\0" in text:
         raise Malformed("nul_character", where)
-    if not text.isascii():
-        try:
-            text.encode()
-        except UnicodeEncodeError as error:
-            raise Malformed("invalid_utf8", f"{where}, character {error.start}") from error
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise Malformed("invalid_utf8", f"{where}, character {error.start}") from error
 
 
-def _roles(speakers: Iterable[str]) -> dict[str, str]:
-    """Speaker to role, for speakers in the order in which they first speak."""
-    roles = {speaker: ROLE_OF.get(speaker.lower(), "") for speaker in speakers}
+def _with_roles(spoken: list[Turn]) -> list[Turn]:
+    """The turns with roles for speakers."""
+    spoken = [(speaker.strip(), text) for speaker, text in spoken]
+    roles = {speaker: ROLE_OF.get(speaker.lower(), "") for speaker, _ in spoken}
     unknown = [speaker for speaker, role in roles.items() if not role]
     missing = [role for role in ("user", "assistant") if role not in roles.values()]
     if len(unknown) > len(missing):
         raise Malformed("unknown_role", f"{len(unknown)} speakers that are neither user nor assistant")
     roles.update(zip(unknown, missing, strict=False))
-    return roles
+    return [(roles[speaker], text) for speaker, text in spoken]

@@ -11,6 +11,8 @@ from pipeline.formats.malformed import Malformed
 
 MAX_FIELD_CHARS = 16 << 20
 MARK = "\0end\0"
+LARGE = "\0large\0"
+"""Stand for the end of the file, and for a line that is too large, in the text that is parsed."""
 
 
 @dataclass(frozen=True)
@@ -43,16 +45,23 @@ def read(
     """
     lines = Lines(stream.file, start, stop)
     ordinal = first
-    for row in _rows(lines, delimiter, inside_quotes):
-        if not row:
-            continue
-        if stream.damage:
-            break
+    for row in _whole(_rows(lines, delimiter, inside_quotes), stream):
         if ordinal >= 0 and wanted(ordinal):
             yield ordinal, _record(row, header)
         ordinal += 1
     if stream.damage:
         yield max(ordinal, 0), Malformed("truncated", stream.damage)
+
+
+def _whole(rows: Iterator[list[str] | Malformed], stream: Stream) -> Iterator[list[str] | Malformed]:
+    """The rows that hold something; of a file that ends early all but the last, which was cut."""
+    held: list[str] | Malformed | None = None
+    for row in rows:
+        if held:
+            yield held
+        held = row or None
+    if held and not stream.damage:
+        yield held
 
 
 def outcomes(stream: Stream, start: int, stop: int, delimiter: str) -> tuple[Outcome, Outcome]:
@@ -78,6 +87,10 @@ def header_of(line: str, delimiter: str) -> tuple[str, ...]:
 def _record(row: list[str] | Malformed, header: tuple[str, ...]) -> dict[str, str] | Malformed:
     if isinstance(row, Malformed):
         return row
+    if MARK in row[-1]:
+        return Malformed("bad_csv", "a quote that is never closed; it has taken in all that follows")
+    if any(LARGE in field for field in row):
+        return Malformed("too_large", "a line above the size limit")
     if len(row) != len(header):
         return Malformed("ragged_row", f"{len(row)} fields instead of {len(header)}")
     return dict(zip(header, row, strict=True))
@@ -88,18 +101,20 @@ def _rows(lines: Lines, delimiter: str, inside_quotes: bool) -> Iterator[list[st
     rows = _parse(_text(lines, bounded=False, opening=inside_quotes), delimiter)
     if inside_quotes:
         next(rows, None)
-    while lines.in_range and (row := next(rows, None)) is not None:
+    while lines.in_range and (row := next(rows, None)) is not None and row != [MARK]:
         yield row
 
 
 def _text(lines: Lines, bounded: bool, opening: bool) -> Iterator[str]:
-    """Lines as text. opening: the first is put inside quotes. bounded: a mark follows the last of the range."""
+    """Lines as text, and a mark after the last.
+
+    opening: the first is put inside quotes. bounded: the last is that of the range, not of the file.
+    """
     prefix = '"' if opening else ""
     while (not bounded or lines.in_range) and (line := lines.next_line()) != b"":
-        yield prefix + (line or b"\n").decode("utf-8", "surrogateescape")
+        yield prefix + (f"{LARGE}\n" if line is None else line.decode("utf-8", "surrogateescape"))
         prefix = ""
-    if bounded:
-        yield f"{prefix}{MARK}\n"
+    yield f"{prefix}{MARK}\n"
 
 
 def _parse(text: Iterator[str], delimiter: str) -> Iterator[list[str] | Malformed]:

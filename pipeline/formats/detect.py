@@ -1,5 +1,6 @@
 """Which shape the first records of a file have, and the conversation of one record."""
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,8 @@ from pipeline.formats.cell import metadata_of, name_of
 from pipeline.formats.conversation import Conversation, check_text
 from pipeline.formats.layout import Layout
 from pipeline.formats.malformed import Malformed
+
+RARE = 0.05
 
 AUTO: tuple[Callable[[list[Any]], Layout | None], ...] = (
     preference.detect,
@@ -47,7 +50,15 @@ def layout_of(source: Source, records: list[Any]) -> Layout | None:
         return columns.given(source.columns, records)
     if source.shape != "auto":
         return ASSUME[source.shape](records)
-    return next((found for detect in AUTO if (found := detect(records)) is not None), None)
+    usual = without_rare(records)
+    return next((found for detect in AUTO if (found := detect(usual)) is not None), None)
+
+
+def without_rare(records: list[Any]) -> list[Any]:
+    """The records without columns that less than RARE of them have: a stray record does not decide for a file."""
+    counts = Counter(name for record in records if isinstance(record, dict) for name in record)
+    rare = {name for name, count in counts.items() if count < RARE * len(records)}
+    return [{k: v for k, v in r.items() if k not in rare} if isinstance(r, dict) else r for r in records]
 
 
 def conversation_of(record: Any, layout: Layout) -> Conversation:
@@ -57,7 +68,8 @@ def conversation_of(record: Any, layout: Layout) -> Conversation:
     except RecursionError as error:
         raise Malformed("wrong_type", "nested too deeply") from error
     if isinstance(record, dict):
-        found.metadata = metadata_of(record, layout.metadata) | found.metadata
+        if layout.metadata:
+            found.metadata = metadata_of(record, layout.metadata) | found.metadata
         if layout.conversation_id:
             found.conversation_id = name_of(record.get(layout.conversation_id))
         if layout.user_id:

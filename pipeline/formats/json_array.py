@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from pipeline.formats.gzipped import Stream
-from pipeline.formats.json_lines import Records
+from pipeline.formats.json_lines import Records, explain
 from pipeline.formats.malformed import Malformed
 
 CHUNK = 1 << 18
@@ -151,7 +151,7 @@ class _Scanner:
 def _explain(error: Exception, start: int) -> str:
     if isinstance(error, json.JSONDecodeError):
         return f"{error.msg} at character {error.pos - start:,} of the record"
-    return "nested too deeply" if isinstance(error, RecursionError) else "a number with too many digits"
+    return explain(error)
 
 
 _CUT = object()

@@ -8,6 +8,8 @@ from pipeline.formats.gzipped import Stream
 from pipeline.formats.lines import Lines
 from pipeline.formats.malformed import Malformed
 
+_scan = json.JSONDecoder().scan_once  # type: ignore[attr-defined]  # json.loads without its checks, which cost as much as the parsing
+
 Records = Iterator[tuple[int, Any]]
 """(record number in its file from 0, record or Malformed)"""
 
@@ -20,10 +22,11 @@ def read(stream: Stream, start: int, stop: int | None, first: int, wanted: Calla
     """
     ordinal = first
     for line in Lines(stream.file, start, stop):
-        if line is not None and not line.strip():
-            continue
-        if stream.damage and line is not None and not line.endswith(b"\n"):
-            break
+        if line is not None:
+            if line.isspace():
+                continue
+            if line[-1:] != b"\n" and stream.damage:
+                break
         if wanted(ordinal):
             yield ordinal, _parse(line)
         ordinal += 1
@@ -41,10 +44,23 @@ def _parse(line: bytes | None) -> Any:
     if line is None:
         return Malformed("too_large", "a line above the size limit")
     try:
-        return json.loads(line.decode())
+        text = line.decode()
     except UnicodeDecodeError as error:
         return Malformed("invalid_utf8", f"byte {error.start} of the line")
+    try:
+        value, end = _scan(text, 0)
+        if text[end:] == "\n":
+            return value
+    except (StopIteration, ValueError, RecursionError):
+        pass  # said below, in words
+    try:
+        return json.loads(text.removeprefix("\ufeff"))
     except json.JSONDecodeError as error:
         return Malformed("bad_json", f"{error.msg} at character {error.pos} of the line")
     except (ValueError, RecursionError) as error:
-        return Malformed("bad_json", type(error).__name__)
+        return Malformed("bad_json", explain(error))
+
+
+def explain(error: Exception) -> str:
+    """What Python's parser means by an error that is not about the syntax."""
+    return "nested too deeply" if isinstance(error, RecursionError) else "a number with too many digits"

@@ -29,8 +29,28 @@ class Lines:
 
     def next_line(self) -> bytes | None:
         """The next line with its newline, b"" at the end of the file, None for a line that is too large."""
-        first = self.offset == 0
         line = self._file.readline(MAX_RECORD_BYTES)
+        return self._checked(line) if not self.offset or len(line) == MAX_RECORD_BYTES else self._counted(line)
+
+    def __iter__(self) -> Iterator[bytes | None]:
+        readline, stop = self._file.readline, self.stop
+        while stop is None or self.offset < stop:
+            line = readline(MAX_RECORD_BYTES)
+            if not line:
+                return
+            if self.offset and len(line) < MAX_RECORD_BYTES:
+                self.offset += len(line)
+                yield line
+            else:
+                yield self._checked(line)
+
+    def _counted(self, line: bytes) -> bytes:
+        self.offset += len(line)
+        return line
+
+    def _checked(self, line: bytes) -> bytes | None:
+        """The line without a byte order mark, None when it is only the beginning of one that is too large."""
+        first = self.offset == 0
         self.offset += len(line)
         if len(line) == MAX_RECORD_BYTES and not line.endswith(b"\n"):
             self._skip_line()
@@ -42,7 +62,3 @@ class Lines:
             self.offset += len(line)
             if line.endswith(b"\n"):
                 return
-
-    def __iter__(self) -> Iterator[bytes | None]:
-        while self.in_range and (line := self.next_line()) != b"":
-            yield line

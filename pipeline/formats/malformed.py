@@ -7,6 +7,7 @@ RULES = {
     "empty_file": "a file without a record",
     "invalid_utf8": "text that is not valid UTF-8",
     "missing_columns": "none of the columns that hold the prompt or the conversation is there",
+    "no_header": "a table whose first line is a record and not the names of its columns",
     "no_prompt": "no user turn before an assistant turn",
     "no_reply": "no assistant turn",
     "no_transcript": "a text in which no speakers are marked",
@@ -22,7 +23,7 @@ RULES = {
 }
 """Every rule that acquire drops by, and what it means."""
 
-MAX_RECORD_BYTES = 64 << 20
+MAX_RECORD_BYTES = 16 << 20
 """Largest record that is parsed; keeps memory bounded."""
 
 

@@ -17,8 +17,8 @@ def turns(prompt: list[str], reply: str) -> list[Turn] | None:
     The context opens the first turn. Raises Malformed (no_reply) when no question has an answer.
     """
     questions = _numbered(QUESTION, prompt[-1])
-    answers = _numbered(ANSWER, reply)
-    if not questions or not answers:
+    answers = _numbered(ANSWER, reply) if questions else {}
+    if not answers:
         return None
     context = "\n\n".join(prompt[:-1])
     found: list[Turn] = []

@@ -87,7 +87,7 @@ def _package(unit: Unit, package: str) -> Unit:
 
 def _file(unit: Unit, source: Source, columns: dict[str, list[str]]) -> Unit:
     try:
-        container = container_of(unit.path)
+        container = container_of(unit.path, source.encoding or "")
         size = unit.path.stat().st_size
         unit = Unit(unit.source, unit.file, unit.path, container, licence=unit.licence, size=size)
         first = sample(unit)

@@ -80,7 +80,7 @@ def records(unit: Unit, opened: list[Stream] | None = None) -> Records:
         return
     following = unit.first
     try:
-        with Stream(unit.path, unit.container.gzipped) as stream:
+        with Stream(unit.path, unit.container.gzipped, unit.container.encoding) as stream:
             if opened is not None:
                 opened.append(stream)
             for ordinal, record in _read(unit, stream, Selected(unit.file, unit.threshold)):
@@ -142,7 +142,7 @@ def count(unit: Unit) -> tuple[Outcome, Outcome]:
         if unit.container.kind == "parquet":
             found = _rows_of_parquet(unit)
             return Outcome(found, False), Outcome(found, False)
-        with Stream(unit.path, unit.container.gzipped) as stream:
+        with Stream(unit.path, unit.container.gzipped, unit.container.encoding) as stream:
             if unit.container.kind == "csv" and unit.stop is not None:
                 return csv_rows.outcomes(stream, unit.start, unit.stop, unit.container.delimiter)
             if unit.container.kind == "json_lines":

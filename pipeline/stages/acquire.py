@@ -6,16 +6,16 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.dataset as ds
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import SparkSession
 
 from configs.acquire import Source
 from configs.errors import UserError
-from pipeline.formats.batches import rows_of
+from pipeline.exchange import Runs, merge, one_task_each
+from pipeline.formats.batches import CONVERSATIONS, DROPPED, Held, batches_of_task
 from pipeline.formats.csv_rows import Outcome
 from pipeline.formats.packages import package_files
 from pipeline.formats.plan import Plan, check_mapping, plan
@@ -23,17 +23,16 @@ from pipeline.formats.selection import threshold
 from pipeline.formats.units import RANGE_BYTES, Unit, count, numbered
 from pipeline.inputs import source_files
 from pipeline.progress import Progress, say
-from pipeline.rows import CONVERSATION, read_rows, write_rows
 from pipeline.session import task_progress
 from pipeline.stage import StageContext
 
-ROWS = f"kind string, {CONVERSATION}, rule string, evidence string"
-CONVERSATION_COLUMNS = ["row_id", "source", "origin", "conversation_id", "user_id", "messages", "metadata"]
-DROPPED_COLUMNS = ["row_id", "source", "origin", "rule", "evidence"]
+SCHEMAS = {"data": CONVERSATIONS, "dropped": DROPPED}
 LEAST_TASK_BYTES = 1 << 20
 TASKS_A_CORE = 3
 GZIP_WEIGHT = 4
 """About how much larger text is than its gzip."""
+BUCKET_BYTES = 24 << 20
+"""Of input, for one range of row ids: about as many rows as one file of the output holds."""
 
 
 def acquire(context: StageContext) -> None:
@@ -54,17 +53,15 @@ def acquire(context: StageContext) -> None:
     if not any(found.layouts for found in plans):
         raise UserError(_nothing(plans[0], Held()))
     units, available = _units(context.spark, plans)
-    _read(context, units, scratch)
-    held = _held(scratch / "rows")
+    buckets = max(1, sum(map(_weight, units)) // BUCKET_BYTES)
+    held = _read(context, units, scratch, buckets)
     for found in plans:
         if found.source.name in held:
-            check_mapping(found.source, held[found.source.name].columns, found.columns)
+            check_mapping(found.source, set(held[found.source.name].columns), found.columns)
     _account(context, plans, held, available)
-    rows = read_rows(context.spark, scratch / "rows")
-    conversations = rows.where("kind = 'conversation'").select(*CONVERSATION_COLUMNS)
-    write_rows(conversations, context.out / "data", context.ledger.rows_out)
-    dropped = rows.where("kind = 'dropped'").select(*DROPPED_COLUMNS)
-    write_rows(dropped, context.out / "dropped", sum(context.ledger.dropped.values()))
+    lying = {"data": context.ledger.rows_out, "dropped": sum(context.ledger.dropped.values())}
+    for name, rows in lying.items():
+        merge(context.spark, scratch / name, context.out / name, rows, buckets, SCHEMAS[name])
     shutil.rmtree(scratch)
 
 
@@ -122,48 +119,59 @@ def _count(spark: SparkSession, units: list[Unit]) -> list[tuple[Outcome, Outcom
             yield pa.RecordBatch.from_pydict({"id": [index], "found": [json.dumps(found)]})
 
     with task_progress(spark, "acquire: counting records"):
-        rows = _one_task_each(spark, len(units)).mapInArrow(outcomes, "id bigint, found string").collect()
+        rows = one_task_each(spark, len(units)).mapInArrow(outcomes, "id bigint, found string").collect()
     return [
         (Outcome(*outside), Outcome(*inside))
         for outside, inside in (json.loads(row.found) for row in sorted(rows, key=lambda row: row.id))
     ]
 
 
-def _one_task_each(spark: SparkSession, number: int) -> DataFrame:
-    """A frame of `number` partitions, each with its own index as its only id."""
-    return spark.range(0, number, 1, numPartitions=number)
-
-
-def _read(context: StageContext, units: list[Unit], scratch: Path) -> None:
-    """Reads all units into scratch/rows, showing the bytes read."""
+def _read(context: StageContext, units: list[Unit], scratch: Path, buckets: int) -> dict[str, Held]:
+    """Reads all units into runs under scratch, showing the bytes read; source to what it held."""
     tasks = _tasks(units, context.spark.sparkContext.defaultParallelism)
     progress = scratch / "progress"
-    progress.mkdir(parents=True)
+    for folder in (progress, *(scratch / name for name in SCHEMAS)):
+        folder.mkdir(parents=True)
 
-    def rows(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def read(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for index in (i for batch in batches for i in batch["id"].to_pylist()):
-            yield from rows_of(tasks[index], progress / str(index))
+            held: dict[str, Held] = {}
+            runs = {schema: Runs(scratch / name, index, buckets) for name, schema in SCHEMAS.items()}
+            for batch in batches_of_task(tasks[index], progress / str(index), held):
+                runs[batch.schema].add(batch)
+            for run in runs.values():
+                run.flush()
+            summary = {source: [part.read, list(part.columns)] for source, part in held.items()}
+            written = sum(run.bytes for run in runs.values())
+            yield pa.RecordBatch.from_pydict({"held": [json.dumps(summary)], "bytes": [written]})
 
     with _watching(context, progress, sum(unit.size for unit in units)):
-        frame = _one_task_each(context.spark, len(tasks)).mapInArrow(rows, ROWS)
-        frame.write.mode("overwrite").parquet(str(scratch / "rows"))
+        frame = one_task_each(context.spark, len(tasks)).mapInArrow(read, "held string, bytes bigint")
+        summaries = frame.collect()
+    say(f"acquire: {sum(summary.bytes for summary in summaries):,} bytes exchanged between tasks")
+    found: dict[str, Held] = {}
+    for summary in summaries:
+        for source, (read_, columns) in json.loads(summary.held).items():
+            found.setdefault(source, Held()).add(Held(Counter(read_), dict.fromkeys(columns)))
+    return found
+
+
+def _weight(unit: Unit) -> int:
+    """About the bytes of text in a unit."""
+    return unit.size * (GZIP_WEIGHT if unit.container.gzipped else 1)
 
 
 def _tasks(units: list[Unit], cores: int) -> list[list[Unit]]:
     """Units grouped into tasks of similar weight, heaviest first. The grouping does not change what comes out."""
-
-    def weight(unit: Unit) -> int:
-        return unit.size * (GZIP_WEIGHT if unit.container.gzipped else 1)
-
-    most = min(RANGE_BYTES, max(LEAST_TASK_BYTES, sum(map(weight, units)) // (TASKS_A_CORE * cores)))
+    most = min(RANGE_BYTES, max(LEAST_TASK_BYTES, sum(map(_weight, units)) // (TASKS_A_CORE * cores)))
     tasks: list[list[Unit]] = []
     held = 0
-    for unit in sorted(units, key=weight, reverse=True):
-        if not tasks or held + weight(unit) > most:
+    for unit in sorted(units, key=_weight, reverse=True):
+        if not tasks or held + _weight(unit) > most:
             tasks.append([])
             held = 0
         tasks[-1].append(unit)
-        held += weight(unit)
+        held += _weight(unit)
     return tasks
 
 
@@ -190,31 +198,6 @@ def _watching(context: StageContext, folder: Path, size: int) -> Iterator[None]:
             ended.set()
             thread.join()
             progress.update(consumed() // 1000)
-
-
-@dataclass
-class Held:
-    """What a source held: records by outcome (conversations, or a rule), and the columns seen."""
-
-    read: Counter[str] = field(default_factory=Counter)
-    columns: set[str] = field(default_factory=set)
-
-    @property
-    def dropped(self) -> dict[str, int]:
-        return {rule: n for rule, n in sorted(self.read.items()) if rule != "conversations"}
-
-
-def _held(folder: Path) -> dict[str, Held]:
-    """Source to what its units held, from the rows of kind unit."""
-    found: dict[str, Held] = {}
-    files = sorted(str(part) for part in folder.glob("*.parquet"))
-    rows = ds.dataset(files, format="parquet").to_table(["source", "evidence"], filter=ds.field("kind") == "unit")
-    for row in rows.to_pylist():
-        evidence = json.loads(row["evidence"])
-        held = found.setdefault(row["source"], Held())
-        held.read.update(evidence["read"])
-        held.columns.update(evidence["columns"])
-    return found
 
 
 def _account(context: StageContext, plans: list[Plan], held: dict[str, Held], available: dict[str, int]) -> None:

@@ -78,7 +78,6 @@ def test_a_container_is_known_by_its_content_and_read(tmp_path, data, kind, comp
         (b"%PDF-1.4", "unknown_format"),
         (b"# A title\n\nSome prose.\n", "unknown_format"),
         (bytes(range(256)) * 20, "unknown_format"),
-        ("question,answer\na,b\n".encode("utf-16"), "unknown_format"),
         (gzip.compress(LINES)[:8], "unreadable_file"),
     ],
 )
