@@ -1,9 +1,13 @@
-"""How well the offensiveness score separates labelled tweets: one JSON line a threshold.
+"""How well the offensiveness score separates labelled tweets: one JSON line a threshold, and the kinds of error.
 
     python benchmarks/offensive_quality.py [offensive_tweets.csv.gz]
 
 Hate and offensive against neither (Davidson et al. 2017), on a fifth drawn with seed 20. The
 classifier was trained on tweets of the same set, so its share is flattered; the lexicon's is not.
+
+`quoted` counts tweets labelled neither that hold a word of severity ABUSE or above: inoffensive use, as in
+quotation, reclaimed words and counter-speech, and what share of them is flagged. `missed` counts offensive
+tweets without any word that the lexicon calls VULGAR or worse, which no threshold above 0.5 finds.
 """
 
 import csv
@@ -14,10 +18,12 @@ import random
 import sys
 from pathlib import Path
 
-from pipeline.text.offensive import offensiveness
+from pipeline.text.lexicon import ABUSE, VULGAR
+from pipeline.text.offensive import offensiveness, severity
 
 THRESHOLDS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
 NEITHER = "2"
+QUOTATION = ("&#8220;", "&quot;", '"', "“", "&#8221;")
 
 
 def f1(flags: list[bool], labels: list[bool]) -> dict[str, float]:
@@ -39,6 +45,24 @@ def main() -> None:
     for threshold in THRESHOLDS:
         measured = f1([score >= threshold for score in scores], labels)
         print(json.dumps({"threshold": threshold, "tweets": len(rows), **measured}))
+    print(json.dumps(errors([row["tweet"] for row in rows], scores, labels)))
+
+
+def errors(texts: list[str], scores: list[float], labels: list[bool]) -> dict[str, object]:
+    """{quoted {tweets, flagged at each threshold}, quotation_marks likewise, missed {tweets, of}}."""
+    judged = list(zip(texts, map(severity, texts), scores, labels, strict=True))
+    harmless = [(text, score) for text, worst, score, offensive in judged if not offensive and worst >= ABUSE]
+    marked = [(text, score) for text, score in harmless if any(mark in text for mark in QUOTATION)]
+    coarse = [worst for _, worst, _, offensive in judged if offensive]
+    return {
+        "quoted": {"tweets": len(harmless), **_flagged([score for _, score in harmless])},
+        "in_quotation_marks": {"tweets": len(marked), **_flagged([score for _, score in marked])},
+        "missed": {"tweets": sum(worst < VULGAR for worst in coarse), "of": len(coarse)},
+    }
+
+
+def _flagged(scores: list[float]) -> dict[str, float]:
+    return {str(t): round(sum(score >= t for score in scores) / max(len(scores), 1), 4) for t in THRESHOLDS}
 
 
 if __name__ == "__main__":

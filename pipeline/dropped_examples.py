@@ -83,14 +83,19 @@ def _named_rows(example: dict[str, Any]) -> list[str]:
     return [v for v in values if isinstance(v, str) and len(v) == 32 and v != example["row_id"]]
 
 
+def texts_of(artifact: Artifact | None, rows: list[str]) -> dict[str, list[dict[str, str]]]:
+    """row_id to messages, shortened. Empty without an artifact, or when it is too large to look rows up in."""
+    if artifact is None or not rows or artifact.ledger.rows_out > MOST_ROWS:
+        return {}
+    table = artifact.read().to_table(columns=["row_id", "messages"], filter=pc.field("row_id").isin(rows))
+    return {row["row_id"]: _shortened(row["messages"]) for row in table.to_pylist()}
+
+
 def _texts(artifact: Artifact | None, examples: dict[str, list[dict[str, Any]]]) -> dict[str, list[dict[str, str]]]:
     """row_id to messages, shortened, of the examples and the rows that they name."""
     rows = [example for several in examples.values() for example in several]
     wanted = sorted({i for example in rows for i in [example["row_id"], *_named_rows(example)]})
-    if artifact is None or not wanted or artifact.ledger.rows_out > MOST_ROWS:
-        return {}
-    table = artifact.read().to_table(columns=["row_id", "messages"], filter=pc.field("row_id").isin(wanted))
-    return {row["row_id"]: _shortened(row["messages"]) for row in table.to_pylist()}
+    return texts_of(artifact, wanted)
 
 
 def _shortened(messages: list[dict[str, str]]) -> list[dict[str, str]]:

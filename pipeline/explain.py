@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from configs.errors import UserError
 from pipeline.artifact import Artifact
+from pipeline.dropped_examples import TEXT_OF, texts_of
 from pipeline.run import Run
 from pipeline.stages import STAGES
 
@@ -35,9 +36,10 @@ def explain(run: Run, row: str) -> list[str]:
 
 
 def examples(run: Run, rule: str, count: int) -> list[dict[str, Any]]:
-    """Up to `count` rows that the rule dropped in this run, in order of row_id, each with its stage.
+    """Up to `count` rows that the rule dropped in this run, in order of row_id, each with its stage and its messages.
 
-    Raises UserError naming the rules that there are.
+    The messages are as the stage before had them, shortened, with personal data masked; what acquire put in
+    quarantine has none. Raises UserError naming the rules that there are.
     """
     found: list[dict[str, Any]] = []
     rules: set[str] = set()
@@ -48,7 +50,9 @@ def examples(run: Run, rule: str, count: int) -> list[dict[str, Any]]:
         rules |= artifact.ledger.dropped.keys()
         if rule in artifact.ledger.dropped:
             rows = artifact.read("dropped").to_table(filter=pc.field("rule") == rule).sort_by("row_id")
-            found += [{"stage": name, **r} for r in rows.slice(0, count).to_pylist()]
+            first = rows.slice(0, count).to_pylist()
+            texts = texts_of(run.find(TEXT_OF[name]) if name in TEXT_OF else None, [row["row_id"] for row in first])
+            found += [{"stage": name, **row, "messages": texts.get(row["row_id"])} for row in first]
     if not found:
         raise UserError(f"rule {rule!r} dropped nothing in run {run.id}; rules that did: {', '.join(sorted(rules))}")
     return found[:count]

@@ -1,56 +1,34 @@
 """score: repairs and scores every conversation, in one pass. clean: drops, by the scores, what fails a rule."""
 
+import gc
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from configs.clean import Rules, Text
+from configs.clean import Pii, Rules, Text, Translation
 from configs.errors import UserError
 from pipeline.progress import say
-from pipeline.rows import ARROW_MESSAGES, count_by, read_rows, write_rows
+from pipeline.rows import count_by, read_rows, write_rows
+from pipeline.score_columns import SCORES, turns_of, with_scores
+from pipeline.session import task_progress
 from pipeline.stage import StageContext
+from pipeline.text.rare_words import KnownWords, word_hashes
+from pipeline.text.recogniser import recogniser
 from pipeline.text.repair import Repair
 from pipeline.text.rules import RULES, evidence, first_failure
-from pipeline.text.scores import Scores, Turns, score_conversations
-
-SCORES = (
-    "language string, language_confidence double, offensive double, repetition double, chars int, reply_chars int, "
-    "assistant_chars int, repairs array<string>, "
-    "pii array<struct<turn:int,type:string,start:int,`end`:int,placeholder:string>>, text_hash string"
-)
-"""Spark schema of what `score` adds to a conversation."""
-
-ARROW_PII = pa.list_(
-    pa.struct(
-        [
-            ("turn", pa.int32()),
-            ("type", pa.string()),
-            ("start", pa.int32()),
-            ("end", pa.int32()),
-            ("placeholder", pa.string()),
-        ]
-    )
-)
-ARROW_SCORES = {
-    "language": pa.string(),
-    "language_confidence": pa.float64(),
-    "offensive": pa.float64(),
-    "repetition": pa.float64(),
-    "chars": pa.int32(),
-    "reply_chars": pa.int32(),
-    "assistant_chars": pa.int32(),
-    "repairs": pa.list_(pa.string()),
-    "pii": ARROW_PII,
-    "text_hash": pa.string(),
-}
-"""The same as Arrow types, in the same order: Spark takes columns by position."""
+from pipeline.text.scores import Preparation, score_conversations
+from pipeline.text.translation import translator
 
 ROWS_PER_TASK, LEAST_TASKS, MOST_TASKS = 2_000, 4, 20_000
 """Small tasks: about a second each, so that progress shows and no core is left with a long last one."""
 
+COUNTED = pa.schema([("word", pa.int64()), ("rows", pa.int64())])
 QUANTILES = (0.5, 0.9, 0.99, 0.999)
 
 
@@ -60,7 +38,10 @@ def score(context: StageContext) -> None:
     rows = source.ledger.rows_out
     tasks = min(max(LEAST_TASKS, rows // ROWS_PER_TASK), MOST_TASKS)
     frame = read_rows(context.spark, source.parquet()).repartition(tasks, "row_id")
-    scorer = batch_scorer(context.config("clean.text"), context.config("clean.pii").types)
+    text, pii, translation = (context.config(f"clean.{name}") for name in ("text", "pii", "translation"))
+    recogniser(pii), translator(translation)  # refuses a model that is absent before any work starts
+    hashes = None if text.rare_words == "keep" else frequent_words(frame, text.rare_below)
+    scorer = batch_scorer(text, pii, translation, hashes)
     columns = ", ".join(f"`{field.name}` {field.dataType.simpleString()}" for field in frame.schema)
     scored = frame.mapInArrow(scorer, f"{columns}, {SCORES}")  # type: ignore[arg-type]
     data = context.out / "data"
@@ -90,45 +71,41 @@ def clean(context: StageContext) -> None:
     context.metrics["dropped"] = context.ledger.dropped
 
 
-def batch_scorer(text: Text, types: list[str]) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
-    """The function that Spark maps over Arrow batches."""
+def batch_scorer(
+    text: Text, pii: Pii, translation: Translation, hashes: npt.NDArray[np.int64] | None = None
+) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+    """The function that Spark maps over Arrow batches. hashes: of the words that are not rare, when that matters."""
 
     def run(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        repair = Repair(text)
+        gc.set_threshold(100_000, 50, 1000)  # millions of small tuples, none in a cycle: a tenth of the time
+        preparation = Preparation(
+            Repair(text),
+            pii.types,
+            recogniser(pii),
+            translator(translation),
+            translation,
+            None if hashes is None else KnownWords(hashes, placeholder=text.rare_words == "placeholder"),
+        )
         for batch in batches:
-            yield with_scores(batch, score_conversations(turns_of(batch), repair, types))
+            yield with_scores(batch, score_conversations(turns_of(batch), preparation), pii.types)
 
     return run
 
 
-def turns_of(batch: pa.RecordBatch) -> list[Turns]:
-    """The messages of each row; a null content is the empty text."""
-    messages = batch.column("messages")
-    flat = messages.flatten()
-    roles = flat.field("role").to_pylist()
-    contents = [content or "" for content in flat.field("content").to_pylist()]
-    found, start = [], 0
-    for length in messages.value_lengths().fill_null(0).to_pylist():
-        found.append(list(zip(roles[start : start + length], contents[start : start + length], strict=True)))
-        start += length
-    return found
+def frequent_words(frame: DataFrame, least: int) -> npt.NDArray[np.int64]:
+    """Sorted hashes of the words that are in at least so many conversations, as acquired."""
 
+    def hashes(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            counted = Counter(h for turns in turns_of(batch) for h in word_hashes(content for _, content in turns))
+            yield pa.RecordBatch.from_pydict({"word": list(counted), "rows": list(counted.values())}, COUNTED)
 
-def with_scores(batch: pa.RecordBatch, scored: list[Scores]) -> pa.RecordBatch:
-    """The batch with its messages' contents replaced and the score columns added."""
-    messages = batch.column("messages")
-    roles = messages.flatten().field("role")
-    contents = pa.array([content for row in scored for content in row.contents], pa.string())
-    offsets = [0]
-    for row in scored:
-        offsets.append(offsets[-1] + len(row.contents))
-    turns = pa.StructArray.from_arrays([roles, contents], fields=list(ARROW_MESSAGES.value_type))
-    columns = {name: batch.column(name) for name in batch.schema.names}
-    columns["messages"] = pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), turns, type=ARROW_MESSAGES)
-    for name, kind in ARROW_SCORES.items():
-        values = [getattr(row, name) for row in scored]
-        columns[name] = pa.array([[s._asdict() for s in spans] for spans in values] if name == "pii" else values, kind)
-    return pa.RecordBatch.from_pydict(columns)
+    with task_progress(frame.sparkSession, "score: counting words"):
+        counts = frame.select("messages").mapInArrow(hashes, "word long, rows long")  # type: ignore[arg-type]
+        enough = counts.groupBy("word").agg(F.sum("rows").alias("rows")).where(F.col("rows") >= least).select("word")
+        found = enough.toArrow()["word"].to_numpy()
+    say(f"score: {len(found):,} words are in at least {least:,} conversations")
+    return np.sort(found)
 
 
 def measure(spark: SparkSession, data: Path) -> dict[str, object]:

@@ -27,7 +27,7 @@ from pipeline.text.gender_words import (
     SWAP,
     WOMEN,
 )
-from pipeline.text.shingles import Turn
+from pipeline.text.spoken import Turn
 
 REACH = 2
 """Turns over which a pronoun may point back."""

@@ -23,5 +23,10 @@ def text_hash(turns: Iterable[tuple[str, str]]) -> str:
 
     turns: (role, content) pairs.
     """
-    lines = "\n".join(f"{role}\t{normalise(content)}" for role, content in turns)
+    return hash_normalised((role, normalise(content)) for role, content in turns)
+
+
+def hash_normalised(turns: Iterable[tuple[str, str]]) -> str:
+    """text_hash of (role, content) pairs whose contents are normalised already."""
+    lines = "\n".join(f"{role}\t{content}" for role, content in turns)
     return xxhash.xxh3_128_hexdigest(lines.encode("utf-8", "surrogatepass"))

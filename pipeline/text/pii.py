@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from pipeline.text.checksums import find_cards, find_ibans
 from pipeline.text.phone import find_phones
-from pipeline.text.secret import find_secrets
+from pipeline.text.secret import CUE, HINT, find_secrets
 
 AT, DOT = r"(?:@|\s?[\[(](?:at|AT)[\])]\s?)", r"(?:\.|\s?[\[(](?:dot|DOT)[\])]\s?)"
 EMAIL = re.compile(
@@ -26,6 +26,10 @@ SSN_SPOKEN = re.compile(
 )
 DIGIT = re.compile(r"\d")
 PLACEHOLDER = re.compile(r"<([A-Z_]+)_(\d{1,6})>")
+
+Finding = tuple[int, int, str]
+"""(start, end, type)."""
+Recognise = Callable[[str], list[Finding]]
 
 
 class Span(NamedTuple):
@@ -84,10 +88,36 @@ FINDERS: dict[str, Callable[[str], list[tuple[int, int]]]] = {
 
 WITHOUT_DIGITS = frozenset({"SECRET", "EMAIL"})
 
+AT_SIGN, HINT_SIGN, CUE_SIGN, IBAN_SIGN, IP_SIGN = 1, 2, 4, 8, 16
+"""What a word may be the sign of: an e-mail address, a secret (its two cheap tests), an IBAN, an IP address."""
+IBAN_START = re.compile(r"[a-z]{2}\d{2}")
+LEAST_DIGITS = 7
+"""In a telephone number, the shortest of the others."""
 
-def find_pii(text: str, types: Sequence[str]) -> list[tuple[int, int, str]]:
+
+def pii_signs(word: str, lowered: str) -> int:
+    """Bits that say which personal data a word may be part of. lowered: the word in lower case."""
+    return (
+        (AT_SIGN if "@" in word or "at]" in lowered or "at)" in lowered else 0)
+        | (HINT_SIGN if HINT.search(word) else 0)
+        | (CUE_SIGN if CUE.search(lowered) else 0)
+        | (IBAN_SIGN if IBAN_START.search(lowered) else 0)
+        | (IP_SIGN if word.count(".") >= 3 or word.count(":") >= 2 else 0)
+    )
+
+
+def may_hold_pii(signs: int, digits: int) -> bool:
+    """Whether find_pii can find anything in a text. signs: of all its words; digits: how many it has."""
+    return (
+        digits >= LEAST_DIGITS
+        or signs & (AT_SIGN | IBAN_SIGN | IP_SIGN) != 0
+        or signs & HINT_SIGN != 0 != signs & CUE_SIGN
+    )
+
+
+def find_pii(text: str, types: Sequence[str]) -> list[Finding]:
     """(start, end, type) of the personal data of one text, in order, none overlapping."""
-    taken: list[tuple[int, int, str]] = []
+    taken: list[Finding] = []
     digits = DIGIT.search(text) is not None
     for kind, find in FINDERS.items():
         if kind in types and (digits or kind in WITHOUT_DIGITS):
@@ -97,13 +127,17 @@ def find_pii(text: str, types: Sequence[str]) -> list[tuple[int, int, str]]:
     return sorted(taken)
 
 
-def mask_conversation(turns: Sequence[str], types: Sequence[str]) -> tuple[list[str], list[Span]]:
+def mask_conversation(
+    turns: Sequence[str], types: Sequence[str], recognise: Recognise | None = None
+) -> tuple[list[str], list[Span]]:
     """The turns with placeholders such as <EMAIL_1> in place of personal data, and what was replaced.
+
+    recognise: finds names and addresses, which give way to what the patterns find.
 
     The same value (but for case and spacing) has the same number throughout the conversation;
     placeholders that were there before keep theirs.
     """
-    found = [find_pii(turn, types) for turn in turns]
+    found = [_merged(find_pii(turn, types), recognise(turn) if recognise else []) for turn in turns]
     if not any(found):
         return list(turns), []
     last = _last_numbers(turns)
@@ -121,6 +155,14 @@ def mask_conversation(turns: Sequence[str], types: Sequence[str]) -> tuple[list[
             done = end
         masked.append("".join([*written, text[done:]]))
     return masked, spans
+
+
+def _merged(patterns: list[Finding], recognised: list[Finding]) -> list[Finding]:
+    taken = list(patterns)
+    for start, end, kind in recognised:
+        if not any(start < other_end and other_start < end for other_start, other_end, _ in taken):
+            taken.append((start, end, kind))
+    return sorted(taken)
 
 
 def _same(kind: str, value: str) -> str:

@@ -20,6 +20,10 @@ EM_DASH = re.compile(r"(?:(?<![ \t])[ \t]+)?[—―]+[ \t]*")
 REPEATED = re.compile(r"([!?.,;:])\1{3,}")
 MIXED = re.compile(r"(?=[!?]*!)(?=[!?]*\?)[!?]{4,}")
 REPEATED_MARK = re.compile(r"[!?.,;:]{4}")
+STRETCHED = re.compile(r"([^\W\d_])\1{3,}")
+STRETCHED_WORD = re.compile(r"(?<![\w@/.:#&=+-])[^\W\d_]*([^\W\d_])\1{3}[^\W\d_]*(?![\w@/=+]|[.:-]\w)")
+LATIN = re.compile(r"[A-Za-z\u00c0-\u024f\u0370-\u052f]+")
+"""Latin, Greek and Cyrillic, in which no word has a letter four times in a row."""
 
 SPACES = re.compile(r"[^\S\n\t ]")
 TABS = re.compile(r"(?<=\S)[ \t]*\t[ \t]*")
@@ -35,6 +39,19 @@ def standardise_punctuation(text: str) -> str:
     return outside_code(text, _punctuation) if typographic or REPEATED_MARK.search(text) else text
 
 
+def shorten_elongated(text: str) -> str:
+    """Letters repeated more than three times cut to three: "soooooo" becomes "sooo". Addresses and code stay.
+
+    Three, as in the tokenizer for tweets of NLTK (Bird, Loper and Klein 2009), keep the emphasis.
+    """
+    return outside_code(text, lambda piece: STRETCHED_WORD.sub(_shorten, piece)) if STRETCHED.search(text) else text
+
+
+def _shorten(match: re.Match[str]) -> str:
+    word = match.group()
+    return STRETCHED.sub(r"\1\1\1", word) if LATIN.fullmatch(word) else word
+
+
 def standardise_white_space(text: str) -> str:
     """Single spaces inside a line, no spaces at its end, at most one blank line, nothing around the text.
 
@@ -47,8 +64,10 @@ def standardise_white_space(text: str) -> str:
 
 def _punctuation(text: str) -> str:
     if not text.isascii():
-        text = EM_DASH.sub(_dash, text).translate(MARKS)
-    return MIXED.sub("?!", REPEATED.sub(r"\1\1\1", text))
+        if "\u2014" in text or "\u2015" in text:
+            text = EM_DASH.sub(_dash, text)
+        text = text.translate(MARKS)
+    return MIXED.sub("?!", REPEATED.sub(r"\1\1\1", text)) if REPEATED_MARK.search(text) else text
 
 
 def _dash(match: re.Match[str]) -> str:

@@ -1,10 +1,10 @@
-"""A conversation as a set of shingles, and how alike two conversations are."""
+"""Conversations as sets of shingles: the elements whose Jaccard similarity makes a near duplicate."""
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-import regex
-import xxhash
+import numpy as np
+
+from pipeline.text.spoken import ASSISTANT, Spoken, grams, starts
 
 SHORT_WORDS = 100
 """Up to this many words a conversation is compared by single words and pairs of words, above it by
@@ -14,81 +14,54 @@ documents that merely share their vocabulary stay apart."""
 
 SHORT_SIZES, LONG_SIZES = (1, 2), (3,)
 
-# Scripts written without spaces give one word a character.
-_WORD = regex.compile(
-    r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]\p{M}*|[\p{L}\p{N}][\p{L}\p{M}\p{N}_'’]*"
-)
-
-Turn = tuple[str, str]
-"""(role, content)."""
-
 
 @dataclass(frozen=True)
-class Shingles:
-    """64-bit shingle hashes of the prompt (user turns) and of the reply (assistant turns).
+class Sets:
+    """Sets of 48-bit shingles, one a conversation; the lowest bit of a shingle is 1 in a reply.
 
-    short and long are (prompt, reply), or None where the conversation is too long or too short to be
-    compared that way. words counts both sides.
+    values: uint64, sorted inside a set, without repetition when made so. bounds: int64, n + 1 offsets.
     """
 
-    words: int
-    short: tuple[frozenset[int], frozenset[int]] | None
-    long: tuple[frozenset[int], frozenset[int]] | None
+    values: np.ndarray
+    bounds: np.ndarray
 
-    def hashes(self) -> list[frozenset[int]]:
-        """The one or two sets that signatures are made of."""
-        return [side[0] | side[1] for side in (self.short, self.long) if side and (side[0] or side[1])]
-
-
-def words_of(text: str) -> list[str]:
-    """Words in lower case, without punctuation."""
-    return _WORD.findall(text.casefold())
+    def of(self, row: int) -> np.ndarray:
+        """The set of one conversation."""
+        return self.values[self.bounds[row] : self.bounds[row + 1]]
 
 
-def shingles_of(turns: Iterable[Turn], threshold: float) -> Shingles:
-    """The shingles of a conversation.
+def shingle_sets(spoken: Spoken, sizes: tuple[int, ...], unique: bool = True) -> Sets:
+    """The shingles of each conversation.
 
-    System turns are left out, because a prompt shared by a whole source would make all of it alike.
-    Shingles do not cross turns and carry the role, so swapping prompt and reply is not a duplicate.
-    Conversations within a factor `threshold` of SHORT_WORDS get both kinds: lengths further apart than
-    that cannot reach a Jaccard similarity of `threshold`.
+    Shingles do not cross turns and carry the role, so swapping prompt and reply is not a duplicate. A
+    turn with fewer words than the smallest size is one shingle. unique: without repetition, as the
+    similarity needs them and a signature does not.
     """
-    spoken = [(role, words_of(content)) for role, content in turns if role != "system"]
-    words = sum(len(found) for _, found in spoken)
-    short = _sides(spoken, SHORT_SIZES) if words <= SHORT_WORDS / threshold else None
-    long = _sides(spoken, LONG_SIZES) if words >= SHORT_WORDS * threshold else None
-    return Shingles(words, short, long)
+    turn = spoken.turn_of_words()
+    row_of_turn = spoken.row_of_turns()
+    values, rows = [], []
+    for size in sizes:
+        hashes = grams(spoken.words, size)
+        inside = turn[: len(hashes)] == turn[size - 1 :] if len(hashes) else np.zeros(0, bool)
+        values.append(_with_role(hashes[inside], spoken.roles[turn[: len(hashes)][inside]]))
+        rows.append(row_of_turn[turn[: len(hashes)][inside]])
+    for length in range(1, min(sizes)):
+        short = np.flatnonzero(spoken.turns == length)
+        first = starts(spoken.turns)[short]
+        whole = grams(spoken.words, length)
+        values.append(_with_role(whole[first], spoken.roles[short]))
+        rows.append(row_of_turn[short])
+    value, row = np.concatenate(values), np.concatenate(rows)
+    count = len(spoken.rows)
+    if not unique:
+        order = np.argsort(row, kind="stable")
+        return Sets(value[order], starts(np.bincount(row, minlength=count)))
+    order = np.lexsort((value, row))
+    value, row = value[order], row[order]
+    new = np.ones(len(value), bool)
+    new[1:] = (value[1:] != value[:-1]) | (row[1:] != row[:-1])
+    return Sets(value[new], starts(np.bincount(row[new], minlength=count)))
 
 
-def similarity(a: Shingles, b: Shingles) -> tuple[float, float]:
-    """Jaccard similarity of two conversations, and of their replies alone.
-
-    Compared as the shorter of the two is compared. (0, 0) when their lengths are too far apart.
-    Two conversations without any reply words have equal replies.
-    """
-    short = min(a.words, b.words) <= SHORT_WORDS
-    x, y = (a.short, b.short) if short else (a.long, b.long)
-    if x is None or y is None:
-        return 0.0, 0.0
-    prompt, reply = len(x[0] & y[0]), len(x[1] & y[1])
-    prompts, replies = len(x[0]) + len(y[0]) - prompt, len(x[1]) + len(y[1]) - reply
-    if prompts + replies == 0:
-        return 0.0, 0.0
-    return (prompt + reply) / (prompts + replies), reply / replies if replies else 1.0
-
-
-def _sides(spoken: Sequence[tuple[str, list[str]]], sizes: tuple[int, ...]) -> tuple[frozenset[int], frozenset[int]]:
-    prompt: set[int] = set()
-    reply: set[int] = set()
-    for role, words in spoken:
-        side = reply if role == "assistant" else prompt
-        seed = len(sizes) * 2 + (role == "assistant")
-        for size in sizes:
-            if size > len(words):
-                grams = [" ".join(words)] if words and size == sizes[0] else []
-            elif size == 1:
-                grams = words
-            else:
-                grams = [" ".join(gram) for gram in zip(*(words[i:] for i in range(size)), strict=False)]
-            side.update([xxhash.xxh64_intdigest(gram.encode(), seed) for gram in grams])
-    return frozenset(prompt), frozenset(reply)
+def _with_role(hashes: np.ndarray, roles: np.ndarray) -> np.ndarray:
+    return (hashes >> np.uint64(17) << np.uint64(1)) | (roles == ASSISTANT).astype(np.uint64)

@@ -13,11 +13,12 @@ from pyspark.sql import SparkSession
 from configs.clean import Rules
 from configs.errors import UserError
 from pipeline.artifact import Ledger
-from pipeline.rows import ARROW_MESSAGES, ARROW_ORIGIN
+from pipeline.explain import examples
+from pipeline.rows import ARROW_MESSAGES, ARROW_ORIGIN, MESSAGES
 from pipeline.run import Run
+from pipeline.score_columns import SCORES
 from pipeline.stage import run_stage
 from pipeline.stages import STAGES
-from pipeline.stages.clean import SCORES
 from pipeline.text.rules import RULES, evidence, first_failure
 
 SCHEMA = pa.schema(
@@ -126,6 +127,14 @@ def test_clean_drops_by_the_first_failing_rule_with_evidence(cleaned: Callable[.
     )
 
 
+def test_examples_of_a_rule_show_the_masked_text(cleaned: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
+    loop = [("user", "I am jane@example.org"), LOOP[1]]
+    cleaned([CHAT, loop])
+    [example] = examples(Run.open(tmp_path / "root"), "repetition", 3)
+    assert (example["stage"], example["row_id"]) == ("clean", "r1")
+    assert example["messages"][0] == {"role": "user", "content": "I am <EMAIL_1>"}
+
+
 def test_bytes_do_not_depend_on_the_partitioning(cleaned: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
     one = {n: [f["sha256"] for f in a.manifest["files"]] for n, a in cleaned(ALL).items()}
     (tmp_path / "root").rename(tmp_path / "first")
@@ -138,6 +147,15 @@ def test_a_changed_threshold_does_not_score_again(make_run: Callable[..., Run]) 
     after = make_run(conversations=ALL, overrides=["clean.rules.max_offensive=0.5"], run_id="after")
     assert before.fingerprint("score") == after.fingerprint("score")
     assert before.fingerprint("clean") != after.fingerprint("clean")
+
+
+def test_words_in_few_conversations_are_replaced_on_request(cleaned: Callable[..., dict[str, Any]]) -> None:
+    turns = [[*CHAT, ("user", word), ("assistant", "Hello!")] for word in ("alpha", "beta", "beta")]
+    overrides = ["clean.text.rare_words=placeholder", "clean.text.rare_below=2"]
+    rows = by_id(cleaned(turns, overrides)["score"])
+    assert [rows[f"r{i}"]["messages"][2]["content"] for i in range(3)] == ["<RARE>", "beta", "beta"]
+    assert rows["r0"]["messages"][0]["content"] == CHAT[0][1]
+    assert [rows[f"r{i}"]["repairs"] for i in range(3)] == [["rare_words"], [], []]
 
 
 def test_nothing_left_names_the_rule_and_the_key(cleaned: Callable[..., dict[str, Any]]) -> None:
@@ -153,7 +171,22 @@ GOOD = {
     "chars": 80,
     "reply_chars": 40,
     "assistant_chars": 40,
+    "turn_languages": [("en", 0.95), ("en", 0.95)],
+    "tokens": 20,
+    "reply_ratio": 1.0,
+    "non_letters": 0.1,
+    "capitals": 0.1,
+    "digits": 0.0,
+    "echo": 0.0,
+    "refusals": 0,
+    "leaks": 0,
+    "empty_turns": 0,
+    "role_faults": [],
+    "rare_words": 0.0,
+    "messages": [("user", "Hello?"), ("assistant", "Hello.")],
 }
+STRICT = Rules(turn_languages="replies", refusals="drop", min_reply_ratio=0.1, role_faults=["unanswered"])
+"""The rules that the default leaves out as well."""
 EXAMPLES = [
     ("empty", {"assistant_chars": 0, "reply_chars": 0}, {"assistant_chars": 2}),
     ("reply_too_short", {"reply_chars": 0}, {"reply_chars": 1}),
@@ -162,6 +195,25 @@ EXAMPLES = [
     ("language", {"language": "fr"}, {"language": "fr", "language_confidence": 0.39}),
     ("language", {"language": "fr"}, {"language": "und", "language_confidence": 0.0}),
     ("repetition", {"repetition": 0.51}, {"repetition": 0.5}),
+    ("empty_turn", {"empty_turns": 1}, {"empty_turns": 0}),
+    ("role_order", {"role_faults": ["same_role_twice", "unanswered"]}, {"role_faults": ["same_role_twice"]}),
+    ("too_few_tokens", {"tokens": 1}, {"tokens": 2}),
+    ("too_many_tokens", {"tokens": 32_769}, {"tokens": 32_768}),
+    (
+        "turn_language",
+        {"turn_languages": [("en", 0.9), ("fr", 0.9)]},
+        {"turn_languages": [("fr", 0.99), ("fr", 0.89)]},  # a prompt, and a reply that is not sure
+    ),
+    ("turn_language", {"turn_languages": [("en", 0.9), ("fr", 0.9)]}, {"turn_languages": [("en", 0.9), ("und", 0.0)]}),
+    ("reply_equals_prompt", {"echo": 0.6}, {"echo": 0.5}),
+    ("refusal", {"refusals": 1}, {"refusals": 0}),
+    ("prompt_leak", {"leaks": 1}, {"leaks": 0}),
+    ("reply_ratio_low", {"reply_ratio": 0.09}, {"reply_ratio": 0.1}),
+    ("reply_ratio_high", {"reply_ratio": 1000.1}, {"reply_ratio": 1000.0}),
+    ("non_letters", {"non_letters": 0.61}, {"non_letters": 0.6}),
+    ("capitals", {"capitals": 0.81}, {"capitals": 0.8}),
+    ("digits", {"digits": 0.41}, {"digits": 0.4}),
+    ("rare_words", {"rare_words": 0.21}, {"rare_words": 0.2}),
     ("offensive", {"offensive": 0.81}, {"offensive": 0.8}),
 ]
 
@@ -171,7 +223,7 @@ def judge(spark: SparkSession) -> Callable[[dict[str, Any], Rules], str | None]:
     """The first rule that a row of scores fails."""
 
     def rule(scores: dict[str, Any], rules: Rules) -> str | None:
-        frame = spark.createDataFrame([{**GOOD, **scores}], SCORES.split(", repairs")[0])
+        frame = spark.createDataFrame([{**GOOD, **scores}], f"{SCORES.split(', repairs')[0]}, messages {MESSAGES}")
         return frame.selectExpr(f"{first_failure(rules)} AS rule").first()[0]  # type: ignore[index]
 
     return rule
@@ -179,12 +231,19 @@ def judge(spark: SparkSession) -> Callable[[dict[str, Any], Rules], str | None]:
 
 @pytest.mark.parametrize(("name", "fails", "passes"), EXAMPLES)
 def test_each_rule_has_its_border(judge: Callable[..., str | None], name: str, fails: Any, passes: Any) -> None:
-    assert judge(fails, Rules()) == name
-    assert judge(passes, Rules()) is None
+    assert judge(fails, STRICT) == name
+    assert judge(passes, STRICT) is None
 
 
 def test_every_rule_has_an_example() -> None:
     assert {name for name, _, _ in EXAMPLES} == {rule.name for rule in RULES}
+
+
+def test_refusals_and_the_language_of_turns_are_only_counted_unless_asked(judge: Callable[..., str | None]) -> None:
+    odd = {"refusals": 1, "turn_languages": [("fr", 1.0), ("fr", 1.0)], "role_faults": ["unanswered"]}
+    assert judge(odd, Rules()) is None
+    assert judge({"turn_languages": [("fr", 1.0), ("en", 1.0)]}, Rules(turn_languages="all")) == "turn_language"
+    assert judge(odd, Rules(turn_languages="replies", languages=[])) is None
 
 
 def test_no_languages_keeps_all(judge: Callable[..., str | None]) -> None:
