@@ -1,15 +1,22 @@
 """Recall and precision of near-duplicate detection on real rows with injected edits, by length.
 
-python benchmarks/dedup_quality.py [DATA] prints one JSON line a length class. DATA is a folder with
-corpora/ (default: PARLANCE_SHARED_DATA or ../shared/data). Each of `rows` real exchanges gets a copy
-with one word changed and a copy with two; changed words are replaced by a word of another row, dropped
-or doubled with one. All pairs of rows are compared to know the truth.
+python benchmarks/dedup_quality.py [DATA] prints one JSON line a length class, and one for rows that share
+a long passage. DATA is a folder with corpora/ (default: PARLANCE_SHARED_DATA or ../shared/data). Each of
+`rows` real exchanges gets a copy with one word changed and a copy with two; changed words are replaced by a
+word of another row, dropped or doubled with one. All pairs of rows are compared to know the truth.
 
 recall: of all pairs with Jaccard 0.8 or above (true, all pairs compared), the share found.
 precision: of the pairs found, the share whose word edit distance is at most a fifth of the longer row,
   or two words: a judgement that does not rest on shingles.
+cluster_precision: the same of every dropped row and the row that stays for it, after clustering: chains count.
 edits_found: of the injected copies, the share found, with one and with two words changed. Short rows
   with an edit fall below Jaccard 0.8, and then they are not duplicates by definition.
+
+shared_passage: real BoolQ rows with another question about the same passage (their answers put to the
+  same value, so that only the question tells them apart). kept_apart: of the pairs of such rows with
+  Jaccard 0.8 or above whose questions differ by more than two words, and not by additions alone, the
+  share that is no duplicate.
+  recall: of each row and its copy with one or two words changed, at Jaccard 0.8 or above, the share found.
 """
 
 import csv
@@ -22,14 +29,14 @@ from itertools import combinations
 from pathlib import Path
 from random import Random
 
-from pyspark.sql import SparkSession
+import numpy as np
+import pyarrow as pa
 
 from configs.deduplicate import Deduplicate
-from configs.engines import Spark
-from pipeline.near_duplicates import candidate_pairs, judge, sign
-from pipeline.rows import MESSAGES
-from pipeline.session import spark_session
-from pipeline.text.shingles import Shingles, shingles_of, similarity
+from pipeline import near_duplicates as near
+from pipeline.components import union
+from pipeline.text.similarity import Compared, duplicates, similarities
+from pipeline.text.spoken import Spoken
 
 CLASSES = {"8-15": (8, 15), "16-40": (16, 40), "41-": (41, 400)}
 Exchange = tuple[str, str]
@@ -49,6 +56,17 @@ def exchanges(data: Path) -> Iterator[Exchange]:
     with gzip.open(corpora / "counsel_chat.csv.gz", "rt", encoding="utf-8", newline="") as file:
         for record in csv.DictReader(file):
             yield record["questionText"] or "", record["answerText"] or ""
+
+
+def shared_passages(data: Path, rows: int) -> list[tuple[str, str]]:
+    """(passage, question) of BoolQ rows whose passage has several questions, in the order of the file."""
+    questions: dict[str, list[str]] = {}
+    with gzip.open(data / "corpora" / "boolq.columns.jsonl.gz", "rt", encoding="utf-8") as lines:
+        for line in lines:
+            record = json.loads(line)
+            questions.setdefault(record["passage"], []).append(record["question"])
+    several = [(passage, q) for passage, asked in questions.items() if len(asked) > 1 for q in dict.fromkeys(asked)]
+    return several[:rows]
 
 
 def edited(exchange: Exchange, changes: int, vocabulary: list[str], random: Random) -> Exchange:
@@ -72,38 +90,102 @@ def edit_distance(a: list[str], b: list[str]) -> int:
     return row[-1]
 
 
-def measure(
-    spark: SparkSession, originals: list[Exchange], vocabulary: list[str], config: Deduplicate
-) -> dict[str, object]:
+class Found:
+    """What the search finds among exchanges: all candidate pairs with their verdicts, and the drops."""
+
+    def __init__(self, rows: list[Exchange], config: Deduplicate) -> None:
+        self.spoken = Spoken.of([[("user", prompt), ("assistant", reply)] for prompt, reply in rows])
+        ordinals = np.arange(len(rows))
+        keys = np.array([Random(i).getrandbits(64) for i in range(len(rows))], np.uint64)
+        signed = pa.table({"ordinal": ordinals, "key": keys, **self.spoken.to_arrow()})
+        buckets = near.buckets_of(signed, ordinals, config)
+        pairs, _ = near.candidate_pairs(buckets, config.neighbours, len(rows))
+        spoken = signed.select(near.SPOKEN.names)
+        judged = near.judge(pairs, spoken, spoken, config).to_pylist()
+        self.verdicts = {(pair["a"], pair["b"]): pair["duplicate"] for pair in judged}
+        self.pairs = {pair for pair, duplicate in self.verdicts.items() if duplicate}
+        a, b = (np.array([pair[i] for pair in sorted(self.pairs)], np.int64) for i in (0, 1))
+        vertices, components = union(a, b)
+        members = spoken.take(pa.array(vertices))
+        size = len(vertices)
+        columns = {
+            "component": components,
+            "row_id": pa.array([f"{v:06d}" for v in vertices]),
+            "rank": np.full(size, 2, np.int8),
+            "chars": np.array([len(rows[v][0]) + len(rows[v][1]) for v in vertices], np.int32),
+            "repaired": np.zeros(size, np.int32),
+        } | {name: members[name] for name in members.column_names}
+        placed = near.represent(pa.table({name: columns[name] for name in near.MEMBERS.names}), config).to_pylist()
+        self.drops = {(p["ordinal"], p["matched_ordinal"]) for p in placed if p["matched"] is not None}
+
+
+def alike(a: Exchange, b: Exchange) -> bool:
+    """Whether two exchanges differ by few words, by a judgement that does not rest on shingles."""
+    x, y = (" ".join(exchange).casefold().split() for exchange in (a, b))
+    return edit_distance(x, y) <= max(2, 0.2 * max(len(x), len(y)))
+
+
+def measure(originals: list[Exchange], vocabulary: list[str], config: Deduplicate) -> dict[str, object]:
     """The figures of one length class."""
     random = Random(11)
-    rows = {f"{i:05d}-0": exchange for i, exchange in enumerate(originals)}
-    for i, exchange in enumerate(originals):
-        for changes in (1, 2):
-            rows[f"{i:05d}-{changes}"] = edited(exchange, changes, vocabulary, random)
-    messages = {n: [("user", p), ("assistant", r)] for n, (p, r) in rows.items()}
-    shingles: dict[str, Shingles] = {n: shingles_of(turns, config.jaccard) for n, turns in messages.items()}
-    true = {
-        pair for pair in combinations(sorted(rows), 2) if similarity(*(shingles[n] for n in pair))[0] >= config.jaccard
-    }
-    frame = spark.createDataFrame(list(messages.items()), f"row_id string, messages {MESSAGES}")
-    judged = judge(candidate_pairs(sign(frame, config), config.neighbours), frame, config).where("b is not null")
-    verdicts = {(r["a"], r["b"]): r["duplicate"] for r in judged.collect()}
-    found = {pair for pair, duplicate in verdicts.items() if duplicate}
-    near = 0
-    for pair in found:
-        a, b = (" ".join(rows[n]).casefold().split() for n in pair)
-        near += edit_distance(a, b) <= max(2, 0.2 * max(len(a), len(b)))
-    edits = {k: sum((f"{i:05d}-0", f"{i:05d}-{k}") in found for i in range(len(originals))) for k in (1, 2)}
+    copies = [edited(exchange, changes, vocabulary, random) for exchange in originals for changes in (1, 2)]
+    rows = [*originals, *copies]
+    found = Found(rows, config)
+    compared = Compared(found.spoken, config.jaccard)
+    everything = np.array(list(combinations(range(len(rows)), 2)))
+    jaccard = similarities(compared, everything[:, 0], compared, everything[:, 1])[0]
+    true = set(map(tuple, everything[np.round(jaccard, 4) >= config.jaccard].tolist()))
+    near_pairs = sum(alike(rows[a], rows[b]) for a, b in found.pairs)
+    near_drops = sum(alike(rows[a], rows[b]) for a, b in found.drops)
+    count = len(originals)
+    edits = {k: sum((i, count + 2 * i + k - 1) in found.pairs for i in range(count)) for k in (1, 2)}
     return {
         "rows": len(rows),
         "pairs_at_threshold": len(true),
-        "candidates": len(verdicts),
-        "recall": round(len(true & found) / len(true), 4) if true else None,
-        "precision": round(near / len(found), 4) if found else None,
-        "other_replies": len({pair for pair in true & verdicts.keys() if not verdicts[pair]}),
-        "edits_found": {str(k): round(n / len(originals), 4) for k, n in edits.items()},
+        "candidates": len(found.verdicts),
+        "recall": round(len(true & found.pairs) / len(true), 4) if true else None,
+        "precision": round(near_pairs / len(found.pairs), 4) if found.pairs else None,
+        "cluster_precision": round(near_drops / len(found.drops), 4) if found.drops else None,
+        "judged_different": len({pair for pair in true & found.verdicts.keys() if not found.verdicts[pair]}),
+        "edits_found": {str(k): round(n / count, 4) for k, n in edits.items()},
     }
+
+
+def measure_shared_passage(
+    asked: list[tuple[str, str]], vocabulary: list[str], config: Deduplicate
+) -> dict[str, object]:
+    """The figures of rows with another question about the same passage."""
+    random = Random(12)
+    originals = [(f"{passage}\n\n{question}", "Yes") for passage, question in asked]
+    rows = [*originals, *(edited(o, 1 + i % 2, vocabulary, random) for i, o in enumerate(originals))]
+    compared = Compared(Spoken.of([[("user", p), ("assistant", r)] for p, r in rows]), config.jaccard)
+    count = len(originals)
+
+    def verdicts(pairs: list[tuple[int, int]]) -> tuple[np.ndarray, np.ndarray]:
+        a, b = (np.array([pair[i] for pair in pairs], np.int64) for i in (0, 1))
+        return duplicates(compared, a, compared, b, config.jaccard, config.side_jaccard)
+
+    def words(i: int) -> set[str]:
+        return set(asked[i][1].split())
+
+    others = [
+        (i, j) for i, j in combinations(range(count), 2) if asked[i][0] == asked[j][0] and _differ(words(i), words(j))
+    ]
+    jaccard, apart = verdicts(others)
+    close = jaccard >= config.jaccard
+    jaccard, copies = verdicts([(i, count + i) for i in range(count)])
+    edits = jaccard >= config.jaccard
+    return {
+        "rows": len(rows),
+        "pairs_at_threshold": int(close.sum()),
+        "kept_apart": round(float((~apart[close]).mean()), 4) if close.any() else None,
+        "edits_at_threshold": int(edits.sum()),
+        "recall": round(float(copies[edits].mean()), 4),
+    }
+
+
+def _differ(a: set[str], b: set[str]) -> bool:
+    return max(len(a - b), len(b - a)) > 2 and min(len(a - b), len(b - a)) > 0
 
 
 def main(data: Path, rows: int = 700) -> None:
@@ -112,11 +194,11 @@ def main(data: Path, rows: int = 700) -> None:
     pool = list(dict.fromkeys(exchanges(data)))
     Random(10).shuffle(pool)
     vocabulary = sorted({word for exchange in pool[:2000] for side in exchange for word in side.split()})
-    spark = spark_session(Spark(), "dedup_quality")
     for name, (least, most) in CLASSES.items():
         originals = [e for e in pool if least <= sum(len(side.split()) for side in e) <= most][:rows]
-        print(json.dumps({"words": name, **measure(spark, originals, vocabulary, config)}), flush=True)
-    spark.stop()
+        print(json.dumps({"words": name, **measure(originals, vocabulary, config)}), flush=True)
+    asked = shared_passages(data, 2 * rows)
+    print(json.dumps({"words": "shared_passage", **measure_shared_passage(asked, vocabulary, config)}), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What counts as a duplicate, and how rows are split."""
+"""What counts as a duplicate, what is compared besides the run's own rows, and how rows are split."""
 
 from pydantic import Field, model_validator
 
@@ -9,16 +9,30 @@ LEAST_RECALL = 0.95
 
 
 class Deduplicate(Section):
-    """Exact and near duplicates; splits by cluster, conversation and user; overlap with the held-out splits."""
+    """Exact and near duplicates, overlap with evaluation sets; splits by cluster, conversation and user."""
 
     jaccard: float = Field(0.8, ge=0.5, le=1, description="Smallest Jaccard similarity of a near duplicate (0.5 to 1)")
-    reply_jaccard: float = Field(
-        0.5, ge=0, le=1, description="Smallest similarity of the replies alone: another answer is not a duplicate"
+    side_jaccard: float = Field(
+        0.4,
+        ge=0,
+        le=1,
+        description="Smallest similarity of the prompts alone, of the replies alone, and of what was changed in each: "
+        "another answer, or another question about the same passage, is not a duplicate (0 to 1)",
     )
     permutations: int = Field(96, ge=16, le=512, description="Hash functions of a MinHash signature")
     bands: int = Field(16, ge=1, le=256, description="Bands of the locality-sensitive hash; must divide permutations")
     neighbours: int = Field(
         64, ge=1, le=4096, description="Rows before it in its bucket that a row is compared with; bounds huge buckets"
+    )
+    earlier: list[str] = Field(
+        default_factory=list,
+        description="Corpora accepted earlier: a new row that duplicates one of their rows is dropped. Run ids under "
+        "storage.root, folders of artifacts, or files and folders of conversations",
+    )
+    evaluation_sets: list[str] = Field(
+        default_factory=list,
+        description="Evaluation sets that no row may repeat: folders of artifacts, or files and folders of "
+        "conversations in any shape that acquire reads",
     )
     validation_share: float = Field(0.05, gt=0, lt=0.5, description="Share of conversations held out for validation")
     test_share: float = Field(0.05, gt=0, lt=0.5, description="Share of conversations held out for the final test")

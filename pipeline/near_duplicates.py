@@ -1,195 +1,188 @@
-"""Near duplicates in Spark: candidates by bands, every pair verified, one representative a cluster."""
+"""Near duplicates: candidates by bands, every pair verified, one representative a cluster."""
 
-import math
-from collections import defaultdict, deque
-from collections.abc import Iterator, Sequence
-
+import numpy as np
 import pyarrow as pa
-from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
-from pyspark.sql.types import ArrayType, LongType, StringType, StructField, StructType
+import pyarrow.compute as pc
 
 from configs.deduplicate import Deduplicate
-from pipeline.text.exchanges import exchanges_of
 from pipeline.text.minhash import bands_of
-from pipeline.text.shingles import Shingles, Turn, shingles_of, similarity
+from pipeline.text.shingles import LONG_SIZES, SHORT_SIZES, SHORT_WORDS, shingle_sets
+from pipeline.text.similarity import Compared, duplicates, only
+from pipeline.text.spoken import COLUMNS, Spoken
 
-Batches = Iterator[pa.RecordBatch]
+BUCKETS = pa.schema({"bucket": pa.uint64(), "key": pa.uint64(), "ordinal": pa.int64()})
+PAIRS = pa.schema({"pair": pa.uint64()})
+"""Two ordinals in 64 bits, the smaller one above."""
 
-JUDGED = "a string, b string, jaccard double, duplicate boolean"
-"""A candidate pair, a < b by row_id. b is null in the row that stands for a bucket whose pairs were bounded."""
+SPOKEN = pa.schema({"ordinal": pa.int64(), **COLUMNS})
+MEMBERS = pa.schema(
+    {
+        "component": pa.int64(),
+        "ordinal": pa.int64(),
+        "row_id": pa.string(),
+        "rank": pa.int8(),
+        "chars": pa.int32(),
+        "repaired": pa.int32(),
+        **COLUMNS,
+    }
+)
+PLACED = pa.schema(
+    {
+        "ordinal": pa.int64(),
+        "cluster": pa.string(),
+        "shared": pa.bool_(),
+        "matched_ordinal": pa.int64(),
+        "matched": pa.string(),
+        "jaccard": pa.float64(),
+    }
+)
+"""A member of a component: its cluster's name, whether several rows of the cluster stay, and the row that stays
+for it (null when it stays itself)."""
 
-MATCHED = "row_id string, matched string, jaccard double"
 
+def buckets_of(rows: pa.Table, ordinals: np.ndarray, config: Deduplicate) -> pa.Table:
+    """BUCKETS: the band hashes of each row, each of which is a bucket.
 
-def sign(rows: DataFrame, config: Deduplicate) -> DataFrame:
-    """The rows with `bands` array<bigint> (the band hashes of the conversation, each of which is a bucket)
-    and `exchanges` array<string> (see text/exchanges.py). The only pass of Python over every text.
+    rows: signed rows. Conversations of about SHORT_WORDS words have the bands of both kinds of shingles.
     """
+    spoken = Spoken.from_arrow(rows)
+    words = spoken.row_words
+    keys = rows["key"].to_numpy()
+    found = []
+    for wanted, sizes in (
+        (words <= SHORT_WORDS / config.jaccard, SHORT_SIZES),
+        (words >= SHORT_WORDS * config.jaccard, LONG_SIZES),
+    ):
+        sets = shingle_sets(only(spoken, wanted), sizes, unique=False)
+        place, bands = bands_of(sets, config.permutations, config.bands)
+        place = np.repeat(place, config.bands)
+        found.append((bands.reshape(-1), keys[place], ordinals[place]))
+    return pa.table([np.concatenate(columns) for columns in zip(*found, strict=True)], schema=BUCKETS)
 
-    def add(batches: Batches) -> Batches:
-        for batch in batches:
-            spoken = [_turns(messages) for messages in batch["messages"].to_pylist()]
-            sets = [shingles_of(turns, config.jaccard).hashes() for turns in spoken]
-            signed = iter(bands_of([h for hashes in sets for h in hashes], config.permutations, config.bands))
-            bands = [[band for _ in hashes for band in next(signed)] for hashes in sets]
-            exchanges = [exchanges_of(turns, config.overlap_words) for turns in spoken]
-            yield pa.RecordBatch.from_arrays(
-                [*batch.columns, pa.array(bands, pa.list_(pa.int64())), pa.array(exchanges, pa.list_(pa.string()))],
-                names=[*batch.schema.names, "bands", "exchanges"],
-            )
 
-    schema = StructType(
+def candidate_pairs(buckets: pa.Table, neighbours: int, new_rows: int) -> tuple[np.ndarray, int]:
+    """(pairs, bounded): each row with the `neighbours` rows before it in its bucket, by key; no pair twice.
+
+    So a bucket of up to neighbours + 1 rows gives all its pairs, and a huge one costs linear time and
+    memory; bounded is the number of buckets with more rows. Pairs without a new row (ordinal below
+    new_rows) are left out.
+    """
+    bucket, key, ordinal = (buckets[name].to_numpy() for name in ("bucket", "key", "ordinal"))
+    order = np.argsort(bucket)
+    ordered = bucket[order]
+    same = ordered[1:] == ordered[:-1]
+    shared = np.zeros(len(order), bool)
+    shared[1:] |= same
+    shared[:-1] |= same
+    order = order[shared]
+    order = order[np.lexsort((ordinal[order], key[order], bucket[order]))]
+    bucket, ordinal = bucket[order], ordinal[order]
+    pairs = [np.empty(0, np.uint64)]
+    bounded = 0
+    here = np.arange(len(bucket))
+    for distance in range(1, neighbours + 2):
+        here = here[here + distance < len(bucket)]
+        here = here[bucket[here] == bucket[here + distance]]
+        if not len(here):
+            break
+        if distance > neighbours:
+            bounded = len(np.unique(bucket[here]))
+            break
+        a, b = ordinal[here], ordinal[here + distance]
+        low, high = np.minimum(a, b), np.maximum(a, b)
+        wanted = (low < new_rows) & (low != high)
+        pairs.append(np.unique(low[wanted].astype(np.uint64) << np.uint64(32) | high[wanted].astype(np.uint64)))
+    return np.unique(np.concatenate(pairs)), bounded
+
+
+def ends(pairs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The ordinals of the two rows of each pair, the smaller one first."""
+    return (pairs >> np.uint64(32)).astype(np.int64), (pairs & np.uint64(0xFFFFFFFF)).astype(np.int64)
+
+
+def judge(pairs: np.ndarray, first: pa.Table, second: pa.Table, config: Deduplicate) -> pa.Table:
+    """(a, b, jaccard, duplicate): the true similarity of every pair, and whether it makes a duplicate.
+
+    first, second: SPOKEN rows with the smaller and the larger ordinals of the pairs.
+    """
+    a, b = ends(pairs)
+    compared, places = [], []
+    for rows, ordinals in ((first, a), (second, b)):
+        there = rows["ordinal"].to_numpy()
+        order = np.argsort(there)
+        places.append(order[np.searchsorted(there[order], ordinals)])
+        compared.append(Compared(Spoken.from_arrow(rows), config.jaccard))
+    jaccard, duplicate = duplicates(compared[0], places[0], compared[1], places[1], config.jaccard, config.side_jaccard)
+    return pa.table({"a": a, "b": b, "jaccard": jaccard, "duplicate": duplicate})
+
+
+def represent(members: pa.Table, config: Deduplicate) -> pa.Table:
+    """PLACED: which rows of each component stay, and the row that stays for each of the others.
+
+    members: MEMBERS, whole components. The rows of a component are visited best first. The first stays,
+    and every row that duplicates it goes; then the best of what is left stays, and so on. So every
+    dropped row is verified against the row that represents it, and a chain of small changes never drops
+    a row far from what is kept. Rows of rank below 2 all stay. All components are worked on at once,
+    round by round, so a round costs one comparison of each row that is left.
+    """
+    order = [("component", "ascending"), ("rank", "ascending"), ("chars", "descending")]
+    members = members.sort_by([*order, ("repaired", "ascending"), ("row_id", "ascending")])
+    component, rank = members["component"].to_numpy(), members["rank"].to_numpy()
+    count = len(component)
+    compared = Compared(Spoken.from_arrow(members), config.jaccard)
+    matched, jaccards = np.full(count, -1), np.zeros(count)
+    left = np.arange(count)
+    while len(left):
+        of = component[left]
+        begins = _begins(of)
+        best = left[begins][np.cumsum(begins) - 1]
+        others, against = left[~begins], best[~begins]
+        asked = np.flatnonzero((rank[others] == 2) & _may_match(compared, others, against, config.jaccard))
+        jaccard, duplicate = duplicates(
+            compared, others[asked], compared, against[asked], config.jaccard, config.side_jaccard
+        )
+        gone = asked[duplicate]
+        matched[others[gone]], jaccards[others[gone]] = against[gone], jaccard[duplicate]
+        left = np.delete(others, gone)
+    return _placed(members, component, rank, matched, jaccards)
+
+
+def _begins(ordered: np.ndarray) -> np.ndarray:
+    """Whether each place begins a run of equal values."""
+    begins = np.ones(len(ordered), bool)
+    begins[1:] = ordered[1:] != ordered[:-1]
+    return begins
+
+
+def _may_match(compared: Compared, a: np.ndarray, b: np.ndarray, jaccard: float) -> np.ndarray:
+    """Whether sizes allow a similarity of `jaccard`: sets of m and n elements cannot exceed min / max."""
+    short = np.minimum(compared.words[a], compared.words[b]) <= SHORT_WORDS
+    in_short, in_long = np.diff(compared.short.bounds), np.diff(compared.long.bounds)
+    x, y = np.where(short, in_short[a], in_long[a]), np.where(short, in_short[b], in_long[b])
+    return np.minimum(x, y) >= (jaccard - 0.001) * np.maximum(x, y)  # similarities are rounded
+
+
+def _placed(
+    members: pa.Table, component: np.ndarray, rank: np.ndarray, matched: np.ndarray, jaccards: np.ndarray
+) -> pa.Table:
+    names = members["row_id"]
+    new = np.flatnonzero(rank == 2)
+    named = pa.table({"component": component[new], "row_id": names.take(pa.array(new))})
+    order = pc.sort_indices(named, sort_keys=[("component", "ascending"), ("row_id", "ascending")])
+    by_name = new[order.to_numpy()]
+    firsts = by_name[_begins(component[by_name])]
+    own = np.searchsorted(component[firsts], component[new])
+    stays = np.bincount(own[matched[new] < 0], minlength=len(firsts))
+    has_match = matched[new] >= 0
+    at = pa.array(np.maximum(matched[new], 0), mask=~has_match)
+    return pa.table(
         [
-            *rows.schema.fields,
-            StructField("bands", ArrayType(LongType())),
-            StructField("exchanges", ArrayType(StringType())),
-        ]
+            members["ordinal"].take(pa.array(new)),
+            names.take(pa.array(firsts[own])),
+            pa.array(stays[own] > 1),
+            members["ordinal"].take(at),
+            names.take(at),
+            pa.array(jaccards[new], mask=~has_match),
+        ],
+        schema=PLACED,
     )
-    return rows.mapInArrow(add, schema)
-
-
-def candidate_pairs(signed: DataFrame, neighbours: int) -> DataFrame:
-    """(a, b) with a < b: each row with the `neighbours` rows before it, by row_id, in its bucket.
-
-    signed: row_id, bands. So a bucket of up to neighbours + 1 rows gives all its pairs, and a huge one
-    costs linear time and little memory. A bucket with more rows also gives one row (bucket, null).
-    """
-
-    def pair(batches: Batches) -> Batches:
-        bucket, size = None, 0
-        before: deque[str] = deque(maxlen=neighbours)
-        for batch in batches:
-            a: list[str] = []
-            b: list[str | None] = []
-            for found, row_id in zip(batch["bucket"].to_pylist(), batch["row_id"].to_pylist(), strict=True):
-                if found != bucket:
-                    bucket, size = found, 0
-                    before.clear()
-                elif before and before[-1] == row_id:
-                    continue
-                a.extend(before)
-                b.extend([row_id] * len(before))
-                before.append(row_id)
-                size += 1
-                if size == neighbours + 2:
-                    a.append(str(bucket))
-                    b.append(None)
-            yield pa.record_batch({"a": pa.array(a, pa.string()), "b": pa.array(b, pa.string())})
-
-    bucketed = signed.select(F.explode("bands").alias("bucket"), "row_id")
-    placed = bucketed.repartition("bucket").sortWithinPartitions("bucket", "row_id")
-    return placed.mapInArrow(pair, "a string, b string").distinct()
-
-
-def judge(pairs: DataFrame, rows: DataFrame, config: Deduplicate) -> DataFrame:
-    """JUDGED: the true Jaccard similarity of every pair, and whether it makes a duplicate."""
-
-    def verify(batches: Batches) -> Batches:
-        for batch in batches:
-            known: dict[str, Shingles] = {}
-            jaccards: list[float | None] = []
-            duplicates: list[bool | None] = []
-            columns = (batch[name].to_pylist() for name in ("a", "b", "messages_a", "messages_b"))
-            for a, b, messages_a, messages_b in zip(*columns, strict=True):
-                if b is None:
-                    jaccards.append(None)
-                    duplicates.append(None)
-                    continue
-                for row_id, messages in ((a, messages_a), (b, messages_b)):
-                    if row_id not in known:
-                        known[row_id] = shingles_of(_turns(messages), config.jaccard)
-                jaccard, duplicate = _compare(known[a], known[b], config)
-                jaccards.append(jaccard)
-                duplicates.append(duplicate)
-            yield pa.record_batch(
-                {
-                    "a": batch["a"],
-                    "b": batch["b"],
-                    "jaccard": pa.array(jaccards, pa.float64()),
-                    "duplicate": pa.array(duplicates, pa.bool_()),
-                }
-            )
-
-    first = rows.select(F.col("row_id").alias("a"), F.col("messages").alias("messages_a"))
-    second = rows.select(F.col("row_id").alias("b"), F.col("messages").alias("messages_b"))
-    return (
-        pairs.join(first, "a", "left")
-        .join(second, "b", "left")
-        .select("a", "b", "messages_a", "messages_b")
-        .mapInArrow(verify, JUDGED)
-    )
-
-
-def near_duplicates(members: DataFrame, order: Sequence[str], config: Deduplicate) -> DataFrame:
-    """MATCHED: the rows to drop, each with the better row of its component that it duplicates.
-
-    members: component, row_id, messages and the columns of `order`, best row first. The rows of a
-    component are visited in that order. A row that duplicates one that stayed is dropped, any other
-    stays; so every dropped row is verified against the row that represents it, and a chain of small
-    changes never drops a row far from what is kept.
-    """
-
-    def represent(batches: Batches) -> Batches:
-        component, kept = None, Representatives(config)
-        for batch in batches:
-            found: list[tuple[str, str, float]] = []
-            columns = (batch[name].to_pylist() for name in ("component", "row_id", "messages"))
-            for owner, row_id, messages in zip(*columns, strict=True):
-                if owner != component:
-                    component, kept = owner, Representatives(config)
-                match = kept.match_or_keep(row_id, shingles_of(_turns(messages), config.jaccard))
-                if match:
-                    found.append((row_id, *match))
-            yield pa.record_batch(
-                {
-                    "row_id": pa.array([f[0] for f in found], pa.string()),
-                    "matched": pa.array([f[1] for f in found], pa.string()),
-                    "jaccard": pa.array([f[2] for f in found], pa.float64()),
-                }
-            )
-
-    placed = members.repartition("component").sortWithinPartitions("component", *(F.expr(column) for column in order))
-    return placed.select("component", "row_id", "messages").mapInArrow(represent, MATCHED)
-
-
-class Representatives:
-    """The rows of one component that stay, found again by a prefix of their shingles.
-
-    Two sets of Jaccard similarity t share an element among the first |x| - ceil(t |x|) + 1 of each, in
-    any common order (prefix filter: Chaudhuri et al., ICDE 2006). So the search is exact, and a row is
-    compared with few representatives however many there are.
-    """
-
-    def __init__(self, config: Deduplicate) -> None:
-        self._config = config
-        self._kept: list[tuple[str, Shingles]] = []
-        self._index: dict[int, list[int]] = defaultdict(list)
-
-    def match_or_keep(self, row_id: str, shingles: Shingles) -> tuple[str, float] | None:
-        """The most similar representative that the row duplicates; else None, and the row becomes one."""
-        prefix = [h for hashes in shingles.hashes() for h in self._prefix(hashes)]
-        best: tuple[float, int] | None = None
-        for number in sorted({n for h in prefix for n in self._index.get(h, ())}):
-            jaccard, duplicate = _compare(shingles, self._kept[number][1], self._config)
-            if duplicate and (best is None or jaccard > best[0]):
-                best = jaccard, number
-        if best:
-            return self._kept[best[1]][0], best[0]
-        for h in prefix:
-            self._index[h].append(len(self._kept))
-        self._kept.append((row_id, shingles))
-        return None
-
-    def _prefix(self, hashes: frozenset[int]) -> list[int]:
-        need = math.ceil(self._config.jaccard * len(hashes) - 1e-9)
-        return sorted(hashes)[: max(len(hashes) - need + 1, 1)]
-
-
-def _compare(a: Shingles, b: Shingles, config: Deduplicate) -> tuple[float, bool]:
-    jaccard, reply = similarity(a, b)
-    return round(jaccard, 4), jaccard >= config.jaccard and reply >= config.reply_jaccard
-
-
-def _turns(messages: list[dict[str, str]]) -> list[Turn]:
-    return [(m["role"], m["content"] or "") for m in messages]

@@ -16,30 +16,23 @@ LEAST_ROWS = 20
 def group_rows(rows: DataFrame, scratch: Path) -> DataFrame:
     """The rows with `group`, and `group_rows`, the size of that group.
 
-    rows: row_id, source, component (null for a row without near duplicates), conversation_id, user_id
-    and any other column. Rows of one component, conversation or user share a group, and so do rows
-    that are linked through several of them. A group's name does not follow from its size, so that a
-    row keeps its split when its conversation grows.
+    rows: ordinal, cluster_key, conversation_key, user_key (64-bit hashes; null where nothing binds the
+    row that way) and any other column. Rows of one cluster, conversation or user share a group, and so
+    do rows that are linked through several of them. A group's name does not follow from its size, so
+    that a row keeps its split when its conversation grows.
     """
-    keys = F.array_compact(
-        F.array(
-            F.concat(F.lit("user:"), "source", F.lit("/"), "user_id"),
-            F.concat(F.lit("conversation:"), "source", F.lit("/"), "conversation_id"),
-            F.concat(F.lit("cluster:"), "component"),
-        )
-    )
-    keyed = rows.withColumn("keys", keys)
+    keyed = rows.withColumn("keys", F.array_compact(F.array("user_key", "conversation_key", "cluster_key")))
     first = F.get("keys", F.lit(0))
     links = keyed.where("size(keys) > 1").select(first.alias("a"), F.explode(F.slice("keys", 2, 2)).alias("b"))
-    linked = connected_components(links.distinct(), scratch).select(
+    linked = connected_components(links, scratch).select(
         F.col("vertex").alias("first"), F.col("component").alias("least")
     )
     return (
-        keyed.withColumn("first", F.coalesce(first, F.concat(F.lit("row:"), "row_id")))
+        keyed.withColumn("first", F.coalesce(first, F.xxhash64("row_id")))
         .join(linked, "first", "left")
         .withColumn("group", F.coalesce("least", "first"))
         .withColumn("group_rows", F.count("*").over(Window.partitionBy("group")))
-        .drop("keys", "first", "least")
+        .select("ordinal", "row_id", "exchanges", "group", "group_rows")
     )
 
 
@@ -89,7 +82,7 @@ def _count_groups(placed: DataFrame) -> list[Row]:
 
 def uniform(seed: int, key: Column | str) -> Column:
     """A number from 0 to 1 that follows from the seed and a string: 52 bits of SHA-256."""
-    digest = F.sha2(F.concat(F.lit(f"{seed}/"), key), 256)
+    digest = F.sha2(F.concat(F.lit(f"{seed}/"), F.col(key).cast("string") if isinstance(key, str) else key), 256)
     return F.conv(F.substring(digest, 1, 13), 16, 10).cast("double") / float(1 << 52)
 
 

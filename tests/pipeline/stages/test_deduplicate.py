@@ -11,15 +11,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from configs.deduplicate import Deduplicate
 from configs.errors import UserError
 from configs.load import load_profile
 from pipeline.artifact import Artifact, Ledger
-from pipeline.near_duplicates import Representatives
 from pipeline.run import Run
 from pipeline.stage import run_stage
 from pipeline.stages import STAGES
-from pipeline.text.shingles import Shingles, shingles_of
+from pipeline.text.exact import text_hash
 
 CLEAN = pa.schema(
     {
@@ -112,6 +110,7 @@ def swap_words(text: str, *positions: int) -> str:
 def test_every_drop_names_the_row_that_stays_for_it(deduplicated: Made) -> None:
     random = Random(1)
     prompt, reply = sentence(random, 10), sentence(random, 20)
+    passage = sentence(random, 95)
     rows = [
         *unlike(30),
         row("a1", "Is it raining?", "No, it is dry."),
@@ -120,6 +119,8 @@ def test_every_drop_names_the_row_that_stays_for_it(deduplicated: Made) -> None:
         row("b1", prompt, reply),
         row("b2", prompt, reply + " indeed"),
         row("c1", prompt, "An answer of another kind altogether."),
+        row("d1", f"{passage}\n\ndoes the harbour freeze over in winter", "Yes"),
+        row("d2", f"{passage}\n\nhas anyone ever lived on this island", "Yes"),
     ]
     artifact = deduplicated(rows)
     assert dropped(artifact) == {
@@ -128,9 +129,10 @@ def test_every_drop_names_the_row_that_stays_for_it(deduplicated: Made) -> None:
         "b1": ("near_duplicate", {"matched": "b2", "jaccard": 0.9667}),
     }
     assert {"a1", "b2", "c1"} <= kept(artifact).keys()
+    assert {"d1", "d2"} <= kept(artifact).keys(), "other questions about one passage"
     assert kept(artifact)["b2"]["cluster"] == "b1"
     assert kept(artifact)["c1"]["cluster"] == "c1"
-    assert artifact.ledger == Ledger(36, 33, {}, {"exact_duplicate": 2, "near_duplicate": 1})
+    assert artifact.ledger == Ledger(38, 35, {}, {"exact_duplicate": 2, "near_duplicate": 1})
     assert not (artifact.path / "scratch").exists()
     assert artifact.metrics["splits"].keys() == {"train", "validation", "test"}
 
@@ -156,9 +158,10 @@ def test_a_chain_of_small_changes_does_not_swallow_its_far_end(deduplicated: Mad
         assert len(a ^ b) <= 8, "few words differ from the row that stays"
 
 
-def test_the_result_does_not_depend_on_partitions_or_order(deduplicated: Made) -> None:
+def test_the_result_does_not_depend_on_partitions_or_order(deduplicated: Made, tmp_path: Path) -> None:
     random = Random(3)
     rows = unlike(20)
+    earlier = conversations(tmp_path / "accepted", [{**r, "row_id": f"old{i}"} for i, r in enumerate(rows[:4])])
     for i in range(25):
         prompt, reply = sentence(random, 8), sentence(random, random.randrange(10, 60))
         rows += [row(f"{v}{i:02d}", prompt, swap_words(reply, *range(0, v, 1))) for v in range(1, 4)]
@@ -168,7 +171,9 @@ def test_the_result_does_not_depend_on_partitions_or_order(deduplicated: Made) -
         ordered = rows[:]
         if seed:
             Random(seed).shuffle(ordered)
-        artifact = deduplicated(ordered, parts=parts)
+        artifact = deduplicated(
+            ordered, parts=parts, overrides=[f"deduplicate.earlier=[{earlier}]", "deduplicate.neighbours=2"]
+        )
         found.append({f["path"]: f["sha256"] for f in artifact.manifest["files"]})
         assert len(dropped(artifact)) > 30
     assert found[0] == found[1] == found[2]
@@ -259,27 +264,85 @@ def test_a_huge_bucket_is_bounded_and_still_cleaned(deduplicated: Made) -> None:
     assert sum(name.startswith("s") for name in kept(artifact)) == 1
 
 
-def test_representatives_are_found_by_their_prefix_exactly() -> None:
-    config = Deduplicate()
-    random = Random(6)
-    base = [sentence(random, 30).split() for _ in range(40)]
-    texts = [" ".join(words) for words in base]
-    texts += [swap_words(text, *random.sample(range(30), random.randrange(1, 4))) for text in texts * 4]
-    everything: list[tuple[str, Shingles]] = []
-    by_prefix = Representatives(config)
-    for name, text in enumerate(texts):
-        shingles = shingles_of([("user", "one question"), ("assistant", text)], config.jaccard)
-        alone = [Representatives(config) for _ in everything]
-        matches = []
-        for single, (other, kept_shingles) in zip(alone, everything, strict=True):
-            single.match_or_keep(other, kept_shingles)
-            match = single.match_or_keep(str(name), shingles)
-            if match:
-                matches.append(match)
-        best = max(matches, key=lambda m: m[1], default=None)
-        assert by_prefix.match_or_keep(str(name), shingles) == best
-        if best is None:
-            everything.append((str(name), shingles))
+def conversations(folder: Path, rows: list[dict[str, Any]]) -> Path:
+    """Canonical Parquet that is no artifact."""
+    folder.mkdir()
+    table = pa.Table.from_pylist(rows, schema=CLEAN).drop_columns(["chars", "repairs", "text_hash"])
+    pq.write_table(table, folder / "rows.parquet")
+    return folder
+
+
+def test_an_earlier_row_stays_and_the_new_row_goes(deduplicated: Made, tmp_path: Path) -> None:
+    random = Random(7)
+    prompt, reply = sentence(random, 10), sentence(random, 20)
+    other = sentence(random, 20)
+    earlier = [row("old1", prompt, reply), row("old2", "Where is it?", "Over there."), *unlike(5, "o")]
+    folder = conversations(tmp_path / "accepted", earlier)
+    new = [
+        *unlike(30),
+        row(
+            "equal",
+            "where is it",
+            "over there",
+            text_hash=text_hash([("user", "where is it"), ("assistant", "over there")]),
+        ),
+        row("near", prompt, reply + " indeed and much longer"),
+        row("near2", prompt, reply + " indeed and much longer still"),
+        row("another", prompt, other),
+    ]
+    artifact = deduplicated(new, overrides=[f"deduplicate.earlier=[{folder}]"])
+    gone = dropped(artifact)
+    assert gone.keys() == {"equal", "near", "near2"}
+    assert gone["equal"] == ("earlier_exact_duplicate", {"matched": "old2", "corpus": str(folder)})
+    for name in ("near", "near2"):
+        rule, evidence = gone[name]
+        assert (rule, evidence["matched"], evidence["corpus"]) == ("earlier_near_duplicate", "old1", str(folder))
+        assert evidence["jaccard"] >= 0.8
+    assert kept(artifact).keys() == {r["row_id"] for r in new} - gone.keys(), "no earlier row enters"
+    assert artifact.manifest["inputs"].keys() == {"clean", f"deduplicate.earlier/{folder}/rows.parquet"}
+    assert artifact.ledger == Ledger(34, 31, {}, {"earlier_exact_duplicate": 1, "earlier_near_duplicate": 2})
+
+
+def test_rows_that_repeat_an_evaluation_set_go_with_set_and_row_named(deduplicated: Made, tmp_path: Path) -> None:
+    random = Random(8)
+    question, passage = sentence(random, 9), sentence(random, 30)
+    evaluation = [
+        {"question": passage, "answer": "Because of the wind."},
+        {"question": question, "answer": "Certainly, whenever you like it to be."},
+        {"question": "What is seven times eight here?", "answer": "Fifty six."},
+        {"question": "Hello!", "answer": "Hi."},
+    ]
+    file = tmp_path / "trivia.jsonl"
+    file.write_text("".join(json.dumps(record) + "\n" for record in evaluation))
+    words = passage.split()
+    new = [
+        *unlike(30),
+        row("gram", f"See this: {' '.join(words[3:16])} and so on", "I see."),
+        row("twelve", f"See this: {' '.join(words[3:15])} and so on", "I see."),
+        row("turn", f"Tell me, {question.upper()}?", "No idea at all."),
+        row("exchange", "what is seven times eight here", "fifty-six"),
+        row("question", "What is seven times eight here?", "No idea."),
+        row("greeting", "Hello!", "Hi there."),
+    ]
+    artifact = deduplicated(new, overrides=[f"deduplicate.evaluation_sets=[{file}]"])
+    assert dropped(artifact) == {
+        "gram": ("overlaps_evaluation", {"matched": "trivia.jsonl#0", "evaluation_set": str(file), "words": 13}),
+        "turn": ("overlaps_evaluation", {"matched": "trivia.jsonl#1", "evaluation_set": str(file), "words": 9}),
+        "exchange": (
+            "overlaps_evaluation",
+            {"matched": "trivia.jsonl#2", "evaluation_set": str(file), "exchange": "whole"},
+        ),
+    }
+    assert {"twelve", "question", "greeting"} <= kept(artifact).keys()
+
+
+def test_an_earlier_corpus_that_is_not_there_is_refused(make_run: Callable[..., Run], tmp_path: Path) -> None:
+    run = make_run(
+        conversations=[[("user", "hello"), ("assistant", "hi")]],
+        overrides=[f"deduplicate.earlier=[{tmp_path / 'nowhere'}]"],
+    )
+    with pytest.raises(UserError, match=r"deduplicate.earlier: .*nowhere is neither a run .* correct the entry"):
+        run.fingerprint("deduplicate")
 
 
 @pytest.mark.parametrize("override", ["deduplicate.bands=7", "deduplicate.bands=8", "deduplicate.jaccard=0.5"])
