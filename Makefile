@@ -6,10 +6,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup system demo test lint ui chat clean
+.PHONY: help setup system demo test lint ui chat spark-package clean
 
 help:  ## list the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 15
 
 setup: system $(VENV)/.ready  ## install what Parlance needs: system programs (as root), Python packages
 
@@ -54,6 +54,9 @@ lint: setup  ## ruff and mypy
 
 test: lint  ## lint and all tests
 	$(BIN)/python -m pytest -q --durations=15
+
+spark-package: setup  ## dist/: the code and the packages that Spark executors need (docs/operating.md); ARGS="--with torch"
+	@$(BIN)/python -m pipeline.spark_package dist $(ARGS)
 
 clean:  ## delete artifacts and runs (var/), not the environment
 	rm -rf var

@@ -27,14 +27,15 @@ DEFAULTS = {
 
 def spark_session(settings: Spark, name: str) -> SparkSession:
     """The session of this process. Under spark-submit the master is the submitter's."""
-    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    os.environ.setdefault("PYSPARK_PYTHON", settings.conf.get("spark.pyspark.python", sys.executable))
     os.environ.setdefault("PYSPARK_DRIVER_PYTHON", sys.executable)
     builder = SparkSession.builder.appName(name)
     for key, value in {**DEFAULTS, **settings.conf}.items():
         builder = builder.config(key, value)
     if os.environ.get("PARLANCE_SPARK_SUBMIT") != "1":
         builder = builder.master(settings.master).config("spark.driver.memory", settings.driver_memory)
-        builder = builder.config("spark.driver.bindAddress", "127.0.0.1").config("spark.driver.host", "127.0.0.1")
+        if settings.master.startswith("local"):
+            builder = builder.config("spark.driver.bindAddress", "127.0.0.1").config("spark.driver.host", "127.0.0.1")
     session = builder.getOrCreate()
     session.sparkContext.setLogLevel("ERROR")
     logging.getLogger("py4j").setLevel(logging.WARNING)

@@ -74,7 +74,7 @@ class ParlanceSparkOperator(SparkSubmitOperator):
             "PARLANCE_SPARK_SUBMIT": "1",
             "PARLANCE_EVENTS": "1",
             "PYTHONUNBUFFERED": "1",
-            "PYSPARK_PYTHON": sys.executable,
+            "PYSPARK_PYTHON": settings.conf.get("spark.pyspark.python", sys.executable),
             "PYSPARK_DRIVER_PYTHON": sys.executable,
             **(self.env_vars or {}),
         }
@@ -84,6 +84,8 @@ class ParlanceSparkOperator(SparkSubmitOperator):
         self.conf = {**settings.conf, **(self.conf or {}), "spark.driver.extraJavaOptions": f"{options} {own}".strip()}
         if master.startswith("local"):
             self.conf |= {"spark.driver.bindAddress": "127.0.0.1", "spark.driver.host": "127.0.0.1"}
+        if "spark.pyspark.python" in self.conf:  # of the executors; the driver is this machine's
+            self.conf = {"spark.pyspark.driver.python": sys.executable, **self.conf}
 
 
 class GuardedSparkSubmitHook(SparkSubmitHook):

@@ -107,3 +107,7 @@ def _inside(root: Path, task: str) -> bool:
     if task == "train":
         return bool(list(root.glob("artifacts/train/.*.partial/checkpoints/**/complete.json")))
     return any(any(p.iterdir()) for p in root.glob(f"artifacts/{task}/.*.partial"))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "cluster: starts a Spark standalone cluster on this machine")
