@@ -1,8 +1,9 @@
 """How the model is trained, and on what."""
 
-from typing import Any, Literal
+import re
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from configs.section import Section
 
@@ -15,24 +16,51 @@ class Train(Section):
     learning_rate: float = Field(2e-3, gt=0, le=1, description="Peak learning rate")
     min_learning_rate_share: float = Field(0.1, ge=0, le=1, description="Final learning rate over the peak")
     warmup_steps: int = Field(20, ge=0, description="Steps of linear warm-up")
+    schedule: Literal["cosine", "warmup-stable-decay"] = Field(
+        "cosine", description="After the warm-up: a cosine, or the peak until a short decay at the end"
+    )
+    decay_share: float = Field(
+        0.1, gt=0, le=1, description="Share of all steps in which warmup-stable-decay decays; cosine ignores it"
+    )
     weight_decay: float = Field(0.1, ge=0, le=1, description="AdamW decay, on matrices only")
     beta1: float = Field(0.9, ge=0, lt=1, description="AdamW beta1")
     beta2: float = Field(0.95, ge=0, lt=1, description="AdamW beta2")
     gradient_clipping: float = Field(1.0, gt=0, description="Largest gradient norm")
-    precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="auto is bf16 on GPUs, fp32 on CPU")
+    dropout: float = Field(0.0, ge=0, lt=1, description="Dropout of attention probabilities, Llama's only one")
+    label_smoothing: float = Field(
+        0.0, ge=0, lt=1, description="Share of each target spread over the vocabulary; never in validation"
+    )
+    precision: Literal["auto", "fp32", "bf16", "fp8"] = Field(
+        "auto",
+        description="auto is bf16 on GPUs, fp32 on CPU; fp8 is bf16 with matrix products in 8 bits (Hopper)",
+    )
     validation_every: int = Field(50, ge=1, description="Steps between validations")
     validation_sequences: int = Field(
         128, ge=1, description="Most sequences measured in a validation, evenly spaced over the split"
     )
     patience: int = Field(5, ge=1, description="Validations without improvement before training stops")
     checkpoint_every: int = Field(100, ge=1, description="Steps between checkpoints")
-    activation_checkpointing: bool = Field(False, description="Recompute activations in the backward pass")
+    deterministic: bool = Field(False, description="Only deterministic kernels, slower: equal runs are equal bits")
+    activation_checkpointing: Literal["none", "selective", "full"] = Field(
+        "none",
+        description="What the backward pass recomputes to save memory: nothing, every second layer, or every layer",
+    )
 
     @model_validator(mode="after")
     def _warm_up_fits(self) -> "Train":
         if self.warmup_steps >= self.steps:
             raise ValueError(f"warmup_steps ({self.warmup_steps}) must be below steps ({self.steps})")
+        if self.schedule == "warmup-stable-decay" and self.warmup_steps + self.decay_steps > self.steps:
+            raise ValueError(
+                f"warmup_steps ({self.warmup_steps}) and the decay ({self.decay_steps} steps, decay_share of steps) "
+                f"must fit into steps ({self.steps})"
+            )
         return self
+
+    @property
+    def decay_steps(self) -> int:
+        """Steps of the final decay of warmup-stable-decay."""
+        return max(1, round(self.decay_share * self.steps))
 
 
 class Launch(Section):
@@ -40,8 +68,33 @@ class Launch(Section):
 
     ranks: int = Field(2, ge=1, description="Processes on this machine, one a GPU")
     hostfile: str | None = Field(None, description="DeepSpeed hostfile, for several machines")
-    micro_batch: int = Field(4, ge=1, description="Sequences that one rank holds at once")
+    micro_batch: Annotated[int, Field(ge=1)] | Literal["auto"] = Field(
+        4, description="Sequences that one rank holds at once; auto: as many as its memory is estimated to hold"
+    )
     zero_stage: Literal[0, 1, 2, 3] = Field(1, description="DeepSpeed ZeRO stage")
+    layers: Literal["auto", "plain", "fused", "compiled"] = Field(
+        "auto",
+        description="How a layer is computed: as transformers does, in few fused steps, or by torch.compile. auto: on "
+        "GPUs below ZeRO stage 3 fused for Llama and compiled for others; else plain",
+    )
     threads: int = Field(1, ge=1, description="CPU threads a rank")
+    log_every: int = Field(1, ge=1, description="Steps between lines of metrics.jsonl, MLflow and TensorBoard")
+    profile_steps: str | None = Field(None, description="Steps A-B, as 10-12, that torch's profiler traces")
     keep_checkpoints: int = Field(2, ge=1, description="Newest checkpoints kept")
     deepspeed: dict[str, Any] = Field(default_factory=dict, description="Settings passed to DeepSpeed as they are")
+
+    @property
+    def profiled(self) -> tuple[int, int] | None:
+        """The first and the last step that are traced."""
+        if self.profile_steps is None:
+            return None
+        first, last = self.profile_steps.split("-")
+        return int(first), int(last)
+
+    @field_validator("profile_steps")
+    @classmethod
+    def _steps_in_order(cls, steps: str | None) -> str | None:
+        found = re.fullmatch(r"([1-9]\d*)-([1-9]\d*)", steps or "1-1")
+        if not found or int(found[1]) > int(found[2]):
+            raise ValueError("must be the first and the last step, as 10-12")
+        return steps

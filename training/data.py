@@ -1,6 +1,7 @@
 """Packed sequences, memory-mapped, and their parts of a batch."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -8,9 +9,10 @@ from datasets import Dataset, concatenate_datasets
 from datasets.utils.logging import disable_progress_bar
 from numpy.typing import NDArray
 
-UNLEARNED = -100
-
 disable_progress_bar()
+
+Batch = dict[str, Any]
+"""What training.loss.SummedLoss.forward takes, by name: see `packed_batch`."""
 
 
 class PackedSequences:
@@ -18,40 +20,70 @@ class PackedSequences:
 
     def __init__(self, folder: Path) -> None:
         parts = [Dataset.from_file(str(p)) for p in sorted(folder.glob("*.arrow"))]
-        self._rows = concatenate_datasets(parts).with_format("numpy") if parts else None
+        whole = concatenate_datasets(parts) if parts else None
+        self._rows = whole.with_format("numpy") if whole else None
+        self._learned = whole.data.column("learned_tokens").to_numpy() if whole else np.zeros(0, np.int32)
 
     def __len__(self) -> int:
         return len(self._rows) if self._rows is not None else 0
 
-    def batch(self, indices: NDArray[np.int64], size: int) -> dict[str, torch.Tensor]:
-        """The sequences at `indices` as int64 tensors of shape [size, sequence length].
+    def learned(self, indices: NDArray[np.int64]) -> int:
+        """How many tokens of the sequences at `indices` are predicted."""
+        return int(self._learned[indices].sum())
 
-        input_ids, position_ids, document_ids, labels. When there are fewer indices than `size`,
-        the last rows repeat a sequence and learn nothing, so that all ranks do equal work.
+    def batch(self, indices: NDArray[np.int64], size: int) -> Batch:
+        """The sequences at `indices` as a batch of `size`.
+
+        When there are fewer indices than `size`, the last rows repeat a sequence and learn nothing,
+        so that all ranks do equal work.
         """
         assert self._rows is not None, "a batch of a split without sequences"
         short = size - len(indices)
         rows = self._rows[[int(i) for i in indices] + [0] * short]
-        input_ids = torch.from_numpy(np.asarray(rows["input_ids"]).astype(np.int64))
-        document_ids = torch.from_numpy(np.asarray(rows["document_ids"]).astype(np.int64))
-        learned = torch.from_numpy(np.asarray(rows["learned"]).astype(np.bool_))
-        labels = torch.where(learned, input_ids, UNLEARNED)
+        learned = np.array(rows["learned"], np.bool_)
         if short:
-            labels[size - short :] = UNLEARNED
-        return {
-            "input_ids": input_ids,
-            "position_ids": positions(document_ids),
-            "document_ids": document_ids,
-            "labels": labels,
-        }
+            learned[size - short :] = False
+        return packed_batch(np.asarray(rows["input_ids"]), np.asarray(rows["document_ids"]), learned)
 
 
-def positions(document_ids: torch.Tensor) -> torch.Tensor:
-    """Position inside its document of each token. document_ids: [batch, length], constant on a document."""
-    index = torch.arange(document_ids.shape[1]).expand_as(document_ids)
-    first = torch.ones_like(document_ids, dtype=torch.bool)
+def packed_batch(input_ids: NDArray, document_ids: NDArray, learned: NDArray[np.bool_]) -> Batch:
+    """What a forward pass needs to know of B packed sequences of L tokens, all int64 but `boundaries`.
+
+    input_ids, position_ids: [B, L]; positions restart with every document.
+    boundaries: int32 [documents + 1], where documents begin in the flattened batch, and its end. Padding,
+    whose ids are all −1, counts as one document.
+    longest: the length of the longest document, rounded up to 128, a number and no tensor.
+    kept: [K], the flattened positions whose next token is learned; a document's first token never is.
+    targets: [K], those tokens.
+
+    Worked out on the CPU: on a GPU each of these would make the processor wait for the device.
+    """
+    size, length = input_ids.shape
+    first = np.ones((size, length), np.bool_)
     first[:, 1:] = document_ids[:, 1:] != document_ids[:, :-1]
-    return index - torch.where(first, index, 0).cummax(dim=1).values
+    starts = np.flatnonzero(first)
+    boundaries = np.append(starts, size * length)
+    positions = np.arange(size * length) - np.repeat(starts, np.diff(boundaries))
+    kept = np.flatnonzero(learned & ~first) - 1
+    tokens = input_ids.reshape(-1).astype(np.int64)
+    return {
+        "input_ids": torch.from_numpy(tokens.reshape(size, length)),
+        "position_ids": torch.from_numpy(positions.reshape(size, length)),
+        "boundaries": torch.from_numpy(boundaries.astype(np.int32)),
+        "longest": -(-int(np.diff(boundaries).max()) // 128) * 128,
+        "kept": torch.from_numpy(kept),
+        "targets": torch.from_numpy(tokens[kept + 1]),
+    }
+
+
+def on_device(batch: Batch, device: torch.device) -> Batch:
+    """The batch with its tensors on `device`; copies to a GPU go from pinned memory and are not waited for."""
+    if device.type == "cpu":
+        return batch
+    return {
+        name: value.pin_memory().to(device, non_blocking=True) if isinstance(value, torch.Tensor) else value
+        for name, value in batch.items()
+    }
 
 
 def micro_batches(indices: NDArray[np.int64], rank: int, ranks: int, micro_batch: int) -> list[NDArray[np.int64]]:

@@ -1,5 +1,6 @@
 """The DeepSpeed engine of one rank."""
 
+import os
 from datetime import timedelta
 from typing import Any
 
@@ -8,6 +9,8 @@ import torch
 from deepspeed import DeepSpeedEngine
 from deepspeed.accelerator import get_accelerator
 
+from training.accumulation import accumulate_in_fp32
+from training.layers import prepare_layers
 from training.loss import SummedLoss
 from training.model import build_model, unrounded_buffers
 from training.optimizer import adamw
@@ -25,27 +28,46 @@ def start_distributed(plan: Plan) -> torch.device:
         # Training uses no operator of DeepSpeed's own. Its shared-memory one, for inference, would be
         # compiled for half a minute at the first start, and would need a compiler.
         deepspeed.ops.__compatible_ops__ = {}
+    else:
+        accelerator.set_device(int(os.environ["LOCAL_RANK"]))
+    if plan.train.deterministic:
+        only_deterministic_kernels()
     deepspeed.init_distributed(accelerator.communication_backend_name(), timeout=COLLECTIVE_TIMEOUT)
     return torch.device(accelerator.current_device_name())
 
 
 def build_engine(plan: Plan, device: torch.device) -> tuple[DeepSpeedEngine, int]:
-    """Model and AdamW inside DeepSpeed, and the number of parameters.
+    """Model and AdamW inside DeepSpeed, and the number of the model's parameters, adapters left out.
 
     engine(**batch) is the summed loss of a micro-batch.
     """
     model = build_model(plan, device)
-    parameters = sum(p.numel() for p in model.parameters())
+    prepare_layers(model, plan, device, fp8=precision(plan, device) == "fp8")
+    parameters = sum(p.numel() for name, p in model.named_parameters() if ".lora_" not in name)
     optimizer = adamw(model, plan.train, fused=True)
     with unrounded_buffers(model):
-        engine, *_ = deepspeed.initialize(
-            model=SummedLoss(model), optimizer=optimizer, config=deepspeed_config(plan, device)
-        )
+        loss = SummedLoss(model, plan.train.label_smoothing)
+        engine, *_ = deepspeed.initialize(model=loss, optimizer=optimizer, config=deepspeed_config(plan, device))
+    accumulate_in_fp32(engine)
     return engine, parameters
 
 
+def only_deterministic_kernels() -> None:
+    """Kernels that add up in an order that varies are replaced, or refused with an error that names them.
+
+    cuBLAS needs a workspace of its own for it, set before it is first used (CUDA's cuBLAS guide, "Results
+    reproducibility"; torch's notes on reproducibility). Memory that is written before it is read need not be
+    filled: DeepSpeed allocates gigabytes of it in every step.
+    """
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(True)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    torch.backends.cudnn.deterministic = True
+    torch.backends.cudnn.benchmark = False
+
+
 def precision(plan: Plan, device: torch.device) -> str:
-    """fp32 or bf16. auto: bf16 on GPUs; fp32 on CPU, where bf16 without AMX is ten times slower."""
+    """fp32, bf16 or fp8. auto: bf16 on GPUs; fp32 on CPU, where bf16 without AMX is ten times slower."""
     if plan.train.precision != "auto":
         return plan.train.precision
     return "fp32" if device.type == "cpu" else "bf16"
@@ -53,13 +75,13 @@ def precision(plan: Plan, device: torch.device) -> str:
 
 def deepspeed_config(plan: Plan, device: torch.device) -> dict[str, Any]:
     """DeepSpeed's configuration; launch.deepspeed is merged over it."""
-    bf16 = precision(plan, device) == "bf16"
+    bf16 = precision(plan, device) != "fp32"
     config: dict[str, Any] = {
-        "train_micro_batch_size_per_gpu": plan.launch.micro_batch,
+        "train_micro_batch_size_per_gpu": plan.micro_batch,
         "gradient_accumulation_steps": plan.accumulation,
         "gradient_clipping": plan.train.gradient_clipping,
         "zero_optimization": {"stage": plan.launch.zero_stage},
-        "bf16": {"enabled": bf16},
+        "bf16": {"enabled": bf16, "immediate_grad_update": True},
         "steps_per_print": 1 << 62,
     }
     if bf16 and plan.launch.zero_stage:  # without ZeRO, DeepSpeed accumulates bf16 gradients in bf16 only

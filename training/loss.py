@@ -1,14 +1,16 @@
 """The loss: summed cross-entropy of the learned tokens, each seeing its own document only."""
 
+from types import MethodType
+
 import torch
-import torch.nn.functional as F
 from torch import nn
-from torch.utils.checkpoint import checkpoint
+from torch.autograd.function import FunctionCtx, once_differentiable
 from transformers import PreTrainedModel
 
-UNLEARNED = -100
-LOGITS_AT_ONCE = 1 << 28
-"""Most logits held at once (positions × vocabulary): above it they are recomputed in the backward pass."""
+from training.attention import mask_of, needs_mask
+
+LOGITS_AT_ONCE = 1 << 30
+"""Most logits held at once (positions × vocabulary), 2 GiB in bf16."""
 
 
 class SummedLoss(nn.Module):
@@ -18,49 +20,127 @@ class SummedLoss(nn.Module):
     token weighs the same, whichever rank and micro-batch it falls into.
     """
 
-    def __init__(self, model: PreTrainedModel) -> None:
+    def __init__(self, model: PreTrainedModel, label_smoothing: float = 0.0) -> None:
         super().__init__()
         self.model = model
+        self.label_smoothing = label_smoothing
+        # As the head's own forward, so that what hangs on modules (ZeRO-3 collects weights there) still works.
+        head = model.get_output_embeddings()
+        head.forward = MethodType(_head_loss, head)
 
     def forward(
         self,
         input_ids: torch.Tensor,
         position_ids: torch.Tensor,
-        document_ids: torch.Tensor,
-        labels: torch.Tensor,
+        boundaries: torch.Tensor,
+        longest: int,
+        kept: torch.Tensor,
+        targets: torch.Tensor,
     ) -> torch.Tensor:
-        """All [batch, length], int64. labels: unshifted, −100 where nothing is learned. Returns a float32 scalar."""
-        hidden_BLD = self.model.model(
+        """Of a batch of training.data.packed_batch, the loss: a float32 scalar.
+
+        Smoothed as `label_smoothing` says while the module is in training mode.
+        """
+        decoder = self.model.get_decoder()
+        weight = decoder.get_input_embeddings().weight
+        mask = None
+        if needs_mask(weight.device, weight.dtype, self.model.config.attention_dropout if self.training else 0.0):
+            mask = mask_of(boundaries, *input_ids.shape)
+        hidden_BLD = decoder(
             input_ids=input_ids,
-            attention_mask=document_mask(document_ids),
             position_ids=position_ids,
             use_cache=False,
+            boundaries=boundaries,
+            longest=longest,
+            document_mask=mask,
         ).last_hidden_state
-        hidden_ND = hidden_BLD[:, :-1].flatten(0, 1)
-        targets_N = labels[:, 1:].flatten()
-        # The chunks follow from the shapes alone: with ZeRO-3 all ranks must call the head equally often.
-        size = max(1, LOGITS_AT_ONCE // self.model.config.vocab_size)
-        chunks = list(zip(hidden_ND.split(size), targets_N.split(size), strict=True))
-        if len(chunks) == 1:
-            return self._head(hidden_ND, targets_N)
-        losses = [checkpoint(self._head, h, t, use_reentrant=False) for h, t in chunks]
-        return torch.stack(losses).sum()
-
-    def _head(self, hidden_ND: torch.Tensor, targets_N: torch.Tensor) -> torch.Tensor:
-        learned = targets_N != UNLEARNED
-        logits_MV = self.model.lm_head(hidden_ND[learned]).float()
-        return F.cross_entropy(logits_MV, targets_N[learned], reduction="sum")
+        hidden_KD = hidden_BLD.flatten(0, 1).index_select(0, kept)
+        smoothing = self.label_smoothing if self.training else 0.0
+        return self.model.get_output_embeddings()(hidden_KD, targets, smoothing)
 
 
-def document_mask(document_ids: torch.Tensor) -> torch.Tensor:
-    """Who may attend to whom: bool [batch, 1, length, length], causal inside each document.
+def _head_loss(head: nn.Linear, hidden_KD: torch.Tensor, targets_K: torch.Tensor, smoothing: float) -> torch.Tensor:
+    return _LinearCrossEntropy.apply(hidden_KD, head.weight, targets_K, smoothing, torch.is_grad_enabled())
 
-    Padding (−1) attends to padding, so that no row is empty, which softmax could not take.
+
+class _LinearCrossEntropy(torch.autograd.Function):
+    """Summed cross-entropy of hidden @ weight.T, whose gradients are made in the forward pass.
+
+    The loss is one number, so its gradient by the logits is known, up to a factor, as soon as the
+    logits are: softmax minus one-hot. It overwrites them and goes straight into the two matrix
+    products of the backward pass, chunk by chunk: no logits are kept, none are computed twice.
+    The idea is that of Liger's fused linear cross-entropy (Hsu et al. 2024, section 3.2).
     """
-    same = document_ids[:, None, :, None] == document_ids[:, None, None, :]
-    return same.tril()
+
+    @staticmethod
+    def forward(
+        ctx: FunctionCtx,
+        hidden_KD: torch.Tensor,
+        weight_VD: torch.Tensor,
+        targets_K: torch.Tensor,
+        smoothing: float,
+        with_gradient: bool,
+    ) -> torch.Tensor:
+        hidden_KD = hidden_KD.to(weight_VD.dtype)
+        by_hidden = with_gradient and ctx.needs_input_grad[0]  # type: ignore[attr-defined]
+        by_weight = with_gradient and ctx.needs_input_grad[1]  # type: ignore[attr-defined]
+        grad_KD = torch.empty_like(hidden_KD) if by_hidden else None
+        grad_VD = None
+        total = torch.zeros((), dtype=torch.float32, device=hidden_KD.device)
+        size = max(1, LOGITS_AT_ONCE // len(weight_VD))
+        for start in range(0, len(targets_K), size):
+            part = slice(start, start + size)
+            logits_CV = hidden_KD[part] @ weight_VD.T
+            total += cross_entropy_(logits_CV, targets_K[part], smoothing)  # logits_CV now holds the gradient
+            if grad_KD is not None:
+                torch.mm(logits_CV, weight_VD, out=grad_KD[part])
+            if by_weight:
+                grad_VD = _add_product(grad_VD, logits_CV, hidden_KD[part], len(targets_K) > size)
+        if by_weight and grad_VD is None:
+            grad_VD = torch.zeros_like(weight_VD)
+        ctx.gradients = (grad_KD, None if grad_VD is None else grad_VD.to(weight_VD.dtype))  # type: ignore[attr-defined]
+        return total
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: FunctionCtx, upstream: torch.Tensor) -> tuple[torch.Tensor | None, ...]:  # type: ignore[override]
+        grads = [None if g is None else g.mul_(upstream) for g in ctx.gradients]  # type: ignore[attr-defined]
+        ctx.gradients = None  # type: ignore[attr-defined]
+        return (*grads, None, None, None)
 
 
-def learned_tokens(labels: torch.Tensor) -> int:
-    """How many tokens of [batch, length] labels are predicted (the first position never is)."""
-    return int((labels[:, 1:] != UNLEARNED).sum())
+def _add_product(
+    total_VD: torch.Tensor | None, grad_CV: torch.Tensor, hidden_CD: torch.Tensor, several: bool
+) -> torch.Tensor:
+    """total + grad.T @ hidden. Over several chunks the total is kept in fp32, whatever the inputs are."""
+    if not several or hidden_CD.dtype == torch.float32:
+        return grad_CV.T @ hidden_CD if total_VD is None else total_VD.addmm_(grad_CV.T, hidden_CD)
+    if hidden_CD.is_cuda:
+        product = torch.mm(grad_CV.T, hidden_CD, out_dtype=torch.float32)
+    else:
+        product = (grad_CV.T @ hidden_CD).float()
+    return product if total_VD is None else total_VD.add_(product)
+
+
+def cross_entropy_(logits_CV: torch.Tensor, targets_C: torch.Tensor, smoothing: float) -> torch.Tensor:
+    """Summed cross-entropy, float32; overwrites the logits by its gradient with respect to them.
+
+    With smoothing ε the target is 1 − ε + ε/V at the label and ε/V elsewhere (Szegedy et al. 2016,
+    section 7). Inputs: [positions, vocabulary], [positions].
+    """
+    if logits_CV.is_cuda:
+        from training.cross_entropy_kernel import cross_entropy_
+
+        return cross_entropy_(logits_CV, targets_C, smoothing)
+    vocabulary = logits_CV.shape[1]
+    logits = logits_CV.float()
+    log_sum = logits.logsumexp(1)
+    picked = logits.gather(1, targets_C[:, None])[:, 0]
+    losses = log_sum - (1 - smoothing) * picked
+    if smoothing:
+        losses -= smoothing * logits.mean(1)
+    gradient = torch.exp(logits.sub_(log_sum[:, None]), out=logits).sub_(smoothing / vocabulary)
+    gradient.scatter_add_(1, targets_C[:, None], torch.full_like(picked, smoothing - 1)[:, None])
+    if gradient.data_ptr() != logits_CV.data_ptr():
+        logits_CV.copy_(gradient)
+    return losses.sum()

@@ -17,11 +17,13 @@ from transformers import (
 
 from configs.errors import UserError
 from configs.model import Architecture
+from training import attention
+from training.lora import add_adapters
 from training.plan import Plan
 
 
 def build_model(plan: Plan, device: torch.device) -> PreTrainedModel:
-    """A Llama in float32 with weights drawn from the seed, or pretrained ones. Attention is SDPA."""
+    """A Llama in float32 with weights drawn from the seed, or pretrained ones. Attention is training/attention.py's."""
     torch.manual_seed(plan.seed)
     if plan.pretrained:
         model = _pretrained(plan, plan.pretrained)
@@ -34,8 +36,9 @@ def build_model(plan: Plan, device: torch.device) -> PreTrainedModel:
     for name in ("bos", "eos", "pad"):
         setattr(model.config, f"{name}_token_id", getattr(generation, f"{name}_token_id"))
     model.generation_config = generation
-    if plan.train.activation_checkpointing:
-        model.gradient_checkpointing_enable({"use_reentrant": False})
+    set_dropout(model, plan.train.dropout)
+    if plan.lora:
+        add_adapters(model, plan.lora)
     model.train()
     return model
 
@@ -51,8 +54,16 @@ def llama_config(architecture: Architecture, vocabulary: int) -> LlamaConfig:
         attention_bias=False,
         pad_token_id=None,  # as padding_idx it would freeze one row of the embedding
     )
-    config._attn_implementation = "sdpa"
+    config._attn_implementation = attention.NAME
     return config
+
+
+def set_dropout(model: PreTrainedModel, probability: float) -> None:
+    """Dropout of attention probabilities while training, whatever pretrained weights came with."""
+    model.config.attention_dropout = probability
+    for module in model.modules():
+        if hasattr(module, "attention_dropout"):
+            setattr(module, "attention_dropout", probability)  # noqa: B010
 
 
 @contextmanager
@@ -84,10 +95,11 @@ def generation_config(tokenizer: PreTrainedTokenizerBase) -> GenerationConfig:
 
 def _pretrained(plan: Plan, name: str) -> PreTrainedModel:
     try:
-        model = AutoModelForCausalLM.from_pretrained(name, dtype=torch.float32, attn_implementation="sdpa")
+        model = AutoModelForCausalLM.from_pretrained(name, dtype=torch.float32, attn_implementation=attention.NAME)
     except (OSError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
-        raise UserError(f"model.pretrained: {name!r} cannot be loaded ({reason})") from error
+        remedy = "give a folder with config.json and weights, or the name of a model on a hub that can be reached"
+        raise UserError(f"model.pretrained: {name!r} cannot be loaded ({reason}); {remedy}") from error
     if model.config.vocab_size < plan.vocabulary:
         model.resize_token_embeddings(plan.vocabulary)
     return model

@@ -6,6 +6,7 @@ import torch
 from transformers import LlamaForCausalLM
 
 from configs.model import Architecture
+from training.data import Batch, packed_batch
 from training.loss import SummedLoss
 from training.model import llama_config
 
@@ -40,13 +41,10 @@ def documents() -> list[tuple[list[int], list[int]]]:
     return made
 
 
-def packed(documents: list[tuple[list[int], list[int]]], length: int) -> dict[str, torch.Tensor]:
-    """The documents as one packed sequence, [1, length] each."""
+def packed(documents: list[tuple[list[int], list[int]]], length: int) -> Batch:
+    """The documents as one packed sequence of `length` tokens."""
     pad = length - sum(len(tokens) for tokens, _ in documents)
-    rows = {
-        "input_ids": [t for tokens, _ in documents for t in tokens] + [0] * pad,
-        "position_ids": [i for tokens, _ in documents for i in range(len(tokens))] + [0] * pad,
-        "document_ids": [n for n, (tokens, _) in enumerate(documents) for _ in tokens] + [-1] * pad,
-        "labels": [label for _, labels in documents for label in labels] + [-100] * pad,
-    }
-    return {name: torch.tensor([values]) for name, values in rows.items()}
+    input_ids = [t for tokens, _ in documents for t in tokens] + [0] * pad
+    document_ids = [n for n, (tokens, _) in enumerate(documents) for _ in tokens] + [-1] * pad
+    learned = [label != -100 for _, labels in documents for label in labels] + [False] * pad
+    return packed_batch(np.array([input_ids]), np.array([document_ids]), np.array([learned]))

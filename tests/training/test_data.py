@@ -5,10 +5,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-import torch
 
 from training.arrow import arrow_copy
-from training.data import PackedSequences, micro_batches, positions
+from training.data import PackedSequences, micro_batches, packed_batch
 from training.order import global_batch
 
 
@@ -38,9 +37,14 @@ def test_every_rank_gets_equally_many_micro_batches() -> None:
     assert [part.tolist() for part in parts[1]] == [[4, 5, 6, 7], [16, 17, 18, 19]]
 
 
-def test_positions_restart_with_each_document() -> None:
-    document_ids = torch.tensor([[0, 0, 0, 1, 1, -1], [0, 1, 2, 2, 2, 2]])
-    assert positions(document_ids).tolist() == [[0, 1, 2, 0, 1, 0], [0, 0, 0, 1, 2, 3]]
+def test_a_batch_says_where_documents_begin_and_which_tokens_are_learned() -> None:
+    document_ids = np.array([[0, 0, 0, 1, 1, -1], [0, 1, 2, 2, 2, 2]])
+    learned = np.array([[1, 1, 0, 1, 1, 0], [1, 0, 0, 0, 1, 1]], bool)
+    batch = packed_batch(np.arange(12).reshape(2, 6), document_ids, learned)
+    assert batch["position_ids"].tolist() == [[0, 1, 2, 0, 1, 0], [0, 0, 0, 1, 2, 3]]
+    assert batch["boundaries"].tolist() == [0, 3, 5, 6, 7, 8, 12]
+    assert batch["targets"].tolist() == [1, 4, 10, 11]  # never a document's first token
+    assert batch["kept"].tolist() == [0, 3, 9, 10]
 
 
 def test_sequences_come_back_from_memory_mapped_files_as_they_were_packed(tmp_path: Path) -> None:
@@ -60,6 +64,7 @@ def test_sequences_come_back_from_memory_mapped_files_as_they_were_packed(tmp_pa
     sequences = PackedSequences(tmp_path / "arrow")
     assert len(sequences) == 3
     batch = sequences.batch(np.array([2, 0]), size=3)
-    for name in rows:
-        assert batch[name][:2].tolist() == [rows[name][2], rows[name][0]]
-    assert batch["labels"][2].tolist() == [-100] * 4  # a row that only fills the batch
+    assert batch["input_ids"][:2].tolist() == [[1, 2, 3, 4], [7, 8, 9, 0]]
+    assert batch["boundaries"].tolist() == [0, 4, 7, 8, 11, 12]
+    assert batch["targets"].tolist() == [4, 8, 9]  # nothing of the third row, which only fills the batch
+    assert batch["kept"].tolist() == [2, 4, 5]

@@ -1,0 +1,52 @@
+"""The fused layer computes what transformers' layer does: loss and every gradient."""
+
+import copy
+
+import pytest
+import torch
+
+from tests.training.conftest import packed
+from training.layers import recompute
+from training.llama_layer import suits, use_fused_layers
+from training.loss import SummedLoss
+
+Documents = list[tuple[list[int], list[int]]]
+
+
+@pytest.mark.parametrize("checkpointing", ["none", "selective", "full"])
+def test_loss_and_gradients_are_those_of_the_plain_layers(
+    model: SummedLoss, documents: Documents, checkpointing: str
+) -> None:
+    fused = copy.deepcopy(model)
+    assert suits(fused.model)
+    use_fused_layers(fused.model)
+    recompute(fused.model, checkpointing)
+    batch = packed(documents, 24)
+    losses = []
+    for module in (model, fused):
+        loss = module(**batch)
+        loss.backward()
+        losses.append(loss.detach())
+    torch.testing.assert_close(losses[1], losses[0], rtol=1e-6, atol=1e-6)
+    expected = dict(model.named_parameters())
+    for name, parameter in fused.named_parameters():
+        torch.testing.assert_close(parameter.grad, expected[name].grad, rtol=1e-4, atol=1e-6, msg=name)
+
+
+def test_in_bf16_the_fused_layers_are_as_close_to_fp32_as_the_plain_ones(
+    model: SummedLoss, documents: Documents
+) -> None:
+    batch = packed(documents, 24)
+    fused = copy.deepcopy(model)
+    use_fused_layers(fused.model)
+    exact = model(**batch).item()
+    plain, fast = (abs(m.bfloat16()(**batch).item() - exact) / exact for m in (model, fused))
+    assert fast < max(2 * plain, 5e-3)
+
+
+def test_models_with_other_layers_are_left_alone(model: SummedLoss) -> None:
+    model.model.config.attention_dropout = 0.1
+    assert not suits(model.model)
+    model.model.config.attention_dropout = 0.0
+    model.model.model.layers[1].mlp.up_proj = torch.nn.Linear(32, 64, bias=True)
+    assert not suits(model.model)

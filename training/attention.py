@@ -1,0 +1,97 @@
+"""Attention that never crosses the border of a document.
+
+Registered with transformers under the name `documents`; the model's forward pass takes `boundaries`
+and `longest` (see training.data.packed_batch) and hands them to every layer.
+
+Three ways to the same result, by what the batch and the device allow:
+- on GPUs, sequences of several documents: FlashAttention's kernel for variable lengths (Dao 2023),
+  whose work grows with the documents' lengths, not with the sequence's;
+- on GPUs, every sequence one document: cuDNN's fused causal attention, the fastest on Hopper;
+- elsewhere, and in fp32: torch's scaled_dot_product_attention under a block-diagonal causal mask.
+"""
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+from transformers import AttentionInterface
+
+NAME = "documents"
+
+
+def document_attention(
+    _module: nn.Module,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    _mask: torch.Tensor | None,
+    dropout: float = 0.0,
+    scaling: float | None = None,
+    boundaries: torch.Tensor | None = None,
+    longest: int = 0,
+    document_mask: torch.Tensor | None = None,
+    **_: Any,
+) -> tuple[torch.Tensor, None]:
+    """query: [batch, heads, length, width]; key, value: the same with fewer heads.
+
+    Returns [batch, length, heads, width], and no weights, as transformers expects.
+    boundaries, longest: as in training.data.packed_batch; document_mask: what `mask_of` makes of them, where needed.
+    """
+    if document_mask is not None:
+        output = F.scaled_dot_product_attention(
+            query, key, value, attn_mask=document_mask, dropout_p=dropout, scale=scaling, enable_gqa=True
+        )
+        return output.transpose(1, 2), None
+    assert boundaries is not None
+    batch, _heads, length, _width = query.shape
+    if len(boundaries) == batch + 1:
+        output = unbroken(query, key, value, scaling)
+        return output.transpose(1, 2), None
+    flat_q, flat_k, flat_v = (tensor.transpose(1, 2).flatten(0, 1) for tensor in (query, key, value))
+    output = variable_length(flat_q, flat_k, flat_v, boundaries, longest, scaling)
+    return output.unflatten(0, (batch, length)), None
+
+
+def needs_mask(device: torch.device, dtype: torch.dtype, dropout: float) -> bool:
+    """Whether the kernels for GPUs cannot be used: they take no fp32 and no dropout."""
+    return device.type != "cuda" or dtype == torch.float32 or dropout > 0
+
+
+def mask_of(boundaries: torch.Tensor, batch: int, length: int) -> torch.Tensor:
+    """Who may attend to whom: bool [batch, 1, length, length], causal inside each document."""
+    lengths = boundaries.diff().long()
+    numbers = torch.arange(len(lengths), device=boundaries.device)
+    documents = numbers.repeat_interleave(lengths, output_size=batch * length).view(batch, length)
+    return (documents[:, None, :, None] == documents[:, None, None, :]).tril()
+
+
+def unbroken(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scaling: float | None) -> torch.Tensor:
+    """Causal attention within each sequence. Shapes as in `document_attention`, and so is the result's before."""
+    with torch.nn.attention.sdpa_kernel(
+        [torch.nn.attention.SDPBackend.CUDNN_ATTENTION, torch.nn.attention.SDPBackend.FLASH_ATTENTION],
+        set_priority=True,
+    ):
+        return F.scaled_dot_product_attention(query, key, value, is_causal=True, scale=scaling, enable_gqa=True)
+
+
+def variable_length(
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    boundaries: torch.Tensor,
+    longest: int,
+    scaling: float | None,
+) -> torch.Tensor:
+    """Causal attention within each document. query, key, value and result: [tokens, heads, width].
+
+    torch's own binding of FlashAttention; torch.nn.attention.varlen wraps the same operator, under a signature
+    that changed with every release so far.
+    """
+    dropout, causal, debug = 0.0, True, False
+    return torch.ops.aten._flash_attention_forward(
+        query, key, value, boundaries, boundaries, longest, longest, dropout, causal, debug, scale=scaling
+    )[0]
+
+
+AttentionInterface.register(NAME, document_attention)

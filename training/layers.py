@@ -1,0 +1,51 @@
+"""What is done to a decoder's layers before training: 8-bit products, recomputation, compilation."""
+
+import torch
+from transformers import PreTrainedModel
+
+from configs.errors import UserError
+from training.llama_layer import suits, use_fused_layers
+from training.plan import Plan
+
+
+def prepare_layers(model: PreTrainedModel, plan: Plan, device: torch.device, fp8: bool) -> None:
+    """Applies what the plan asks for, in place. Raises UserError where the device or the model does not allow it.
+
+    Layers are fused by hand where that is known to be right (training/llama_layer.py), and else compiled.
+    """
+    recompute(model, plan.train.activation_checkpointing)
+    kind = plan.launch.layers
+    if kind == "auto":
+        kind = ("fused" if suits(model) else "compiled") if fusible(plan, device) else "plain"
+    if fp8:
+        check_fp8(kind, device)
+    if kind == "fused":
+        if not suits(model):
+            raise UserError("launch.layers: fused is for Llama's layers without dropout, bias or LoRA; set auto")
+        use_fused_layers(model, fp8)
+    elif kind == "compiled":
+        for layer in model.get_decoder().layers:
+            layer.compile()
+
+
+def fusible(plan: Plan, device: torch.device) -> bool:
+    """Whether fusing pays and works: on GPUs, and not under ZeRO-3, whose hooks in every submodule gather weights."""
+    return device.type == "cuda" and plan.launch.zero_stage < 3
+
+
+def recompute(model: PreTrainedModel, kind: str) -> None:
+    """Activation checkpointing of every layer (full) or every second one (selective)."""
+    if kind == "none":
+        return
+    model.gradient_checkpointing_enable({"use_reentrant": False})
+    if kind == "selective":
+        for layer in model.get_decoder().layers[1::2]:
+            layer.gradient_checkpointing = False
+
+
+def check_fp8(kind: str, device: torch.device) -> None:
+    """Raises UserError unless layers of this kind can multiply in 8 bits here."""
+    if device.type != "cuda" or torch.cuda.get_device_capability(device) < (8, 9):
+        raise UserError("train.precision: fp8 needs a GPU of compute capability 8.9 or higher (Ada, Hopper); use bf16")
+    if kind != "fused":
+        raise UserError(f"train.precision: fp8 needs launch.layers fused, not {kind}; use bf16")
