@@ -5,11 +5,25 @@ from pydantic import Field, model_validator
 from configs.section import Section
 
 
+class Lora(Section):
+    """Low-rank adapters on frozen weights (Hu et al. 2021, LoRA, section 4.1): W + alpha / rank × B A."""
+
+    rank: int = Field(16, ge=1, description="Rank of each adapter")
+    alpha: int = Field(32, ge=1, description="Adapters are scaled by alpha / rank")
+    dropout: float = Field(0.0, ge=0, lt=1, description="Dropout before each adapter")
+    target_modules: tuple[str, ...] = Field(
+        ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"),
+        min_length=1,
+        description="Names of the linear layers that get an adapter",
+    )
+
+
 class Model(Section):
     """A Llama architecture: either a name in configs/models, or pretrained weights."""
 
     name: str = Field("tiny", description="Name of a file in configs/models")
     pretrained: str | None = Field(None, description="Folder or hub name whose weights training starts from")
+    lora: Lora | None = Field(None, description="Train adapters only; a merged model comes out")
 
 
 class Architecture(Section):

@@ -13,15 +13,18 @@ UNLEARNED = -100
 def arrow_copy(packed: Path, target: Path, sequence_length: int, advance: Callable[[], object]) -> int:
     """Copies packed Parquet files to Arrow files, which can be memory-mapped; returns the sequences.
 
-    Keeps `input_ids`, `learned` (one bit a token, instead of labels) and `document_ids` as int16
-    (a document has at least six tokens): 6.1 bytes a token. Streams row group by row group, and
-    skips files that an earlier attempt has copied. `advance` is called after each file.
+    Keeps `input_ids`, `learned` (one bit a token, instead of labels), `document_ids` as int16
+    (a document has at least six tokens): 6.1 bytes a token; and `learned_tokens`, how many of a
+    sequence are predicted (a document's first never is), so that every rank can count a global batch.
+    Streams row group by row group, and skips files that an earlier attempt has copied. `advance` is
+    called after each file.
     """
     schema = pa.schema(
         [
             ("input_ids", pa.list_(pa.int32(), sequence_length)),
             ("learned", pa.list_(pa.bool_(), sequence_length)),
             ("document_ids", pa.list_(pa.int16(), sequence_length)),
+            ("learned_tokens", pa.int32()),
         ]
     )
     target.mkdir(parents=True, exist_ok=True)
@@ -43,7 +46,12 @@ def arrow_copy(packed: Path, target: Path, sequence_length: int, advance: Callab
 def _compact(batch: pa.RecordBatch, schema: pa.Schema, length: int) -> pa.RecordBatch:
     flat = {name: batch[name].flatten() for name in ("input_ids", "labels", "document_ids")}
     flat["learned"] = pc.not_equal(flat.pop("labels"), UNLEARNED)
-    arrays = [
-        pa.FixedSizeListArray.from_arrays(flat[field.name].cast(field.type.value_type), length) for field in schema
+    documents_NL = flat["document_ids"].to_numpy().reshape(-1, length)
+    learned_NL = flat["learned"].to_numpy(zero_copy_only=False).reshape(-1, length)
+    predicted_NL = learned_NL[:, 1:] & (documents_NL[:, 1:] == documents_NL[:, :-1])
+    lists = [
+        pa.FixedSizeListArray.from_arrays(flat[name].cast(schema.field(name).type.value_type), length)
+        for name in ("input_ids", "learned", "document_ids")
     ]
-    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+    counts = pa.array(predicted_NL.sum(1), pa.int32())
+    return pa.RecordBatch.from_arrays([*lists, counts], schema=schema)

@@ -120,6 +120,7 @@ def _environment(settings: Launch, scratch: Path) -> dict[str, str]:
     root = str(WORKER.parent.parent)
     path = [str(shadow), root, *filter(None, [environment.get("PYTHONPATH")])]
     environment["PYTHONPATH"] = os.pathsep.join(path)
+    environment["PYTHONSAFEPATH"] = "1"  # or a file of training/ would hide a package of its name from all libraries
     environment["OMP_NUM_THREADS"] = str(settings.threads)
     environment["TOKENIZERS_PARALLELISM"] = "false"
     if version("torch").endswith("+cpu"):

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from configs.errors import UserError
 from configs.load import load_architecture
-from configs.model import Architecture
+from configs.model import Architecture, Lora
 from configs.profile import Profile
 from configs.section import Section
 from configs.train import Launch, Train
@@ -20,6 +20,7 @@ class Plan(Section):
     seed: int = Field(ge=0, description="Seed of initial weights and of the order of data")
     architecture: Architecture | None = Field(description="Architecture; empty with pretrained weights")
     pretrained: str | None = Field(description="Folder or hub name of initial weights")
+    lora: Lora | None = Field(None, description="Adapters; empty trains all weights")
     vocabulary: int = Field(ge=1, description="Tokens of the tokenizer")
     sequence_length: int = Field(ge=1, description="Length of a packed sequence (tokens)")
     world_size: int = Field(ge=1, description="Ranks on all machines")
@@ -27,6 +28,7 @@ class Plan(Section):
     sequences: Path = Field(description="Folder of the Arrow files, train/ and validation/")
     out: Path = Field(description="Folder that model/ and the metrics are written to")
     checkpoints: Path = Field(description="Folder of checkpoints, deleted at the end")
+    traces: Path = Field(Path("."), description="Folder of the profiler's traces")
 
     @property
     def batch_sequences(self) -> int:
@@ -34,23 +36,32 @@ class Plan(Section):
         return self.train.batch_tokens // self.sequence_length
 
     @property
+    def micro_batch(self) -> int:
+        """Sequences that a rank holds at once."""
+        assert isinstance(self.launch.micro_batch, int), "auto is settled before there is a plan"
+        return self.launch.micro_batch
+
+    @property
     def accumulation(self) -> int:
         """Micro-batches that a rank accumulates in a step."""
-        return self.batch_sequences // (self.world_size * self.launch.micro_batch)
+        return self.batch_sequences // (self.world_size * self.micro_batch)
 
 
 def check(profile: Profile) -> None:
     """Raises UserError for settings that cannot train together, naming the keys and what would fit."""
     length, train, launch = profile.tokenise.sequence_length, profile.train, profile.launch
     ranks = world_size(launch)
-    unit = ranks * launch.micro_batch * length
+    micro_batch = 1 if launch.micro_batch == "auto" else launch.micro_batch
+    unit = ranks * micro_batch * length
     if train.batch_tokens % unit:
         nearest = max(1, round(train.batch_tokens / unit)) * unit
         raise UserError(
             f"train.batch_tokens: {train.batch_tokens} is not divisible by ranks × launch.micro_batch × "
-            f"tokenise.sequence_length = {ranks} × {launch.micro_batch} × {length} = {unit}; "
+            f"tokenise.sequence_length = {ranks} × {micro_batch} × {length} = {unit}; "
             f"set train.batch_tokens={nearest} or lower launch.micro_batch"
         )
+    if launch.profiled and launch.profiled[1] > train.steps:
+        raise UserError(f"launch.profile_steps: {launch.profile_steps} ends after train.steps ({train.steps})")
     if profile.model.pretrained:
         return
     architecture = load_architecture(profile.model.name)

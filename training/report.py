@@ -10,8 +10,10 @@ import torch.distributed as dist
 
 from pipeline.progress import Progress, say
 from training.checkpoint import State
+from training.flops import flops_per_token, peak_flops
 from training.metrics import METRICS, MetricsLog
 from training.plan import Plan
+from training.step import Outcome
 
 
 def peak_memory_gib(device: torch.device) -> float:
@@ -22,13 +24,23 @@ def peak_memory_gib(device: torch.device) -> float:
 
 
 class Reporter:
-    """Says how training goes: progress, metrics.jsonl, and the clock. Only rank 0 speaks."""
+    """Says how training goes: progress, metrics.jsonl, and the clock. Only rank 0 speaks.
 
-    def __init__(self, plan: Plan, state: State, device: torch.device) -> None:
+    Shares are of the time since the line before: data is waiting for batches, communication what
+    CommunicationClock says, both of rank 0. Validation and checkpoints are not part of that time.
+    """
+
+    def __init__(self, plan: Plan, state: State, device: torch.device, config: Any) -> None:
         self._plan, self._state, self._device = plan, state, device
         self._speaks = dist.get_rank() == 0
         self._started = self._last = time.monotonic()
         self._before, self._resumed = state.seconds, state.step
+        self._steps: list[Outcome] = []
+        self._seconds = 0.0
+        self._note = ""
+        flops = flops_per_token(config, plan.sequence_length, frozen=plan.lora is not None)
+        peak = peak_flops(torch.cuda.get_device_name(device)) if device.type == "cuda" else None
+        self._mfu_per_token = flops / peak if peak else None
 
     def __enter__(self) -> "Reporter":
         if self._speaks:
@@ -49,27 +61,41 @@ class Reporter:
         self._state.seconds = self._before + time.monotonic() - self._started
         return self._state
 
-    def step(self, loss: float, gradient_norm: float, rate: float) -> None:
-        """One optimiser step is done. Tokens a second count padding too."""
+    def step(self, outcome: Outcome) -> None:
+        """A step is done; waits until it is. Raises UserError on all ranks when its loss is not a number."""
+        _ = outcome.loss
         if not self._speaks:
             return
         now = time.monotonic()
-        step, steps = self._state.step, self._plan.train.steps
-        values = {
-            "loss": loss,
-            "learning_rate": rate,
-            "gradient_norm": gradient_norm,
-            "tokens_per_second": self._plan.train.batch_tokens / (now - self._last),
-            "memory_gib": peak_memory_gib(self._device),
-            "seconds_left": (now - self._started) / (step - self._resumed) * (steps - step),
-        }
+        self._seconds += now - self._last
         self._last = now
-        self._log.write(step=step, **values)
-        self._progress.update(
-            step,
-            f"loss {loss:.4f}  lr {rate:.2e}  grad {gradient_norm:.2f}  "
-            f"{values['tokens_per_second']:,.0f} tokens/s  {values['memory_gib']:.1f} GiB",
-        )
+        self._steps.append(outcome)
+        if outcome.step % self._plan.launch.log_every == 0 or outcome.step == self._plan.train.steps:
+            values = self._values()
+            self._log.write(step=outcome.step, **values)
+            self._note = note(values)
+            self._steps, self._seconds = [], 0.0
+        self._progress.update(outcome.step, self._note)
+
+    def _values(self) -> dict[str, float | None]:
+        """Of the steps since the last line: means over them; gradient norm and learning rate of the last."""
+        steps, last = self._steps, self._steps[-1]
+        seconds = max(self._seconds, 1e-9)
+        tokens = len(steps) * self._plan.train.batch_tokens / seconds
+        each = tokens / self._plan.world_size
+        done = (time.monotonic() - self._started) / (last.step - self._resumed)
+        return {
+            "loss": sum(s.loss * s.learned for s in steps) / max(1, sum(s.learned for s in steps)),
+            "learning_rate": last.rate,
+            "gradient_norm": last.gradient_norm,
+            "tokens_per_second": tokens,
+            "tokens_per_second_per_rank": each,
+            "mfu": each * self._mfu_per_token if self._mfu_per_token else None,
+            "memory_gib": peak_memory_gib(self._device),
+            "data_share": sum(s.data_seconds for s in steps) / seconds,
+            "communication_share": sum(s.communication_seconds() for s in steps) / seconds,
+            "seconds_left": done * (self._plan.train.steps - last.step),
+        }
 
     def validation(self, loss: float) -> None:
         """A validation is done; loss in nats a token."""
@@ -77,4 +103,17 @@ class Reporter:
             self._log.write(step=self._state.step, validation_loss=loss)
             perplexity = math.exp(min(loss, 700))
             say(f"train: step {self._state.step}: validation loss {loss:.4f}, perplexity {perplexity:,.2f}")
-            self._last = time.monotonic()
+
+    def resumes(self) -> None:
+        """Training goes on after a validation or a checkpoint, whose time is not that of a step."""
+        self._last = time.monotonic()
+
+
+def note(values: dict[str, float | None]) -> str:
+    """What stands beside the progress. Tokens count padding too; MFU is left out where the peak is not known."""
+    mfu = "" if values["mfu"] is None else f"MFU {values['mfu']:.1%}  "
+    return (
+        f"loss {values['loss']:.4f}  lr {values['learning_rate']:.2e}  grad {values['gradient_norm']:.2f}  "
+        f"{values['tokens_per_second_per_rank']:,.0f} tokens/s a rank  {mfu}{values['memory_gib']:.1f} GiB  "
+        f"data {values['data_share']:.1%}  communication {values['communication_share']:.1%}"
+    )

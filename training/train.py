@@ -4,22 +4,37 @@ import json
 import shutil
 from pathlib import Path
 
-from transformers import AutoTokenizer
+from transformers import AutoConfig, AutoTokenizer
 
+from configs.errors import UserError
 from configs.load import load_architecture
 from pipeline.fingerprint import write_atomically
 from pipeline.progress import say
 from pipeline.stage import StageContext
 from training.arrow import arrow_copy
+from training.event_files import EventFiles
 from training.launcher import launch
+from training.micro_batch import fitting_micro_batch
 from training.plan import Plan, check, check_vocabulary, world_size
 from training.tracking import Tracker
 
 CHECKPOINTS = "checkpoints"
+KEPT = (
+    "parameters",
+    "trainable_parameters",
+    "ranks",
+    "steps",
+    "tokens",
+    "tokens_per_second",
+    "seconds",
+    "best_step",
+    "stopped_early",
+)
+"""What of training.json also enters the manifest."""
 
 
 def train(context: StageContext) -> None:
-    """Leaves model/, training.json and metrics.jsonl.
+    """Leaves model/, training.json and metrics.jsonl; with LoRA also adapter/.
 
     Resumable: what a killed attempt left in checkpoints/ is used. Raises UserError for settings
     that do not fit, and for what a rank reports as the user's to put right.
@@ -31,15 +46,15 @@ def train(context: StageContext) -> None:
     write_atomically(path, plan.model_dump_json(indent=1))
     tracking = context.config("tracking")
     root = context.run.root
-    with Tracker(tracking.uri, tracking.experiment, context.run.id, root, plan) as tracker:
+    tracker = Tracker(tracking.uri, tracking.experiment, context.run.id, root, plan)
+    with tracker, EventFiles(context.run.folder / "tensorboard", plan):
         say(f"train: {plan.train.steps:,} steps of {plan.train.batch_tokens:,} tokens, ranks: {plan.world_size}")
         launch(path, plan.launch, plan.checkpoints)
     facts = json.loads((plan.out / "training.json").read_text(encoding="utf-8"))
     shutil.rmtree(plan.checkpoints)
     tokenised = context.inputs["tokenise"].ledger
     context.ledger.rows_in = context.ledger.rows_out = tokenised.rows_out
-    kept = ("parameters", "ranks", "steps", "tokens", "tokens_per_second", "seconds", "best_step", "stopped_early")
-    context.metrics.update({name: facts[name] for name in kept}, mlflow_run_id=tracker.run_id)
+    context.metrics.update({name: facts[name] for name in KEPT}, mlflow_run_id=tracker.run_id)
     if facts["validation_loss"]:
         context.metrics["validation_loss"] = dict(facts["validation_loss"])[facts["best_step"]]
 
@@ -52,6 +67,12 @@ def make_plan(context: StageContext) -> Plan:
     architecture = None if model.pretrained else load_architecture(model.name)
     if architecture:
         check_vocabulary(architecture, len(tokenizer), model.name)
+    if model.pretrained:
+        check_tokenizer(model.pretrained, tokenizer.get_vocab())
+    if launch_settings.micro_batch == "auto":
+        shape = architecture or AutoConfig.from_pretrained(model.pretrained)
+        settled = fitting_micro_batch(context.profile, shape, len(tokenizer))
+        launch_settings = launch_settings.model_copy(update={"micro_batch": settled})
     checkpoints = context.out / CHECKPOINTS
     return Plan(
         train=context.config("train"),
@@ -59,6 +80,7 @@ def make_plan(context: StageContext) -> Plan:
         seed=context.config("seed"),
         architecture=architecture,
         pretrained=model.pretrained,
+        lora=model.lora,
         vocabulary=len(tokenizer),
         sequence_length=context.profile.tokenise.sequence_length,
         world_size=world_size(launch_settings),
@@ -66,7 +88,28 @@ def make_plan(context: StageContext) -> Plan:
         sequences=(checkpoints / "sequences").resolve(),
         out=context.out.resolve(),
         checkpoints=checkpoints.resolve(),
+        traces=context.run.folder,
     )
+
+
+def check_tokenizer(pretrained: str, vocabulary: dict[str, int]) -> None:
+    """Raises UserError when the pretrained model's tokenizer gives a token another id than `vocabulary` does.
+
+    Its embeddings would then belong to other tokens. Tokens that only one of the two has do no harm: new
+    ones get rows of their own.
+    """
+    try:
+        own = AutoTokenizer.from_pretrained(pretrained).get_vocab()
+    except (OSError, ValueError):
+        say(f"train: {pretrained} has no tokenizer that loads, so nobody can tell whether its tokens are these")
+        return
+    taken = set(own.values())
+    differing = sorted(t for t, number in vocabulary.items() if (own[t] != number if t in own else number in taken))
+    if differing:
+        raise UserError(
+            f"model.pretrained: {pretrained} was trained with another tokenizer: {len(differing):,} tokens have other "
+            f"numbers there, {differing[0]!r} for one; set tokenise.tokenizer={pretrained}"
+        )
 
 
 def _copy_sequences(context: StageContext, plan: Plan) -> None:

@@ -5,8 +5,7 @@ import torch
 import torch.distributed as dist
 from deepspeed import DeepSpeedEngine
 
-from training.data import PackedSequences
-from training.loss import learned_tokens
+from training.data import PackedSequences, on_device
 
 
 def validation_loss(engine: DeepSpeedEngine, data: PackedSequences, most: int, micro_batch: int) -> float:
@@ -23,8 +22,8 @@ def validation_loss(engine: DeepSpeedEngine, data: PackedSequences, most: int, m
         for start in range(0, count, ranks * micro_batch):
             mine = chosen[start + rank * micro_batch : start + (rank + 1) * micro_batch]
             batch = data.batch(mine, micro_batch)
-            total[1] += learned_tokens(batch["labels"])
-            total[0] += engine(**{name: tensor.to(engine.device) for name, tensor in batch.items()})
+            total[1] += len(batch["targets"])
+            total[0] += engine(**on_device(batch, engine.device))
     engine.train()
     dist.all_reduce(total)
     return float(total[0] / total[1])

@@ -7,7 +7,14 @@ import deepspeed
 import torch
 import torch.distributed as dist
 from deepspeed import DeepSpeedEngine
+from safetensors.torch import save_file
 from transformers import PreTrainedModel
+
+from configs.model import Lora
+from training import lora
+from training.plan import Plan
+
+ADAPTER_FOLDER = "adapter"
 
 
 def weights_of(folder: Path, step: int) -> Path:
@@ -15,14 +22,20 @@ def weights_of(folder: Path, step: int) -> Path:
     return folder / f"best-{step:08d}"
 
 
-def save_weights(engine: DeepSpeedEngine, folder: Path, step: int) -> Path:
-    """Collects the weights on rank 0 and writes them to `folder`/best-<step>, all or nothing."""
+def save_weights(engine: DeepSpeedEngine, plan: Plan, step: int) -> Path:
+    """Collects the weights on rank 0 and writes them to best-<step> beside the checkpoints, all or nothing.
+
+    With LoRA the weights are merged, and the adapter lies in the folder adapter/ inside.
+    """
     model: PreTrainedModel = engine.module.model
     state = gather(model, engine.zero_optimization_stage() == 3)
-    path = weights_of(folder, step)
+    path = weights_of(plan.checkpoints, step)
     if dist.get_rank() == 0:
-        partial = folder / f".{path.name}.partial"
+        partial = plan.checkpoints / f".{path.name}.partial"
         shutil.rmtree(partial, ignore_errors=True)
+        if plan.lora:
+            _save_adapter(state, plan, plan.lora, partial / ADAPTER_FOLDER)
+            state = lora.merged(state, plan.lora)
         with torch.device("meta"):
             whole = type(model)(model.config)
         whole.load_state_dict(state, strict=False, assign=True)
@@ -33,6 +46,12 @@ def save_weights(engine: DeepSpeedEngine, folder: Path, step: int) -> Path:
         partial.rename(path)
     dist.barrier()
     return path
+
+
+def _save_adapter(state: lora.State, plan: Plan, settings: Lora, folder: Path) -> None:
+    folder.mkdir(parents=True)
+    lora.lora_config(settings, plan.pretrained).save_pretrained(str(folder))
+    save_file(lora.adapter(state), folder / "adapter_model.safetensors", metadata={"format": "pt"})
 
 
 def gather(model: torch.nn.Module, partitioned: bool) -> dict[str, torch.Tensor]:

@@ -6,68 +6,96 @@ With plain gradient descent at a learning rate of 1, a step changes the weights 
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import deepspeed
 import torch
 import torch.distributed as dist
 
+from configs.model import Lora
+from training.communication import CommunicationClock
 from training.data import PackedSequences
 from training.engine import deepspeed_config, start_distributed
 from training.launcher import report_failure
-from training.loss import SummedLoss, learned_tokens
+from training.loss import SummedLoss
 from training.model import build_model
 from training.order import global_batch
 from training.plan import Plan
+from training.prefetch import rank_batch
+from training.step import optimiser_step
 from training.weights import gather
-from training.worker import optimiser_step
 
 STEPS = 2
+LORA = Lora(rank=2, alpha=8)
+CASES: list[tuple[int, Lora | None]] = [(4, None), (1, None), (2, LORA)]
+"""Micro-batch (accumulation is 4 over it, in a global batch of 8 sequences), and adapters."""
 
 
 def main() -> None:
     plan = Plan.model_validate_json(Path(sys.argv[-1]).read_text())
     device = start_distributed(plan)
     data = PackedSequences(plan.sequences / "train")
-    found = {}
-    expected, losses, norms = plain_torch(plan, data)
-    for stage in (0, 1, 2, 3):
-        staged = plan.model_copy(update={"launch": plan.launch.model_copy(update={"zero_stage": stage})})
-        model = build_model(staged, device)
-        config = deepspeed_config(staged, device) | {"zero_allow_untested_optimizer": True}
-        optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
-        engine, *_ = deepspeed.initialize(model=SummedLoss(model), optimizer=optimizer, config=config)
-        steps = [optimiser_step(engine, staged, data, step) for step in range(1, STEPS + 1)]
-        weights = gather(model, partitioned=stage == 3)
-        if dist.get_rank() == 0:
-            found[stage] = {
-                "difference": max(float((weights[n] - w).abs().max()) for n, w in expected.items()),
-                "loss": max(abs(step[0] - loss) for step, loss in zip(steps, losses, strict=True)),
-                "norm": max(abs(step[1] - norm) for step, norm in zip(steps, norms, strict=True)),
-            }
-        engine.destroy()
+    clock = CommunicationClock(device)
+    found = []
+    for micro_batch, lora in CASES:
+        launch = plan.launch.model_copy(update={"micro_batch": micro_batch})
+        case = plan.model_copy(update={"launch": launch, "lora": lora})
+        expected = plain_torch(case, data)
+        found += [measured(case, stage, data, device, clock, expected) for stage in (0, 1, 2, 3)]
     if dist.get_rank() == 0:
-        (plan.out / "found.json").write_text(json.dumps({"stages": found, "norms": norms}))
+        (plan.out / "found.json").write_text(json.dumps(found))
     dist.barrier()
     dist.destroy_process_group()
+
+
+def measured(
+    plan: Plan,
+    stage: int,
+    data: PackedSequences,
+    device: torch.device,
+    clock: CommunicationClock,
+    expected: tuple[dict[str, torch.Tensor], list[float], list[float]],
+) -> dict[str, Any]:
+    """Largest differences of one case from plain torch."""
+    staged = plan.model_copy(update={"launch": plan.launch.model_copy(update={"zero_stage": stage})})
+    model = build_model(staged, device)
+    config = deepspeed_config(staged, device) | {"zero_allow_untested_optimizer": True}
+    optimizer = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=1.0)
+    engine, *_ = deepspeed.initialize(model=SummedLoss(model), optimizer=optimizer, config=config)
+    steps = range(1, STEPS + 1)
+    outcomes = [optimiser_step(engine, staged, rank_batch(staged, data, s, dist.get_rank()), clock) for s in steps]
+    found = gather(model, partitioned=stage == 3)
+    weights, losses, norms = expected
+    engine.destroy()
+    return {
+        "case": f"ZeRO {stage}, accumulation {staged.accumulation}, {'LoRA' if plan.lora else 'all weights'}",
+        "difference": max((float((found[n] - w).abs().max()) for n, w in weights.items() if n in found), default=0.0),
+        "weights": len(found),
+        "loss": max(abs(o.loss - loss) for o, loss in zip(outcomes, losses, strict=True)),
+        "norm": max(abs(o.gradient_norm - norm) for o, norm in zip(outcomes, norms, strict=True)),
+        "smallest_norm": min(norms),
+        "communication_seconds": sum(o.communication_seconds() for o in outcomes),
+    }
 
 
 def plain_torch(plan: Plan, data: PackedSequences) -> tuple[dict[str, torch.Tensor], list[float], list[float]]:
     """Weights after the steps, and loss and gradient norm of each, on one process, in one batch."""
     model = SummedLoss(build_model(plan, torch.device("cpu")))
+    parameters = [p for p in model.parameters() if p.requires_grad]
     losses, norms = [], []
     for step in range(1, STEPS + 1):
         indices = global_batch(step, plan.batch_sequences, len(data), plan.seed)
         batch = data.batch(indices, len(indices))
         model.zero_grad()
-        loss = model(**batch) / learned_tokens(batch["labels"])
+        loss = model(**batch) / len(batch["targets"])
         loss.backward()
-        parameters = list(model.parameters())
-        norms.append(float(torch.stack([p.grad.norm() for p in parameters if p.grad is not None]).norm()))
+        gradients = [p.grad for p in parameters if p.grad is not None]
+        assert len(gradients) == len(parameters)
+        norms.append(float(torch.stack([g.norm() for g in gradients]).norm()))
         losses.append(loss.item())
         with torch.no_grad():
-            for parameter in parameters:
-                if parameter.grad is not None:
-                    parameter.sub_(parameter.grad)
+            for parameter, gradient in zip(parameters, gradients, strict=True):
+                parameter.sub_(gradient)
     return {name: p.detach() for name, p in model.model.named_parameters()}, losses, norms
 
 

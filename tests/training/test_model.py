@@ -1,20 +1,23 @@
 """The model that training starts from."""
 
+import numpy as np
+import pytest
 import torch
 from transformers import LlamaForCausalLM
 
 from configs.load import load_architecture
 from configs.train import Train
 from tests.training.conftest import ARCHITECTURE, VOCABULARY
+from training.data import packed_batch
 from training.loss import SummedLoss
-from training.model import llama_config, unrounded_buffers
+from training.model import llama_config, set_dropout, unrounded_buffers
 from training.optimizer import adamw
 
 
 def test_tied_embeddings_stay_tied_after_a_step(model: SummedLoss) -> None:
     optimizer = adamw(model, Train(), fused=True)
-    ids = torch.arange(12)[None]
-    model(ids, ids, torch.zeros_like(ids), ids).backward()
+    ids = np.arange(12)[None]
+    model(**packed_batch(ids, np.zeros_like(ids), np.ones_like(ids, np.bool_))).backward()
     before = model.model.lm_head.weight.detach().clone()
     optimizer.step()
     assert model.model.lm_head.weight is model.model.model.embed_tokens.weight
@@ -40,7 +43,25 @@ def test_rotary_frequencies_survive_a_cast_to_bf16() -> None:
     assert model.lm_head.weight.dtype == torch.bfloat16
 
 
-def test_llama_3_2_3b_has_the_published_number_of_parameters() -> None:
+@pytest.mark.parametrize(
+    ("name", "vocabulary", "parameters"),
+    [
+        ("llama-3.2-3b", 128_256, 3_212_749_824),  # as published with the weights
+        ("1b", 128_256, 1_235_814_400),  # as published with the weights
+        ("125m", 32_768, 125_854_464),
+        ("tiny", 4_096, 2_361_024),
+    ],
+)
+def test_architectures_have_their_number_of_parameters(name: str, vocabulary: int, parameters: int) -> None:
     with torch.device("meta"):
-        model = LlamaForCausalLM(llama_config(load_architecture("llama-3.2-3b"), 128_256))
-    assert sum(p.numel() for p in model.parameters()) == 3_212_749_824
+        model = LlamaForCausalLM(llama_config(load_architecture(name), vocabulary))
+    assert sum(p.numel() for p in model.parameters()) == parameters
+
+
+def test_dropout_is_that_of_the_attention_and_only_when_training(model: SummedLoss) -> None:
+    ids = np.arange(24)[None] % VOCABULARY
+    batch = packed_batch(ids, np.zeros_like(ids), np.ones_like(ids, np.bool_))
+    plain = model(**batch).item()
+    set_dropout(model.model, 0.5)
+    assert model(**batch).item() != plain
+    assert model.eval()(**batch).item() == pytest.approx(plain, rel=1e-6)

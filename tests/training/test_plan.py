@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from configs.errors import UserError
-from configs.load import load_profile
+from configs.load import load_architecture, load_profile
 from configs.train import Launch
+from training.micro_batch import MOST_ON_CPU, fitting_micro_batch
 from training.plan import check, world_size
 
 
@@ -28,6 +29,7 @@ from training.plan import check, world_size
             ["model.name=1b", "tokenise.vocabulary=200000"],
             r"model\.name: 1b has vocab_size 128256, the tokenizer has 200000 tokens",
         ),
+        (["launch.profile_steps=490-501"], r"launch\.profile_steps: 490-501 ends after train\.steps \(500\)"),
         (["launch.hostfile=/nowhere"], r"launch\.hostfile: /nowhere cannot be read"),
     ],
 )
@@ -57,3 +59,16 @@ def test_a_bad_line_of_the_hostfile_is_named(tmp_path: Path) -> None:
 def test_checking_needs_no_torch() -> None:
     code = "import sys, training.plan; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_an_automatic_micro_batch_fits_and_divides_the_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    profile = load_profile("demo", ["launch.micro_batch=auto", "train.batch_tokens=12288", "launch.ranks=2"])
+    architecture = load_architecture("tiny")
+    share = 12288 // profile.tokenise.sequence_length // 2
+    found = fitting_micro_batch(profile, architecture, 4096)
+    assert found <= MOST_ON_CPU
+    assert share % found == 0
+    small = type("Memory", (), {"available": 40_000_000})
+    monkeypatch.setattr("psutil.virtual_memory", lambda: small)
+    with pytest.raises(UserError, match=r"launch\.micro_batch: not one sequence of .* tokens fits 0\.0 GB"):
+        fitting_micro_batch(profile, architecture, 4096)

@@ -1,0 +1,50 @@
+"""The losses of some steps in each precision, written by rank 0: curve_ranks.py PLAN.
+
+Takes 50 steps in fp32 on two ranks; 200 in fp32 and in bf16 on one.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import torch.distributed as dist
+
+from training.communication import CommunicationClock
+from training.data import PackedSequences
+from training.engine import build_engine, start_distributed
+from training.launcher import report_failure
+from training.plan import Plan
+from training.prefetch import Prefetch
+from training.step import optimiser_step
+
+
+def main() -> None:
+    plan = Plan.model_validate_json(Path(sys.argv[-1]).read_text())
+    device = start_distributed(plan)
+    clock = CommunicationClock(device)
+    runs = [("fp32", 50)] if plan.world_size == 2 else [("fp32", 200), ("bf16", 200)]
+    losses: dict[str, list[float]] = {}
+    for precision, steps in runs:
+        this = plan.model_copy(update={"train": plan.train.model_copy(update={"precision": precision})})
+        engine, _ = build_engine(this, device)
+        losses[precision] = []
+        with Prefetch(this, PackedSequences(plan.sequences / "train"), 1, dist.get_rank(), device) as batches:
+            for batch in batches:
+                losses[precision].append(optimiser_step(engine, this, batch, clock).loss)
+                if batch.step == steps:
+                    break
+        tied = engine.module.model
+        assert tied.lm_head.weight is tied.model.embed_tokens.weight
+        engine.destroy()
+    if dist.get_rank() == 0:
+        (plan.out / f"losses-{plan.world_size}.json").write_text(json.dumps(losses))
+    dist.barrier()
+    dist.destroy_process_group()
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except BaseException as error:
+        report_failure(0, error)
+        raise

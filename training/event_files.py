@@ -1,0 +1,34 @@
+"""TensorBoard: event files in the run's folder."""
+
+import shutil
+from pathlib import Path
+
+from training.follower import Follower, Point
+from training.plan import Plan
+
+
+class EventFiles(Follower):
+    """Writes event files to `folder`; `tensorboard --logdir ROOT/runs` then compares runs by their ids.
+
+    What a killed attempt of the same run wrote is written anew, since metrics.jsonl holds it.
+    """
+
+    name = "TensorBoard"
+
+    def __init__(self, folder: Path, plan: Plan) -> None:
+        super().__init__(plan)
+        self._folder = folder
+
+    def begin(self) -> None:
+        from torch.utils.tensorboard import SummaryWriter
+
+        shutil.rmtree(self._folder, ignore_errors=True)
+        self._writer = SummaryWriter(str(self._folder))
+
+    def log(self, points: list[Point]) -> None:
+        for name, step, value in points:
+            self._writer.add_scalar(name, value, step)
+        self._writer.flush()
+
+    def end(self, failed: bool) -> None:  # noqa: ARG002
+        self._writer.close()

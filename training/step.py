@@ -1,0 +1,110 @@
+"""One optimiser step over a global batch. Nothing here waits for the device."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import deepspeed
+import numpy as np
+import torch
+import torch.distributed as dist
+from deepspeed import DeepSpeedEngine
+
+from configs.errors import UserError
+from training.communication import CommunicationClock
+from training.plan import Plan
+from training.prefetch import RankBatch
+from training.schedule import learning_rate
+
+
+@dataclass
+class Outcome:
+    """What a step gave. Reading `loss` or `gradient_norm` waits until the device is through with the step.
+
+    learned: learned tokens of the global batch. data_seconds: how long the loop waited for the batch.
+    communication_seconds: see CommunicationClock; waits as well.
+    """
+
+    step: int
+    learned: int
+    rate: float
+    data_seconds: float
+    communication_seconds: Callable[[], float]
+    _figures: torch.Tensor
+    _copied: "torch.cuda.Event | None"
+
+    @property
+    def loss(self) -> float:
+        """Mean loss of the learned tokens, in nats. Raises UserError when it is not a finite number."""
+        mean = self._read(0) / max(1, self.learned)
+        if not math.isfinite(mean):
+            raise UserError(
+                f"train: the loss of step {self.step} is {mean}; lower train.learning_rate or raise train.warmup_steps"
+            )
+        return mean
+
+    @property
+    def gradient_norm(self) -> float:
+        """The norm of the gradient of that mean, before clipping."""
+        return self._read(1)
+
+    def _read(self, index: int) -> float:
+        if self._copied is not None:
+            self._copied.synchronize()
+        return float(self._figures[index])
+
+
+def optimiser_step(
+    engine: DeepSpeedEngine, plan: Plan, batch: RankBatch, clock: CommunicationClock, data_seconds: float = 0.0
+) -> Outcome:
+    """Takes the step that `batch` is for.
+
+    DeepSpeed divides the gradient by ranks and by accumulation; multiplying by both and dividing by
+    the learned tokens of the global batch makes it the gradient of their mean loss, not of a mean of means.
+    """
+    rate = learning_rate(batch.step, plan.train)
+    for group in engine.optimizer.param_groups:
+        group["lr"] = rate
+    seed_dropout(plan, batch.step)
+    scale = plan.world_size * plan.accumulation / max(1, batch.learned)
+    total = torch.zeros((), dtype=torch.float64, device=engine.device)
+    norm: torch.Tensor | float = 0.0
+    for part in batch.batches:
+        loss = engine(**part)
+        engine.backward(loss * scale)
+        norm = local_gradient_norm(engine)
+        engine.step()
+        total += loss.detach()
+    deepspeed.comm.all_reduce(total)
+    known = engine.get_global_grad_norm()
+    norm = norm if known is None else known
+    # A number is filled in on the device; copying it there would wait for all that is queued.
+    norm = norm.to(total) if isinstance(norm, torch.Tensor) else torch.full_like(total, norm)
+    figures = torch.stack([total, norm])
+    host, copied = _to_host(figures)
+    return Outcome(batch.step, batch.learned, rate, data_seconds, clock.take(), host, copied)
+
+
+def local_gradient_norm(engine: DeepSpeedEngine) -> torch.Tensor | float:
+    """The norm of the reduced gradient where DeepSpeed keeps none: without ZeRO, in fp32. 0 elsewhere."""
+    if hasattr(engine.optimizer, "_global_grad_norm") or not engine.is_gradient_accumulation_boundary():
+        return 0.0
+    return torch.nn.utils.get_total_norm([p.grad for p in engine.parameters() if p.grad is not None])
+
+
+def seed_dropout(plan: Plan, step: int) -> None:
+    """What dropout leaves out follows from seed, step and rank, so a resumed run leaves out the same."""
+    if plan.train.dropout or (plan.lora and plan.lora.dropout):
+        seed = np.random.SeedSequence([plan.seed, step, dist.get_rank()]).generate_state(1, np.uint64)
+        torch.manual_seed(int(seed[0]))
+
+
+def _to_host(figures: torch.Tensor) -> tuple[torch.Tensor, "torch.cuda.Event | None"]:
+    """A copy on the host, and the event after which it can be read."""
+    if figures.device.type != "cuda":
+        return figures, None
+    host = torch.empty(figures.shape, dtype=figures.dtype, pin_memory=True)
+    host.copy_(figures, non_blocking=True)
+    copied = torch.cuda.Event()
+    copied.record()
+    return host, copied
