@@ -11,6 +11,7 @@ from configs.embed import Embed, Embedding
 from configs.engines import Spark, Storage
 from configs.evaluate import Evaluate
 from configs.model import Model
+from configs.plan import Plan
 from configs.promote import Promote, Tracking
 from configs.review import Review
 from configs.section import Section
@@ -45,3 +46,4 @@ class Profile(Section):
     vectors: Vectors = Field(default_factory=Vectors, description="Vector store")
     launch: Launch = Field(default_factory=Launch, description="Where training runs")
     tracking: Tracking = Field(default_factory=Tracking, description="MLflow")
+    plan: Plan = Field(default_factory=Plan, description="What `parlance plan` assumes")

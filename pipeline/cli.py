@@ -1,4 +1,4 @@
-"""The command line: parlance run, stage, verify, explain, search, chat, report, rollback."""
+"""The command line: parlance run, plan, stage, verify, explain, search, chat, report, rollback."""
 
 import argparse
 import json
@@ -52,10 +52,13 @@ def run(options: argparse.Namespace) -> None:
     """The whole pipeline in this terminal."""
     from pipeline.preflight import check
 
-    profile = load_profile(options.profile, [*_root_override(options), *options.override], options.data)
+    traced = [f"launch.profile_steps={json.dumps(options.profile_steps)}"] if options.profile_steps else []
+    profile = load_profile(options.profile, [*_root_override(options), *options.override, *traced], options.data)
     check(profile)
     this = Run.begin(profile, options.run_id)
     say(f"run {this.id}: profile {options.profile}, folder {this.folder}")
+    for line in import_module("pipeline.planning.run_plan").plan_run(this).lines():
+        say(line)
     answer = {"decision": options.decision, "by": options.by} if options.decision else None
     failed = True
     try:
@@ -65,6 +68,20 @@ def run(options: argparse.Namespace) -> None:
     finally:
         report = import_module("pipeline.report").write_report(this)
         say(f"{'stopped; ' if failed else ''}report: {report}")
+
+
+def plan(options: argparse.Namespace) -> None:
+    """What the run will take: hours, machines, GPUs, memory, disk, money."""
+    profile = load_profile(options.profile, [*_root_override(options), *options.override], options.data)
+    root = Path(profile.storage.root).resolve()
+    if options.calibrate:
+        say(f"calibration: {import_module('pipeline.planning.calibrate').calibrate(profile, root)}")
+    estimate = import_module("pipeline.planning.estimate").estimate(profile, root)
+    if options.json:
+        print(json.dumps(estimate, indent=1, ensure_ascii=False))
+    else:
+        render = import_module("pipeline.planning.render")
+        render.print_plan(estimate, render.console())
 
 
 def stage(options: argparse.Namespace) -> None:
@@ -192,9 +209,30 @@ def parser() -> argparse.ArgumentParser:
     c.add_argument(
         "-o", "--override", action="append", default=[], metavar="SECTION.KEY=VALUE", help="change a setting"
     )
+    c.add_argument(
+        "--profile-steps", metavar="A-B", help="trace these steps of training with torch's profiler, as 10-12"
+    )
     c.add_argument("--until", choices=TASKS, default=TASKS[-1], help="last task to run", metavar="TASK")
     c.add_argument("--run-id", help="name of the run (default: the time)")
     _answer(c)
+
+    c = _command(
+        commands,
+        "plan",
+        plan,
+        [root],
+        "say what a run will take, before it starts",
+        """\
+            Hours, machines, GPUs, memory, disk and money, from the profile that runs. Speeds come from what
+            earlier runs under the root took, or from --calibrate, else from configs/rates.yaml.""",
+    )
+    c.add_argument("--profile", default="demo", help=f"a YAML file, or one of: {', '.join(profile_names())}")
+    c.add_argument("--data", help="file or folder of conversations that replaces the profile's sources")
+    c.add_argument(
+        "-o", "--override", action="append", default=[], metavar="SECTION.KEY=VALUE", help="change a setting"
+    )
+    c.add_argument("--json", action="store_true", help="print the figures as JSON")
+    c.add_argument("--calibrate", action="store_true", help="measure this machine first, in about two minutes")
 
     c = _command(
         commands,

@@ -21,6 +21,7 @@ from pipeline.artifact import Artifact
 from pipeline.dropped_examples import rules_of
 from pipeline.fingerprint import fingerprint, write_atomically
 from pipeline.inputs import raw_inputs
+from pipeline.planning.run_plan import comparison, read_plan
 from pipeline.run import Run
 from pipeline.stage import Stage, config_slice
 from pipeline.stages import STAGES
@@ -48,6 +49,7 @@ def build_report(run: Run) -> dict[str, Any]:
         **_when(run, stages),
         "profile": _without_credentials(run.profile.model_dump(mode="json")),
         "stages": stages,
+        "plan": _plan(run, stages),
         "rules": rules_of(made),
         "data": _data(made),
         "audit": _json(made.get("audit"), "audit.json"),
@@ -58,6 +60,12 @@ def build_report(run: Run) -> dict[str, Any]:
         "promotion": _json(made.get("promote"), "promotion.json"),
     }
     return _finite(report)
+
+
+def _plan(run: Run, stages: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """What was planned when the run began against what each stage took; null without a plan."""
+    seconds = {s["name"]: s["seconds"] for s in stages if s["seconds"] is not None and s["status"] == "made"}
+    return comparison(read_plan(run).plan, seconds, {s["name"] for s in stages if s["status"] == "found"})
 
 
 def write_report(run: Run) -> Path:

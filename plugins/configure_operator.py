@@ -11,6 +11,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from configs.errors import UserError
 from configs.load import load_profile
 from configs.profile import Profile
+from pipeline.planning.run_plan import plan_run
 from pipeline.preflight import check
 from pipeline.run import Run
 from plugins.trigger_form import overrides_of
@@ -34,6 +35,8 @@ class ConfigureOperator(BaseOperator):
         except UserError as error:
             raise AirflowFailException(str(error)) from None
         self.log.info("run %s: folder %s", run.id, run.folder)
+        for line in plan_run(run).lines():
+            self.log.info("%s", line)
         return str(run.folder)
 
 

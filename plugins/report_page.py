@@ -1,4 +1,4 @@
-"""The tab Report of every DAG run: registers the routes of plugins.report_routes with Airflow.
+"""The tabs Report of every DAG run and Plan of every DAG: registers plugins.report_routes with Airflow.
 
 Airflow imports its plugins in every process, also in each task's; only the API server needs the
 routes, so they are imported with the first request.
@@ -20,7 +20,7 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 class ReportPage(AirflowPlugin):
-    """The routes under /parlance, and the tab."""
+    """The routes under /parlance, and the tabs."""
 
     name = "parlance_report"
     fastapi_apps: list[Any] = [{"app": app, "url_prefix": PREFIX, "name": "Parlance run report"}]  # noqa: RUF012
@@ -30,5 +30,11 @@ class ReportPage(AirflowPlugin):
             "href": PREFIX.removeprefix("/") + "/runs/{DAG_ID}/{RUN_ID}",  # relative: Airflow may live under a path
             "destination": "dag_run",
             "url_route": "parlance-report",
-        }
+        },
+        {
+            "name": "Plan",
+            "href": PREFIX.removeprefix("/") + "/plan/{DAG_ID}",
+            "destination": "dag",
+            "url_route": "parlance-plan",
+        },
     ]

@@ -23,6 +23,7 @@ from starlette.exceptions import HTTPException as AnyHTTPException
 from configs.errors import UserError
 from pipeline.report import is_current, write_report
 from pipeline.run import Run, safe_run_id
+from plugins.plan_routes import router as plan_router
 
 REPORTED_DAGS = frozenset({"train_chat_model", "retrain_chat_model"})
 """DAGs whose runs have a report.
@@ -56,6 +57,7 @@ TITLES = {401: "Not signed in", 403: "Not allowed", 404: "No report"}
 
 building = threading.Lock()  # matplotlib's settings and a report's partial files are the process's own
 routes = FastAPI(title="Parlance run report", docs_url=None, redoc_url=None, openapi_url=None)
+routes.include_router(plan_router)
 may_read_runs = Depends(requires_access_dag(method="GET", access_entity=DagAccessEntity.RUN))
 
 
@@ -75,7 +77,8 @@ def numbers(dag_id: str, dag_run_id: str, session: SessionDep) -> Response:
 async def secure(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
     """Sets the security headers on every answer."""
     response = await call_next(request)
-    response.headers.update(HEADERS)
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
     return response
 
 

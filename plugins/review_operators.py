@@ -7,6 +7,7 @@ from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import BaseBranchOperator, Context, Param
 
 from pipeline.artifact import Artifact
+from pipeline.planning.run_plan import read_plan, remaining
 from pipeline.run import Run
 from plugins.stage_operator import RUN_FOLDER, StageOperator, open_run
 
@@ -83,10 +84,11 @@ def answer_options(answer: dict[str, Any]) -> list[str]:
 
 
 def summary(run: Run) -> str:
-    """The audit in Markdown: findings, topics, sources."""
+    """What approving will cost, and the audit, in Markdown: findings, topics, sources."""
     artifact: Artifact = run.artifact("audit")
     audit = artifact.json("audit.json")
     lines = [f"**{audit['rows']:,} conversations** after cleaning and deduplication, run `{run.id}`.", ""]
+    lines += [_cell(remaining(run, after="review")), "", read_plan(run).markdown(), ""]
     findings = audit["findings"]
     if findings:
         lines += ["| severity | finding |", "|---|---|"]

@@ -58,7 +58,8 @@ def trigger_params(profile: str = "demo") -> dict[str, Param]:
             minLength=1,
             title="Profile",
             section="Run",
-            description=f"One of {', '.join(names)}, or the path of a YAML file on the worker",
+            description=f"One of {', '.join(names)}, or the path of a YAML file on the worker. What a run takes "
+            "(hours, GPUs, memory, disk, money) is in this DAG's tab Plan, for the same settings",
         ),
         "data": Param(
             None,

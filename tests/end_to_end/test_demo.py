@@ -1,5 +1,6 @@
 """The whole pipeline under Airflow, from conversations that a package carries to a promoted model."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 from pipeline.artifact import ArtifactStore
 from pipeline.run import Run
 from pipeline.stages import STAGES
-from tests.end_to_end.conftest import Small, demonstrate, parlance
+from tests.end_to_end.conftest import SMALL, Small, demonstrate, parlance
 
 
 def test_the_run_makes_every_artifact_and_its_report_has_what_users_read(demo: Small) -> None:
@@ -25,6 +26,18 @@ def test_the_run_makes_every_artifact_and_its_report_has_what_users_read(demo: S
     assert set(report["evaluation"]["rouge"]) >= {"rouge1", "rouge2", "rougeL", "rougeLsum"}
     assert report["vectors"]["points"] > 0
     assert report["promotion"]["decision"] == "promoted"
+
+
+def test_the_run_was_planned_and_the_next_plan_knows_what_it_took(demo: Small) -> None:
+    compared = demo.report["plan"]
+    assert [row["stage"] for row in compared["stages"]] == list(STAGES)
+    assert all(row["planned"] > 0 and row["real"] is not None for row in compared["stages"])
+    overrides = [part for setting in SMALL for part in ("-o", setting)]
+    again = parlance(demo.root, "plan", "--json", *overrides)
+    assert again.status == 0, again.output
+    plan = json.loads(again.output)
+    assert all(stage["origin"].startswith("measured here") for stage in plan["stages"])
+    assert plan["data"]["origin"]["shares"].endswith("over the same sources")
 
 
 def test_the_second_run_finds_every_artifact(demo: Small) -> None:

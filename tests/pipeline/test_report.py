@@ -226,6 +226,25 @@ def test_a_half_finished_run_reports_what_there_is(run: Run) -> None:
     assert re.search(r"Nothing yet: the stage <code>train</code>\s+has not run", page)
 
 
+def test_the_plan_stands_beside_what_each_stage_took(run: Run) -> None:
+    assert build_report(run)["plan"] is None
+    stages = [
+        {"stage": name, "seconds": 40.0, "origin": "configs/rates.yaml"} for name in ("acquire", "clean", "train")
+    ]
+    (run.folder / "plan.json").write_text(json.dumps({"stages": stages, "warnings": []}))
+    prepare_data(run)
+    report = build_report(run)
+    planned = {row["stage"]: row for row in report["plan"]["stages"]}
+    taken = {stage["name"]: stage["seconds"] for stage in report["stages"]}
+    assert planned["acquire"]["real"] == taken["acquire"]
+    assert planned["acquire"]["ratio"] == pytest.approx(taken["acquire"] / 40)
+    assert planned["train"]["real"] is None
+    assert report["plan"]["real"] == pytest.approx(taken["acquire"] + taken["clean"])
+    page = page_of(run)
+    Page(page)
+    assert "Plan and reality" in page
+
+
 def test_a_finished_run_has_every_part(run: Run) -> None:
     prepare_data(run)
     finish(run)

@@ -148,8 +148,50 @@ def test_the_routes_do_not_describe_themselves(client: TestClient) -> None:
     assert {client.get(path).status_code for path in ("/docs", "/redoc", "/openapi.json", "/")} == {404}
 
 
-def test_the_tab_opens_the_run_that_is_shown() -> None:
-    [view] = ReportPage.external_views
-    assert view["destination"] == "dag_run"
-    assert "/" + view["href"] == PREFIX + "/runs/{DAG_ID}/{RUN_ID}"
-    assert json.dumps(view)  # Airflow sends it to the browser
+def test_the_tabs_open_the_run_and_the_dag_that_are_shown() -> None:
+    report, plan = ReportPage.external_views
+    assert report["destination"] == "dag_run"
+    assert "/" + report["href"] == PREFIX + "/runs/{DAG_ID}/{RUN_ID}"
+    assert plan["destination"] == "dag"
+    assert "/" + plan["href"] == PREFIX + "/plan/{DAG_ID}"
+    assert json.dumps([report, plan])  # Airflow sends them to the browser
+
+
+CLUSTER = "/plan/train_chat_model?profile=cluster-32xa100"
+
+
+def test_only_who_may_trigger_runs_may_plan_them(client: TestClient, tokens: Tokens) -> None:
+    assert client.get(CLUSTER).status_code == 403  # a viewer
+    client.cookies.update(tokens("user"))
+    assert client.get(CLUSTER).status_code == 200
+    client.cookies.clear()
+    assert client.get(CLUSTER).status_code == 401
+
+
+def test_the_plan_of_the_form_is_that_of_the_command_line(client: TestClient, tokens: Tokens) -> None:
+    client.cookies.update(tokens("user"))
+    text = client.get(CLUSTER).text
+    assert "721,153.85 s = 8.35 days" in text
+    doubled = client.get(CLUSTER + "&overrides=plan.rows.count%3D400000000").text
+    assert "1,442,307.69 s = 16.7 days" in doubled
+
+
+def test_a_mistake_in_the_plans_form_is_said_and_escaped(client: TestClient, tokens: Tokens) -> None:
+    client.cookies.update(tokens("user"))
+    answer = client.get(CLUSTER + "&overrides=plan.hardware.gpu%3D%3Cb%3EA1")
+    assert answer.status_code == 200
+    assert "plan.hardware.gpu: &#39;&lt;b&gt;A1&#39; is not a known GPU" in answer.text
+    assert "<b>" not in answer.text
+
+
+def test_the_plans_page_may_send_its_form_to_itself_and_nothing_else(client: TestClient, tokens: Tokens) -> None:
+    client.cookies.update(tokens("user"))
+    headers = client.get(CLUSTER).headers
+    assert "form-action 'self'" in headers["content-security-policy"]
+    assert headers["content-security-policy"].startswith("default-src 'none'")
+    assert headers["x-content-type-options"] == "nosniff"
+
+
+def test_runs_of_other_dags_are_not_planned(client: TestClient, tokens: Tokens) -> None:
+    client.cookies.update(tokens("user"))
+    assert client.get("/plan/another_dag?profile=demo").status_code == 404

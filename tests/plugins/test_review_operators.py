@@ -1,6 +1,7 @@
 """Who is asked to review, what they read, and how their answer reaches the stage."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 
 from configs.load import load_profile
 from pipeline.artifact import Ledger
+from pipeline.planning.estimate import estimate
 from pipeline.run import Run
 from plugins.review_operators import ReviewBranch, answer_options, summary
 from tests.plugins.conftest import commit
@@ -73,6 +75,16 @@ def test_nobody_is_asked_twice_about_the_same_data(run: Run) -> None:
 def test_an_audit_without_findings_says_so(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(AUDIT, "findings", [])
     assert "found nothing above its thresholds" in summary(audited(run, "human"))
+
+
+def test_the_approval_says_what_it_will_cost(run: Run) -> None:
+    asked = audited(run, "human")
+    assert "plan: not known: no plan was made when the run began" in summary(asked)
+    plan = estimate(load_profile("cluster-32xa100"), asked.root)
+    (asked.folder / "plan.json").write_text(json.dumps(plan))
+    text = summary(asked)
+    assert re.search(r"Approving starts about \S+ \w+ of work, \S+ \w+ of it training on 32 × A100-80GB\.", text)
+    assert "- money not known: plan.prices.machine_hour" in text
 
 
 def test_an_approval_carries_its_name_and_what_to_remove() -> None:

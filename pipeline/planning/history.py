@@ -1,0 +1,208 @@
+"""What artifacts under a storage root tell: how long stages took, and how data changed on its way."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from configs.errors import UserError
+from configs.load import load_architecture
+from pipeline.artifact import Artifact, ArtifactStore
+from pipeline.planning.hardware import table
+from pipeline.stages import STAGES
+from training.flops import flops_per_token
+
+NEWEST = 6
+"""Artifacts of a stage that are looked at, the newest first."""
+
+FORWARD = 1 / 3
+"""Share of a training step's FLOP that a forward pass takes: 2·N of 6·N."""
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """A stage took `seconds` for `units` (as configs/rates.yaml counts them)."""
+
+    stage: str
+    units: float
+    seconds: float
+    started: str
+    origin: str = "an earlier run"
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What became of data: shares of rows kept by stage, bytes stored, sizes.
+
+    stored: stage to bytes of data/ over bytes of the text in it. origin: where this was seen.
+    """
+
+    kept: dict[str, float] = field(default_factory=dict)
+    stored: dict[str, float] = field(default_factory=dict)
+    text_a_row: dict[str, float] = field(default_factory=dict)
+    segments_a_row: float | None = None
+    bytes_per_token: float | None = None
+    bytes_a_packed_token: float | None = None
+    waste: float | None = None
+    vocabulary: int | None = None
+    origin: str = ""
+
+
+def measurements(root: Path) -> list[Measurement]:
+    """One for each of the newest artifacts of every stage; of a training also one of its start, without work."""
+    found = []
+    store = ArtifactStore(root)
+    for stage, about in table()["stages"].items():
+        if not isinstance(about, dict):
+            continue
+        for artifact in _newest(store, stage):
+            try:
+                units = units_of(artifact, about["unit"], store)
+                timing = artifact.manifest["timing"]
+                found.append(Measurement(stage, units, float(timing["seconds"]), str(timing["started"])))
+                if stage == "train":  # knows itself how long its steps took, so the rest was its start
+                    start = float(timing["seconds"]) - float(artifact.metrics["seconds"])
+                    found.append(Measurement(stage, 0.0, start, str(timing["started"])))
+            except (UserError, OSError, KeyError, ValueError):  # damaged, or its inputs were deleted
+                continue
+    return found
+
+
+def units_of(artifact: Artifact, unit: str, store: ArtifactStore) -> float:
+    """What an artifact's stage worked on, in the unit of its rate. Raises KeyError when it cannot be known."""
+    manifest = artifact.manifest
+    if unit == "none":
+        return 0.0
+    if unit == "text":
+        if manifest["stage"] == "acquire":
+            return manifest["ledger"]["rows_out"] * text_a_row(artifact) / 1e6
+        before = _input(artifact, STAGES[manifest["stage"]].inputs[0], store)
+        return manifest["ledger"]["rows_in"] * text_a_row(before) / 1e6
+    if unit == "segments":
+        return manifest["metrics"]["segments"] / 1e3
+    if unit == "points":
+        return manifest["metrics"]["points"] / 1e3
+    if unit == "tokens":
+        return _evaluated(artifact, store)
+    assert unit == "tflop", unit
+    return _trained(artifact, store)
+
+
+def shape(root: Path, sources: Iterable[str]) -> Shape | None:
+    """What the newest run over the same sources did to them; None when there is none."""
+    store, names = ArtifactStore(root), sorted(sources)
+    acquired = [a for a in _newest(store, "acquire", 50) if _names(a) == names]
+    if not acquired:
+        return None
+    chain = {"acquire": acquired[0]}
+    for stage in ("score", "clean", "deduplicate", "embed", "balance", "tokenise"):
+        following = next((a for a in _newest(store, stage, 50) if _follows(a, chain)), None)
+        if following:
+            chain[stage] = following
+    try:
+        return _shape(chain)
+    except (OSError, KeyError, ValueError):
+        return None
+
+
+def _shape(chain: dict[str, Artifact]) -> Shape:
+    kept, stored, text = {}, {}, {}
+    for stage, artifact in chain.items():
+        ledger = artifact.ledger
+        if stage in ("acquire", "clean", "deduplicate", "balance") and ledger.rows_in:
+            kept[stage] = ledger.rows_out / ledger.rows_in
+        if stage in ("acquire", "score", "clean", "deduplicate", "balance") and ledger.rows_out:
+            text[stage] = text_a_row(artifact)
+            stored[stage] = data_bytes(artifact) / (ledger.rows_out * text[stage])
+    embed, tokenise, balance = (chain.get(s) for s in ("embed", "tokenise", "balance"))
+    more: dict[str, Any] = {}
+    if embed:
+        more["segments_a_row"] = embed.metrics["segments"] / max(1, embed.ledger.rows_in)
+    if tokenise and balance:
+        splits = tokenise.metrics["splits"].values()
+        tokens = sum(s["tokens"] for s in splits)
+        packed = sum(f["bytes"] for f in tokenise.manifest["files"] if f["path"].startswith("packed/"))
+        length = tokenise.manifest["config"]["tokenise"]["sequence_length"]
+        room = sum(s["sequences"] for s in splits) * length
+        more |= {
+            "bytes_per_token": balance.ledger.rows_out * text["balance"] / tokens,
+            "bytes_a_packed_token": packed / room,
+            "waste": 1 - tokens / room,
+            "vocabulary": tokenise.metrics["vocabulary"],
+        }
+    started = chain["acquire"].manifest["timing"]["started"]
+    return Shape(kept, stored, text, **more, origin=f"the run of {started[:10]} over the same sources")
+
+
+def data_bytes(artifact: Artifact) -> int:
+    """Bytes of the artifact's data/."""
+    return sum(f["bytes"] for f in artifact.manifest["files"] if f["path"].startswith("data/"))
+
+
+@lru_cache(maxsize=256)
+def text_a_row(artifact: Artifact) -> float:
+    """Mean UTF-8 bytes of a conversation's messages, from the artifact's first file, a sample by hash."""
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    part = next(iter(sorted(artifact.parquet().glob("*.parquet"))))
+    messages = pq.read_table(part, columns=["messages"])["messages"].combine_chunks()
+    content = messages.flatten().field("content")
+    return (pc.sum(pc.binary_length(content)).as_py() or 0) / max(1, len(messages))
+
+
+def _newest(store: ArtifactStore, stage: str, most: int = NEWEST) -> list[Artifact]:
+    found = [Artifact(p.parent) for p in (store.root / stage).glob("*/manifest.json")]
+    dated = [(str(a.manifest.get("timing", {}).get("started", "")), a) for a in found]
+    return [a for _, a in sorted(dated, key=lambda pair: pair[0], reverse=True)[:most]]
+
+
+def _names(artifact: Artifact) -> list[str]:
+    return sorted(s["name"] for s in artifact.manifest["config"]["acquire"]["sources"])
+
+
+def _follows(artifact: Artifact, chain: dict[str, Artifact]) -> bool:
+    """Whether the artifact was made from those of the chain."""
+    inputs = artifact.manifest["inputs"]
+    return all(inputs[s] == a.path.name for s, a in chain.items() if s in inputs) and bool(set(inputs) & set(chain))
+
+
+def _input(artifact: Artifact, stage: str, store: ArtifactStore) -> Artifact:
+    found = store.find(stage, artifact.manifest["inputs"][stage])
+    if found is None:
+        raise KeyError(stage)
+    return found
+
+
+def _trained(artifact: Artifact, store: ArtifactStore) -> float:
+    """10^12 FLOP of a training: its tokens, and its validations' forward passes. Raises KeyError for a resumed one."""
+    metrics, config = artifact.metrics, artifact.manifest["config"]
+    if artifact.manifest["timing"]["seconds"] < metrics["seconds"]:
+        raise KeyError("seconds")  # went on from a checkpoint: the last attempt's time is not the whole
+    tokenise = _input(artifact, "tokenise", store)
+    length = tokenise.manifest["config"]["tokenise"]["sequence_length"]
+    architecture = load_architecture(config["model"]["name"])
+    sized = architecture.model_copy(update={"vocab_size": architecture.vocab_size or tokenise.metrics["vocabulary"]})
+    held_out = tokenise.metrics["splits"]["validation"]["sequences"]
+    validations = metrics["steps"] // config["train"]["validation_every"]
+    forward = validations * min(config["train"]["validation_sequences"], held_out) * length * FORWARD
+    return flops_per_token(sized, length) * (metrics["tokens"] + forward) / 1e12
+
+
+def _evaluated(artifact: Artifact, store: ArtifactStore) -> float:
+    """Thousand tokens that the evaluation read or wrote."""
+    tokenise = _input(artifact, "tokenise", store)
+    config = artifact.manifest["config"]["evaluate"]
+    read = tokenise.metrics["splits"]["test"]["tokens"]
+    return (read + config["generations"] * config["max_new_tokens"]) / 1e3
+
+
+def load_calibration(root: Path) -> dict[str, Any] | None:
+    """What `parlance plan --calibrate` left under the root; None when it never ran, or was cut short."""
+    path = root / "calibration.json"
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None

@@ -1,0 +1,57 @@
+"""Training memory by ZeRO stage, and the largest micro-batch that fits the named GPU."""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from configs.model import Architecture
+from configs.profile import Profile
+from pipeline.planning.hardware import Machines
+from training.memory import OUTSIDE_ALLOCATOR, largest_micro_batch, memory_estimate
+
+
+@dataclass(frozen=True)
+class StageMemory:
+    """One ZeRO stage at the profile's micro-batch: bytes a rank by component.
+
+    fits: on the named GPU; None without one. largest: micro-batch that fits; None without a GPU.
+    """
+
+    zero_stage: int
+    chosen: bool
+    parts: dict[str, int]
+    total: int
+    fits: bool | None
+    largest: int | None
+
+
+def memory_plan(profile: Profile, architecture: Architecture, machines: Machines) -> list[StageMemory]:
+    """ZeRO 0 to 3, each with the profile's other settings."""
+    assert architecture.vocab_size is not None
+    launch, lora = profile.launch, profile.model.lora
+    on_gpu = machines.gpu is not None
+    common: dict[str, Any] = {
+        "architecture": architecture,
+        "vocabulary": architecture.vocab_size,
+        "ranks": machines.ranks,
+        "sequence_length": profile.tokenise.sequence_length,
+        "checkpointing": profile.train.activation_checkpointing,
+        "precision": precision(profile, machines),
+        "fused": on_gpu,
+    }
+    if lora:
+        common |= {"lora": lora.rank, "lora_targets": lora.target_modules}
+    capacity = machines.gpu.memory if machines.gpu else None
+    found = []
+    for stage in (0, 1, 2, 3):
+        largest = largest_micro_batch(zero_stage=stage, capacity_bytes=capacity, **common) if capacity else None
+        micro_batch = launch.micro_batch if isinstance(launch.micro_batch, int) else largest or 1
+        estimate = memory_estimate(zero_stage=stage, micro_batch=micro_batch, **common)
+        fits = estimate.total + OUTSIDE_ALLOCATOR <= capacity if capacity else None
+        found.append(StageMemory(stage, stage == launch.zero_stage, asdict(estimate), estimate.total, fits, largest))
+    return found
+
+
+def precision(profile: Profile, machines: Machines) -> Literal["fp32", "bf16", "fp8"]:
+    """What `auto` comes to."""
+    asked = profile.train.precision
+    return ("bf16" if machines.gpu else "fp32") if asked == "auto" else asked

@@ -1,0 +1,153 @@
+"""How much there is to do at each stage: rows, text, segments, tokens."""
+
+import math
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+
+from configs.errors import UserError
+from configs.profile import Profile
+from pipeline.planning.hardware import table
+from pipeline.planning.history import Shape, load_calibration, shape
+from pipeline.planning.sample import sample_sources
+
+KEPT = ("acquire", "clean", "deduplicate", "balance")
+"""Stages that change the number of rows."""
+
+BYTES_A_WORD_PIECE = 4.0
+"""Of English text in BERT's vocabulary, special tokens included; only places the border of a segment."""
+
+
+@dataclass(frozen=True)
+class Workload:
+    """Rows and text before and after each stage, and what follows from them.
+
+    records: what is read. rows: stage to rows out. text: stage to bytes of text out.
+    tokens: of all splits, packed without padding; train_tokens: of the training split.
+    """
+
+    records: float
+    row_bytes: float
+    rows: dict[str, float]
+    text: dict[str, float]
+    segments: float
+    points: float
+    bytes_per_token: float
+    tokens: float
+    train_tokens: float
+    test_tokens: float
+    vocabulary: int
+    waste: float
+    stored: dict[str, float]
+    bytes_a_packed_token: float
+    notes: dict[str, str] = field(default_factory=dict)
+
+
+def workload(profile: Profile, root: Path) -> Workload:
+    """What the run will have to work on.
+
+    Rows and text come from plan.rows, else from a sample of the sources. What happens to them comes from
+    what earlier runs (or a calibration) over the same sources saw, else from configs/rates.yaml.
+    Raises UserError, naming the keys, when the data is not at hand and the profile does not say how much there is.
+    """
+    notes: dict[str, str] = {}
+    records, rows, row_bytes, messages = _size(profile, notes)
+    seen = _seen(profile, root)
+    notes["shares"] = seen.origin or "configs/rates.yaml: no earlier run over these sources was found"
+    defaults = table()["data"]
+    kept = defaults["kept"] | seen.kept
+    counts, text = {"acquire": rows, "score": rows}, {"acquire": rows * row_bytes, "score": rows * row_bytes}
+    at = rows
+    for stage in ("clean", "deduplicate", "balance"):
+        at = max(1.0, at * kept[stage])
+        counts[stage] = at
+        grown = seen.text_a_row[stage] / seen.text_a_row["acquire"] if stage in seen.text_a_row else 1.0
+        text[stage] = at * row_bytes * grown
+    segments = counts["deduplicate"] * _segments_a_row(profile, seen, text["deduplicate"] / counts["deduplicate"])
+    bytes_per_token = _bytes_per_token(profile, seen, text["balance"] / counts["balance"], messages, notes)
+    tokens = text["balance"] / bytes_per_token
+    held_out = profile.deduplicate.validation_share + profile.deduplicate.test_share
+    return Workload(
+        records=records,
+        row_bytes=row_bytes,
+        rows=counts,
+        text=text,
+        segments=segments,
+        points=segments * counts["balance"] / counts["deduplicate"],
+        bytes_per_token=bytes_per_token,
+        tokens=tokens,
+        train_tokens=tokens * (1 - held_out),
+        test_tokens=tokens * profile.deduplicate.test_share,
+        vocabulary=_vocabulary(profile, seen),
+        waste=defaults["waste"] if seen.waste is None else seen.waste,
+        stored=defaults["stored"] | seen.stored,
+        bytes_a_packed_token=seen.bytes_a_packed_token or defaults["bytes_a_packed_token"],
+        notes=notes,
+    )
+
+
+def _size(profile: Profile, notes: dict[str, str]) -> tuple[float, float, float, float]:
+    """(records, rows, mean bytes of a row's text, messages of a row)."""
+    given = profile.plan.rows
+    if given.count and given.bytes:
+        notes["data"] = "plan.rows"
+        return float(given.count), float(given.count), given.bytes, 2.0
+    try:
+        found = sample_sources(profile.acquire.sources)
+    except UserError as error:
+        lacking = [f"plan.rows.{k}" for k in ("count", "bytes") if getattr(given, k) is None]
+        raise UserError(
+            f"{' and '.join(lacking)}: missing, and the data is not at hand to be counted ({error}); "
+            f"set {' and '.join(lacking)}, for example -o plan.rows.count=1000000 -o plan.rows.bytes=250"
+        ) from error
+    notes["data"] = "counted in the sources" if found.exact else "a sample of the sources, extended to their size"
+    rows = given.count or found.rows
+    return found.records * rows / found.rows, rows, given.bytes or found.text / found.rows, found.messages / found.rows
+
+
+def _seen(profile: Profile, root: Path) -> Shape:
+    """What an earlier run, else a calibration, saw of the same sources; an empty shape when nobody did."""
+    names = [s.name for s in profile.acquire.sources]
+    found = shape(root, names)
+    if found and found.vocabulary:
+        return found
+    calibration = load_calibration(root)
+    if calibration and calibration["sources"] == sorted(names):
+        return Shape(**calibration["shape"])
+    return found or Shape()
+
+
+def _segments_a_row(profile: Profile, seen: Shape, bytes_a_row: float) -> float:
+    if seen.segments_a_row:
+        return min(seen.segments_a_row, profile.embed.max_segments)
+    return min(profile.embed.max_segments, max(1.0, bytes_a_row / (profile.embed.max_tokens * BYTES_A_WORD_PIECE)))
+
+
+def _vocabulary(profile: Profile, seen: Shape) -> int:
+    return profile.tokenise.vocabulary if profile.tokenise.tokenizer == "train" else seen.vocabulary or 128_256
+
+
+def _bytes_per_token(
+    profile: Profile, seen: Shape, bytes_a_row: float, messages: float, notes: dict[str, str]
+) -> float:
+    """Bytes of text over tokens, those of the chat template included."""
+    if profile.plan.rows.bytes_per_token:
+        notes["tokens"] = "plan.rows.bytes_per_token"
+        return profile.plan.rows.bytes_per_token
+    vocabulary = _vocabulary(profile, seen)
+    if seen.bytes_per_token and seen.vocabulary:
+        notes["tokens"] = seen.origin
+        return seen.bytes_per_token * _plain(vocabulary) / _plain(seen.vocabulary)
+    notes["tokens"] = f"configs/rates.yaml for a vocabulary of {vocabulary:,}"
+    template = 1 + messages * table()["data"]["template_tokens_a_message"]
+    return bytes_a_row / (bytes_a_row / _plain(vocabulary) + template)
+
+
+def _plain(vocabulary: int) -> float:
+    """Bytes a token of plain text, by vocabulary: the table's points, straight between their logarithms."""
+    points = sorted((math.log(size), value) for size, value in table()["data"]["bytes_per_token"].items())
+    x = math.log(vocabulary)
+    for (x0, y0), (x1, y1) in pairwise(points):
+        if x <= x1 or (x1, y1) == points[-1]:
+            return y0 + (y1 - y0) * (x - x0) / (x1 - x0)
+    return points[0][1]

@@ -1,0 +1,95 @@
+"""Earlier runs under the root tell how long stages took, and what they did to data."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from configs.profile import Profile
+from pipeline.planning.estimate import estimate
+from pipeline.planning.history import measurements, shape
+
+SOURCES = {"sources": [{"name": "chats"}]}
+
+
+def leave(root: Path, stage: str, name: str, rows: tuple[int, int], seconds: float, **more: Any) -> None:
+    """An artifact of rows of one message of 100 bytes."""
+    folder = root / "artifacts" / stage / name
+    (folder / "data").mkdir(parents=True)
+    messages = [[{"role": "user", "content": "x" * 100}]] * rows[1]
+    pq.write_table(pa.table({"messages": messages}), folder / "data" / "part-00000.parquet")
+    manifest = {
+        "stage": stage,
+        "inputs": more.pop("inputs", {}),
+        "config": more.pop("config", {}),
+        "ledger": {"rows_in": rows[0], "rows_out": rows[1], "added": {}, "dropped": {}},
+        "metrics": more.pop("metrics", {}),
+        "timing": {"started": more.pop("started", "2026-11-22T00:00:00+00:00"), "seconds": seconds},
+        "files": [{"path": "data/part-00000.parquet", "bytes": 50 * rows[1]}],
+    }
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    (folder / "manifest.sha256").write_text("")
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """acquire of 1,000 rows, 800 of them conversations, of which clean kept half, in 20 and 30 seconds."""
+    root = tmp_path / "root"
+    leave(root, "acquire", "a", (1000, 800), 20.0, config={"acquire": SOURCES})
+    leave(root, "score", "s", (800, 800), 25.0, inputs={"acquire": "a"})
+    leave(root, "clean", "c", (800, 400), 30.0, inputs={"score": "s"})
+    return root
+
+
+def test_a_stage_is_measured_in_the_text_that_went_in(root: Path) -> None:
+    found = {m.stage: (m.units, m.seconds) for m in measurements(root)}
+    assert found == {"acquire": (0.08, 20.0), "score": (0.08, 25.0), "clean": (0.08, 30.0)}
+
+
+def test_an_artifact_whose_input_was_deleted_is_passed_over(root: Path) -> None:
+    leave(root, "deduplicate", "d", (400, 300), 9.0, inputs={"clean": "gone"})
+    assert "deduplicate" not in {m.stage for m in measurements(root)}
+
+
+def test_a_training_that_went_on_from_a_checkpoint_measures_nothing(root: Path) -> None:
+    leave(root, "train", "t", (1, 1), 10.0, inputs={"tokenise": "x"}, metrics={"seconds": 500.0})
+    assert "train" not in {m.stage for m in measurements(root)}
+
+
+def test_a_training_knows_its_start_from_its_steps(root: Path) -> None:
+    splits = {"splits": {"validation": {"sequences": 0}}, "vocabulary": 100}
+    leave(root, "tokenise", "k", (1, 1), 1.0, metrics=splits, config={"tokenise": {"sequence_length": 32}})
+    config = {"model": {"name": "tiny"}, "train": {"validation_every": 10, "validation_sequences": 8}}
+    metrics = {"seconds": 50.0, "steps": 5, "tokens": 1_000_000}
+    leave(root, "train", "t", (1, 1), 65.0, inputs={"tokenise": "k"}, metrics=metrics, config=config)
+    whole, start = (m for m in measurements(root) if m.stage == "train")
+    assert (whole.seconds, start.units, start.seconds) == (65.0, 0.0, 15.0)
+    assert whole.units > 0
+
+
+def test_shares_and_sizes_of_the_newest_run_over_the_same_sources(root: Path) -> None:
+    found = shape(root, ["chats"])
+    assert found is not None
+    assert found.kept == {"acquire": 0.8, "clean": 0.5}
+    assert found.text_a_row == {"acquire": 100, "score": 100, "clean": 100}
+    assert found.stored == {"acquire": 0.5, "score": 0.5, "clean": 0.5}
+    assert found.origin == "the run of 2026-11-22 over the same sources"
+    assert shape(root, ["others"]) is None
+
+
+def test_the_plan_uses_what_earlier_runs_took_and_says_so(root: Path, demo: Callable[..., Profile]) -> None:
+    plan = estimate(demo(), root)
+    assert plan["data"]["rows"]["clean"] == 250
+    assert plan["calibrated"]["clean"] == "measured here, newest 2026-11-22 (an earlier run)"
+    assert plan["calibrated"]["balance"].startswith("configs/rates.yaml")
+    clean = next(s for s in plan["stages"] if s["stage"] == "clean")
+    assert clean["seconds"] == pytest.approx(30, rel=0.05)  # 0.02 MB instead of 0.08, of a stage that is mostly start
+
+
+def test_a_root_that_does_not_exist_knows_nothing(tmp_path: Path) -> None:
+    assert measurements(tmp_path / "nowhere") == []
+    assert shape(tmp_path / "nowhere", ["chats"]) is None

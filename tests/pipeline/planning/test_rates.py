@@ -1,0 +1,125 @@
+"""Speeds: what was measured here wins over the table, and the profile over both."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from configs.errors import UserError
+from configs.load import load_profile
+from configs.profile import Profile
+from pipeline.planning.calibrate import combine
+from pipeline.planning.hardware import Machines, machines_of
+from pipeline.planning.history import Measurement
+from pipeline.planning.rates import Rate, fit, rates_of, table_rates
+from pipeline.stages import STAGES
+
+PRIOR = Rate("text", start=10.0, core_seconds=2.0, origin="table")
+
+
+def took(units: float, seconds: float, stage: str = "score") -> Measurement:
+    return Measurement(stage, units, seconds, "2026-11-22T00:00:00+00:00")
+
+
+def two_cores(*overrides: str) -> tuple[Profile, Machines]:
+    profile = load_profile("demo", ["plan.hardware.cores=2", *overrides])
+    return profile, machines_of(profile)
+
+
+def test_the_table_knows_every_stage() -> None:
+    assert set(table_rates()) == set(STAGES)
+
+
+def test_without_measurements_the_table_stands() -> None:
+    assert fit(PRIOR, [], 2) == PRIOR
+
+
+def test_measurements_over_a_wide_range_give_start_and_rate() -> None:
+    points = [took(units, 7 + units * 3 / 2) for units in (1, 10, 100)]
+    found = fit(PRIOR, points, cores=2)
+    assert found.start == pytest.approx(7)
+    assert found.core_seconds == pytest.approx(3)
+    assert found.seconds(50, cores=4) == pytest.approx(7 + 50 * 3 / 4)
+
+
+def test_one_measurement_scales_the_whole_curve() -> None:
+    expected = PRIOR.seconds(8, 2)
+    found = fit(PRIOR, [took(8, 3 * expected)], cores=2)
+    assert (found.start, found.core_seconds) == (30.0, 6.0)
+
+
+def test_a_start_is_never_negative_nor_does_more_work_take_less_time() -> None:
+    steep = fit(PRIOR, [took(2, 1), took(20, 100)], cores=1)
+    assert steep.start == 0
+    falling = fit(PRIOR, [took(2, 40), took(20, 30)], cores=1)
+    assert falling.core_seconds > 0
+
+
+def test_a_stage_without_units_takes_what_it_took() -> None:
+    found = fit(Rate("none", 2.0, 0.0, "table"), [took(0, 3), took(0, 5), took(0, 100)], cores=2)
+    assert found.seconds(0, 2) == 5
+
+
+def test_the_profile_wins_and_a_calibration_is_read(tmp_path: Path) -> None:
+    points = [
+        {"stage": s, "units": 8.0, "seconds": 1000.0, "started": "2026-11-22", "origin": "calibration"}
+        for s in ("score", "clean")
+    ]
+    (tmp_path / "calibration.json").write_text(json.dumps({"sources": [], "shape": {}, "measurements": points}))
+    found = rates_of(tmp_path, *two_cores("plan.rates.clean={start: 1}"))
+    assert found["score"].seconds(8, 2) == pytest.approx(1000)
+    assert found["score"].origin == "measured here, newest 2026-11-22 (calibration)"
+    assert (found["clean"].start, found["clean"].origin) == (1.0, "plan.rates")
+    assert found["train"].origin.startswith("configs/rates.yaml")
+
+
+def test_a_calibration_that_was_cut_short_is_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "calibration.json").write_text('{"measurements": [')
+    assert rates_of(tmp_path, *two_cores()) == table_rates()
+
+
+def test_a_stage_that_does_not_exist_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"plan\.rates: 'spark' is not a stage"):
+        rates_of(tmp_path, *two_cores("plan.rates.spark={start: 1}"))
+
+
+def test_a_calibrated_spark_stage_has_its_cold_start_and_its_warm_rate() -> None:
+    """score begins a task, so Spark's 8 s are its own; clean goes on in the same session."""
+    passes = {
+        "cold": {"score": took(1, 6, "score"), "clean": took(1, 3, "clean"), "embed": took(1, 5, "embed")},
+        "warm": {"score": took(1, 2, "score"), "clean": took(1, 1, "clean"), "embed": took(1, 5, "embed")},
+        "large": {"score": took(9, 10, "score"), "clean": took(9, 2, "clean"), "embed": took(9, 21, "embed")},
+    }
+    found = [(m.stage, m.units, m.seconds) for m in combine(passes, spark_start=8)]
+    assert found == [
+        ("score", 1, 14),
+        ("score", 9, 22),
+        ("clean", 1, 3),
+        ("clean", 9, 4),
+        ("embed", 1, 5),
+        ("embed", 9, 21),
+    ]
+
+
+def test_a_long_training_on_gpus_replaces_the_assumed_utilisation_and_a_short_one_does_not(tmp_path: Path) -> None:
+    profile = load_profile("cluster-32xa100")
+    machines = machines_of(profile)
+    assumed = rates_of(tmp_path, profile, machines)["train"]
+    assert 1e12 / (assumed.core_seconds * 312e12) == pytest.approx(0.55 * 0.95)
+
+    def calibrated(units: float, seconds: float) -> Rate:
+        point = {
+            "stage": "train",
+            "units": units,
+            "seconds": seconds,
+            "started": "2026-11-22",
+            "origin": "an earlier run",
+        }
+        (tmp_path / "calibration.json").write_text(json.dumps({"measurements": [point]}))
+        return rates_of(tmp_path, profile, machines)["train"]
+
+    work = 3600 * 32 * 312e12 * 0.5 / 1e12  # an hour at half of the peak
+    slow = calibrated(work, 7200)
+    assert 1e12 / (slow.core_seconds * 312e12) == pytest.approx(0.25, rel=0.05)
+    assert slow.origin.startswith("measured here")
+    assert calibrated(work / 3600, 60) == assumed

@@ -1,0 +1,111 @@
+"""The plan of a run: kept from its beginning, compared with its end, never in its way."""
+
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from configs.profile import Profile
+from pipeline.planning.estimate import estimate
+from pipeline.planning.render import duration, print_plan, size
+from pipeline.planning.run_plan import comparison, plan_run, read_plan, remaining
+from pipeline.run import Run
+from pipeline.stages import STAGES
+
+Make = Callable[..., Profile]
+
+
+def test_rows_text_and_tokens_come_from_the_data_at_hand(demo: Make, tmp_path: Path) -> None:
+    data = estimate(demo("plan.rows.bytes_per_token=4"), tmp_path / "root")["data"]
+    assert data["rows"]["acquire"] == 500
+    assert data["row_bytes"] == 40
+    assert data["origin"]["data"] == "counted in the sources"
+    assert data["tokens"] == pytest.approx(data["text"]["balance"] / 4)
+
+
+def test_every_stage_has_a_time_and_they_add_up(demo: Make, tmp_path: Path) -> None:
+    plan = estimate(demo(), tmp_path / "root")
+    assert [s["stage"] for s in plan["stages"]] == list(STAGES)
+    assert all(s["seconds"] > 0 for s in plan["stages"])
+    assert plan["seconds"] > sum(s["seconds"] for s in plan["stages"])
+
+
+def test_the_plan_of_a_run_stays_what_it_was_when_the_run_began(demo: Make) -> None:
+    run = Run.begin(demo(), "first")
+    made = plan_run(run)
+    assert made.plan is not None
+    assert made.plan == read_plan(run).plan
+    (run.folder / "plan.json").write_text(json.dumps(made.plan | {"seconds": 1.0}))
+    again = plan_run(run).plan
+    assert again is not None
+    assert again["seconds"] == 1.0
+
+
+def test_what_cannot_be_planned_is_said_and_nothing_fails(cluster: Make) -> None:
+    run = Run.begin(cluster("plan.rows.count="), "unknown")
+    made = plan_run(run)
+    assert made.plan is None
+    assert made.lines()[0].startswith("plan: not known: plan.rows.count: missing, and the data is not at hand")
+    assert "not known" in made.markdown()
+    assert remaining(run, after="review") == ""
+    assert comparison(None, {}, set()) is None
+
+
+def test_the_log_and_the_approval_say_hours_disk_and_money(demo: Make) -> None:
+    run = Run.begin(demo("plan.prices={currency: EUR, machine_hour: 36}"), "priced")
+    made = plan_run(run)
+    assert made.plan is not None
+    assert [line.split()[1] for line in made.lines()[:4]] == ["time", "data", "disk", "money"]
+    assert f"{made.plan['cost']['run']:,.2f} EUR for the run" in made.lines()[3]
+    left = remaining(run, after="review")
+    after = [s["seconds"] for s in made.plan["stages"] if list(STAGES).index(s["stage"]) > list(STAGES).index("review")]
+    assert left.startswith(f"Approving starts about {duration(sum(after))} of work")
+
+
+def test_plan_and_reality_stage_by_stage(demo: Make) -> None:
+    plan = plan_run(Run.begin(demo(), "compared")).plan
+    assert plan is not None
+    planned = {s["stage"]: s["seconds"] for s in plan["stages"]}
+    found = comparison(plan, {"acquire": 2 * planned["acquire"], "score": planned["score"]}, found={"clean"})
+    assert found is not None
+    rows = {r["stage"]: r for r in found["stages"]}
+    assert rows["acquire"]["ratio"] == pytest.approx(2)
+    assert rows["score"]["ratio"] == pytest.approx(1)
+    assert rows["clean"]["real"] is None
+    assert found["planned"] == pytest.approx(planned["acquire"] + planned["score"])
+    assert found["real"] == pytest.approx(2 * planned["acquire"] + planned["score"])
+
+
+def test_the_text_has_every_part_and_no_markup_when_piped(cluster: Make, tmp_path: Path) -> None:
+    out = io.StringIO()
+    print_plan(estimate(cluster(), tmp_path / "root"), Console(file=out, width=120))
+    text = out.getvalue()
+    for part in (
+        "data",
+        "two estimates",
+        "stages",
+        "training memory",
+        "storage",
+        "vector store",
+        "deployment",
+        "money",
+    ):
+        assert any(line.startswith(part) for line in text.splitlines()), part
+    assert "117.0 h" in text
+    assert "721,153.85 s = 8.35 days" in text
+    assert "\x1b" not in text
+    assert max(map(len, text.splitlines())) <= 120
+
+
+def test_a_narrow_terminal_is_kept_to(cluster: Make, tmp_path: Path) -> None:
+    out = io.StringIO()
+    print_plan(estimate(cluster(), tmp_path / "root"), Console(file=out, width=80))
+    assert max(map(len, out.getvalue().splitlines())) <= 80
+
+
+def test_units_that_suit() -> None:
+    assert [duration(s) for s in (0.01, 12, 300, 7200, 721_153.85)] == ["0.01 s", "12 s", "5 min", "2 h", "8.35 days"]
+    assert [size(b) for b in (5, 12_000, 6e9, 1.5e12)] == ["5 B", "12 kB", "6 GB", "1.5 TB"]
