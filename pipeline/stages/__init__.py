@@ -12,6 +12,7 @@ STAGES = {
         Stage(
             "acquire",
             entry="pipeline.stages.acquire:acquire",
+            version="2",
             config=("acquire",),
             settings=("spark",),
             engine="spark",
@@ -21,13 +22,15 @@ STAGES = {
             task="clean",
             entry="pipeline.stages.clean:score",
             inputs=("acquire",),
-            config=("clean.text", "clean.pii"),
+            version="2",
+            config=("clean.text", "clean.translation", "clean.pii"),
             settings=("spark",),
             engine="spark",
         ),
         Stage(
             "clean",
             entry="pipeline.stages.clean:clean",
+            version="2",
             inputs=("score",),
             config=("clean.rules",),
             settings=("spark",),
@@ -36,9 +39,10 @@ STAGES = {
         Stage(
             "deduplicate",
             entry="pipeline.stages.deduplicate:deduplicate",
+            version="2",
             inputs=("clean",),
             config=("deduplicate", "seed"),
-            settings=("spark",),
+            settings=("spark", "storage.root"),
             engine="spark",
         ),
         Stage(
@@ -99,6 +103,7 @@ STAGES = {
         Stage(
             "train",
             entry="training.train:train",
+            version="2",
             inputs=("tokenise",),
             config=("model", "train", "seed"),
             settings=("launch", "tracking", "storage"),
