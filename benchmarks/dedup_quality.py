@@ -22,8 +22,6 @@ shared_passage: real BoolQ rows with another question about the same passage (th
 import csv
 import gzip
 import json
-import os
-import sys
 from collections.abc import Iterator
 from itertools import combinations
 from pathlib import Path
@@ -32,6 +30,7 @@ from random import Random
 import numpy as np
 import pyarrow as pa
 
+from benchmarks.arguments import argument, shared_data
 from configs.deduplicate import Deduplicate
 from pipeline import near_duplicates as near
 from pipeline.components import union
@@ -202,4 +201,6 @@ def main(data: Path, rows: int = 700) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1] if len(sys.argv) > 1 else os.environ.get("PARLANCE_SHARED_DATA", "../shared/data")))
+    folder = argument(__doc__, "data", Path, shared_data(), "folder with corpora/")
+    assert folder is not None
+    main(folder)

@@ -13,11 +13,10 @@ tweets without any word that the lexicon calls VULGAR or worse, which no thresho
 import csv
 import gzip
 import json
-import os
 import random
-import sys
 from pathlib import Path
 
+from benchmarks.arguments import argument, shared_data
 from pipeline.text.lexicon import ABUSE, VULGAR
 from pipeline.text.offensive import offensiveness, severity
 
@@ -35,8 +34,8 @@ def f1(flags: list[bool], labels: list[bool]) -> dict[str, float]:
 
 
 def main() -> None:
-    shared = Path(os.environ.get("PARLANCE_SHARED_DATA", "../shared/data"))
-    path = Path(sys.argv[1]) if len(sys.argv) > 1 else shared / "labelled" / "offensive_tweets.csv.gz"
+    path = argument(__doc__, "tweets", Path, shared_data() / "labelled/offensive_tweets.csv.gz", "labelled tweets")
+    assert path is not None
     with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     rows = random.Random(20).sample(rows, len(rows) // 5)

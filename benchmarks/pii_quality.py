@@ -12,8 +12,6 @@ Predictions of a type are counted against gold spans of the same type only, in a
 """
 
 import json
-import os
-import sys
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -22,6 +20,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from benchmarks.arguments import argument, shared_data
 from benchmarks.corpus import sources
 from configs.acquire import Source
 from configs.clean import Text
@@ -105,8 +104,9 @@ def conversations_of(source: Source) -> Iterator[Turns]:
 
 
 def main() -> None:
-    shared = Path(os.environ.get("PARLANCE_SHARED_DATA", "../shared/data"))
-    path = Path(sys.argv[1]) if len(sys.argv) > 1 else shared / "labelled" / "pii_spans.json"
+    shared = shared_data()
+    path = argument(__doc__, "labelled", Path, shared / "labelled/pii_spans.json", "sentences with gold spans")
+    assert path is not None
     rows = json.loads(path.read_text(encoding="utf-8"))
     started = time.perf_counter()
     measured = measure(rows)

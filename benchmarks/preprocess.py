@@ -15,7 +15,6 @@ shuffle_bytes_per_row: what Spark wrote for its shuffles, and acquire for its ow
 import argparse
 import json
 import re
-import sys
 import tempfile
 import threading
 import time
@@ -26,8 +25,6 @@ from typing import Any
 
 import psutil
 from pyspark.sql import SparkSession
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.corpus import write_corpus
 from benchmarks.peers import PEERS, run_peer

@@ -9,8 +9,6 @@ in another language.
 """
 
 import json
-import os
-import sys
 import tempfile
 from collections import Counter
 from pathlib import Path
@@ -18,6 +16,7 @@ from typing import Any
 
 import pyarrow.compute as pc
 
+from benchmarks.arguments import argument, shared_data
 from configs.load import load_profile, sources_of
 from pipeline.run import Run
 
@@ -70,11 +69,12 @@ def clean_all(root: str, shared: Path) -> Run:
 
 
 def main() -> None:
-    if len(sys.argv) > 1:
-        found = shares(Run(Path(sys.argv[1])))
+    run = argument(__doc__, "run", Path, None, "folder of a run that has been made; without it the corpora are read")
+    if run:
+        found = shares(Run(run))
     else:
         with tempfile.TemporaryDirectory() as root:
-            found = shares(clean_all(root, Path(os.environ.get("PARLANCE_SHARED_DATA", "../shared/data"))))
+            found = shares(clean_all(root, shared_data()))
     for line in found:
         print(json.dumps(line))
 

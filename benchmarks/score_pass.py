@@ -10,7 +10,6 @@ conversion of batches to and from Python.
 
 import gc
 import json
-import sys
 import time
 from collections.abc import Callable
 from itertools import chain, islice
@@ -19,6 +18,7 @@ from random import Random
 import numpy as np
 import pyarrow as pa
 
+from benchmarks.arguments import argument
 from benchmarks.corpus import exchanges, sources
 from configs.clean import Pii, Text
 from pipeline.rows import ARROW_MESSAGES
@@ -62,7 +62,9 @@ def arrow_of(rows: list[Turns]) -> pa.RecordBatch:
 
 
 def main() -> None:
-    rows = rows_of(int(sys.argv[1]) if len(sys.argv) > 1 else 20_000)
+    count = argument(__doc__, "rows", int, 20_000, "rows to score")
+    assert count is not None
+    rows = rows_of(count)
     gc.set_threshold(100_000, 50, 1000)  # as in the stage
     batches = [rows[start : start + BATCH] for start in range(0, len(rows), BATCH)]
     preparation, types = Preparation(Repair(Text()), Pii().types), Pii().types

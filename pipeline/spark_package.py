@@ -38,7 +38,6 @@ NEEDED = (
     "pydantic",
     "pyyaml",
     "regex",
-    "rensa",
     "scipy",
     "selectolax",
     "tokenizers",

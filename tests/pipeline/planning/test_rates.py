@@ -105,7 +105,7 @@ def test_a_long_training_on_gpus_replaces_the_assumed_utilisation_and_a_short_on
     profile = load_profile("cluster-32xa100")
     machines = machines_of(profile)
     assumed = rates_of(tmp_path, profile, machines)["train"]
-    assert 1e12 / (assumed.core_seconds * 312e12) == pytest.approx(0.55 * 0.95)
+    assert 1e12 / (assumed.core_seconds * 312e12) == pytest.approx(0.6 * 0.95)
 
     def calibrated(units: float, seconds: float) -> Rate:
         point = {

@@ -62,7 +62,7 @@ def test_a_micro_batch_that_does_not_fit_is_warned_about_with_what_does(plan: Ca
     found = plan("plan.hardware.gpu=A100-40GB")
     [warning] = [w for w in found["warnings"] if w.startswith("launch.micro_batch")]
     largest = next(m["largest"] for m in found["memory"] if m["chosen"])
-    assert f"do not fit A100-40GB; the largest that does at ZeRO stage 2 is {largest}" in warning
+    assert f"do not fit A100-40GB; the largest that does at ZeRO stage 1 is {largest}" in warning
 
 
 @pytest.mark.parametrize(
