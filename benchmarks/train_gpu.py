@@ -1,6 +1,6 @@
 """Training speed on GPUs, through the engine and the step that the stage train uses.
 
-    python benchmarks/train_gpu.py --gpus 1 --variant plain,fast --data var/artifacts/tokenise/FINGERPRINT
+    python benchmarks/train_gpu.py --variant liger,fast --data var/artifacts/tokenise/FINGERPRINT
 
 Prints a JSON line a variant: variant, data, gpus, tokens_per_second_per_gpu, mfu, mfu_causal, step_seconds,
 peak_memory_gb, loss, and what else the run was. Needs neither Airflow nor Spark.
@@ -74,7 +74,7 @@ def parser() -> argparse.ArgumentParser:
         type=Path,
         required=True,
         help="an artifact of the stage tokenise, with sequences of --sequence tokens: "
-        "parlance run --profile demo --until tokenise tokenise.sequence_length=4096",
+        "parlance run --profile demo --until tokenise -o tokenise.sequence_length=4096",
     )
     found.add_argument("--unbroken", action="store_true", help="take each sequence as one document, learned whole")
     found.add_argument("--steps", type=int, default=6, help="steps that are measured, after two (default: 6)")

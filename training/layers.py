@@ -20,8 +20,10 @@ def prepare_layers(model: PreTrainedModel, plan: Plan, device: torch.device, fp8
     if fp8:
         check_fp8(kind, device)
     if kind == "fused":
-        if not suits(model):
-            raise UserError("launch.layers: fused is for Llama's layers without dropout, bias or LoRA; set auto")
+        if not suits(model) or plan.launch.zero_stage == 3:
+            raise UserError(
+                "launch.layers: fused is for Llama's layers without dropout, bias or LoRA, below ZeRO stage 3; set auto"
+            )
         use_fused_layers(model, fp8)
     elif kind == "compiled":
         for layer in model.get_decoder().layers:

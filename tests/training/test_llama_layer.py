@@ -1,12 +1,15 @@
 """The fused layer computes what transformers' layer does: loss and every gradient."""
 
 import copy
+from pathlib import Path
 
 import pytest
 import torch
 
+from configs.errors import UserError
 from tests.training.conftest import packed
-from training.layers import recompute
+from tests.training.plans import small_plan
+from training.layers import prepare_layers, recompute
 from training.llama_layer import suits, use_fused_layers
 from training.loss import SummedLoss
 
@@ -50,3 +53,14 @@ def test_models_with_other_layers_are_left_alone(model: SummedLoss) -> None:
     model.model.config.attention_dropout = 0.0
     model.model.model.layers[1].mlp.up_proj = torch.nn.Linear(32, 64, bias=True)
     assert not suits(model.model)
+
+
+def test_layers_whose_weights_are_spread_are_not_fused(model: SummedLoss, tmp_path: Path) -> None:
+    plan = small_plan(tmp_path, {}, {"layers": "fused", "zero_stage": 3})
+    with pytest.raises(UserError, match=r"launch\.layers: fused is for .*below ZeRO stage 3"):
+        prepare_layers(model.model, plan, torch.device("cpu"), fp8=False)
+
+
+def test_8_bits_need_a_gpu_that_has_them(model: SummedLoss, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"train\.precision: fp8 needs a GPU of compute capability 8\.9"):
+        prepare_layers(model.model, small_plan(tmp_path, {}, {"layers": "fused"}), torch.device("cpu"), fp8=True)
