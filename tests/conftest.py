@@ -18,6 +18,7 @@ from configs.load import load_profile  # noqa: E402
 from pipeline.run import Run  # noqa: E402
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """With several pytest-xdist workers a file stays with one, and so do the files that share the demo's runs."""
     for item in items:
