@@ -53,7 +53,7 @@ lint: setup  ## ruff and mypy
 	$(BIN)/mypy .
 
 test: lint  ## lint and all tests
-	$(BIN)/python -m pytest -q -n 2 --dist loadgroup --durations=15
+	$(BIN)/python -m pytest -q --durations=15
 
 spark-package: setup  ## dist/: the code and the packages that Spark executors need (docs/operating.md); ARGS="--with torch"
 	@$(BIN)/python -m pipeline.spark_package dist $(ARGS)

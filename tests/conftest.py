@@ -18,15 +18,6 @@ from configs.load import load_profile  # noqa: E402
 from pipeline.run import Run  # noqa: E402
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With several pytest-xdist workers a file stays with one, and so do the files that share the demo's runs."""
-    for item in items:
-        file = item.nodeid.partition("::")[0]
-        shares_runs = file in ("tests/end_to_end/test_demo.py", "tests/end_to_end/test_kill.py")
-        item.add_marker(pytest.mark.xdist_group("demo" if shares_runs else file))
-
-
 @pytest.fixture(scope="session")
 def spark() -> Iterator[SparkSession]:
     """One Spark session, which stages run in this process share."""
