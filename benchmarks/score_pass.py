@@ -22,7 +22,7 @@ from benchmarks.arguments import argument
 from benchmarks.corpus import exchanges, sources
 from configs.clean import Pii, Text
 from pipeline.rows import ARROW_MESSAGES
-from pipeline.score_columns import turns_of, with_scores
+from pipeline.score_columns import with_scores
 from pipeline.text.language import languages
 from pipeline.text.offensive import classifier, score_offence
 from pipeline.text.pii import mask_conversation
@@ -30,6 +30,7 @@ from pipeline.text.repair import Repair
 from pipeline.text.repetition import repetition
 from pipeline.text.scores import Preparation, Turns, dialogue, prepare, reply_shares, score_conversations
 from pipeline.text.words import Texts, known_words, texts_of
+from pipeline.turns import turns_of
 
 BATCH, PASSES, EACH_SOURCE = 2_000, 3, 4_000
 
@@ -101,7 +102,9 @@ def main() -> None:
     read = [arrow_of(batch) for batch in batches]
     scored = [score_conversations(batch, preparation) for batch in batches]
     arrows = list(zip(read, scored, strict=True))
-    measured("arrow", count, lambda: [(turns_of(batch), with_scores(batch, its, types)) for batch, its in arrows])
+    measured(
+        "arrow", count, lambda: [(turns_of(batch["messages"]), with_scores(batch, its, types)) for batch, its in arrows]
+    )
 
 
 if __name__ == "__main__":

@@ -20,16 +20,13 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from configs.errors import UserError
-from training.accumulation import accumulate_in_fp32
 from training.communication import CommunicationClock
 from training.data import Batch, PackedSequences, packed_batch
-from training.engine import deepspeed_config, precision, start_distributed
+from training.engine import build_engine, engine_of, precision, start_distributed
 from training.flops import flops_per_token, peak_flops
 from training.launcher import end_with_stdin, report_failure
 from training.layers import prepare_layers
-from training.loss import SummedLoss
-from training.model import build_model, unrounded_buffers
-from training.optimizer import adamw
+from training.model import build_model
 from training.plan import Plan
 from training.prefetch import Prefetch
 from training.step import optimiser_step
@@ -155,20 +152,12 @@ def attended(data: PackedSequences) -> float:
 
 def build(plan: Plan, device: torch.device, variant: str) -> DeepSpeedEngine:
     """The engine of a variant: the stage's own, or transformers' model in the same DeepSpeed engine."""
+    if variant not in ("plain", "liger"):
+        return build_engine(plan, device)[0]
     model = build_model(plan, device)
-    if variant in ("plain", "liger"):
-        model.config._attn_implementation = "sdpa"
-        prepare_layers(model, plan, device, fp8=False)
-        module: nn.Module = TransformersLoss(model)
-    else:
-        prepare_layers(model, plan, device, fp8=variant == "fp8")
-        module = SummedLoss(model)
-    with unrounded_buffers(model):
-        engine, *_ = deepspeed.initialize(
-            model=module, optimizer=adamw(model, plan.train, fused=True), config=deepspeed_config(plan, device)
-        )
-    accumulate_in_fp32(engine)
-    return engine
+    model.config._attn_implementation = "sdpa"
+    prepare_layers(model, plan, device, fp8=False)
+    return engine_of(TransformersLoss(model), plan, device)
 
 
 def use_liger() -> None:

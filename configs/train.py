@@ -57,6 +57,12 @@ class Train(Section):
             )
         return self
 
+    def precision_on(self, gpu: bool) -> Literal["fp32", "bf16", "fp8"]:
+        """What `precision` comes to: bf16 without AMX is ten times slower than fp32 on CPU."""
+        if self.precision != "auto":
+            return self.precision
+        return "bf16" if gpu else "fp32"
+
     @property
     def decay_steps(self) -> int:
         """Steps of the final decay of warmup-stable-decay."""

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 
 from pipeline.corpora import Range
 from pipeline.text.exchanges import exchanges_of
 from pipeline.text.spoken import Spoken, grams, starts
+from pipeline.turns import turns_of
 
 GRAM_WORDS, LEAST_WORDS = 13, 8
 EXCHANGE = 0
@@ -125,16 +125,3 @@ def conversations(ranges: Iterable[Range]) -> Iterable[tuple[str, list[str], Spo
     for part in ranges:
         table = part.read(["row_id", "messages"])
         yield part.corpus.name, table["row_id"].to_pylist(), Spoken.of(turns_of(table["messages"]))
-
-
-def turns_of(messages: pa.ChunkedArray) -> list[list[tuple[str, str]]]:
-    """(role, content) of each turn of each conversation; a null content is the empty text."""
-    column = messages.combine_chunks()
-    flat = column.flatten()
-    roles = flat.field("role").to_pylist()
-    contents = [content or "" for content in flat.field("content").to_pylist()]
-    found, start = [], 0
-    for length in column.value_lengths().fill_null(0).to_pylist():
-        found.append(list(zip(roles[start : start + length], contents[start : start + length], strict=True)))
-        start += length
-    return found

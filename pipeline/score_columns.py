@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from pipeline.rows import ARROW_MESSAGES
 from pipeline.text.identifiers import mask_metadata, pseudonym
-from pipeline.text.scores import Scores, Turns
+from pipeline.text.scores import Scores
 
 SCORES = (
     "language string, language_confidence double, turn_languages array<struct<code:string,confidence:double>>, "
@@ -56,19 +56,6 @@ ARROW_SCORES = {
     "text_hash": pa.string(),
 }
 """The same as Arrow types, in the same order: Spark takes columns by position."""
-
-
-def turns_of(batch: pa.RecordBatch) -> list[Turns]:
-    """The messages of each row; a null content is the empty text."""
-    messages = batch.column("messages")
-    flat = messages.flatten()
-    roles = flat.field("role").to_pylist()
-    contents = [content or "" for content in flat.field("content").to_pylist()]
-    found, start = [], 0
-    for length in messages.value_lengths().fill_null(0).to_pylist():
-        found.append(list(zip(roles[start : start + length], contents[start : start + length], strict=True)))
-        start += length
-    return found
 
 
 def with_scores(batch: pa.RecordBatch, scored: list[Scores], pii_types: Sequence[str]) -> pa.RecordBatch:

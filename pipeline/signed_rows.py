@@ -8,10 +8,11 @@ import pyarrow as pa
 import xxhash
 
 from pipeline.corpora import RANKS, Range
-from pipeline.decontaminate import EvaluationIndex, turns_of
+from pipeline.decontaminate import EvaluationIndex
 from pipeline.text.exact import text_hash
 from pipeline.text.exchanges import exchanges_of
 from pipeline.text.spoken import COLUMNS, Spoken, WordHashes, starts
+from pipeline.turns import turns_of
 
 READ = ["row_id", "source", "conversation_id", "user_id", "messages", "chars", "repairs", "text_hash"]
 ROWS_AT_ONCE = 4_000

@@ -8,6 +8,7 @@ import deepspeed
 import torch
 from deepspeed import DeepSpeedEngine
 from deepspeed.accelerator import get_accelerator
+from torch import nn
 
 from training.accumulation import accumulate_in_fp32
 from training.layers import prepare_layers
@@ -44,12 +45,16 @@ def build_engine(plan: Plan, device: torch.device) -> tuple[DeepSpeedEngine, int
     model = build_model(plan, device)
     prepare_layers(model, plan, device, fp8=precision(plan, device) == "fp8")
     parameters = sum(p.numel() for name, p in model.named_parameters() if ".lora_" not in name)
-    optimizer = adamw(model, plan.train, fused=True)
-    with unrounded_buffers(model):
-        loss = SummedLoss(model, plan.train.label_smoothing)
-        engine, *_ = deepspeed.initialize(model=loss, optimizer=optimizer, config=deepspeed_config(plan, device))
+    return engine_of(SummedLoss(model, plan.train.label_smoothing), plan, device), parameters
+
+
+def engine_of(module: nn.Module, plan: Plan, device: torch.device) -> DeepSpeedEngine:
+    """The module and its AdamW inside DeepSpeed."""
+    optimizer = adamw(module, plan.train, fused=True)
+    with unrounded_buffers(module):
+        engine, *_ = deepspeed.initialize(model=module, optimizer=optimizer, config=deepspeed_config(plan, device))
     accumulate_in_fp32(engine)
-    return engine, parameters
+    return engine
 
 
 def only_deterministic_kernels() -> None:
@@ -67,10 +72,8 @@ def only_deterministic_kernels() -> None:
 
 
 def precision(plan: Plan, device: torch.device) -> str:
-    """fp32, bf16 or fp8. auto: bf16 on GPUs; fp32 on CPU, where bf16 without AMX is ten times slower."""
-    if plan.train.precision != "auto":
-        return plan.train.precision
-    return "fp32" if device.type == "cpu" else "bf16"
+    """fp32, bf16 or fp8, for this device."""
+    return plan.train.precision_on(device.type != "cpu")
 
 
 def deepspeed_config(plan: Plan, device: torch.device) -> dict[str, Any]:

@@ -37,7 +37,7 @@ def fitting_micro_batch(profile: Profile, architecture: Architecture, vocabulary
         launch.zero_stage,
         length,
         train.activation_checkpointing,
-        ("bf16" if on_gpu else "fp32") if train.precision == "auto" else train.precision,
+        train.precision_on(on_gpu),
         capacity,
         lora=lora.rank if lora else None,
         fused=on_gpu,

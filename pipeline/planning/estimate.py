@@ -12,7 +12,7 @@ from configs.profile import Profile
 from pipeline.planning.cost import estimate_cost, missing_prices
 from pipeline.planning.deployment import estimate_deployment
 from pipeline.planning.hardware import Machines, machines_of
-from pipeline.planning.memory import memory_plan, precision
+from pipeline.planning.memory import memory_plan
 from pipeline.planning.rates import Rate, rates_of
 from pipeline.planning.stages import PROCESS_SECONDS, StageTime, stage_times
 from pipeline.planning.storage import estimate_storage
@@ -37,7 +37,7 @@ def estimate(profile: Profile, root: Path) -> dict[str, Any]:
     training = estimate_training(profile, architecture, work, machines, rates["train"])
     stages = stage_times(profile, work, machines, rates, training, architecture)
     memory = memory_plan(profile, architecture, machines)
-    storage = estimate_storage(profile, work, training, precision(profile, machines))
+    storage = estimate_storage(profile, work, training, profile.train.precision_on(machines.gpu is not None))
     deployment = estimate_deployment(profile, architecture)
     gpu = machines.gpu
     return {

@@ -1,7 +1,7 @@
 """Training memory by ZeRO stage, and the largest micro-batch that fits the named GPU."""
 
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any
 
 from configs.model import Architecture
 from configs.profile import Profile
@@ -35,7 +35,7 @@ def memory_plan(profile: Profile, architecture: Architecture, machines: Machines
         "ranks": machines.ranks,
         "sequence_length": profile.tokenise.sequence_length,
         "checkpointing": profile.train.activation_checkpointing,
-        "precision": precision(profile, machines),
+        "precision": profile.train.precision_on(on_gpu),
         "fused": on_gpu,
     }
     if lora:
@@ -49,9 +49,3 @@ def memory_plan(profile: Profile, architecture: Architecture, machines: Machines
         fits = estimate.total + OUTSIDE_ALLOCATOR <= capacity if capacity else None
         found.append(StageMemory(stage, stage == launch.zero_stage, asdict(estimate), estimate.total, fits, largest))
     return found
-
-
-def precision(profile: Profile, machines: Machines) -> Literal["fp32", "bf16", "fp8"]:
-    """What `auto` comes to."""
-    asked = profile.train.precision
-    return ("bf16" if machines.gpu else "fp32") if asked == "auto" else asked

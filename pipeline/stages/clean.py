@@ -15,7 +15,7 @@ from configs.clean import Pii, Rules, Text, Translation
 from configs.errors import UserError
 from pipeline.progress import say
 from pipeline.rows import count_by, read_rows, write_rows
-from pipeline.score_columns import SCORES, turns_of, with_scores
+from pipeline.score_columns import SCORES, with_scores
 from pipeline.session import task_progress
 from pipeline.stage import StageContext
 from pipeline.text.rare_words import KnownWords, word_hashes
@@ -24,6 +24,7 @@ from pipeline.text.repair import Repair
 from pipeline.text.rules import RULES, evidence, first_failure
 from pipeline.text.scores import Preparation, score_conversations
 from pipeline.text.translation import translator
+from pipeline.turns import turns_of
 
 ROWS_PER_TASK, LEAST_TASKS, MOST_TASKS = 2_000, 4, 20_000
 """Small tasks: about a second each, so that progress shows and no core is left with a long last one."""
@@ -87,7 +88,7 @@ def batch_scorer(
             None if hashes is None else KnownWords(hashes, placeholder=text.rare_words == "placeholder"),
         )
         for batch in batches:
-            yield with_scores(batch, score_conversations(turns_of(batch), preparation), pii.types)
+            yield with_scores(batch, score_conversations(turns_of(batch["messages"]), preparation), pii.types)
 
     return run
 
@@ -97,7 +98,9 @@ def frequent_words(frame: DataFrame, least: int) -> npt.NDArray[np.int64]:
 
     def hashes(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
-            counted = Counter(h for turns in turns_of(batch) for h in word_hashes(content for _, content in turns))
+            counted = Counter(
+                h for turns in turns_of(batch["messages"]) for h in word_hashes(content for _, content in turns)
+            )
             yield pa.RecordBatch.from_pydict({"word": list(counted), "rows": list(counted.values())}, COUNTED)
 
     with task_progress(frame.sparkSession, "score: counting words"):

@@ -4,9 +4,10 @@ import pyarrow as pa
 
 from configs.clean import Pii, Text
 from pipeline.rows import ARROW_MESSAGES
-from pipeline.score_columns import ARROW_SCORES, turns_of, with_scores
+from pipeline.score_columns import ARROW_SCORES, with_scores
 from pipeline.text.repair import Repair
 from pipeline.text.scores import Preparation, score_conversations
+from pipeline.turns import turns_of
 
 METADATA = pa.map_(pa.string(), pa.string())
 
@@ -23,7 +24,9 @@ def scored(conversations: list[list[dict[str, str | None]] | None], user: str | 
         }
     )
     types = Pii().types
-    return with_scores(batch, score_conversations(turns_of(batch), Preparation(Repair(Text()), types)), types)
+    return with_scores(
+        batch, score_conversations(turns_of(batch["messages"]), Preparation(Repair(Text()), types)), types
+    )
 
 
 def test_contents_are_replaced_and_every_score_has_its_type() -> None:

@@ -1,0 +1,16 @@
+"""Conversations out of Arrow."""
+
+import pyarrow as pa
+
+
+def turns_of(messages: pa.ListArray | pa.ChunkedArray) -> list[list[tuple[str, str]]]:
+    """(role, content) of each turn of each conversation; a null content is the empty text."""
+    column = messages.combine_chunks() if isinstance(messages, pa.ChunkedArray) else messages
+    flat = column.flatten()
+    roles = flat.field("role").to_pylist()
+    contents = [content or "" for content in flat.field("content").to_pylist()]
+    found, start = [], 0
+    for length in column.value_lengths().fill_null(0).to_pylist():
+        found.append(list(zip(roles[start : start + length], contents[start : start + length], strict=True)))
+        start += length
+    return found
