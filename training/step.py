@@ -34,6 +34,11 @@ class Outcome:
     _copied: "torch.cuda.Event | None"
 
     @property
+    def waits_for_device(self) -> bool:
+        """Whether the step may still be under way: on a GPU, until it is read."""
+        return self._copied is not None
+
+    @property
     def loss(self) -> float:
         """Mean loss of the learned tokens, in nats. Raises UserError when it is not a finite number."""
         mean = self._read(0) / max(1, self.learned)
@@ -66,6 +71,7 @@ def optimiser_step(
     for group in engine.optimizer.param_groups:
         group["lr"] = rate
     seed_dropout(plan, batch.step)
+    clock.take()  # what a validation or a checkpoint exchanged before is not this step's
     scale = plan.world_size * plan.accumulation / max(1, batch.learned)
     total = torch.zeros((), dtype=torch.float64, device=engine.device)
     norm: torch.Tensor | float = 0.0

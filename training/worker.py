@@ -54,7 +54,7 @@ def run(plan: Plan) -> None:
             state.step, before = batch.step, outcome
             validates = state.step % plan.train.validation_every == 0 or state.step == plan.train.steps
             saves = state.step % plan.train.checkpoint_every == 0 and state.step < plan.train.steps
-            if validates or saves:
+            if validates or saves or not outcome.waits_for_device:
                 report.step(outcome)  # raises when the loss is not a number: such weights are never kept
                 before = None
             if validates:
