@@ -34,7 +34,7 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 	@$(BIN)/python -m pip install -q --disable-pip-version-check uv
 	@echo "installing Python packages (about a minute)"
 	@if [ -n "$$PIP_FIND_LINKS" ]; then links="--find-links $$PIP_FIND_LINKS"; else links="--torch-backend=auto"; fi; \
-	$(BIN)/uv pip install -q --python $(BIN)/python $$links -r requirements.lock
+	$(BIN)/uv pip install -q --compile-bytecode --python $(BIN)/python $$links -r requirements.lock
 	@$(BIN)/uv pip install -q --python $(BIN)/python --no-deps -e .
 	@touch $@
 
