@@ -232,7 +232,7 @@ def parser() -> argparse.ArgumentParser:
         "-o", "--override", action="append", default=[], metavar="SECTION.KEY=VALUE", help="change a setting"
     )
     c.add_argument("--json", action="store_true", help="print the figures as JSON")
-    c.add_argument("--calibrate", action="store_true", help="measure this machine first, in about two minutes")
+    c.add_argument("--calibrate", action="store_true", help="measure this machine first, in about five minutes")
 
     c = _command(
         commands,

@@ -8,7 +8,6 @@ import pytest
 from configs.errors import UserError
 from configs.load import load_profile
 from configs.profile import Profile
-from pipeline.planning.calibrate import combine
 from pipeline.planning.hardware import Machines, machines_of
 from pipeline.planning.history import Measurement
 from pipeline.planning.rates import Rate, fit, rates_of, table_rates
@@ -81,24 +80,6 @@ def test_a_calibration_that_was_cut_short_is_passed_over(tmp_path: Path) -> None
 def test_a_stage_that_does_not_exist_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"plan\.rates: 'spark' is not a stage"):
         rates_of(tmp_path, *two_cores("plan.rates.spark={start: 1}"))
-
-
-def test_a_calibrated_spark_stage_has_its_cold_start_and_its_warm_rate() -> None:
-    """score begins a task, so Spark's 8 s are its own; clean goes on in the same session."""
-    passes = {
-        "cold": {"score": took(1, 6, "score"), "clean": took(1, 3, "clean"), "embed": took(1, 5, "embed")},
-        "warm": {"score": took(1, 2, "score"), "clean": took(1, 1, "clean"), "embed": took(1, 5, "embed")},
-        "large": {"score": took(9, 10, "score"), "clean": took(9, 2, "clean"), "embed": took(9, 21, "embed")},
-    }
-    found = [(m.stage, m.units, m.seconds) for m in combine(passes, spark_start=8)]
-    assert found == [
-        ("score", 1, 14),
-        ("score", 9, 22),
-        ("clean", 1, 3),
-        ("clean", 9, 4),
-        ("embed", 1, 5),
-        ("embed", 9, 21),
-    ]
 
 
 def test_a_long_training_on_gpus_replaces_the_assumed_utilisation_and_a_short_one_does_not(tmp_path: Path) -> None:
