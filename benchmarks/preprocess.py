@@ -8,7 +8,7 @@ number, and kept under the root for the next call. The stages run through the sa
 seconds: wall time of the task, without the start of Spark, which `total` gives as session_seconds.
 cpu_seconds: of all processes, which another load on the machine changes less than wall time.
 peak_memory_mb: largest sum of the proportional set sizes of the driver, its JVM and the Python workers,
-  sampled twice a second; driver_memory_mb: of the Python driver alone, resident.
+  sampled once a second; driver_memory_mb: of the Python driver alone, resident.
 shuffle_bytes_per_row: what Spark wrote for its shuffles, and acquire for its own exchange.
 """
 
@@ -62,7 +62,7 @@ class Memory:
                     continue
             self.peak = max(self.peak, total >> 20)
             self.driver = max(self.driver, own.memory_info().rss >> 20)
-            if self._ended.wait(0.5):
+            if self._ended.wait(1.0):
                 return
 
 

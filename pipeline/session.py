@@ -24,15 +24,22 @@ DEFAULTS = {
     "spark.hadoop.mapreduce.fileoutputcommitter.marksuccessfuljobs": "false",
 }
 
+LOCAL_JVM = "-XX:TieredStopAtLevel=1"
+"""On one machine the JVM hands tasks to Python and joins a few columns. Compiling that further costs the cores
+more than it gives: 105 s with it and 98 s without for 500,000 rows on two cores (docs/experiments.md)."""
+
 
 def spark_session(settings: Spark, name: str) -> SparkSession:
     """The session of this process. Under spark-submit the master is the submitter's."""
     os.environ.setdefault("PYSPARK_PYTHON", settings.conf.get("spark.pyspark.python", sys.executable))
     os.environ.setdefault("PYSPARK_DRIVER_PYTHON", sys.executable)
     builder = SparkSession.builder.appName(name)
+    submitted = os.environ.get("PARLANCE_SPARK_SUBMIT") == "1"
+    if settings.master.startswith("local") and not submitted:
+        builder = builder.config("spark.driver.extraJavaOptions", LOCAL_JVM)
     for key, value in {**DEFAULTS, **settings.conf}.items():
         builder = builder.config(key, value)
-    if os.environ.get("PARLANCE_SPARK_SUBMIT") != "1":
+    if not submitted:
         builder = builder.master(settings.master).config("spark.driver.memory", settings.driver_memory)
         if settings.master.startswith("local"):
             builder = builder.config("spark.driver.bindAddress", "127.0.0.1").config("spark.driver.host", "127.0.0.1")
