@@ -15,6 +15,7 @@ RANKS: dict[Kind, int] = {"evaluation": 0, "earlier": 1, "new": 2}
 """A row is never dropped for a row of a higher rank, and a row below rank 2 is never dropped at all."""
 
 RANGE_ROWS = 50_000
+"""Of deduplication's ranges: fewer would be more blocks, as every range sends to every other."""
 
 
 @dataclass(frozen=True)
@@ -28,13 +29,17 @@ class Corpus:
 
 @dataclass(frozen=True)
 class Range:
-    """Rows of one row group, read by one task. first: the ordinal of its first row among all rows."""
+    """Rows of one row group, read by one task: the piece'th `most` rows of it, or what is left of them.
+
+    first: the ordinal of its first row among all rows.
+    """
 
     number: int
     corpus: Corpus
     file: Path
     group: int
-    start: int
+    piece: int
+    most: int
     rows: int
     first: int
 
@@ -42,23 +47,23 @@ class Range:
         """These columns of the rows (those that the file has), or all."""
         with pq.ParquetFile(self.file) as file:
             wanted = None if columns is None else [c for c in columns if c in file.schema_arrow.names]
-            for number, batch in enumerate(file.iter_batches(RANGE_ROWS, [self.group], wanted)):
-                if number * RANGE_ROWS == self.start:
+            for number, batch in enumerate(file.iter_batches(self.most, [self.group], wanted)):
+                if number == self.piece:
                     return pa.Table.from_batches([batch]).replace_schema_metadata(None)
-        raise AssertionError(f"{self.file} has no row {self.start} in row group {self.group}")
+        raise AssertionError(f"{self.file} has no row {self.piece * self.most} in row group {self.group}")
 
 
 class Ranges:
-    """All ranges, the run's own rows first. Ordinals are positions in this order."""
+    """All ranges, of at most so many rows, the run's own first. Ordinals are positions in this order."""
 
-    def __init__(self, corpora: Sequence[Corpus]) -> None:
+    def __init__(self, corpora: Sequence[Corpus], most: int = RANGE_ROWS) -> None:
         self.all: list[Range] = []
         first = 0
         for corpus in sorted(corpora, key=lambda c: -RANKS[c.kind]):
             for file, group, rows in _row_groups(corpus.folder):
-                for start in range(0, rows, RANGE_ROWS):
-                    count = min(RANGE_ROWS, rows - start)
-                    self.all.append(Range(len(self.all), corpus, file, group, start, count, first))
+                for piece, start in enumerate(range(0, rows, most)):
+                    count = min(most, rows - start)
+                    self.all.append(Range(len(self.all), corpus, file, group, piece, most, count, first))
                     first += count
             if corpus.kind == "new":
                 self.new_rows, self.new_ranges = first, len(self.all)

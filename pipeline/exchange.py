@@ -11,7 +11,7 @@ Known limitation: needs a folder that the driver and all executors see under one
 
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -64,10 +64,8 @@ class Runs:
         bounds = [bound(n, self._buckets) for n in range(1, self._buckets)]
         cuts = [0, *np.searchsorted(places(table["row_id"]), bounds), table.num_rows]
         path = self._folder / f"{self._task:06d}-{self._number:05d}.arrow"
-        with _replacing(path) as partial, ipc.new_file(str(partial), table.schema, options=LZ4) as writer:
-            for start, stop in pairwise(cuts):
-                part = table.slice(start, stop - start).to_batches()
-                writer.write_batch(part[0] if part else _empty(table.schema))
+        parts = (table.slice(start, stop - start).to_batches() for start, stop in pairwise(cuts))
+        write_batches((part[0] if part else _empty(table.schema) for part in parts), table.schema, path)
         self.bytes += path.stat().st_size
         self._batches, self._number, self._held, self._rows = [], self._number + 1, 0, 0
 
@@ -127,6 +125,13 @@ def places(row_ids: pa.ChunkedArray) -> np.ndarray:
     digits = data[offsets[:-1, None] + np.arange(8)]
     values = np.where(digits >= ord("a"), digits - (ord("a") - 10), digits - ord("0")).astype(np.uint32)
     return (values << np.arange(28, -1, -4, dtype=np.uint32)).sum(axis=1, dtype=np.uint32)
+
+
+def write_batches(batches: Iterable[pa.RecordBatch], schema: pa.Schema, path: Path) -> None:
+    """One Arrow file, for a later task; whole or not at all."""
+    with _replacing(path) as partial, ipc.new_file(str(partial), schema, options=LZ4) as writer:
+        for batch in batches:
+            writer.write_batch(batch)
 
 
 def write_table(table: pa.Table, path: Path) -> None:

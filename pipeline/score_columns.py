@@ -1,4 +1,4 @@
-"""Conversations and their scores as Arrow batches: what Spark hands to Python, and what it gets back."""
+"""Conversations and their scores as Arrow batches."""
 
 from collections.abc import Sequence
 from itertools import accumulate, chain
@@ -9,15 +9,6 @@ import pyarrow as pa
 from pipeline.rows import ARROW_MESSAGES
 from pipeline.text.identifiers import mask_metadata, pseudonym
 from pipeline.text.scores import Scores
-
-SCORES = (
-    "language string, language_confidence double, turn_languages array<struct<code:string,confidence:double>>, "
-    "offensive double, repetition double, chars int, reply_chars int, assistant_chars int, tokens int, "
-    "reply_ratio double, non_letters double, capitals double, digits double, echo double, refusals int, leaks int, "
-    "empty_turns int, role_faults array<string>, rare_words double, repairs array<string>, "
-    "pii array<struct<turn:int,type:string,start:int,`end`:int,placeholder:string>>, text_hash string"
-)
-"""Spark schema of what `score` adds to a conversation."""
 
 ARROW_PII = pa.list_(
     pa.struct(
@@ -55,7 +46,7 @@ ARROW_SCORES = {
     "pii": ARROW_PII,
     "text_hash": pa.string(),
 }
-"""The same as Arrow types, in the same order: Spark takes columns by position."""
+"""What `score` adds to a conversation, in this order."""
 
 
 def with_scores(batch: pa.RecordBatch, scored: list[Scores], pii_types: Sequence[str]) -> pa.RecordBatch:

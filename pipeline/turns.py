@@ -10,7 +10,8 @@ def turns_of(messages: pa.ListArray | pa.ChunkedArray) -> list[list[tuple[str, s
     roles = flat.field("role").to_pylist()
     contents = [content or "" for content in flat.field("content").to_pylist()]
     found, start = [], 0
-    for length in column.value_lengths().fill_null(0).to_pylist():
-        found.append(list(zip(roles[start : start + length], contents[start : start + length], strict=True)))
-        start += length
+    for length in column.value_lengths().to_pylist():
+        end = start + (length or 0)
+        found.append(list(zip(roles[start:end], contents[start:end], strict=True)))
+        start = end
     return found

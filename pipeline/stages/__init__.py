@@ -22,7 +22,7 @@ STAGES = {
             task="clean",
             entry="pipeline.stages.clean:score",
             inputs=("acquire",),
-            version="2",
+            version="3",
             config=("clean.text", "clean.translation", "clean.pii"),
             settings=("spark",),
             engine="spark",
@@ -30,7 +30,7 @@ STAGES = {
         Stage(
             "clean",
             entry="pipeline.stages.clean:clean",
-            version="2",
+            version="3",
             inputs=("score",),
             config=("clean.rules",),
             settings=("spark",),

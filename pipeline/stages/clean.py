@@ -1,54 +1,77 @@
-"""score: repairs and scores every conversation, in one pass. clean: drops, by the scores, what fails a rule."""
+"""score: repairs and scores every conversation, in one pass. clean: drops, by the scores, what fails a rule.
+
+Tasks read and write files themselves, and Spark only says which task does what: a row that passes
+through the JVM, its shuffle and its Parquet writer costs twice what scoring it does.
+"""
 
 import gc
+import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from pyspark.sql import DataFrame, SparkSession
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from configs.clean import Pii, Rules, Text, Translation
 from configs.errors import UserError
+from pipeline.corpora import Corpus, Range, Ranges
+from pipeline.exchange import one_task_each, write_batches, write_table
 from pipeline.progress import say
-from pipeline.rows import count_by, read_rows, write_rows
-from pipeline.score_columns import SCORES, with_scores
+from pipeline.rows import count_by
+from pipeline.score_columns import with_scores
 from pipeline.session import task_progress
 from pipeline.stage import StageContext
 from pipeline.text.rare_words import KnownWords, word_hashes
 from pipeline.text.recogniser import recogniser
 from pipeline.text.repair import Repair
-from pipeline.text.rules import RULES, evidence, first_failure
+from pipeline.text.rules import RULES, evidence, first_failures
 from pipeline.text.scores import Preparation, score_conversations
 from pipeline.text.translation import translator
 from pipeline.turns import turns_of
 
-ROWS_PER_TASK, LEAST_TASKS, MOST_TASKS = 2_000, 4, 20_000
-"""Small tasks: about a second each, so that progress shows and no core is left with a long last one."""
+ROWS_PER_TASK, ROWS_PER_MODEL_TASK = 10_000, 500
+"""About a second each, so that progress shows and no core is left with a long last one. With a model that reads
+every turn a row costs a hundred times as much."""
 
+ROWS_PER_BATCH = 2_000
+DROPPED = ["row_id", "source", "origin"]
 COUNTED = pa.schema([("word", pa.int64()), ("rows", pa.int64())])
+FACTS = pa.schema([("kind", pa.string()), ("name", pa.string()), ("count", pa.int64())])
 QUANTILES = (0.5, 0.9, 0.99, 0.999)
+Batches = Iterator[pa.RecordBatch]
 
 
 def score(context: StageContext) -> None:
-    """acquire's conversations, repaired and masked, with the columns of SCORES. Drops nothing."""
-    source = context.inputs["acquire"]
-    rows = source.ledger.rows_out
-    tasks = min(max(LEAST_TASKS, rows // ROWS_PER_TASK), MOST_TASKS)
-    frame = read_rows(context.spark, source.parquet()).repartition(tasks, "row_id")
+    """acquire's conversations, repaired and masked, with the columns of ARROW_SCORES. Drops nothing."""
+    source, spark, scratch = context.inputs["acquire"], context.spark, context.out / "scratch"
     text, pii, translation = (context.config(f"clean.{name}") for name in ("text", "pii", "translation"))
-    recogniser(pii), translator(translation)  # refuses a model that is absent before any work starts
-    hashes = None if text.rare_words == "keep" else frequent_words(frame, text.rare_below)
+    models = recogniser(pii), translator(translation)  # refuses a model that is absent before any work starts
+    corpus = Corpus("acquired", "new", source.parquet())
+    ranges = Ranges([corpus], ROWS_PER_MODEL_TASK if any(models) else ROWS_PER_TASK).all
+    hashes = None if text.rare_words == "keep" else frequent_words(spark, ranges, text.rare_below)
     scorer = batch_scorer(text, pii, translation, hashes)
-    columns = ", ".join(f"`{field.name}` {field.dataType.simpleString()}" for field in frame.schema)
-    scored = frame.mapInArrow(scorer, f"{columns}, {SCORES}")  # type: ignore[arg-type]
-    data = context.out / "data"
-    context.ledger.rows_in = rows
-    context.ledger.rows_out = write_rows(scored, data, rows)
-    context.metrics.update(measure(context.spark, data))
+    scratch.mkdir()
+
+    def scored(numbers: Batches) -> Batches:
+        for part in (ranges[n] for batch in numbers for n in batch["id"].to_pylist()):
+            table = pa.Table.from_batches(scorer(part.read().to_batches(ROWS_PER_BATCH)))
+            write_batches(table.to_batches(), table.schema, _piece(scratch, part))
+            yield facts(table)
+
+    with task_progress(spark, "score"):
+        frame = one_task_each(spark, len(ranges)).mapInArrow(scored, "kind string, name string, count bigint")
+        found = frame.groupBy("kind", "name").agg(F.sum("count")).collect()
+    schema = next(scorer([pa.RecordBatch.from_pylist([], _schema(source.parquet()))])).schema
+    context.ledger.rows_in = source.ledger.rows_out
+    context.ledger.rows_out = _join(spark, ranges, source.parquet(), context.out / "data", scratch, schema)
+    context.metrics.update(measures([(kind, name, count) for kind, name, count in found]))
+    shutil.rmtree(scratch)
 
 
 def clean(context: StageContext) -> None:
@@ -56,28 +79,40 @@ def clean(context: StageContext) -> None:
 
     Raises UserError when nothing is left.
     """
-    source = context.inputs["score"]
+    source, out = context.inputs["score"], context.out
     rules: Rules = context.config("clean.rules")
-    rows = source.ledger.rows_out
-    judged = read_rows(context.spark, source.parquet()).withColumn("rule", F.expr(first_failure(rules)))
-    dropped = judged.where("rule IS NOT NULL").withColumn("evidence", F.expr(evidence(rules)))
-    write_rows(dropped.select("row_id", "source", "origin", "rule", "evidence"), context.out / "dropped", rows)
-    context.ledger.rows_in = rows
-    context.ledger.dropped = count_by(context.out / "dropped", "rule")
-    left = rows - sum(context.ledger.dropped.values())
-    if left == 0:
-        raise UserError(nothing_left(rows, context.ledger.dropped))
-    context.ledger.rows_out = write_rows(judged.where("rule IS NULL").drop("rule"), context.out / "data", rows)
-    context.metrics["kept_share"] = round(left / rows, 4)
+    files = sorted(source.parquet().glob("*.parquet"))
+    for name in ("data", "dropped"):
+        (out / name).mkdir()
+
+    def judged(numbers: Batches) -> Batches:
+        for file in (files[n] for batch in numbers for n in batch["id"].to_pylist()):
+            table = pq.ParquetFile(file).read()
+            failed = first_failures(table, rules)
+            names, gone, stays = failed.drop_null(), table.filter(failed.is_valid()), table.filter(failed.is_null())
+            proof = pa.array(evidence(gone, names, rules), pa.string())
+            gone = gone.select(DROPPED).append_column("rule", names).append_column("evidence", proof)
+            write_table(gone, out / "dropped" / file.name)
+            write_table(stays, out / "data" / file.name)
+            yield pa.RecordBatch.from_pydict({"rows": [stays.num_rows]})
+
+    with task_progress(context.spark, "clean"):
+        kept = one_task_each(context.spark, len(files)).mapInArrow(judged, "rows bigint").collect()
+    context.ledger.rows_in = source.ledger.rows_out
+    context.ledger.rows_out = sum(row.rows for row in kept)
+    context.ledger.dropped = count_by(out / "dropped", "rule")
+    if not context.ledger.rows_out:
+        raise UserError(nothing_left(context.ledger.rows_in, context.ledger.dropped))
+    context.metrics["kept_share"] = round(context.ledger.rows_out / context.ledger.rows_in, 4)
     context.metrics["dropped"] = context.ledger.dropped
 
 
 def batch_scorer(
     text: Text, pii: Pii, translation: Translation, hashes: npt.NDArray[np.int64] | None = None
-) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
-    """The function that Spark maps over Arrow batches. hashes: of the words that are not rare, when that matters."""
+) -> Callable[[Iterable[pa.RecordBatch]], Batches]:
+    """The function that tasks map over their batches. hashes: of the words that are not rare, when that matters."""
 
-    def run(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def run(batches: Iterable[pa.RecordBatch]) -> Batches:
         gc.set_threshold(100_000, 50, 1000)  # millions of small tuples, none in a cycle: a tenth of the time
         preparation = Preparation(
             Repair(text),
@@ -93,39 +128,72 @@ def batch_scorer(
     return run
 
 
-def frequent_words(frame: DataFrame, least: int) -> npt.NDArray[np.int64]:
+def frequent_words(spark: SparkSession, ranges: list[Range], least: int) -> npt.NDArray[np.int64]:
     """Sorted hashes of the words that are in at least so many conversations, as acquired."""
 
-    def hashes(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for batch in batches:
-            counted = Counter(
-                h for turns in turns_of(batch["messages"]) for h in word_hashes(content for _, content in turns)
-            )
+    def hashes(numbers: Batches) -> Batches:
+        for part in (ranges[n] for batch in numbers for n in batch["id"].to_pylist()):
+            conversations = turns_of(part.read(["messages"])["messages"])
+            counted = Counter(h for turns in conversations for h in word_hashes(content for _, content in turns))
             yield pa.RecordBatch.from_pydict({"word": list(counted), "rows": list(counted.values())}, COUNTED)
 
-    with task_progress(frame.sparkSession, "score: counting words"):
-        counts = frame.select("messages").mapInArrow(hashes, "word long, rows long")  # type: ignore[arg-type]
+    with task_progress(spark, "score: counting words"):
+        counts = one_task_each(spark, len(ranges)).mapInArrow(hashes, "word long, rows long")
         enough = counts.groupBy("word").agg(F.sum("rows").alias("rows")).where(F.col("rows") >= least).select("word")
         found = enough.toArrow()["word"].to_numpy()
     say(f"score: {len(found):,} words are in at least {least:,} conversations")
     return np.sort(found)
 
 
-def measure(spark: SparkSession, data: Path) -> dict[str, object]:
-    """{repairs, pii, languages: {name: count}, offensive: {quantile: score to 0.01}}, in one pass over `data`."""
-    frame: DataFrame = read_rows(spark, data)
-    facts = F.concat(
-        F.transform("repairs", lambda name: F.concat(F.lit("repairs:"), name)),
-        F.transform("pii", lambda span: F.concat(F.lit("pii:"), span["type"])),
-        F.array(
-            F.concat(F.lit("languages:"), "language"),
-            F.concat(F.lit("offensive:"), F.floor(F.col("offensive") * 100).cast("string")),
-        ),
-    )
-    counted = frame.select(F.explode(facts).alias("fact")).groupBy("fact").count().collect()
+def _piece(scratch: Path, part: Range) -> Path:
+    """What a task makes of a range of a file."""
+    return scratch / f"{part.file.stem}-{part.group:05d}-{part.piece:05d}.arrow"
+
+
+def _schema(folder: Path) -> pa.Schema:
+    return pq.read_schema(min(folder.glob("*.parquet"))).remove_metadata()
+
+
+def _join(
+    spark: SparkSession, ranges: list[Range], source: Path, folder: Path, scratch: Path, schema: pa.Schema
+) -> int:
+    """Writes a file for each of `source`, of its ranges' pieces one after another; returns the rows."""
+    names = sorted(file.name for file in source.glob("*.parquet"))
+    pieces = {name: [_piece(scratch, part) for part in ranges if part.file.name == name] for name in names}
+    folder.mkdir()
+
+    def joined(numbers: Batches) -> Batches:
+        for name in (names[n] for batch in numbers for n in batch["id"].to_pylist()):
+            tables = [pa.ipc.open_file(pa.memory_map(str(piece))).read_all() for piece in pieces[name]]
+            table = pa.concat_tables([schema.empty_table(), *tables]).combine_chunks()
+            write_table(table, folder / name)
+            yield pa.RecordBatch.from_pydict({"rows": [table.num_rows]})
+
+    with task_progress(spark, f"score: writing {folder.name}"):
+        return sum(row.rows for row in one_task_each(spark, len(names)).mapInArrow(joined, "rows bigint").collect())
+
+
+def facts(table: pa.Table) -> pa.RecordBatch:
+    """FACTS of some scored rows: repairs and personal data by name, languages, hundredths of offensiveness."""
+    values = {
+        "repairs": pc.list_flatten(table["repairs"]),
+        "pii": pc.struct_field(pc.list_flatten(table["pii"]), "type"),
+        "languages": table["language"],
+        "offensive": pc.floor(pc.multiply(table["offensive"], 100)).cast(pa.int32()).cast(pa.string()),
+    }
+    found = [
+        (kind, entry["values"], entry["counts"])
+        for kind, column in values.items()
+        for entry in column.value_counts().to_pylist()
+    ]
+    columns = zip(*found, strict=True) if found else ([], [], [])
+    return pa.RecordBatch.from_arrays([pa.array(c, f.type) for c, f in zip(columns, FACTS, strict=True)], schema=FACTS)
+
+
+def measures(counted: list[tuple[str, str, int]]) -> dict[str, object]:
+    """{repairs, pii, languages: {name: count}, offensive: {quantile: score to 0.01}}, from FACTS."""
     found: dict[str, dict[str, int]] = {"repairs": {}, "pii": {}, "languages": {}, "offensive": {}}
-    for fact, count in sorted(tuple(row) for row in counted):
-        kind, _, name = fact.partition(":")
+    for kind, name, count in sorted(counted):
         found[kind][name] = count
     for kind in ("repairs", "pii", "languages"):
         found[kind] = dict(sorted(found[kind].items(), key=lambda item: (-item[1], item[0])))

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 
-from pipeline.text.pii import find_pii
+from pipeline.text.pii import find_pii, name_may_hold_pii
 
 HASH_DIGITS = 32
 
@@ -14,7 +14,7 @@ def pseudonym(name: str | None, types: Sequence[str]) -> str | None:
     sha256 of the name in small letters, 32 hex digits after "id-": one person keeps one name in all sources, which
     deletion requests need. Whoever knows an address can work out its hash: a pseudonym, not anonymity.
     """
-    if not name or not find_pii(name, types):
+    if not name or not name_may_hold_pii(name) or not find_pii(name, types):
         return name
     digest = hashlib.sha256(name.strip().lower().encode("utf-8", "surrogatepass")).hexdigest()
     return f"id-{digest[:HASH_DIGITS]}"

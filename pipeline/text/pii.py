@@ -115,6 +115,11 @@ def may_hold_pii(signs: int, digits: int) -> bool:
     )
 
 
+def name_may_hold_pii(name: str) -> bool:
+    """The same for a text without white space that was not scored."""
+    return may_hold_pii(pii_signs(name, name.lower()), sum(map(str.isdecimal, name)))
+
+
 def find_pii(text: str, types: Sequence[str]) -> list[Finding]:
     """(start, end, type) of the personal data of one text, in order, none overlapping."""
     taken: list[Finding] = []
@@ -128,16 +133,23 @@ def find_pii(text: str, types: Sequence[str]) -> list[Finding]:
 
 
 def mask_conversation(
-    turns: Sequence[str], types: Sequence[str], recognise: Recognise | None = None
+    turns: Sequence[str],
+    types: Sequence[str],
+    recognise: Recognise | None = None,
+    searched: Sequence[bool] | None = None,
 ) -> tuple[list[str], list[Span]]:
     """The turns with placeholders such as <EMAIL_1> in place of personal data, and what was replaced.
 
-    recognise: finds names and addresses, which give way to what the patterns find.
+    recognise: finds names and addresses, which give way to what the patterns find. searched: the turns in which
+    the patterns may find anything (may_hold_pii); all, when it is not known.
 
     The same value (but for case and spacing) has the same number throughout the conversation;
     placeholders that were there before keep theirs.
     """
-    found = [_merged(find_pii(turn, types), recognise(turn) if recognise else []) for turn in turns]
+    found = [
+        _merged(find_pii(turn, types) if worth else [], recognise(turn) if recognise else [])
+        for turn, worth in zip(turns, searched or [True] * len(turns), strict=True)
+    ]
     if not any(found):
         return list(turns), []
     last = _last_numbers(turns)

@@ -1,96 +1,156 @@
 """The rules that decide, from the scores, which conversations stay. The first that fails names the reason."""
 
+import json
+from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from configs.clean import Rules
+
+Failed = npt.NDArray[np.bool_]
+"""[rows]: whether each fails."""
+
+
+class Scored:
+    """Rows with their scores. As numbers: float64 [rows]; a missing one is NaN, which fails no rule."""
+
+    def __init__(self, table: pa.Table) -> None:
+        self.table = table.combine_chunks()
+        self.rows = table.num_rows
+
+    def __getitem__(self, name: str) -> npt.NDArray[np.float64]:
+        return self.table[name].to_numpy().astype(np.float64)
+
+    def none(self) -> Failed:
+        """No row."""
+        return np.zeros(self.rows, bool)
+
+    def array(self, name: str) -> pa.Array:
+        """A column in one piece."""
+        column = self.table[name]
+        return column.chunk(0) if column.num_chunks else pa.array([], column.type)
+
+    def any(self, name: str, found: npt.NDArray[np.bool_]) -> Failed:
+        """Whether any item of each row's list is found. found: of the items of all rows, one after another."""
+        counts = self.array(name).value_lengths().fill_null(0).to_numpy()
+        rows = np.repeat(np.arange(self.rows), counts)
+        return np.bincount(rows[found], minlength=self.rows) > 0
 
 
 @dataclass(frozen=True)
 class Rule:
     """One reason to drop a conversation.
 
-    fails: SQL over the score columns, with the thresholds of configs.clean.Rules in braces.
     key: the threshold to relax. scores: the columns that are the evidence. origin: where the rule is from.
     """
 
     name: str
     key: str
     scores: tuple[str, ...]
-    fails: str
+    fails: Callable[[Scored, Rules], Failed]
     origin: str = "own"
 
-    def sql(self, rules: Rules) -> str:
-        """The condition with its thresholds filled in."""
-        return self.fails.format(**{key: _literal(value) for key, value in rules.model_dump().items()})
+
+def _other_language(scored: Scored, rules: Rules) -> Failed:
+    sure = scored["language_confidence"] >= rules.min_language_confidence
+    return sure & _unlisted(scored.array("language"), rules) if rules.languages else scored.none()
 
 
+def _other_language_of_a_turn(scored: Scored, rules: Rules) -> Failed:
+    if rules.turn_languages == "ignore" or not rules.languages:
+        return scored.none()
+    turns = scored.array("turn_languages").flatten()
+    found = _unlisted(turns.field("code"), rules)
+    found &= turns.field("confidence").to_numpy(zero_copy_only=False) >= rules.min_turn_confidence
+    if rules.turn_languages == "replies":
+        found &= _is_in(scored.array("messages").flatten().field("role"), ["assistant"])
+    return scored.any("turn_languages", found)
+
+
+def _unlisted(codes: pa.Array, rules: Rules) -> npt.NDArray[np.bool_]:
+    return ~_is_in(codes, [*rules.languages, "und"])
+
+
+def _is_in(values: pa.Array, wanted: list[str]) -> npt.NDArray[np.bool_]:
+    return pc.is_in(values, value_set=pa.array(wanted, pa.string())).to_numpy(zero_copy_only=False)
+
+
+def _role_order(scored: Scored, rules: Rules) -> Failed:
+    return scored.any("role_faults", _is_in(scored.array("role_faults").flatten(), list(rules.role_faults)))
+
+
+C4 = "C4 (Raffel et al. 2020), section 2.2"
 GOPHER = "Rae et al. 2021 (Gopher), appendix A1.1"
 REDPAJAMA = "Weber et al. 2024 (RedPajama-V2), quality signals"
 MOSES = "Koehn et al. 2007 (Moses), clean-corpus-n"
 VICUNA = "Chiang et al. 2023 (Vicuna), data cleaning; Zou et al. 2023, section 3.1"
 CCNET = "Wenzek et al. 2020 (CCNet), section 3.2"
+DAVIDSON = "Davidson et al. 2017"
+TEMPLATES = "model cards of ChatML, Llama, Alpaca, Vicuna"
 
 RULES = (
-    Rule("empty", "", ("assistant_chars",), "assistant_chars = 0", "C4 (Raffel et al. 2020), section 2.2"),
-    Rule("reply_too_short", "min_reply_chars", ("reply_chars",), "reply_chars < {min_reply_chars}"),
-    Rule("empty_turn", "max_empty_turns", ("empty_turns",), "empty_turns > {max_empty_turns}"),
-    Rule("role_order", "role_faults", ("role_faults",), "arrays_overlap(role_faults, {role_faults})"),
-    Rule("too_short", "min_chars", ("chars",), "chars < {min_chars}"),
-    Rule("too_long", "max_chars", ("chars",), "chars > {max_chars}", GOPHER),
-    Rule("too_few_tokens", "min_tokens", ("tokens",), "tokens < {min_tokens}", GOPHER),
-    Rule("too_many_tokens", "max_tokens", ("tokens",), "tokens > {max_tokens}", GOPHER),
     Rule(
-        "language",
-        "languages",
-        ("language", "language_confidence"),
-        "language_confidence >= {min_language_confidence} AND language != 'und' AND size({languages}) > 0"
-        " AND NOT array_contains({languages}, language)",
-        CCNET,
+        "empty",
+        "",
+        ("assistant_chars",),
+        lambda s, _: s["assistant_chars"] == 0,
+        "C4 (Raffel et al. 2020), section 2.2",
+    ),
+    Rule("reply_too_short", "min_reply_chars", ("reply_chars",), lambda s, r: s["reply_chars"] < r.min_reply_chars),
+    Rule("empty_turn", "max_empty_turns", ("empty_turns",), lambda s, r: s["empty_turns"] > r.max_empty_turns),
+    Rule("role_order", "role_faults", ("role_faults",), _role_order),
+    Rule("too_short", "min_chars", ("chars",), lambda s, r: s["chars"] < r.min_chars),
+    Rule("too_long", "max_chars", ("chars",), lambda s, r: s["chars"] > r.max_chars, GOPHER),
+    Rule("too_few_tokens", "min_tokens", ("tokens",), lambda s, r: s["tokens"] < r.min_tokens, GOPHER),
+    Rule("too_many_tokens", "max_tokens", ("tokens",), lambda s, r: s["tokens"] > r.max_tokens, GOPHER),
+    Rule("language", "languages", ("language", "language_confidence"), _other_language, CCNET),
+    Rule("turn_language", "turn_languages", ("turn_languages",), _other_language_of_a_turn, CCNET),
+    Rule("repetition", "max_repetition", ("repetition",), lambda s, r: s["repetition"] > r.max_repetition, GOPHER),
+    Rule("reply_equals_prompt", "max_echo", ("echo",), lambda s, r: s["echo"] > r.max_echo, VICUNA),
+    Rule("refusal", "refusals", ("refusals",), lambda s, r: (s["refusals"] > 0) & (r.refusals == "drop"), VICUNA),
+    Rule("prompt_leak", "max_leaks", ("leaks",), lambda s, r: s["leaks"] > r.max_leaks, TEMPLATES),
+    Rule(
+        "reply_ratio_low", "min_reply_ratio", ("reply_ratio",), lambda s, r: s["reply_ratio"] < r.min_reply_ratio, MOSES
     ),
     Rule(
-        "turn_language",
-        "turn_languages",
-        ("turn_languages",),
-        "{turn_languages} != 'ignore' AND size({languages}) > 0 AND exists(arrays_zip(turn_languages, messages), x ->"
-        " ({turn_languages} = 'all' OR x.messages.role = 'assistant') AND x.turn_languages.code != 'und'"
-        " AND x.turn_languages.confidence >= {min_turn_confidence}"
-        " AND NOT array_contains({languages}, x.turn_languages.code))",
-        CCNET,
+        "reply_ratio_high",
+        "max_reply_ratio",
+        ("reply_ratio",),
+        lambda s, r: s["reply_ratio"] > r.max_reply_ratio,
+        MOSES,
     ),
-    Rule("repetition", "max_repetition", ("repetition",), "repetition > {max_repetition}", GOPHER),
-    Rule("reply_equals_prompt", "max_echo", ("echo",), "echo > {max_echo}", VICUNA),
-    Rule("refusal", "refusals", ("refusals",), "{refusals} = 'drop' AND refusals > 0", VICUNA),
-    Rule("prompt_leak", "max_leaks", ("leaks",), "leaks > {max_leaks}", "model cards of ChatML, Llama, Alpaca, Vicuna"),
-    Rule("reply_ratio_low", "min_reply_ratio", ("reply_ratio",), "reply_ratio < {min_reply_ratio}", MOSES),
-    Rule("reply_ratio_high", "max_reply_ratio", ("reply_ratio",), "reply_ratio > {max_reply_ratio}", MOSES),
-    Rule("non_letters", "max_non_letters", ("non_letters",), "non_letters > {max_non_letters}", GOPHER),
-    Rule("capitals", "max_capitals", ("capitals",), "capitals > {max_capitals}", REDPAJAMA),
-    Rule("digits", "max_digits", ("digits",), "digits > {max_digits}", REDPAJAMA),
-    Rule("rare_words", "max_rare_words", ("rare_words",), "rare_words > {max_rare_words}"),
-    Rule("offensive", "max_offensive", ("offensive",), "offensive > {max_offensive}", "Davidson et al. 2017"),
+    Rule("non_letters", "max_non_letters", ("non_letters",), lambda s, r: s["non_letters"] > r.max_non_letters, GOPHER),
+    Rule("capitals", "max_capitals", ("capitals",), lambda s, r: s["capitals"] > r.max_capitals, REDPAJAMA),
+    Rule("digits", "max_digits", ("digits",), lambda s, r: s["digits"] > r.max_digits, REDPAJAMA),
+    Rule("rare_words", "max_rare_words", ("rare_words",), lambda s, r: s["rare_words"] > r.max_rare_words),
+    Rule("offensive", "max_offensive", ("offensive",), lambda s, r: s["offensive"] > r.max_offensive, DAVIDSON),
 )
 
 
-def first_failure(rules: Rules) -> str:
-    """SQL for the name of the first rule that a conversation fails; null when it stays."""
-    return "CASE " + " ".join(f"WHEN {rule.sql(rules)} THEN '{rule.name}'" for rule in RULES) + " END"
-
-
-def evidence(rules: Rules) -> str:
-    """SQL for the JSON object of the failed rule's scores and its threshold, given a column `rule`."""
-    cases = []
+def first_failures(table: pa.Table, rules: Rules) -> pa.StringArray:
+    """The name of the first rule that each row fails; null where it stays."""
+    scored = Scored(table)
+    found = np.full(scored.rows, None, object)
+    left = np.ones(scored.rows, bool)
     for rule in RULES:
-        fields = [f"'{score}', {score}" for score in rule.scores]
+        failed = rule.fails(scored, rules) & left
+        found[failed] = rule.name
+        left &= ~failed
+    return pa.array(found, pa.string())
+
+
+def evidence(table: pa.Table, failed: pa.StringArray, rules: Rules) -> list[str]:
+    """The JSON object of the failed rule's scores and its threshold, for each row. failed: a name for each."""
+    known = {rule.name: rule for rule in RULES}
+    found = []
+    for place, name in enumerate(failed.to_pylist()):
+        rule = known[name]
+        facts = {score: table[score][place].as_py() for score in rule.scores}
         if rule.key:
-            fields.append(f"'{rule.key}', {_literal(getattr(rules, rule.key))}")
-        cases.append(f"WHEN '{rule.name}' THEN to_json(named_struct({', '.join(fields)}))")
-    return f"CASE rule {' '.join(cases)} END"
-
-
-def _literal(value: object) -> str:
-    """A SQL literal. Strings are language codes and choices, which configs.clean has checked."""
-    if isinstance(value, str):
-        return f"'{value}'"
-    if isinstance(value, list):
-        return f"array({', '.join(repr(str(item)) for item in value)})" if value else "cast(array() AS array<string>)"
-    return f"{value!r}D" if isinstance(value, float) else str(value)
+            facts[rule.key] = getattr(rules, rule.key)
+        found.append(json.dumps(facts, separators=(",", ":")))
+    return found

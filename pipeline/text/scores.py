@@ -185,8 +185,11 @@ def prepare(words: Words, conversations: Sequence[Turns], preparation: Preparati
             changed = [batch.put(words, turn, repair.elongated(contents[turn])) for turn in range(start, end)]
             repairs[number] |= {"elongated"} if any(changed) else set()
         pieces: list[Span] = []
-        if preparation.recognise or any(map(may_hold_pii, signs[start:end], digits[start:end])):
-            masked, pieces = mask_conversation(contents[start:end], preparation.pii_types, preparation.recognise)
+        searched = list(map(may_hold_pii, signs[start:end], digits[start:end]))
+        if preparation.recognise or any(searched):
+            masked, pieces = mask_conversation(
+                contents[start:end], preparation.pii_types, preparation.recognise, searched
+            )
             for turn, text in enumerate(masked, start):
                 batch.put(words, turn, text)
         batch.spans.append(pieces)

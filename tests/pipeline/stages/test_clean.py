@@ -8,18 +8,17 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from pyspark.sql import SparkSession
 
 from configs.clean import Rules
 from configs.errors import UserError
 from pipeline.artifact import Ledger
 from pipeline.explain import examples
-from pipeline.rows import ARROW_MESSAGES, ARROW_ORIGIN, MESSAGES
+from pipeline.rows import ARROW_MESSAGES, ARROW_ORIGIN
 from pipeline.run import Run
-from pipeline.score_columns import SCORES
+from pipeline.score_columns import ARROW_SCORES
 from pipeline.stage import run_stage
 from pipeline.stages import STAGES
-from pipeline.text.rules import RULES, evidence, first_failure
+from pipeline.text.rules import RULES, first_failures
 
 SCHEMA = pa.schema(
     [
@@ -135,11 +134,22 @@ def test_examples_of_a_rule_show_the_masked_text(cleaned: Callable[..., dict[str
     assert example["messages"][0] == {"role": "user", "content": "I am <EMAIL_1>"}
 
 
-def test_bytes_do_not_depend_on_the_partitioning(cleaned: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
-    one = {n: [f["sha256"] for f in a.manifest["files"]] for n, a in cleaned(ALL).items()}
+def test_bytes_do_not_depend_on_the_size_of_tasks(
+    cleaned: Callable[..., dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = {n: [f["sha256"] for f in a.manifest["files"]] for n, a in cleaned(ALL, files=2).items()}
     (tmp_path / "root").rename(tmp_path / "first")
-    many = {n: [f["sha256"] for f in a.manifest["files"]] for n, a in cleaned(ALL, files=5).items()}
+    monkeypatch.setattr("pipeline.stages.clean.ROWS_PER_TASK", 2)
+    monkeypatch.setattr("pipeline.stages.clean.ROWS_PER_BATCH", 1)
+    many = {n: [f["sha256"] for f in a.manifest["files"]] for n, a in cleaned(ALL, files=2).items()}
     assert one == many
+
+
+def test_a_file_without_rows_has_the_columns_of_the_others(cleaned: Callable[..., dict[str, Any]]) -> None:
+    for artifact in cleaned([CHAT, ABUSE], files=3).values():
+        for name in ("data", "dropped"):
+            schemas = {str(pq.read_schema(f)) for f in (artifact.path / name).glob("*.parquet")}
+            assert len(schemas) == (artifact.path / name).exists()
 
 
 def test_a_changed_threshold_does_not_score_again(make_run: Callable[..., Run]) -> None:
@@ -218,19 +228,17 @@ EXAMPLES = [
 ]
 
 
-@pytest.fixture(scope="session")
-def judge(spark: SparkSession) -> Callable[[dict[str, Any], Rules], str | None]:
+def judge(scores: dict[str, Any], rules: Rules) -> str | None:
     """The first rule that a row of scores fails."""
-
-    def rule(scores: dict[str, Any], rules: Rules) -> str | None:
-        frame = spark.createDataFrame([{**GOOD, **scores}], f"{SCORES.split(', repairs')[0]}, messages {MESSAGES}")
-        return frame.selectExpr(f"{first_failure(rules)} AS rule").first()[0]  # type: ignore[index]
-
-    return rule
+    row = {**GOOD, **scores}
+    types = {**ARROW_SCORES, "messages": ARROW_MESSAGES}
+    row["turn_languages"] = [dict(zip(("code", "confidence"), turn, strict=True)) for turn in row["turn_languages"]]
+    row["messages"] = [dict(zip(("role", "content"), turn, strict=True)) for turn in row["messages"]]
+    return first_failures(pa.table({name: pa.array([row[name]], types[name]) for name in row}), rules)[0].as_py()
 
 
 @pytest.mark.parametrize(("name", "fails", "passes"), EXAMPLES)
-def test_each_rule_has_its_border(judge: Callable[..., str | None], name: str, fails: Any, passes: Any) -> None:
+def test_each_rule_has_its_border(name: str, fails: Any, passes: Any) -> None:
     assert judge(fails, STRICT) == name
     assert judge(passes, STRICT) is None
 
@@ -239,16 +247,15 @@ def test_every_rule_has_an_example() -> None:
     assert {name for name, _, _ in EXAMPLES} == {rule.name for rule in RULES}
 
 
-def test_refusals_and_the_language_of_turns_are_only_counted_unless_asked(judge: Callable[..., str | None]) -> None:
+def test_refusals_and_the_language_of_turns_are_only_counted_unless_asked() -> None:
     odd = {"refusals": 1, "turn_languages": [("fr", 1.0), ("fr", 1.0)], "role_faults": ["unanswered"]}
     assert judge(odd, Rules()) is None
     assert judge({"turn_languages": [("fr", 1.0), ("en", 1.0)]}, Rules(turn_languages="all")) == "turn_language"
     assert judge(odd, Rules(turn_languages="replies", languages=[])) is None
 
 
-def test_no_languages_keeps_all(judge: Callable[..., str | None]) -> None:
+def test_no_languages_keeps_all() -> None:
     assert judge({"language": "fr"}, Rules(languages=[])) is None
-    assert "CASE rule" in evidence(Rules(languages=[]))
 
 
 def test_a_language_is_a_code_not_a_name() -> None:
