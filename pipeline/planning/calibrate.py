@@ -49,12 +49,10 @@ def calibrate(profile: Profile, root: Path) -> Path:
         raise UserError(f"acquire.sources: {len(large)} conversations are too few to measure with; give {LEAST_ROWS}")
     with tempfile.TemporaryDirectory(prefix="parlance-calibration-") as scratch:
         folder = Path(scratch)
-        with Progress("calibrate", 2 * len(TASKS) - 1 + len(MODEL_TASKS), "tasks") as progress:
+        with Progress("calibrate", 2 * len(TASKS) + len(MODEL_TASKS), "tasks") as progress:
             for name, conversations in (("small", small), ("large", large)):
                 run = _run(profile, folder / name, conversations)
                 for task in TASKS:
-                    if task == "index" and name == "large":
-                        continue  # nearly all of it is its start
                     _execute(run, task)
                     progress.advance(note=f"{name}: {task}")
             if _trainable(profile):
