@@ -79,7 +79,8 @@ class Progress:
         if self._terminal:
             sys.stderr.write("\r\x1b[2K")
         if kind is None:
-            say(f"{self.label}: {self.done:,} {self.unit} in {seconds:.1f} s")
+            what = f"{self.done:,} {self.unit}" if self.done else "done"  # before anything was counted
+            say(f"{self.label}: {what} in {seconds:.1f} s")
             emit(
                 "progress",
                 label=self.label,
