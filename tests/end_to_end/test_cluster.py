@@ -170,7 +170,7 @@ def test_a_killed_worker_does_not_change_a_byte(
     make_run: Callable[..., Run],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    tasks = ("acquire", "clean")
+    tasks = ("acquire", "clean", "deduplicate")
     local = make_run(data=data)
     for task in tasks:
         local.execute(task)
