@@ -4,6 +4,10 @@ from pydantic import Field
 
 from configs.section import Section
 
+LOCAL_JVM = "-XX:TieredStopAtLevel=1"
+"""On one machine the JVM hands tasks to Python and joins a few columns. Compiling that further costs the cores
+more than it gives: 105 s with it and 98 s without for 500,000 rows on two cores (docs/experiments.md)."""
+
 
 class Storage(Section):
     """Artifacts and runs."""

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from pyspark.sql import SparkSession
 
-from configs.engines import Spark
+from configs.engines import LOCAL_JVM, Spark
 from pipeline.progress import Progress
 
 DEFAULTS = {
@@ -23,10 +23,6 @@ DEFAULTS = {
     "spark.sql.adaptive.coalescePartitions.enabled": "false",
     "spark.hadoop.mapreduce.fileoutputcommitter.marksuccessfuljobs": "false",
 }
-
-LOCAL_JVM = "-XX:TieredStopAtLevel=1"
-"""On one machine the JVM hands tasks to Python and joins a few columns. Compiling that further costs the cores
-more than it gives: 105 s with it and 98 s without for 500,000 rows on two cores (docs/experiments.md)."""
 
 
 def spark_session(settings: Spark, name: str) -> SparkSession:

@@ -15,6 +15,7 @@ from airflow.sdk import BaseHook, Context
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowNotFoundException
 
 import pipeline
+from configs.engines import LOCAL_JVM
 from pipeline.process_group import die_with_parent, end, guarded
 from pipeline.run import Run
 from plugins.stage_log import StageLog
@@ -80,6 +81,8 @@ class ParlanceSparkOperator(SparkSubmitOperator):
         }
         self._driver_memory = self._driver_memory or settings.driver_memory
         options = f"-Dlog4j2.configurationFile=file:{PIPELINE / 'log4j2.properties'}"
+        if master.startswith("local"):
+            options += f" {LOCAL_JVM}"
         own = settings.conf.get("spark.driver.extraJavaOptions", "")
         self.conf = {**settings.conf, **(self.conf or {}), "spark.driver.extraJavaOptions": f"{options} {own}".strip()}
         if master.startswith("local"):

@@ -45,6 +45,8 @@ class Cluster:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self.temporary = folder / "temporary"
+        self.temporary.mkdir()
         self._started: list[subprocess.Popen[bytes]] = []
         self.workers: list[subprocess.Popen[bytes]] = []
         _, log = self._start("master", "master.Master", "--port 0")
@@ -79,6 +81,7 @@ class Cluster:
             for member in family:
                 member.kill()
             process.wait()
+        shutil.rmtree(self._folder)  # executors that were killed leave half a gigabyte each
 
     def _start(self, name: str, main: str, arguments: str) -> tuple[subprocess.Popen[bytes], Path]:
         log = self._folder / f"{name}.log"
@@ -87,6 +90,7 @@ class Cluster:
             "SPARK_LOCAL_IP": "127.0.0.1",
             "SPARK_DAEMON_MEMORY": "256m",
             "SPARK_HOME": str(SPARK),
+            "SPARK_LOCAL_DIRS": str(self.temporary),
             "SPARK_WORKER_OPTS": "-Dspark.worker.cleanup.enabled=false",
         }
         with log.open("wb") as out:
@@ -179,7 +183,8 @@ def test_a_killed_worker_does_not_change_a_byte(
     monkeypatch.setenv(
         "AIRFLOW_CONN_SPARK_DEFAULT", json.dumps({"conn_type": "spark", "host": host, "port": int(port)})
     )
-    remote = begin(tmp_path / "remote", data, {**SMALL, **package})
+    elsewhere = {"spark.executor.extraJavaOptions": f"-Djava.io.tmpdir={cluster.temporary}"}
+    remote = begin(tmp_path / "remote", data, {**SMALL, **package, **elsewhere})
     for task in tasks:
         stop, killed = threading.Event(), list[bool]()
         killer = threading.Thread(target=lambda stop=stop, killed=killed: killed.append(cluster.kill_worker(stop)))

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
 
+from configs.engines import LOCAL_JVM
 from pipeline.run import Run
 from plugins.spark_operator import ParlanceSparkOperator
 from tests.plugins.conftest import commit
@@ -68,10 +69,11 @@ def test_the_profile_sets_memory_and_settings(run: Run) -> None:
     task._settle(run, "local[2]")
     assert task._driver_memory == "3g"
     assert (task.conf or {})["spark.sql.shuffle.partitions"] == "3"
-    assert (task.conf or {})["spark.driver.extraJavaOptions"].endswith("log4j2.properties -Xss4m")
+    assert (task.conf or {})["spark.driver.extraJavaOptions"].endswith(f"log4j2.properties {LOCAL_JVM} -Xss4m")
     assert (task.conf or {})["spark.driver.host"] == "127.0.0.1"
     other = operator(run)
     other._settle(run, "spark://master:7077")
+    assert LOCAL_JVM not in (other.conf or {})["spark.driver.extraJavaOptions"]
     assert "spark.driver.host" not in (other.conf or {})
 
 
