@@ -11,7 +11,7 @@ Known limitation: needs a folder that the driver and all executors see under one
 
 import os
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -75,13 +75,11 @@ def merge(spark: SparkSession, runs: Path, folder: Path, rows: int, buckets: int
     files = file_count(rows)
     folder.mkdir(parents=True)
 
-    def merged(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for part in (n for batch in batches for n in batch["id"].to_pylist()):
-            written = merge_part(runs, folder / f"part-{part:05d}.parquet", part, files, buckets, schema)
-            yield pa.RecordBatch.from_pydict({"rows": [written]})
+    def merged(part: int) -> int:
+        return merge_part(runs, folder / f"part-{part:05d}.parquet", part, files, buckets, schema)
 
     with task_progress(spark, f"writing {folder.name}"):
-        return sum(row.rows for row in one_task_each(spark, files).mapInArrow(merged, "rows bigint").collect())
+        return sum_of_tasks(spark, files, merged)
 
 
 def merge_part(runs: Path, target: Path, part: int, parts: int, buckets: int, schema: pa.Schema) -> int:
@@ -108,6 +106,21 @@ def merge_part(runs: Path, target: Path, part: int, parts: int, buckets: int, sc
 def one_task_each(spark: SparkSession, number: int) -> DataFrame:
     """A frame of `number` partitions, each with its own index as its only id."""
     return spark.range(0, number, 1, numPartitions=number)
+
+
+def numbers(batches: Iterator[pa.RecordBatch]) -> Iterator[int]:
+    """What a task of one_task_each is given: its own index, and no other."""
+    return (number for batch in batches for number in batch["id"].to_pylist())
+
+
+def sum_of_tasks(spark: SparkSession, number: int, work: Callable[[int], int]) -> int:
+    """work(0) + … + work(number - 1), each called by a task of its own: mostly the rows of the file that it wrote."""
+
+    def run(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for index in numbers(batches):
+            yield pa.RecordBatch.from_pydict({"result": [work(index)]})
+
+    return sum(row.result for row in one_task_each(spark, number).mapInArrow(run, "result bigint").collect())
 
 
 def bound(part: int, parts: int) -> int:

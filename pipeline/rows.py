@@ -1,14 +1,13 @@
 """The canonical conversation as Parquet, and how Spark writes it so that equal rows are equal bytes."""
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pyspark.sql import DataFrame, SparkSession
 
-from pipeline.exchange import LEAST_FILES, ROWS_PER_FILE, one_task_each, write_table
+from pipeline.exchange import LEAST_FILES, ROWS_PER_FILE, sum_of_tasks, write_table
 from pipeline.session import task_progress
 
 MESSAGES = "array<struct<role:string,content:string>>"
@@ -57,13 +56,12 @@ def write_rows(frame: DataFrame, folder: Path, rows: int, key: str = "row_id") -
 def _rewrite(spark: SparkSession, parts: list[Path], folder: Path) -> int:
     """Writes Parquet files again, as part-00000.parquet, … of a folder; returns the rows."""
 
-    def rewritten(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for number in (n for batch in batches for n in batch["id"].to_pylist()):
-            table = pq.ParquetFile(parts[number]).read()
-            write_table(table, folder / f"part-{number:05d}.parquet")
-            yield pa.RecordBatch.from_pydict({"rows": [table.num_rows]})
+    def rewritten(number: int) -> int:
+        table = pq.ParquetFile(parts[number]).read()
+        write_table(table, folder / f"part-{number:05d}.parquet")
+        return table.num_rows
 
-    return sum(row.rows for row in one_task_each(spark, len(parts)).mapInArrow(rewritten, "rows bigint").collect())
+    return sum_of_tasks(spark, len(parts), rewritten)
 
 
 def count_by(folder: Path, column: str) -> dict[str, int]:

@@ -80,12 +80,11 @@ class ParlanceSparkOperator(SparkSubmitOperator):
             **(self.env_vars or {}),
         }
         self._driver_memory = self._driver_memory or settings.driver_memory
-        options = f"-Dlog4j2.configurationFile=file:{PIPELINE / 'log4j2.properties'}"
-        if master.startswith("local"):
-            options += f" {LOCAL_JVM}"
+        local = master.startswith("local")
+        options = f"-Dlog4j2.configurationFile=file:{PIPELINE / 'log4j2.properties'}{f' {LOCAL_JVM}' if local else ''}"
         own = settings.conf.get("spark.driver.extraJavaOptions", "")
         self.conf = {**settings.conf, **(self.conf or {}), "spark.driver.extraJavaOptions": f"{options} {own}".strip()}
-        if master.startswith("local"):
+        if local:
             self.conf |= {"spark.driver.bindAddress": "127.0.0.1", "spark.driver.host": "127.0.0.1"}
         if "spark.pyspark.python" in self.conf:  # of the executors; the driver is this machine's
             self.conf = {"spark.pyspark.driver.python": sys.executable, **self.conf}

@@ -20,6 +20,7 @@ from pipeline.planning.history import measurements, shape
 from pipeline.planning.sample import Messages, drawn, sample_sources
 from pipeline.progress import Progress, say
 from pipeline.run import Run
+from pipeline.stages import TASKS
 from training.memory import parameters
 
 SMALL_BYTES, LARGE_BYTES = 150_000, 4_000_000
@@ -30,9 +31,7 @@ TRAINING_STEPS = 12
 LARGEST_ON_CPU = 100_000_000
 """Parameters of a model that a CPU can take a few steps of in half a minute."""
 
-TASKS = ("acquire", "clean", "deduplicate", "embed", "audit", "review", "balance", "index", "tokenise")
-"""The tasks before training."""
-
+BEFORE_TRAINING = TASKS[: TASKS.index("train")]
 MODEL_TASKS = ("train", "evaluate")
 
 
@@ -49,10 +48,10 @@ def calibrate(profile: Profile, root: Path) -> Path:
         raise UserError(f"acquire.sources: {len(large)} conversations are too few to measure with; give {LEAST_ROWS}")
     with tempfile.TemporaryDirectory(prefix="parlance-calibration-") as scratch:
         folder = Path(scratch)
-        with Progress("calibrate", 2 * len(TASKS) + len(MODEL_TASKS), "tasks") as progress:
+        with Progress("calibrate", 2 * len(BEFORE_TRAINING) + len(MODEL_TASKS), "tasks") as progress:
             for name, conversations in (("small", small), ("large", large)):
                 run = _run(profile, folder / name, conversations)
-                for task in TASKS:
+                for task in BEFORE_TRAINING:
                     _execute(run, task)
                     progress.advance(note=f"{name}: {task}")
             if _trainable(profile):

@@ -14,7 +14,7 @@ from pyspark.sql import SparkSession
 
 from configs.acquire import Source
 from configs.errors import UserError
-from pipeline.exchange import Runs, merge, one_task_each
+from pipeline.exchange import Runs, merge, numbers, one_task_each
 from pipeline.formats.batches import CONVERSATIONS, DROPPED, Held, batches_of_task
 from pipeline.formats.csv_rows import Outcome
 from pipeline.formats.packages import package_files
@@ -114,7 +114,7 @@ def _count(spark: SparkSession, units: list[Unit]) -> list[tuple[Outcome, Outcom
     """The outcomes of each unit, in the order of the units."""
 
     def outcomes(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for index in (i for batch in batches for i in batch["id"].to_pylist()):
+        for index in numbers(batches):
             found = [[outcome.rows, outcome.open] for outcome in count(units[index])]
             yield pa.RecordBatch.from_pydict({"id": [index], "found": [json.dumps(found)]})
 
@@ -134,7 +134,7 @@ def _read(context: StageContext, units: list[Unit], scratch: Path, buckets: int)
         folder.mkdir(parents=True)
 
     def read(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for index in (i for batch in batches for i in batch["id"].to_pylist()):
+        for index in numbers(batches):
             held: dict[str, Held] = {}
             runs = {schema: Runs(scratch / name, index, buckets) for name, schema in SCHEMAS.items()}
             for batch in batches_of_task(tasks[index], progress / str(index), held):

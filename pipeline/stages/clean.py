@@ -21,7 +21,7 @@ from pyspark.sql import functions as F
 from configs.clean import Pii, Rules, Text, Translation
 from configs.errors import UserError
 from pipeline.corpora import Corpus, Range, Ranges
-from pipeline.exchange import one_task_each, write_batches, write_table
+from pipeline.exchange import numbers, one_task_each, sum_of_tasks, write_batches, write_table
 from pipeline.progress import say
 from pipeline.rows import count_by
 from pipeline.score_columns import with_scores
@@ -58,8 +58,8 @@ def score(context: StageContext) -> None:
     scorer = batch_scorer(text, pii, translation, hashes)
     scratch.mkdir()
 
-    def scored(numbers: Batches) -> Batches:
-        for part in (ranges[n] for batch in numbers for n in batch["id"].to_pylist()):
+    def scored(batches: Batches) -> Batches:
+        for part in map(ranges.__getitem__, numbers(batches)):
             table = pa.Table.from_batches(scorer(part.read().to_batches(ROWS_PER_BATCH)))
             write_batches(table.to_batches(), table.schema, _piece(scratch, part))
             yield facts(table)
@@ -85,21 +85,19 @@ def clean(context: StageContext) -> None:
     for name in ("data", "dropped"):
         (out / name).mkdir()
 
-    def judged(numbers: Batches) -> Batches:
-        for file in (files[n] for batch in numbers for n in batch["id"].to_pylist()):
-            table = pq.ParquetFile(file).read()
-            failed = first_failures(table, rules)
-            names, gone, stays = failed.drop_null(), table.filter(failed.is_valid()), table.filter(failed.is_null())
-            proof = pa.array(evidence(gone, names, rules), pa.string())
-            gone = gone.select(DROPPED).append_column("rule", names).append_column("evidence", proof)
-            write_table(gone, out / "dropped" / file.name)
-            write_table(stays, out / "data" / file.name)
-            yield pa.RecordBatch.from_pydict({"rows": [stays.num_rows]})
+    def judged(number: int) -> int:
+        table, name = pq.ParquetFile(files[number]).read(), files[number].name
+        failed = first_failures(table, rules)
+        names, gone, stays = failed.drop_null(), table.filter(failed.is_valid()), table.filter(failed.is_null())
+        proof = pa.array(evidence(gone, names, rules), pa.string())
+        gone = gone.select(DROPPED).append_column("rule", names).append_column("evidence", proof)
+        write_table(gone, out / "dropped" / name)
+        write_table(stays, out / "data" / name)
+        return stays.num_rows
 
-    with task_progress(context.spark, "clean"):
-        kept = one_task_each(context.spark, len(files)).mapInArrow(judged, "rows bigint").collect()
     context.ledger.rows_in = source.ledger.rows_out
-    context.ledger.rows_out = sum(row.rows for row in kept)
+    with task_progress(context.spark, "clean"):
+        context.ledger.rows_out = sum_of_tasks(context.spark, len(files), judged)
     context.ledger.dropped = count_by(out / "dropped", "rule")
     if not context.ledger.rows_out:
         raise UserError(nothing_left(context.ledger.rows_in, context.ledger.dropped))
@@ -131,8 +129,8 @@ def batch_scorer(
 def frequent_words(spark: SparkSession, ranges: list[Range], least: int) -> npt.NDArray[np.int64]:
     """Sorted hashes of the words that are in at least so many conversations, as acquired."""
 
-    def hashes(numbers: Batches) -> Batches:
-        for part in (ranges[n] for batch in numbers for n in batch["id"].to_pylist()):
+    def hashes(batches: Batches) -> Batches:
+        for part in map(ranges.__getitem__, numbers(batches)):
             conversations = turns_of(part.read(["messages"])["messages"])
             counted = Counter(h for turns in conversations for h in word_hashes(content for _, content in turns))
             yield pa.RecordBatch.from_pydict({"word": list(counted), "rows": list(counted.values())}, COUNTED)
@@ -158,19 +156,21 @@ def _join(
     spark: SparkSession, ranges: list[Range], source: Path, folder: Path, scratch: Path, schema: pa.Schema
 ) -> int:
     """Writes a file for each of `source`, of its ranges' pieces one after another; returns the rows."""
-    names = sorted(file.name for file in source.glob("*.parquet"))
-    pieces = {name: [_piece(scratch, part) for part in ranges if part.file.name == name] for name in names}
+    pieces: dict[str, list[Path]] = {file.name: [] for file in sorted(source.glob("*.parquet"))}
+    for part in ranges:
+        pieces[part.file.name].append(_piece(scratch, part))
+    files = list(pieces.items())
     folder.mkdir()
 
-    def joined(numbers: Batches) -> Batches:
-        for name in (names[n] for batch in numbers for n in batch["id"].to_pylist()):
-            tables = [pa.ipc.open_file(pa.memory_map(str(piece))).read_all() for piece in pieces[name]]
-            table = pa.concat_tables([schema.empty_table(), *tables]).combine_chunks()
-            write_table(table, folder / name)
-            yield pa.RecordBatch.from_pydict({"rows": [table.num_rows]})
+    def joined(number: int) -> int:
+        name, made = files[number]
+        tables = [pa.ipc.open_file(pa.memory_map(str(piece))).read_all() for piece in made]
+        table = pa.concat_tables([schema.empty_table(), *tables]).combine_chunks()
+        write_table(table, folder / name)
+        return table.num_rows
 
     with task_progress(spark, f"score: writing {folder.name}"):
-        return sum(row.rows for row in one_task_each(spark, len(names)).mapInArrow(joined, "rows bigint").collect())
+        return sum_of_tasks(spark, len(files), joined)
 
 
 def facts(table: pa.Table) -> pa.RecordBatch:

@@ -116,7 +116,7 @@ def may_hold_pii(signs: int, digits: int) -> bool:
 
 
 def name_may_hold_pii(name: str) -> bool:
-    """The same for a text without white space that was not scored."""
+    """The same for a short text whose words were not looked up; the signs of a text include those of its words."""
     return may_hold_pii(pii_signs(name, name.lower()), sum(map(str.isdecimal, name)))
 
 

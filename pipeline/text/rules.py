@@ -19,7 +19,7 @@ class Scored:
     """Rows with their scores. As numbers: float64 [rows]; a missing one is NaN, which fails no rule."""
 
     def __init__(self, table: pa.Table) -> None:
-        self.table = table.combine_chunks()
+        self.table = table
         self.rows = table.num_rows
 
     def __getitem__(self, name: str) -> npt.NDArray[np.float64]:
@@ -31,8 +31,7 @@ class Scored:
 
     def array(self, name: str) -> pa.Array:
         """A column in one piece."""
-        column = self.table[name]
-        return column.chunk(0) if column.num_chunks else pa.array([], column.type)
+        return self.table[name].combine_chunks()
 
     def any(self, name: str, found: npt.NDArray[np.bool_]) -> Failed:
         """Whether any item of each row's list is found. found: of the items of all rows, one after another."""
@@ -98,7 +97,7 @@ RULES = (
         "",
         ("assistant_chars",),
         lambda s, _: s["assistant_chars"] == 0,
-        "C4 (Raffel et al. 2020), section 2.2",
+        C4,
     ),
     Rule("reply_too_short", "min_reply_chars", ("reply_chars",), lambda s, r: s["reply_chars"] < r.min_reply_chars),
     Rule("empty_turn", "max_empty_turns", ("empty_turns",), lambda s, r: s["empty_turns"] > r.max_empty_turns),

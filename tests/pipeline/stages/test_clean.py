@@ -256,6 +256,7 @@ def test_refusals_and_the_language_of_turns_are_only_counted_unless_asked() -> N
 
 def test_no_languages_keeps_all() -> None:
     assert judge({"language": "fr"}, Rules(languages=[])) is None
+    assert judge({"role_faults": ["no_user"]}, Rules(role_faults=[])) is None
 
 
 def test_a_language_is_a_code_not_a_name() -> None:
