@@ -56,7 +56,7 @@ test: lint  ## lint and all tests
 	$(BIN)/python -m pytest -q --durations=15
 
 spark-package: setup  ## dist/: the code and the packages that Spark executors need (docs/operating.md); ARGS="--with torch"
-	@$(BIN)/python -m pipeline.spark_package dist $(ARGS)
+	@$(BIN)/python -m pipeline.spark.package dist $(ARGS)
 
 clean:  ## delete artifacts and runs (var/), not the environment
 	rm -rf var

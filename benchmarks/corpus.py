@@ -16,11 +16,11 @@ from pathlib import Path
 from random import Random
 
 from configs.acquire import Source
-from pipeline.formats.detect import conversation_of
-from pipeline.formats.malformed import Malformed
-from pipeline.formats.packages import package_files
-from pipeline.formats.plan import plan
-from pipeline.formats.units import records
+from pipeline.acquire.malformed import Malformed
+from pipeline.acquire.packages import package_files
+from pipeline.acquire.reading_plan import plan
+from pipeline.acquire.shapes.detect import conversation_of
+from pipeline.acquire.units import records
 
 SEED = 20
 LEAST_BYTES, MOST_BYTES = 60, 1000

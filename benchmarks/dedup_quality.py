@@ -32,10 +32,10 @@ import pyarrow as pa
 
 from benchmarks.arguments import argument, shared_data
 from configs.deduplicate import Deduplicate
-from pipeline import near_duplicates as near
-from pipeline.components import union
-from pipeline.text.similarity import Compared, duplicates, similarities
-from pipeline.text.spoken import Spoken
+from pipeline.deduplicate import near_duplicates as near
+from pipeline.deduplicate.connected_components import union
+from pipeline.deduplicate.hashed_words import Spoken
+from pipeline.deduplicate.similarity import Compared, duplicates, similarities
 
 CLASSES = {"8-15": (8, 15), "16-40": (16, 40), "41-": (41, 400)}
 Exchange = tuple[str, str]

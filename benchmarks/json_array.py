@@ -14,9 +14,9 @@ import time
 from pathlib import Path
 
 from configs.acquire import Source
-from pipeline.exchange import Runs
-from pipeline.formats.batches import CONVERSATIONS, DROPPED, Held, batches_of
-from pipeline.formats.plan import plan
+from pipeline.acquire.batches import CONVERSATIONS, DROPPED, Held, batches_of
+from pipeline.acquire.reading_plan import plan
+from pipeline.spark.external_sort import Runs
 
 
 def write_array(path: Path, size: int) -> None:

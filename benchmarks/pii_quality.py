@@ -24,14 +24,14 @@ from benchmarks.arguments import argument, shared_data
 from benchmarks.corpus import sources
 from configs.acquire import Source
 from configs.clean import Text
-from pipeline.formats.detect import conversation_of
-from pipeline.formats.malformed import Malformed
-from pipeline.formats.packages import package_files
-from pipeline.formats.plan import plan
-from pipeline.formats.units import records
-from pipeline.text.pii import FINDERS, find_pii
-from pipeline.text.repair import Repair
-from pipeline.text.scores import Turns
+from pipeline.acquire.malformed import Malformed
+from pipeline.acquire.packages import package_files
+from pipeline.acquire.reading_plan import plan
+from pipeline.acquire.shapes.detect import conversation_of
+from pipeline.acquire.units import records
+from pipeline.clean.privacy.pii import FINDERS, find_pii
+from pipeline.clean.repair.repair import Repair
+from pipeline.clean.scores.conversations import Turns
 
 EXAMPLES, CONTEXT, MOST_ROWS = 3, 30, 4_000
 

@@ -29,8 +29,8 @@ from pyspark.sql import SparkSession
 from benchmarks.corpus import write_corpus
 from benchmarks.peers import PEERS, run_peer
 from configs.load import load_profile
-from pipeline.run import Run
-from pipeline.session import spark_session
+from pipeline.contract.run import Run
+from pipeline.spark.session import spark_session
 
 TASKS = ("acquire", "clean", "deduplicate")
 

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from benchmarks.arguments import argument, shared_data
 from configs.load import load_profile, sources_of
-from pipeline.run import Run
+from pipeline.contract.run import Run
 
 PACKAGES = ("chitchat-dataset", "chatterbot-corpus")
 

@@ -21,16 +21,16 @@ import pyarrow as pa
 from benchmarks.arguments import argument
 from benchmarks.corpus import exchanges, sources
 from configs.clean import Pii, Text
-from pipeline.rows import ARROW_MESSAGES
-from pipeline.score_columns import with_scores
-from pipeline.text.language import languages
-from pipeline.text.offensive import classifier, score_offence
-from pipeline.text.pii import mask_conversation
-from pipeline.text.repair import Repair
-from pipeline.text.repetition import repetition
-from pipeline.text.scores import Preparation, Turns, dialogue, prepare, reply_shares, score_conversations
-from pipeline.text.words import Texts, known_words, texts_of
-from pipeline.turns import turns_of
+from pipeline.clean.privacy.pii import mask_conversation
+from pipeline.clean.repair.repair import Repair
+from pipeline.clean.score_columns import with_scores
+from pipeline.clean.scores.conversations import Preparation, Turns, dialogue, prepare, reply_shares, score_conversations
+from pipeline.clean.scores.language import languages
+from pipeline.clean.scores.offensive import classifier, score_offence
+from pipeline.clean.scores.repetition import repetition
+from pipeline.clean.scores.words import Texts, known_words, texts_of
+from pipeline.rows.turns import turns_of
+from pipeline.spark.frames import ARROW_MESSAGES
 
 BATCH, PASSES, EACH_SOURCE = 2_000, 3, 4_000
 

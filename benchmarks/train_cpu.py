@@ -19,8 +19,8 @@ import pyarrow.parquet as pq
 
 from configs.load import load_architecture
 from configs.train import Launch, Train
-from pipeline.text.chat_template import BEGIN
-from pipeline.tokenizer import save_tokenizer, train_tokenizer
+from pipeline.tokenise.chat_template import BEGIN
+from pipeline.tokenise.tokenizer import save_tokenizer, train_tokenizer
 from training.arrow import arrow_copy
 from training.launcher import end_with_stdin, launch, report_failure
 from training.plan import Plan

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from airflow.sdk import DAG, Asset, AssetOrTimeSchedule, CronTriggerTimetable
 
-from plugins.pipeline_tasks import DEFAULTS, pipeline_tasks
+from dags.pipeline_tasks import DEFAULTS, pipeline_tasks
 from plugins.trigger_form import trigger_params
 
 PROFILE = os.environ.get("PARLANCE_RETRAIN_PROFILE", "demo")

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from airflow.sdk import DAG
 
-from plugins.pipeline_tasks import DEFAULTS, pipeline_tasks
+from dags.pipeline_tasks import DEFAULTS, pipeline_tasks
 from plugins.trigger_form import trigger_params
 
 DOC = """

@@ -17,10 +17,10 @@ from eval.packed import read_packed, sequence_count, sequence_length
 from eval.perplexity import Perplexity, bits_per_byte
 from eval.rouge import Rouge
 from eval.unigram import Unigram, learned_token_counts
-from pipeline.artifact import Artifact
-from pipeline.fingerprint import write_atomically
+from pipeline.contract.artifact import Artifact
+from pipeline.contract.fingerprint import write_atomically
+from pipeline.contract.stage import StageContext
 from pipeline.progress import Progress, say
-from pipeline.stage import StageContext
 
 COUNTED_SEQUENCES = 1024
 """Packed sequences held at once while counting tokens."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pyarrow.compute as pc
 
 from eval.generate import Message
-from pipeline.artifact import Artifact
+from pipeline.contract.artifact import Artifact
 
 OVERSAMPLING = 4
 """Conversations looked at for each exchange wanted, as some have no turn before a reply."""

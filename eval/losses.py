@@ -10,7 +10,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from configs.errors import UserError
 from eval.packed import PackedBatch, read_packed, sequence_count, sequence_length
-from pipeline.artifact import Artifact
+from pipeline.contract.artifact import Artifact
 from pipeline.progress import Progress
 
 BATCH_TOKENS = {"cpu": 1024, "cuda": 8192}

@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from pipeline.artifact import Artifact, ArtifactStore
+from pipeline.contract.artifact import Artifact, ArtifactStore
 
 FUNNEL = ("acquire", "score", "clean", "deduplicate", "balance", "tokenise")
 FINDINGS_SHOWN = 20

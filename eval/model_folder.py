@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from eval.generate import REPETITION_PENALTY
-from pipeline.artifact import Artifact
-from pipeline.fingerprint import write_atomically
+from pipeline.contract.artifact import Artifact
+from pipeline.contract.fingerprint import write_atomically
 
 TURN_END = "<|eot_id|>"
 

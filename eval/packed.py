@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from pipeline.artifact import Artifact
+from pipeline.contract.artifact import Artifact
 
 NOT_LEARNED = -100
 PADDING = -1

@@ -16,10 +16,10 @@ from eval.gate import compare
 from eval.model_card import lineage, write_model_card
 from eval.model_folder import assemble
 from eval.registry import ModelRecord
-from pipeline.artifact import Artifact
-from pipeline.fingerprint import write_atomically
+from pipeline.contract.artifact import Artifact
+from pipeline.contract.fingerprint import write_atomically
+from pipeline.contract.stage import StageContext
 from pipeline.progress import say
-from pipeline.stage import StageContext
 
 Decision = Literal["promoted", "kept_champion", "rejected", "already_champion"]
 Losses = dict[str, tuple[float, int, int]]

@@ -10,8 +10,8 @@ from transformers import PreTrainedTokenizerBase
 from eval.checkpoint import load_model, load_tokenizer
 from eval.losses import BATCH_TOKENS, ConversationLoss, conversation_losses, split_losses
 from eval.packed import NOT_LEARNED, PADDING, PackedBatch, read_packed, sequence_count, sequence_length
-from pipeline.artifact import Artifact
-from pipeline.fingerprint import file_sha256
+from pipeline.contract.artifact import Artifact
+from pipeline.contract.fingerprint import file_sha256
 from pipeline.progress import Progress
 
 

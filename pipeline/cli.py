@@ -15,9 +15,9 @@ from rich_argparse import RawDescriptionRichHelpFormatter
 
 from configs.errors import UserError
 from configs.load import load_profile, profile_names
+from pipeline.contract.run import Run
+from pipeline.contract.stages import STAGES, TASKS
 from pipeline.progress import Progress, say
-from pipeline.run import Run
-from pipeline.stages import STAGES, TASKS
 
 USER_ERROR = 2
 
@@ -66,7 +66,7 @@ def run(options: argparse.Namespace) -> None:
             _in_process(this, task, answer if task == "review" else None)
         failed = False
     finally:
-        report = import_module("pipeline.report").write_report(this)
+        report = import_module("pipeline.report.report").write_report(this)
         say(f"{'stopped; ' if failed else ''}report: {report}")
 
 
@@ -93,7 +93,7 @@ def stage(options: argparse.Namespace) -> None:
 
 def verify(options: argparse.Namespace) -> int:
     """Every file of every artifact against its manifest."""
-    from pipeline.artifact import ArtifactStore
+    from pipeline.contract.artifact import ArtifactStore
 
     if options.run:
         this = Run.open(_root(options), options.run)
@@ -122,7 +122,7 @@ def verify(options: argparse.Namespace) -> int:
 
 def explain(options: argparse.Namespace) -> None:
     """One row's story, or examples of a rule."""
-    from pipeline.explain import examples, explain
+    from pipeline.report.explain import examples, explain
 
     this = Run.open(_root(options), options.run)
     if options.rule:
@@ -136,7 +136,7 @@ def explain(options: argparse.Namespace) -> None:
 
 def search(options: argparse.Namespace) -> None:
     """Conversations near a text."""
-    hits = import_module("pipeline.stages.index").search_text(
+    hits = import_module("pipeline.index.index").search_text(
         Run.open(_root(options), options.run), options.text, options.limit
     )
     for hit in hits:
@@ -162,7 +162,7 @@ def chat(options: argparse.Namespace) -> None:
 
 def report(options: argparse.Namespace) -> None:
     """The report of a run, built anew."""
-    say(f"report: {import_module('pipeline.report').write_report(_named_run(options))}")
+    say(f"report: {import_module('pipeline.report.report').write_report(_named_run(options))}")
 
 
 def rollback(options: argparse.Namespace) -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from configs.errors import UserError
 from configs.profile import Profile
-from pipeline.fingerprint import FileHashes
-from pipeline.inputs import raw_inputs, source_files
-from pipeline.stages import STAGES
+from pipeline.contract.fingerprint import FileHashes
+from pipeline.contract.raw_inputs import raw_inputs, source_files
+from pipeline.contract.stages import STAGES
 
 LEAST_JAVA = 17
 LEAST_DISK_FACTOR = 4

@@ -6,7 +6,7 @@ from typing import Any
 from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowFailException
 
-from pipeline.run import Run
+from pipeline.contract.run import Run
 from plugins.stage_operator import StageOperator
 
 GPU_POOL = "gpu"

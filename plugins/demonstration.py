@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from configs.errors import UserError
-from pipeline.run import safe_run_id
+from pipeline.contract.run import safe_run_id
 
 if TYPE_CHECKING:
     from plugins.standalone import Airflow
@@ -153,7 +153,7 @@ def _reason(folder: Path) -> str:
 
 
 def _model_folder(folder: Path) -> str:
-    from pipeline.run import Run
+    from pipeline.contract.run import Run
 
     promoted = Run(folder).find("promote")
     return str(promoted.path / "model") if promoted else "none"

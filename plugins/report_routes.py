@@ -21,8 +21,8 @@ from sqlalchemy.orm import Session
 from starlette.exceptions import HTTPException as AnyHTTPException
 
 from configs.errors import UserError
-from pipeline.report import is_current, write_report
-from pipeline.run import Run, safe_run_id
+from pipeline.contract.run import Run, safe_run_id
+from pipeline.report.report import is_current, write_report
 from plugins.plan_routes import router as plan_router
 
 REPORTED_DAGS = frozenset({"train_chat_model", "retrain_chat_model"})

@@ -6,9 +6,9 @@ from typing import Any
 from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import BaseBranchOperator, Context, Param
 
-from pipeline.artifact import Artifact
+from pipeline.contract.artifact import Artifact
+from pipeline.contract.run import Run
 from pipeline.planning.run_plan import read_plan, remaining
-from pipeline.run import Run
 from plugins.stage_operator import RUN_FOLDER, StageOperator, open_run
 
 APPROVE, REJECT = "Approve", "Reject"

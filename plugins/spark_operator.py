@@ -16,8 +16,8 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException, Airfl
 
 import pipeline
 from configs.engines import LOCAL_JVM
+from pipeline.contract.run import Run
 from pipeline.process_group import die_with_parent, end, guarded
-from pipeline.run import Run
 from plugins.stage_log import StageLog
 from plugins.stage_operator import RUN_FOLDER, found, log_path, open_run, outcome, raise_for_status
 

@@ -14,9 +14,9 @@ from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from configs.errors import UserError
+from pipeline.contract.run import Run
+from pipeline.contract.stages import stages_of
 from pipeline.process_group import die_with_parent, end, start_guarded
-from pipeline.run import Run
-from pipeline.stages import stages_of
 from plugins.stage_log import StageLog
 
 RUN_FOLDER = "{{ ti.xcom_pull(task_ids='configure') }}"
@@ -24,7 +24,7 @@ USER_ERROR = 2
 
 
 class StageOperator(BaseOperator):
-    """Executes the stages of `task` (a name of pipeline.stages.TASKS) of the run whose folder is `run`.
+    """Executes the stages of `task` (a name of pipeline.contract.stages.TASKS) of the run whose folder is `run`.
 
     When every stage's artifact is found, that is noted here, in milliseconds. Otherwise
     `python -m pipeline.cli stage TASK --run FOLDER` runs under pipeline.process_group, so that

@@ -21,7 +21,7 @@ from typing import Any
 import httpx
 
 from configs.errors import UserError
-from pipeline.fingerprint import write_atomically
+from pipeline.contract.fingerprint import write_atomically
 from pipeline.process_group import end, guarded
 from pipeline.progress import say
 

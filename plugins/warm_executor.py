@@ -15,7 +15,11 @@ TASK_MODULES = (
     "airflow.sdk.execution_time.supervisor",
     "airflow.sdk.execution_time.task_runner",
     "jsonschema",
-    "plugins.pipeline_tasks",
+    "plugins.configure_operator",
+    "plugins.deepspeed_operator",
+    "plugins.report_operator",
+    "plugins.review_operators",
+    "plugins.spark_operator",
     "plugins.trigger_form",
     "training.plan",
 )

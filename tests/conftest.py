@@ -15,13 +15,13 @@ from pyspark.sql import SparkSession  # noqa: E402
 
 from configs.engines import Spark  # noqa: E402
 from configs.load import load_profile  # noqa: E402
-from pipeline.run import Run  # noqa: E402
+from pipeline.contract.run import Run  # noqa: E402
 
 
 @pytest.fixture(scope="session")
 def spark() -> Iterator[SparkSession]:
     """One Spark session, which stages run in this process share."""
-    from pipeline.session import spark_session
+    from pipeline.spark.session import spark_session
 
     session = spark_session(Spark(master="local[2]", driver_memory="1g"), "tests")
     yield session

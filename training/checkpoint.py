@@ -16,7 +16,7 @@ from deepspeed import DeepSpeedEngine
 from pydantic import BaseModel
 
 from configs.errors import UserError
-from pipeline.fingerprint import file_sha256, write_atomically
+from pipeline.contract.fingerprint import file_sha256, write_atomically
 from pipeline.progress import say
 
 MARKER = "complete.json"

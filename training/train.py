@@ -8,9 +8,9 @@ from transformers import AutoConfig, AutoTokenizer
 
 from configs.errors import UserError
 from configs.load import load_architecture
-from pipeline.fingerprint import write_atomically
+from pipeline.contract.fingerprint import write_atomically
+from pipeline.contract.stage import StageContext
 from pipeline.progress import say
-from pipeline.stage import StageContext
 from training.arrow import arrow_copy
 from training.event_files import EventFiles
 from training.launcher import launch

@@ -13,7 +13,7 @@ from deepspeed import DeepSpeedEngine
 from transformers import AutoTokenizer
 from transformers.utils.logging import disable_progress_bar
 
-from pipeline.fingerprint import write_atomically
+from pipeline.contract.fingerprint import write_atomically
 from training.checkpoint import State, load_newest, save_checkpoint, saved_states
 from training.communication import CommunicationClock
 from training.data import PackedSequences
@@ -23,7 +23,7 @@ from training.metrics import METRICS, curve, read_metrics
 from training.plan import Plan
 from training.prefetch import Prefetch
 from training.profiler import Trace
-from training.report import Reporter
+from training.reporter import Reporter
 from training.step import Outcome, optimiser_step
 from training.validation import validation_loss
 from training.weights import ADAPTER_FOLDER, forget_weights, save_weights, weights_of

@@ -15,12 +15,12 @@ from pathlib import Path
 from configs.errors import UserError
 from configs.load import load_architecture
 from configs.profile import Profile
-from pipeline.fingerprint import write_atomically
+from pipeline.contract.fingerprint import write_atomically
+from pipeline.contract.run import Run
+from pipeline.contract.stages import TASKS
 from pipeline.planning.history import measurements, shape
 from pipeline.planning.sample import Messages, drawn, sample_sources
 from pipeline.progress import Progress, say
-from pipeline.run import Run
-from pipeline.stages import TASKS
 from training.memory import parameters
 
 SMALL_BYTES, LARGE_BYTES = 150_000, 4_000_000

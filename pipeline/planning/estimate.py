@@ -9,6 +9,7 @@ from configs.errors import UserError
 from configs.load import load_architecture
 from configs.model import Architecture
 from configs.profile import Profile
+from pipeline.contract.stages import TASKS, stages_of
 from pipeline.planning.cost import estimate_cost, missing_prices
 from pipeline.planning.deployment import estimate_deployment
 from pipeline.planning.hardware import Machines, machines_of
@@ -19,7 +20,6 @@ from pipeline.planning.storage import estimate_storage
 from pipeline.planning.textbook import preparation_seconds, training_seconds
 from pipeline.planning.training import SENSIBLE_EPOCHS, Training, estimate_training
 from pipeline.planning.workload import Workload, workload
-from pipeline.stages import TASKS, stages_of
 
 LAYOUT = 1
 """Raised when a key of the plan changes its meaning."""

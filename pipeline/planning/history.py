@@ -9,9 +9,9 @@ from typing import Any
 
 from configs.errors import UserError
 from configs.load import load_architecture
-from pipeline.artifact import Artifact, ArtifactStore
+from pipeline.contract.artifact import Artifact, ArtifactStore
+from pipeline.contract.stages import STAGES
 from pipeline.planning.hardware import table
-from pipeline.stages import STAGES
 from training.flops import flops_per_token
 
 NEWEST = 6

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from configs.errors import UserError
-from pipeline.fingerprint import write_atomically
+from pipeline.contract.fingerprint import write_atomically
+from pipeline.contract.run import Run
 from pipeline.planning.render import duration, markdown, summary
-from pipeline.run import Run
 
 PLAN = "plan.json"
 

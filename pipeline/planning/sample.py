@@ -6,13 +6,13 @@ from random import Random
 
 from configs.acquire import Source
 from configs.errors import UserError
-from pipeline.formats.detect import conversation_of
-from pipeline.formats.gzipped import Stream
-from pipeline.formats.malformed import Malformed
-from pipeline.formats.packages import package_files
-from pipeline.formats.plan import plan
-from pipeline.formats.units import Unit, records
-from pipeline.inputs import source_files
+from pipeline.acquire.containers.gzipped import Stream
+from pipeline.acquire.malformed import Malformed
+from pipeline.acquire.packages import package_files
+from pipeline.acquire.reading_plan import plan
+from pipeline.acquire.shapes.detect import conversation_of
+from pipeline.acquire.units import Unit, records
+from pipeline.contract.raw_inputs import source_files
 
 MOST_FILES = 400
 """Files of a source that are opened, evenly spaced over its names."""

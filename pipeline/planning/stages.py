@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 from configs.model import Architecture
 from configs.profile import Profile
+from pipeline.contract.stages import STAGES
 from pipeline.planning.hardware import Machines, table
 from pipeline.planning.history import FORWARD
 from pipeline.planning.rates import Rate
 from pipeline.planning.training import Training
 from pipeline.planning.workload import Workload
-from pipeline.stages import STAGES
 from training.flops import flops_per_token
 
 REPLIES_AT_ONCE = 32

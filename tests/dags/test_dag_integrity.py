@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.stages import STAGES, TASKS
+from pipeline.contract.stages import STAGES, TASKS
 
 DAGS = Path(__file__).resolve().parents[2] / "dags"
 

@@ -19,9 +19,9 @@ import pyspark
 import pytest
 
 from configs.load import load_profile
-from pipeline.run import Run
-from pipeline.spark_package import NEEDED, settings, write_code, write_environment
-from pipeline.stages import stages_of
+from pipeline.contract.run import Run
+from pipeline.contract.stages import stages_of
+from pipeline.spark.package import NEEDED, settings, write_code, write_environment
 from plugins.spark_operator import ParlanceSparkOperator
 
 pytestmark = pytest.mark.cluster

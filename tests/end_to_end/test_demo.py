@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.artifact import ArtifactStore
-from pipeline.run import Run
-from pipeline.stages import STAGES
+from pipeline.contract.artifact import ArtifactStore
+from pipeline.contract.run import Run
+from pipeline.contract.stages import STAGES
 from tests.end_to_end.conftest import SMALL, Small, demonstrate, parlance
 
 

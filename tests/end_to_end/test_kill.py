@@ -1,7 +1,7 @@
 """Killed with SIGKILL in the middle of stages and started again, a run ends as if nothing had happened."""
 
-from pipeline.run import Run
-from pipeline.stages import STAGES
+from pipeline.contract.run import Run
+from pipeline.contract.stages import STAGES
 from tests.end_to_end.conftest import Small
 
 

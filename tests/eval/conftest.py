@@ -16,10 +16,10 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 from configs.load import load_profile
 from configs.promote import Tracking
 from eval import registry
-from pipeline.artifact import Artifact, Ledger
-from pipeline.run import Run
-from pipeline.stage import config_slice
-from pipeline.stages import STAGES
+from pipeline.contract.artifact import Artifact, Ledger
+from pipeline.contract.run import Run
+from pipeline.contract.stage import config_slice
+from pipeline.contract.stages import STAGES
 
 torch.set_num_threads(1)  # two threads that share busy cores spend their time waiting for each other
 

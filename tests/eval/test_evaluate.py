@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from transformers import LlamaForCausalLM
 
-from pipeline.run import Run
+from pipeline.contract.run import Run
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 from eval.losses import conversation_losses, split_losses
 from eval.packed import PackedBatch
 from eval.rescore import tokenise_anew
-from pipeline.artifact import Artifact
+from pipeline.contract.artifact import Artifact
 from pipeline.progress import Progress
 
 from .conftest import PAIRS, Conversation, document

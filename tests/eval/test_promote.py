@@ -11,7 +11,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig, 
 
 from configs.errors import UserError
 from eval import registry
-from pipeline.run import Run
+from pipeline.contract.run import Run
 
 from .conftest import new_model, new_tokenizer
 

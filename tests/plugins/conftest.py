@@ -11,14 +11,14 @@ import pytest
 os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
 
 from configs.load import load_profile
-from pipeline.artifact import Ledger
-from pipeline.run import Run
-from pipeline.stages import stages_of
+from pipeline.contract.artifact import Ledger
+from pipeline.contract.run import Run
+from pipeline.contract.stages import stages_of
 
 COMMIT = """
 import sys
 from pathlib import Path
-from pipeline.run import Run
+from pipeline.contract.run import Run
 from tests.plugins.conftest import commit
 commit(Run(Path(sys.argv[1])), sys.argv[2])
 """

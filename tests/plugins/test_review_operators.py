@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from configs.load import load_profile
-from pipeline.artifact import Ledger
+from pipeline.contract.artifact import Ledger
+from pipeline.contract.run import Run
 from pipeline.planning.estimate import estimate
-from pipeline.run import Run
 from plugins.review_operators import ReviewBranch, answer_options, summary
 from tests.plugins.conftest import commit
 

@@ -15,7 +15,7 @@ import pytest
 from airflow.sdk.exceptions import AirflowFailException
 
 from configs.engines import LOCAL_JVM
-from pipeline.run import Run
+from pipeline.contract.run import Run
 from plugins.spark_operator import ParlanceSparkOperator
 from tests.plugins.conftest import commit
 
@@ -82,7 +82,7 @@ def test_a_killed_worker_leaves_no_jvm(run: Run, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("AIRFLOW_CONN_SPARK_DEFAULT", LOCAL)
     code = f"""
         from pathlib import Path
-        from pipeline.run import Run
+        from pipeline.contract.run import Run
         from tests.plugins.test_spark_operator import operator
         operator(Run(Path({str(run.folder)!r}))).execute({{}})
     """

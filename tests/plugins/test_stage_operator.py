@@ -14,7 +14,7 @@ from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowTaskTimeout
 from airflow.sdk.execution_time.timeout import timeout
 
-from pipeline.run import Run
+from pipeline.contract.run import Run
 from plugins.stage_operator import StageOperator
 from tests.plugins.conftest import COMMIT, commit
 
@@ -144,7 +144,7 @@ def test_a_killed_worker_leaves_no_process(run: Run, victim: str) -> None:
     code = f"""
         import os, sys, time
         from pathlib import Path
-        from pipeline.run import Run
+        from pipeline.contract.run import Run
         from tests.plugins.test_stage_operator import FAMILY, snippet
         if os.fork():
             print("supervisor", flush=True)

@@ -15,8 +15,8 @@ from configs.errors import UserError
 from configs.load import load_architecture
 from configs.model import Lora
 from eval.checkpoint import load_model
-from pipeline.artifact import Artifact
-from pipeline.run import Run
+from pipeline.contract.artifact import Artifact
+from pipeline.contract.run import Run
 from tests.training.plans import small_plan
 from tests.training.tokenised import begin_run
 from training.arrow import arrow_copy

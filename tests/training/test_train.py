@@ -17,7 +17,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from configs.errors import UserError
-from pipeline.artifact import Artifact
+from pipeline.contract.artifact import Artifact
 from tests.training.tokenised import begin_run
 from training.checkpoint import MARKER
 

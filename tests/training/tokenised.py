@@ -4,12 +4,12 @@ from itertools import pairwise
 from pathlib import Path
 
 from configs.load import load_profile
-from pipeline.artifact import Ledger
-from pipeline.documents import ConversationEncoder
-from pipeline.packing import pack, write_packed
-from pipeline.run import Run
-from pipeline.text.chat_template import BEGIN
-from pipeline.tokenizer import save_tokenizer, train_tokenizer
+from pipeline.contract.artifact import Ledger
+from pipeline.contract.run import Run
+from pipeline.tokenise.chat_template import BEGIN
+from pipeline.tokenise.documents import ConversationEncoder
+from pipeline.tokenise.packing import pack, write_packed
+from pipeline.tokenise.tokenizer import save_tokenizer, train_tokenizer
 
 LENGTH = 64
 NOUNS = ["sea", "hill", "town", "lake", "wood", "field", "road", "river", "garden", "harbour", "island", "valley"]

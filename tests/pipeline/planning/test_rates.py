@@ -8,10 +8,10 @@ import pytest
 from configs.errors import UserError
 from configs.load import load_profile
 from configs.profile import Profile
+from pipeline.contract.stages import STAGES
 from pipeline.planning.hardware import Machines, machines_of
 from pipeline.planning.history import Measurement
 from pipeline.planning.rates import Rate, fit, rates_of, table_rates
-from pipeline.stages import STAGES
 
 PRIOR = Rate("text", start=10.0, core_seconds=2.0, origin="table")
 

@@ -9,11 +9,11 @@ import pytest
 from rich.console import Console
 
 from configs.profile import Profile
+from pipeline.contract.run import Run
+from pipeline.contract.stages import STAGES
 from pipeline.planning.estimate import estimate
 from pipeline.planning.render import duration, print_plan, size
 from pipeline.planning.run_plan import comparison, plan_run, read_plan, remaining
-from pipeline.run import Run
-from pipeline.stages import STAGES
 
 Make = Callable[..., Profile]
 

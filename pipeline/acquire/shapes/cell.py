@@ -1,0 +1,60 @@
+"""What one cell of a record says, whatever its type."""
+
+import json
+from math import isfinite
+from typing import Any
+
+from pipeline.acquire.malformed import Malformed
+
+MAX_METADATA_CHARS = 200
+
+
+def text_of(value: Any, column: str) -> str:
+    """The text of a cell, stripped; empty when there is none.
+
+    A list stands for its first element that is not empty, a bool for Yes or No, and an object for
+    its `text` (as SQuAD's answers have it). Raises Malformed (wrong_type) for anything else.
+    """
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value.strip()
+    if isinstance(value, bool):
+        return "Yes" if value else "No"
+    if isinstance(value, int | float):
+        return str(value) if isinstance(value, int) or isfinite(value) else ""
+    if isinstance(value, list):
+        return next((text for element in value if (text := text_of(element, column))), "")
+    if isinstance(value, dict) and "text" in value:
+        return text_of(value["text"], column)
+    raise Malformed("wrong_type", f"column {column} holds {type(value).__name__}")
+
+
+def list_of(value: Any) -> list[Any] | None:
+    """A list, also one that a table keeps as JSON text; None for anything else."""
+    if isinstance(value, str) and value.lstrip().startswith("["):
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError):
+            return None
+    return value if isinstance(value, list) else None
+
+
+def name_of(value: Any) -> str | None:
+    """An identifier as text; None when the cell holds none."""
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        return None
+    return str(value) or None
+
+
+def metadata_of(record: dict[str, Any], columns: tuple[str, ...]) -> dict[str, str]:
+    """The short values of the columns, as strings; a list is joined by commas."""
+    found = {}
+    for column in columns:
+        value = record.get(column)
+        values = value if isinstance(value, list) else [value]
+        if all(isinstance(v, str | int | float) for v in values):
+            text = ", ".join(str(v) for v in values).strip()
+            if 0 < len(text) <= MAX_METADATA_CHARS:
+                found[column] = text
+    return found

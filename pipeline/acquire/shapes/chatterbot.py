@@ -1,0 +1,37 @@
+"""The conversations of the package chatterbot-corpus: written exchanges by topic, in 28 languages."""
+
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+import yaml
+
+from pipeline.acquire.malformed import Malformed
+from pipeline.acquire.shapes.conversation import Conversation, alternating
+from pipeline.acquire.shapes.layout import Layout
+
+LAYOUT = Layout("chatterbot", column="conversations", metadata=("language", "categories"))
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+def records(file: BinaryIO, language: str) -> Iterator[dict[str, Any]]:
+    """Each conversation of one file as {conversations: [text, …], categories, language}.
+
+    Raises Malformed (bad_yaml).
+    """
+    try:
+        content = yaml.load(file, Loader=LOADER)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        raise Malformed("bad_yaml", f"line {mark.line + 1}" if mark else "not YAML") from error
+    if not isinstance(content, dict) or not isinstance(content.get("conversations"), list):
+        raise Malformed("bad_yaml", "no list of conversations")
+    for texts in content["conversations"]:
+        yield {"conversations": texts, "categories": content.get("categories"), "language": language}
+
+
+def read(record: Any, layout: Layout) -> Conversation:  # noqa: ARG001
+    """Texts in turn, the first by the user. Raises Malformed."""
+    texts = record["conversations"]
+    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+        raise Malformed("wrong_type", f"a conversation is {type(texts).__name__}, not a list of texts")
+    return alternating(texts)

@@ -1,0 +1,34 @@
+"""The conversations of the package chitchat-dataset: two people talking about a given opening."""
+
+import json
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+from pipeline.acquire.malformed import Malformed
+from pipeline.acquire.shapes.conversation import Conversation, from_turns
+from pipeline.acquire.shapes.layout import Layout
+
+LAYOUT = Layout("chitchat", column="messages", conversation_id="id", metadata=("prompt",))
+
+
+def records(file: BinaryIO) -> Iterator[dict[str, Any]]:
+    """Each conversation as {id, prompt, messages: [[{text, sender}]], ratings}. The file is held in memory (40 MB)."""
+    for name, value in json.load(file).items():
+        yield {"id": name, **value}
+
+
+def read(record: Any, layout: Layout) -> Conversation:  # noqa: ARG001
+    """First speaker as user, second as assistant; what one sends without pause is one turn. Raises Malformed.
+
+    The user's id is that of the first speaker; the other's is kept as metadata, so that what either
+    person said can be found.
+    """
+    try:
+        sent = [(m["sender"], m["text"]) for turn in record["messages"] for m in turn]
+    except (KeyError, TypeError) as error:
+        raise Malformed("wrong_type", "messages without sender or text") from error
+    found = from_turns(sent)
+    speakers = list(dict.fromkeys(sender for sender, text in sent if text.strip()))
+    found.user_id = speakers[0]
+    found.metadata["assistant_id"] = speakers[1]
+    return found

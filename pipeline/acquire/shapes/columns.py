@@ -1,0 +1,106 @@
+"""Tables in which some columns make the prompt and one the reply."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from configs.acquire import Columns
+from pipeline.acquire.malformed import Malformed
+from pipeline.acquire.shapes import numbered
+from pipeline.acquire.shapes.cell import text_of
+from pipeline.acquire.shapes.conversation import Conversation, from_turns
+from pipeline.acquire.shapes.layout import Layout, about, names, words
+
+TITLE = ("title", "subject", "headline")
+CONTEXT = ("passage", "context", "background", "story", "document", "article")
+TASK = ("instruction", "task")
+QUESTION = ("question", "prompt", "query")
+BODY = ("text", "body", "description", "input", "content")
+PROMPT_ORDER = (TITLE, CONTEXT, TASK, QUESTION, BODY)
+SPEAKER = ("user", "human")
+REPLY_ORDER = ("answer", "answers", "reply", "response", "output", "completion", "assistant", "bot", "solution")
+QUALIFIERS = ("text", "body", "best", "correct", "final", "message", "content")
+
+
+def detect(records: list[Any]) -> Layout | None:
+    """The mapping that the columns' names suggest.
+
+    A column is taken only when every word of its name is known, so questionID, questionLink and
+    upvotes never are. A bool called label is a yes or a no.
+    """
+    found = names(records)
+    reply = _reply(found, records)
+    if reply is None:
+        return None
+    known = {w for group in PROMPT_ORDER for w in group}
+    prompt = _ranked([c for c in found if c != reply and words(c) and set(words(c)) <= known and _text(c, records)])
+    if not prompt:
+        prompt = [c for c in found if c.lower() in SPEAKER and _text(c, records)]
+    if not prompt:
+        return None
+    return Layout("columns", prompt=tuple(prompt), reply=reply, **about(records, (*prompt, reply)))
+
+
+def given(columns: Columns, records: list[Any]) -> Layout:
+    """The mapping that the profile gives."""
+    taken = (columns.system, *columns.prompt, columns.reply)
+    by_name = about(records, taken)
+    return Layout(
+        "columns",
+        prompt=tuple(columns.prompt),
+        reply=columns.reply,
+        system=columns.system,
+        conversation_id=columns.conversation_id or by_name["conversation_id"],
+        user_id=columns.user_id or by_name["user_id"],
+        metadata=by_name["metadata"],
+    )
+
+
+def read(record: Any, layout: Layout) -> Conversation:
+    """The prompt columns joined by blank lines, answered by the reply column. Raises Malformed."""
+    if not isinstance(record, dict):
+        raise Malformed("wrong_type", f"the record is {type(record).__name__}, not an object")
+    parts = [text for c in layout.prompt if (text := text_of(record.get(c), c))]
+    if not parts and not any(column in record for column in layout.prompt):
+        raise Malformed("missing_columns", f"no {' and no '.join(layout.prompt)}")
+    assert layout.reply is not None
+    reply = text_of(record.get(layout.reply), layout.reply)
+    if not parts:
+        raise Malformed("no_prompt", f"{' and '.join(layout.prompt)} empty")
+    if not reply:
+        state = "empty" if layout.reply in record else "absent"
+        raise Malformed("no_reply", f"{layout.reply} is {state}")
+    system = text_of(record.get(layout.system), layout.system) if layout.system else ""
+    turns = numbered.turns(parts, reply)
+    if turns is None:
+        prompt = parts[0] if len(parts) == 1 else "\n\n".join(dict.fromkeys(parts))
+        turns = [("user", prompt), ("assistant", reply)]
+    return from_turns([("system", system), *turns] if system else turns)
+
+
+def _reply(found: list[str], records: list[Any]) -> str | None:
+    for word in REPLY_ORDER:
+        named = [c for c in found if word in words(c) and set(words(c)) <= {word, *QUALIFIERS}]
+        for column in sorted(named, key=lambda c: len(words(c))):
+            if any(isinstance(v, str | bool | list | dict) for v in _values(column, records)):
+                return column
+    return next((c for c in found if c.lower() == "label" and _bools(c, records)), None)
+
+
+def _ranked(columns: list[str]) -> list[str]:
+    def rank(column: str) -> int:
+        return next(i for i, group in enumerate(PROMPT_ORDER) if any(w in group for w in words(column)))
+
+    return sorted(columns, key=rank)
+
+
+def _values(column: str, records: list[Any]) -> Iterable[Any]:
+    return (r[column] for r in records if isinstance(r, dict) and r.get(column) is not None)
+
+
+def _text(column: str, records: list[Any]) -> bool:
+    return any(isinstance(v, str) for v in _values(column, records))
+
+
+def _bools(column: str, records: list[Any]) -> bool:
+    values = list(_values(column, records))
+    return bool(values) and all(isinstance(v, bool) for v in values)

@@ -1,0 +1,93 @@
+"""Transcripts: one text in which marks such as "Human:" or "<|im_start|>user" say who speaks."""
+
+import re
+from typing import Any
+
+from pipeline.acquire.malformed import Malformed
+from pipeline.acquire.shapes import thread
+from pipeline.acquire.shapes.conversation import Conversation, Turn, from_turns
+from pipeline.acquire.shapes.layout import Layout, about, names
+
+PEOPLE = r"(?i:human|user|customer|prompter|system|assistant|chatbot|bot|ai|gpt|agent)"
+QUESTIONS = r"(?i:question|answer)|Q|A"
+TASKS = r"(?i:instruction|input|response)"
+MARKS = (
+    re.compile(r"<\|im_start\|>[ \t]*(\w+)[ \t]*\n"),
+    re.compile(r"<\|(system|user|prompter|assistant)\|>[ \t]*\n?"),
+    re.compile(rf"#{{2,4}}[ \t]*({PEOPLE}|{TASKS}):[ \t]*"),
+    re.compile(rf"\A\s*({PEOPLE}):[ \t]*|\n\n[ \t]*({PEOPLE}):[ \t]*"),
+    re.compile(rf"(?:\A\s*|\n)[ \t]*\**({PEOPLE})\**:\**[ \t]*"),
+    re.compile(rf"(?:\A\s*|\n)[ \t]*\**({QUESTIONS})\**:\**[ \t]*"),
+)
+"""Styles of transcripts, tried in this order; group 1 (or 2) is the speaker."""
+
+ROLES = {"user": ("question", "q", "instruction", "input"), "assistant": ("answer", "a", "response")}
+ROLE_OF = {mark: role for role, marks in ROLES.items() for mark in marks}
+ENDS = re.compile(r"<\|(?:im_end|endoftext)\|>|</s>")
+SAMPLE = 50
+
+
+def detect(records: list[Any]) -> Layout | None:
+    """The text column (or the record itself) in which most values are transcripts or threads."""
+    plain = [record for record in records if isinstance(record, str)]
+    if plain and _are_transcripts(plain):
+        return Layout("text")
+    for column in names(records):
+        values = [r[column] for r in records if isinstance(r, dict) and isinstance(r.get(column), str)]
+        if _are_transcripts(values):
+            return Layout("text", column=column, **about(records, (column,)))
+    return None
+
+
+def assume(records: list[Any]) -> Layout:
+    """The layout when the profile names the shape but the first records do not show it."""
+    return detect(records) or Layout("text", column="text")
+
+
+def read(record: Any, layout: Layout) -> Conversation:
+    """The conversation of a transcript or of a forum thread. Raises Malformed."""
+    if layout.column is None:
+        value = record
+    elif not isinstance(record, dict):
+        raise Malformed("wrong_type", f"the record is {type(record).__name__}, not an object")
+    elif layout.column not in record:
+        raise Malformed("missing_columns", f"no {layout.column}")
+    else:
+        value = record[layout.column]
+    if not isinstance(value, str):
+        raise Malformed("wrong_type", f"{layout.column or 'the record'} is {type(value).__name__}, not text")
+    if thread.is_thread(value):
+        return thread.read(value)
+    spoken = turns(value)
+    if not spoken:
+        raise Malformed("no_transcript", f"no speakers are marked in {layout.column or 'the record'}")
+    return from_turns(spoken)
+
+
+def turns(text: str) -> list[Turn]:
+    """(speaker, text) of each turn; empty when the text is no transcript.
+
+    The style is the first of MARKS that marks two different speakers. A text before the first mark
+    is a system text, or the context of a question. "\\n\\nHuman:" needs its blank line when the
+    transcript opens with a mark that way, so that "User:" inside a reply stays in the reply.
+    """
+    for style in MARKS:
+        marks = list(style.finditer(text))
+        speakers = [next(g for g in m.groups() if g) for m in marks]
+        if len({s.lower() for s in speakers}) < 2:
+            continue
+        ends = [m.start() for m in marks[1:]] + [len(text)]
+        speakers = [ROLE_OF.get(s.lower(), s) for s in speakers]
+        found = [(s, _clean(text[m.end() : end])) for s, m, end in zip(speakers, marks, ends, strict=True)]
+        preface = _clean(text[: marks[0].start()])
+        return [("user" if style is MARKS[-1] else "system", preface), *found] if preface else found
+    return []
+
+
+def _clean(text: str) -> str:
+    return ENDS.sub("", text).strip()
+
+
+def _are_transcripts(values: list[str]) -> bool:
+    values = values[:SAMPLE]
+    return 2 * sum(thread.is_thread(v) or bool(turns(v)) for v in values) > len(values)

@@ -1,0 +1,128 @@
+"""annotate and audit: what the conversations are about, whom they mention, and how they sound.
+
+annotate scores every conversation once; audit only counts, so a changed threshold costs seconds.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pyarrow.compute as pc
+
+from configs.audit import Audit
+from pipeline.audit.annotation import OTHER, TEXT_COLUMNS, TEXT_SCHEMA, TOPIC_SCHEMA, of_texts, of_vectors
+from pipeline.audit.demographics import ATTRIBUTES
+from pipeline.audit.findings import findings, worst
+from pipeline.audit.plots import draw
+from pipeline.contract.artifact import Artifact
+from pipeline.contract.fingerprint import write_atomically
+from pipeline.contract.stage import StageContext
+from pipeline.progress import say
+
+EDGES = np.linspace(-1, 1, 21)
+
+
+def annotate(context: StageContext) -> None:
+    """Leaves data/ (see docs/artifacts.md) and `language`, which deduplicate's row has.
+
+    Topics are read shard by shard, since a shard of embed holds whole conversations: only names and
+    numbers pass through a shuffle, never vectors or texts.
+    """
+    from pipeline.embed.encoder import Encoder
+    from pipeline.spark.frames import read_rows, write_rows
+
+    settings: Audit = context.config("audit")
+    names, least = sorted(settings.topics), settings.min_similarity
+    encoder = Encoder(context.config("embed.model"), context.config("embedding.device"))
+    topics_TD = encoder.encode_texts([settings.topics[name] for name in names])
+    spark = context.spark
+    source = context.inputs["deduplicate"]
+    shards = sorted(str(p) for p in context.inputs["embed"].parquet().glob("*.parquet"))
+    paths = spark.createDataFrame([(p,) for p in shards], "path string").repartition(min(len(shards), 1000))
+    topics = paths.mapInArrow(lambda batches: of_vectors(batches, names, topics_TD, least), TOPIC_SCHEMA)
+    texts = read_rows(spark, source.parquet()).select(*TEXT_COLUMNS, "messages")
+    annotated = texts.mapInArrow(of_texts, TEXT_SCHEMA).join(topics, "row_id")
+    columns = ("row_id", "source", "split", "topic", "topic_similarity", "sentiment", "mentions", "language")
+    rows = source.ledger.rows_out
+    context.ledger.rows_in = rows
+    context.ledger.rows_out = write_rows(annotated.select(*columns), context.out / "data", rows)
+    context.metrics["topics"] = len(names)
+
+
+def audit(context: StageContext) -> None:
+    """Leaves audit.json and plots/*.svg."""
+    source = context.inputs["annotate"]
+    topics = [*sorted(context.config("audit.topics")), OTHER]
+    with context.progress(source.ledger.rows_out) as progress:
+        counted = distributions(source, topics, progress.advance)
+    counted["findings"] = findings(counted, context.config("findings"))
+    text = json.dumps(counted, indent=1, ensure_ascii=False)
+    write_atomically(context.out / "audit.json", text + "\n")
+    draw(counted, context.out / "plots")
+    for finding in counted["findings"]:
+        if finding["severity"] != "info":
+            say(f"audit: {finding['severity']}: {finding['kind']}: {finding['subject']}: {finding['message']}")
+    context.ledger.rows_in = context.ledger.rows_out = counted["rows"]
+    severities = Counter(finding["severity"] for finding in counted["findings"])
+    context.metrics |= {"findings": dict(sorted(severities.items())), "worst": worst(counted["findings"])}
+
+
+def distributions(source: Artifact, topics: list[str], advance: Callable[[int], None]) -> dict[str, Any]:
+    """audit.json without its findings. Besides docs/artifacts.md it holds `topics_by_group` {attribute:
+    {group: {topic: rows}}} and the standard error of each group's mean sentiment."""
+    rows, total = 0, 0.0
+    by_source: Counter[tuple[str, str]] = Counter()
+    by_mention: Counter[tuple[str, str]] = Counter()
+    languages: Counter[str] = Counter()
+    moments: dict[str, np.ndarray] = {}  # mention -> rows, sum and sum of squares of the sentiment
+    histogram = np.zeros(len(EDGES) - 1, dtype=np.int64)
+    for batch in source.read().to_batches(batch_size=1 << 16):
+        score_N = batch.column("sentiment").to_numpy().astype(np.float64)
+        topic_N = batch.column("topic").to_numpy(zero_copy_only=False)
+        rows += batch.num_rows
+        total += float(score_N.sum())
+        histogram += np.histogram(score_N, EDGES)[0]
+        by_source.update(zip(batch.column("source").to_pylist(), topic_N, strict=True))
+        languages.update(code or "unknown" for code in batch.column("language").to_pylist())
+        lists = batch.column("mentions")
+        tags = pc.list_flatten(lists).to_numpy(zero_copy_only=False)
+        parents = pc.list_parent_indices(lists).to_numpy()
+        by_mention.update(zip(tags, topic_N[parents], strict=True))
+        for tag in sorted(set(tags)):
+            scores = score_N[parents[tags == tag]]
+            moments.setdefault(tag, np.zeros(3))
+            moments[tag] += [len(scores), scores.sum(), (scores**2).sum()]
+        advance(batch.num_rows)
+    names = [*topics, *sorted({topic for _, topic in by_source} - set(topics))]
+    sources = sorted({name for name, _ in by_source})
+    groups = {attribute: {g: f"{attribute}:{g}" for g in known} for attribute, known in ATTRIBUTES.items()}
+    return {
+        "rows": rows,
+        "topics": {t: sum(by_source[s, t] for s in sources) for t in names},
+        "by_source": {s: {t: by_source[s, t] for t in names} for s in sources},
+        "mentions": {
+            a: {g: int(moments[tag][0]) if tag in moments else 0 for g, tag in tags.items()}
+            for a, tags in groups.items()
+        },
+        "sentiment": {
+            "mean": round(total / max(rows, 1), 4),
+            "histogram": {"edges": [round(float(e), 2) for e in EDGES], "counts": histogram.tolist()},
+        },
+        "sentiment_by_group": {
+            a: {g: _sentiment(moments[tag]) for g, tag in tags.items() if tag in moments} for a, tags in groups.items()
+        },
+        "topics_by_group": {
+            a: {g: {t: by_mention[tag, t] for t in names if by_mention[tag, t]} for g, tag in tags.items()}
+            for a, tags in groups.items()
+        },
+        "languages": dict(sorted(languages.items())),
+    }
+
+
+def _sentiment(moments: np.ndarray) -> dict[str, float | int]:
+    count, total, squares = moments
+    mean = total / count
+    variance = max(squares / count - mean**2, 0.0) * count / max(count - 1, 1)
+    return {"mean": round(mean, 4), "rows": int(count), "standard_error": round(float(np.sqrt(variance / count)), 4)}

@@ -1,0 +1,277 @@
+"""Everything that is known about a conversation after one pass over its text."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from configs.clean import Translation
+from pipeline.clean.privacy.pii import Recognise, Span, mask_conversation, may_hold_pii
+from pipeline.clean.repair.repair import Repair
+from pipeline.clean.scores.language import Language, languages
+from pipeline.clean.scores.offensive import score_offence
+from pipeline.clean.scores.prompt_leak import leaks
+from pipeline.clean.scores.rare_words import KnownWords
+from pipeline.clean.scores.refusal import is_refusal
+from pipeline.clean.scores.repetition import repetition
+from pipeline.clean.scores.roles import role_faults
+from pipeline.clean.scores.translation import Translate, is_foreign
+from pipeline.clean.scores.words import Texts, Words, known_words
+from pipeline.rows.text_hash import hash_normalised
+
+Ends = npt.NDArray[np.int64]
+"""[conversations + 1]: where the turns of each conversation begin and end."""
+Turns = list[tuple[str, str]]
+"""(role, content) of each turn of a conversation."""
+
+LEAST_CHARS = 50
+"""Shares of letters, capitals and digits are of texts of at least so many characters without spaces; of a
+shorter one they tell nothing ("5", ":)", "OK")."""
+ECHO_WORDS = 4
+"""A shorter reply may equal its prompt: "hello" to "hello"."""
+
+
+class Scores(NamedTuple):
+    """One conversation, repaired and scored. From language on, the names are columns of the artifact `score`."""
+
+    contents: list[str]
+    translated_from: str | None
+    language: str
+    language_confidence: float
+    turn_languages: list[Language]
+    offensive: float
+    repetition: float
+    chars: int
+    reply_chars: int
+    assistant_chars: int
+    tokens: int
+    reply_ratio: float
+    non_letters: float
+    capitals: float
+    digits: float
+    echo: float
+    refusals: int
+    leaks: int
+    empty_turns: int
+    role_faults: list[str]
+    rare_words: float
+    repairs: list[str]
+    pii: list[Span]
+    text_hash: str
+
+
+class Dialogue(NamedTuple):
+    """What the turns of one conversation are to each other."""
+
+    chars: int
+    reply_chars: int
+    assistant_chars: int
+    reply_ratio: float
+    echo: float
+    refusals: int
+    leaks: int
+    empty_turns: int
+    role_faults: list[str]
+    text_hash: str
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """What is done to the texts of a conversation before they are scored."""
+
+    repair: Repair
+    pii_types: Sequence[str]
+    recognise: Recognise | None = None
+    translate: Translate | None = None
+    translation: Translation = field(default_factory=Translation)
+    known: KnownWords | None = None
+
+
+@dataclass
+class Prepared:
+    """A batch on its way: contents and their words' numbers by turn, the rest by conversation."""
+
+    contents: list[str]
+    numbers: list[list[int]]
+    repairs: list[set[str]]
+    spans: list[list[Span]]
+
+    def put(self, words: Words, turn: int, text: str) -> bool:
+        """Puts a text in a turn's place; whether it is another."""
+        changed = text != self.contents[turn]
+        if changed:
+            self.contents[turn], self.numbers[turn] = text, words.numbers(text)
+        return changed
+
+
+def score_conversations(conversations: Sequence[Turns], preparation: Preparation) -> list[Scores]:
+    """Repairs and masks every turn, then scores the whole batch at once.
+
+    A conversation's scores do not depend on the others of the batch.
+    """
+    words = known_words()
+    words.limit()
+    roles = [role for turns in conversations for role, _ in turns]
+    ends = np.cumsum([0, *map(len, conversations)])
+    batch = prepare(words, conversations, preparation)
+    of_turns, of_conversations = languages(words, batch.numbers, batch.contents, ends)
+    translated: dict[int, str] = {}
+    if preparation.translate:
+        translated = _translate(words, batch, preparation, ends, of_turns, of_conversations)
+        of_turns, of_conversations = languages(words, batch.numbers, batch.contents, ends)
+    rare = _rare_words(words, batch, preparation.known, ends)
+    words.settle()
+    contents = batch.contents
+    texts = Texts(batch.numbers)
+    offence = score_offence(words, texts, contents)
+    repeated = [repetition(text, known) for text, known in zip(contents, batch.numbers, strict=True)]
+    tokens = total(texts.total(words.field("tokens")), ends).tolist()
+    non_letters, capitals, digits = reply_shares(
+        words, texts, np.array([role == "assistant" for role in roles], bool), ends
+    )
+    normal = [words.normalised(text, known) for text, known in zip(contents, batch.numbers, strict=True)]
+    found = []
+    for number, (start, end) in enumerate(pairwise(ends.tolist())):
+        its = dialogue(roles[start:end], contents[start:end], normal[start:end])
+        found.append(
+            Scores(
+                contents[start:end],
+                translated.get(number),
+                of_conversations[number][0],
+                of_conversations[number][1],
+                of_turns[start:end],
+                max(offence[start:end], default=0.0),
+                max(repeated[start:end], default=0.0),
+                its.chars,
+                its.reply_chars,
+                its.assistant_chars,
+                tokens[number],
+                its.reply_ratio,
+                non_letters[number],
+                capitals[number],
+                digits[number],
+                its.echo,
+                its.refusals,
+                its.leaks,
+                its.empty_turns,
+                its.role_faults,
+                rare[number],
+                sorted(batch.repairs[number]),
+                batch.spans[number],
+                its.text_hash,
+            )
+        )
+    return found
+
+
+def prepare(words: Words, conversations: Sequence[Turns], preparation: Preparation) -> Prepared:
+    """The turns repaired and masked, and what was done. Words that cannot be part of personal data are not searched."""
+    repair = preparation.repair
+    repaired = [[repair(content) for _, content in turns] for turns in conversations]
+    contents = [text for turns in repaired for text, _ in turns]
+    repairs = [{name for _, changed in turns for name in changed} for turns in repaired]
+    batch = Prepared(contents, list(map(words.numbers, contents)), repairs, [])
+    words.settle()
+    texts = Texts(batch.numbers)
+    signs, digits = texts.either(words.field("signs")).tolist(), texts.total(words.field("digits")).tolist()
+    stretched = texts.either(words.field("elongated")).tolist()
+    start = 0
+    for number, turns in enumerate(conversations):
+        end = start + len(turns)
+        if any(stretched[start:end]):
+            changed = [batch.put(words, turn, repair.elongated(contents[turn])) for turn in range(start, end)]
+            repairs[number] |= {"elongated"} if any(changed) else set()
+        pieces: list[Span] = []
+        searched = list(map(may_hold_pii, signs[start:end], digits[start:end]))
+        if preparation.recognise or any(searched):
+            masked, pieces = mask_conversation(
+                contents[start:end], preparation.pii_types, preparation.recognise, searched
+            )
+            for turn, text in enumerate(masked, start):
+                batch.put(words, turn, text)
+        batch.spans.append(pieces)
+        start = end
+    return batch
+
+
+def _translate(
+    words: Words,
+    batch: Prepared,
+    preparation: Preparation,
+    ends: Ends,
+    of_turns: Sequence[Language],
+    of_conversations: Sequence[Language],
+) -> dict[int, str]:
+    """Translates the foreign conversations of a batch, but for turns that need none: {conversation: from language}."""
+    settings, translate = preparation.translation, preparation.translate
+    assert translate is not None
+    found: dict[int, str] = {}
+    for number, (start, end) in enumerate(pairwise(ends.tolist())):
+        if is_foreign(of_conversations[number], settings):
+            for turn in range(start, end):
+                code, confidence = of_turns[turn]
+                if batch.contents[turn] and not (code == settings.into and confidence >= settings.min_confidence):
+                    batch.put(words, turn, translate(batch.contents[turn]))
+            batch.repairs[number].add("translation")
+            found[number] = of_conversations[number][0]
+    return found
+
+
+def _rare_words(words: Words, batch: Prepared, known: KnownWords | None, ends: Ends) -> list[float]:
+    """Share of rare words of each conversation, 0 after they have been replaced."""
+    if known is None:
+        return [0.0] * (len(ends) - 1)
+    if not known.placeholder:
+        return [known.share(batch.contents[start:end]) for start, end in pairwise(ends.tolist())]
+    for number, (start, end) in enumerate(pairwise(ends.tolist())):
+        changed = [batch.put(words, turn, known.replace(batch.contents[turn])) for turn in range(start, end)]
+        if any(changed):
+            batch.repairs[number].add("rare_words")
+    return [0.0] * (len(ends) - 1)
+
+
+def reply_shares(words: Words, texts: Texts, replies: npt.NDArray[np.bool_], ends: Ends) -> list[list[float]]:
+    """(share of characters that are not letters, of letters that are capitals, of characters that are digits)
+    over the assistant turns of every conversation; white space does not count. 0 below LEAST_CHARS characters.
+
+    After Rae et al. 2021, appendix A1.1 (words without a letter), and the quality signals of RedPajama-V2
+    (Weber et al. 2024), which count words; characters also measure texts without spaces.
+    """
+    chars, letters, capitals, digits = (
+        total(np.where(replies, texts.total(words.field(name)), 0), ends)
+        for name in ("chars", "letters", "capitals", "digits")
+    )
+    enough = chars >= LEAST_CHARS
+    shares = ((chars - letters, chars), (capitals, letters), (digits, chars))
+    return [np.where(enough, part / np.maximum(whole, 1), 0.0).round(4).tolist() for part, whole in shares]
+
+
+def total(values: npt.NDArray[np.int64], ends: Ends) -> npt.NDArray[np.int64]:
+    """Sum over the turns of every conversation."""
+    sums = np.concatenate([[0], np.cumsum(values)])
+    return sums[ends[1:]] - sums[ends[:-1]]
+
+
+def dialogue(roles: Sequence[str], contents: Sequence[str], normal: Sequence[str]) -> Dialogue:
+    """What follows from who says what. normal: the contents normalised."""
+    chars = list(map(len, contents))
+    replies = [turn for turn, role in enumerate(roles) if role == "assistant"]
+    reply_chars = [chars[turn] for turn in replies]
+    asked = sum(n for n, role in zip(chars, roles, strict=True) if role == "user")
+    system = next((n for n, role in zip(normal, roles, strict=True) if role == "system"), "")
+    echoes = [turn for turn in replies if turn and roles[turn - 1] == "user" and normal[turn] == normal[turn - 1]]
+    return Dialogue(
+        chars=sum(chars),
+        reply_chars=min(reply_chars, default=0),
+        assistant_chars=sum(reply_chars),
+        reply_ratio=round(sum(reply_chars) / max(asked, 1), 4),
+        echo=round(sum(normal[turn].count(" ") + 1 >= ECHO_WORDS for turn in echoes) / max(len(replies), 1), 4),
+        refusals=sum(is_refusal(normal[turn]) for turn in replies),
+        leaks=sum(leaks(contents[turn], normal[turn], system) for turn in replies),
+        empty_turns=chars.count(0),
+        role_faults=role_faults(roles),
+        text_hash=hash_normalised(zip(roles, normal, strict=True)),
+    )

@@ -1,0 +1,136 @@
+"""The stages of train_chat_model, in order: what each reads, and which settings decide its output.
+
+This table is all that an orchestrator needs. It imports none of the stages: a stage is loaded, with
+Spark or torch, only in the process that runs it.
+"""
+
+from pipeline.contract.stage import Stage
+
+STAGES = {
+    stage.name: stage
+    for stage in (
+        Stage(
+            "acquire",
+            entry="pipeline.acquire.acquire:acquire",
+            version="2",
+            config=("acquire",),
+            settings=("spark",),
+            engine="spark",
+        ),
+        Stage(
+            "score",
+            task="clean",
+            entry="pipeline.clean.clean:score",
+            inputs=("acquire",),
+            version="3",
+            config=("clean.text", "clean.translation", "clean.pii"),
+            settings=("spark",),
+            engine="spark",
+        ),
+        Stage(
+            "clean",
+            entry="pipeline.clean.clean:clean",
+            version="3",
+            inputs=("score",),
+            config=("clean.rules",),
+            settings=("spark",),
+            engine="spark",
+        ),
+        Stage(
+            "deduplicate",
+            entry="pipeline.deduplicate.deduplicate:deduplicate",
+            version="2",
+            inputs=("clean",),
+            config=("deduplicate", "seed"),
+            settings=("spark", "storage.root"),
+            engine="spark",
+        ),
+        Stage(
+            "embed",
+            entry="pipeline.embed.embed:embed",
+            inputs=("deduplicate",),
+            config=("embed",),
+            settings=("embedding",),
+            resumable=True,
+        ),
+        Stage(
+            "annotate",
+            task="audit",
+            entry="pipeline.audit.audit:annotate",
+            inputs=("deduplicate", "embed"),
+            config=("audit", "embed.model"),
+            settings=("spark", "embedding"),
+            engine="spark",
+        ),
+        Stage(
+            "audit",
+            entry="pipeline.audit.audit:audit",
+            inputs=("annotate",),
+            config=("audit.topics", "findings"),
+            settings=("spark",),
+            engine="spark",
+        ),
+        Stage(
+            "review",
+            entry="pipeline.review.review:review",
+            inputs=("audit",),
+            config=("review",),
+        ),
+        Stage(
+            "balance",
+            entry="pipeline.balance.balance:balance",
+            inputs=("deduplicate", "annotate", "review"),
+            config=("balance", "seed"),
+            settings=("spark",),
+            engine="spark",
+        ),
+        Stage(
+            "index",
+            entry="pipeline.index.index:index",
+            inputs=("balance", "embed"),
+            config=("vectors.collection", "vectors.url", "embed"),
+            settings=("vectors", "embedding"),
+            resumable=True,
+        ),
+        Stage(
+            "tokenise",
+            entry="pipeline.tokenise.tokenise:tokenise",
+            inputs=("balance",),
+            config=("tokenise",),
+            settings=("spark",),
+            engine="spark",
+        ),
+        Stage(
+            "train",
+            entry="training.train:train",
+            version="2",
+            inputs=("tokenise",),
+            config=("model", "train", "seed"),
+            settings=("launch", "tracking", "storage"),
+            engine="deepspeed",
+            check="training.plan:check",
+            resumable=True,
+        ),
+        Stage(
+            "evaluate",
+            entry="eval.evaluate:evaluate",
+            inputs=("train", "tokenise", "balance"),
+            config=("evaluate", "seed"),
+        ),
+        Stage(
+            "promote",
+            entry="eval.promote:promote",
+            inputs=("evaluate", "train", "tokenise", "balance", "review"),
+            config=("promote",),
+            settings=("tracking", "storage"),
+        ),
+    )
+}
+
+TASKS = tuple(dict.fromkeys(stage.task for stage in STAGES.values()))
+"""The tasks of the DAG, in order; a task runs the stages that name it."""
+
+
+def stages_of(task: str) -> list[Stage]:
+    """The stages that a task runs, in order."""
+    return [stage for stage in STAGES.values() if stage.task == task]

@@ -1,0 +1,54 @@
+"""deduplicate: one row of every set of duplicates, nothing of the evaluation sets, and the three splits.
+
+Exact duplicates by text_hash; near duplicates by MinHash bands, every candidate pair verified by its
+true Jaccard similarity, every dropped row verified against the row that stays for it. Splits are drawn
+by group, and training rows that repeat a held-out exchange are dropped.
+"""
+
+from configs.deduplicate import Deduplicate
+from configs.errors import UserError
+from pipeline.contract.stage import StageContext
+from pipeline.deduplicate.references import reference_corpora
+from pipeline.deduplicate.search import Search
+from pipeline.deduplicate.splits import group_rows, overlaps, split_rows
+from pipeline.progress import say
+from pipeline.rows.ranges import Corpus
+from pipeline.shuffle import shuffled_bytes
+from pipeline.spark.frames import count_by
+
+
+def deduplicate(context: StageContext) -> None:
+    """data/ as clean's, with split and cluster; dropped/ with the matched row and the similarity.
+
+    Raises UserError when an earlier corpus or evaluation set cannot be read, and when too few rows are
+    left for three splits.
+    """
+    config: Deduplicate = context.config("deduplicate")
+    spark = context.spark
+    before = shuffled_bytes(spark)
+    own = Corpus("this run", "new", context.inputs["clean"].parquet())
+    references = reference_corpora(config, context.config("storage.root"), context.out / "scratch" / "references")
+    search = Search(spark, [own, *references], config, context.out / "scratch")
+    total = search.ranges.new_rows
+
+    search.sign()
+    context.metrics.update(search.match_near())
+    kept = search.kept()
+    grouped = search.steps.run("groups", group_rows(kept, search.steps.folder / "links"))
+    placed = search.steps.run("splits", split_rows(grouped, context.config("seed"), config))
+    overlapping = search.steps.run("overlaps", overlaps(placed))
+    search.write(context.out, placed, overlapping)
+
+    context.ledger.rows_in = total
+    context.metrics["splits"] = count_by(context.out / "data", "split")
+    context.ledger.rows_out = sum(context.metrics["splits"].values())
+    context.ledger.dropped = count_by(context.out / "dropped", "rule")
+    moved = shuffled_bytes(spark) - before
+    context.metrics["shuffle_bytes_a_row"] = round(moved / max(total, 1))
+    say(f"deduplicate: {moved / max(total, 1):,.0f} bytes a row were shuffled")
+    if "train" not in context.metrics["splits"]:
+        raise UserError(
+            "deduplicate: every training row repeats a held-out exchange, so none is left; add data, or raise "
+            f"deduplicate.overlap_words (now {config.overlap_words})"
+        )
+    search.steps.remove()

@@ -1,0 +1,41 @@
+"""The exchanges of conversations: what a user said and what the assistant replied."""
+
+import numpy as np
+
+from pipeline.deduplicate.hashed_words import ASSISTANT, USER, Spoken, mix, starts
+
+LEAST_REPLY_WORDS = 5
+"""Shorter replies are common property ("yes, please do that"), whatever they reply to."""
+
+
+def exchanges_of(
+    spoken: Spoken, least_words: int, least_reply_words: int = LEAST_REPLY_WORDS
+) -> tuple[np.ndarray, np.ndarray]:
+    """(rows, hashes): a 64-bit hash (int64) for each user turn with the assistant turn after it.
+
+    rows: the conversation of each. Case, punctuation and white space do not count. Exchanges below
+    `least_words` words, both sides together, or with a reply below `least_reply_words` are left out:
+    greetings and thanks recur in conversations that have nothing else in common.
+    """
+    whole = turn_hashes(spoken)
+    row = spoken.row_of_turns()
+    asked, replied = spoken.turns[:-1], spoken.turns[1:]
+    found = np.flatnonzero(
+        (row[:-1] == row[1:])
+        & (spoken.roles[:-1] == USER)
+        & (spoken.roles[1:] == ASSISTANT)
+        & (replied >= least_reply_words)
+        & (asked + replied >= least_words)
+    )
+    with np.errstate(over="ignore"):
+        hashes = mix(whole[found] * np.uint64(0x9E3779B97F4A7C15) + whole[found + 1])
+    return row[found], hashes.view(np.int64)
+
+
+def turn_hashes(spoken: Spoken) -> np.ndarray:
+    """uint64 hash of the words of each turn, in order: the sum of mix(word, position) modulo 2^64."""
+    first = starts(spoken.turns)
+    position = (np.arange(len(spoken.words)) - np.repeat(first[:-1], spoken.turns)).astype(np.uint64)
+    with np.errstate(over="ignore"):
+        ends = np.concatenate([[np.uint64(0)], np.cumsum(mix(position << np.uint64(32) | spoken.words))])
+        return mix(ends[first[1:]] - ends[first[:-1]] + spoken.turns.astype(np.uint64))

@@ -1,0 +1,55 @@
+"""What becomes of each row of a range, as far as it is known: the rule that drops it, or its cluster."""
+
+import json
+
+import pyarrow as pa
+
+from pipeline.deduplicate.near_duplicates import PLACED
+from pipeline.rows.ranges import Range, Ranges
+from pipeline.spark.blocks import Received
+
+EQUALS = pa.schema({"ordinal": pa.int64(), "matched_ordinal": pa.int64(), "matched": pa.string()})
+SPLITS = pa.schema({"ordinal": pa.int64(), "split": pa.string(), "rule": pa.string(), "matched": pa.string()})
+
+EXACT = {"new": "exact_duplicate", "earlier": "earlier_exact_duplicate", "evaluation": "overlaps_evaluation"}
+NEAR = {"new": "near_duplicate", "earlier": "earlier_near_duplicate", "evaluation": "overlaps_evaluation"}
+
+
+class Fate:
+    """By place in the range: rules and evidence (null for a row that stays), clusters (null for a row alone), shared.
+
+    shared: whether several rows of the row's cluster stay.
+    """
+
+    def __init__(self, ranges: Ranges, part: Range, rows: pa.Table, received: Received) -> None:
+        self._ranges, self._first = ranges, part.first
+        self.evidence: list[str | None] = rows["overlap"].to_pylist()
+        self.rules: list[str | None] = [e and "overlaps_evaluation" for e in self.evidence]
+        self.clusters: list[str | None] = [None] * part.rows
+        self.shared = [False] * part.rows
+        for row in received.table("equals", EQUALS).to_pylist():
+            self._drop(row, EXACT, {})
+        for row in received.table("placed", PLACED).to_pylist():
+            place = row["ordinal"] - part.first
+            self.clusters[place], self.shared[place] = row["cluster"], row["shared"]
+            if row["matched"] is not None:
+                self._drop(row, NEAR, {"jaccard": row["jaccard"]})
+
+    def _drop(self, row: dict[str, object], rules: dict[str, str], more: dict[str, object]) -> None:
+        place, matched = row["ordinal"] - self._first, row["matched_ordinal"]  # type: ignore[operator]
+        if self.rules[place] is not None:
+            return
+        corpus = self._ranges.corpus(matched)  # type: ignore[arg-type]
+        where = {"earlier": {"corpus": corpus.name}, "evaluation": {"evaluation_set": corpus.name}}.get(corpus.kind, {})
+        self.rules[place] = rules[corpus.kind]
+        self.evidence[place] = json.dumps({"matched": row["matched"], **where, **more}, ensure_ascii=False)
+
+    def add_splits(self, splits: pa.Table) -> list[str | None]:
+        """The split of each row that has one; rows that overlap a held-out row are dropped."""
+        found: list[str | None] = [None] * len(self.rules)
+        for ordinal, split, rule, matched in zip(*(splits[name].to_pylist() for name in SPLITS.names), strict=True):
+            place = ordinal - self._first
+            found[place] = split
+            if rule is not None:
+                self.rules[place], self.evidence[place] = rule, json.dumps({"matched": matched})
+        return found

@@ -1,0 +1,140 @@
+"""What deduplication needs to know of every row, computed once and kept beside the work: words, order, exchanges."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import xxhash
+
+from pipeline.deduplicate.contamination import EvaluationIndex
+from pipeline.deduplicate.exchanges import exchanges_of
+from pipeline.deduplicate.hashed_words import COLUMNS, Spoken, WordHashes, starts
+from pipeline.rows.ranges import RANKS, Range
+from pipeline.rows.text_hash import text_hash
+from pipeline.rows.turns import turns_of
+
+READ = ["row_id", "source", "conversation_id", "user_id", "messages", "chars", "repairs", "text_hash"]
+ROWS_AT_ONCE = 4_000
+
+EQUAL = pa.schema(
+    {
+        "text": pa.binary(16),
+        "rank": pa.int8(),
+        "chars": pa.int32(),
+        "repaired": pa.int32(),
+        "row_id": pa.string(),
+        "ordinal": pa.int64(),
+    }
+)
+"""What exact duplicates are found by: the hash of the text, and what decides which row is best."""
+
+BEST_FIRST = [("rank", "ascending"), ("chars", "descending"), ("repaired", "ascending"), ("row_id", "ascending")]
+"""Which row of a set of duplicates stays: an evaluation row or an earlier one before any new one, then the
+longest, then the least repaired, then the one with the smallest row_id."""
+
+
+def sign(part: Range, scratch: Path, least_words: int, evaluation: EvaluationIndex) -> pa.Table:
+    """Writes the signed rows of a range, and returns what is needed to find exact duplicates (EQUAL).
+
+    Signed rows: row_id, source, conversation_id, user_id, the columns of Spoken, `key` uint64 (a hash of
+    the row_id, which orders rows without looking at where they lie), rank, chars, repaired, exchanges
+    list<int64>, and overlap (evidence, JSON, of what the row has in common with an evaluation set).
+    """
+    table = part.read(READ)
+    known = WordHashes()
+    pieces = [
+        _signed(table.slice(at, ROWS_AT_ONCE), part, known, least_words, evaluation)
+        for at in range(0, table.num_rows, ROWS_AT_ONCE)
+    ]
+    signed = pa.concat_tables(pieces)
+    file = _file(scratch, part.number)
+    partial = file.with_name(f".{file.name}.{os.getpid()}")
+    with pa.ipc.new_file(partial, signed.schema) as writer:
+        writer.write_table(signed)
+    partial.replace(file)
+    ordinals = pa.array(np.arange(part.first, part.first + part.rows))
+    columns = [_text_hashes(table), *(signed[name] for name in ("rank", "chars", "repaired", "row_id")), ordinals]
+    return pa.table(columns, schema=EQUAL)
+
+
+def signed_rows(scratch: Path, number: int) -> pa.Table:
+    """The signed rows of a range, mapped into memory."""
+    return pa.ipc.open_file(pa.memory_map(str(_file(scratch, number)))).read_all()
+
+
+def _file(scratch: Path, number: int) -> Path:
+    return scratch / f"{number:06d}.arrow"
+
+
+def _signed(table: pa.Table, part: Range, known: WordHashes, least_words: int, evaluation: EvaluationIndex) -> pa.Table:
+    spoken = Spoken.of(turns_of(table["messages"]), known)
+    count = table.num_rows
+    new = part.corpus.kind == "new"
+    rows, hashes = exchanges_of(spoken, least_words)
+    ends = starts(np.bincount(rows, minlength=count))
+    exchanges = pa.ListArray.from_arrays(pa.array(ends, pa.int32()), pa.array(hashes, pa.int64()))
+    overlap: list[str | None] = [None] * count
+    for row, evidence in (evaluation.overlaps(spoken) if new else {}).items():
+        overlap[row] = evidence
+    row_ids = table["row_id"].to_pylist()
+    keys = np.array([xxhash.xxh3_64_intdigest(r.encode()) for r in row_ids], np.uint64)
+    zeros = pa.array(np.zeros(count, np.int32))
+    chars = table["chars"].combine_chunks().fill_null(0) if "chars" in table.column_names else zeros
+    repaired = zeros
+    if "repairs" in table.column_names:
+        repaired = table["repairs"].combine_chunks().value_lengths().fill_null(0)
+    named = {
+        name: table[name] if name in table.column_names else pa.nulls(count, pa.string())
+        for name in ("row_id", "source", "conversation_id", "user_id")
+    }
+    return pa.table(
+        {
+            **named,
+            **spoken.to_arrow(),
+            "key": keys,
+            "rank": pa.array(np.full(count, RANKS[part.corpus.kind], np.int8)),
+            "chars": chars.cast(pa.int32()),
+            "repaired": repaired.cast(pa.int32()),
+            "exchanges": exchanges,
+            "overlap": pa.array(overlap, pa.string()),
+        }
+    )
+
+
+def _text_hashes(table: pa.Table) -> pa.Array:
+    if "text_hash" in table.column_names:
+        texts = table["text_hash"].to_pylist()
+    else:
+        texts = [text_hash(turns) for turns in turns_of(table["messages"])]
+    return pa.array([xxhash.xxh3_128_digest(text.encode()) for text in texts], pa.binary(16))
+
+
+def equal_rows(rows: pa.Table) -> pa.Table:
+    """(ordinal, matched_ordinal, matched) for every row of EQUAL that is not the best of its text."""
+    if not rows.num_rows:
+        return pa.table({"ordinal": rows["ordinal"], "matched_ordinal": rows["ordinal"], "matched": rows["row_id"]})
+    halves = np.frombuffer(rows["text"].combine_chunks().buffers()[1], np.uint64).reshape(-1, 2)[: rows.num_rows]
+    order = np.lexsort((halves[:, 1], halves[:, 0]))
+    ordered = halves[order]
+    same = (ordered[1:] == ordered[:-1]).all(axis=1)
+    group = np.cumsum(np.concatenate([[False], ~same])) if len(order) else np.empty(0, np.int64)
+    several = np.bincount(group)[group] > 1 if len(order) else np.empty(0, bool)
+    found = rows.take(pa.array(order[several])).append_column("group", pa.array(group[several]))
+    found = found.sort_by([("group", "ascending"), *BEST_FIRST])
+    groups = found["group"].to_numpy()
+    best = np.flatnonzero(np.concatenate([[True], groups[1:] != groups[:-1]])) if len(groups) else groups
+    sizes = np.diff(np.append(best, len(groups)))
+    matched = found.take(pa.array(np.repeat(best, sizes), pa.int64()))
+    loses = np.ones(len(groups), bool)
+    loses[best] = False
+    return pa.table(
+        {
+            "ordinal": found["ordinal"],
+            "matched_ordinal": matched["ordinal"],
+            "matched": matched["row_id"],
+        }
+    ).filter(pa.array(loses))
+
+
+SPOKEN = pa.schema(COLUMNS)

@@ -1,0 +1,94 @@
+"""embed: one vector a conversation segment.
+
+Shards of `embed.shard_rows` conversations in the order of row_id, one file each, written atomically: a
+killed attempt goes on at the first shard that is missing. Batches are formed inside a shard, so a
+shard's bytes depend on its rows and the model only (and, in the last bits, on the kind of processor).
+"""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from configs.embed import Embed
+from pipeline.contract.stage import StageContext
+from pipeline.embed.encoder import Encoder
+from pipeline.progress import say
+from pipeline.rows.ordered import in_shards
+
+
+def embed(context: StageContext) -> None:
+    """Leaves data/ (see docs/artifacts.md), and `first_char`, the character of the first turn where the
+    segment starts, which is 0 unless that turn was cut.
+
+    The ledger counts segments as rows out, because that is what lies in data/.
+    """
+    settings: Embed = context.config("embed")
+    source = context.inputs["deduplicate"]
+    conversations = source.ledger.rows_out
+    data = context.out / "data"
+    data.mkdir(exist_ok=True)
+    encoder: Encoder | None = None
+    written = resumed = done = 0
+    with context.progress(conversations, "rows") as progress:
+        shards = in_shards(source.parquet(), ["row_id", "messages"], settings.shard_rows)
+        for number, shard in enumerate(shards):
+            file = data / f"part-{number:05d}.parquet"
+            done += shard.num_rows
+            if file.is_file():
+                resumed += 1
+                progress.resume_at(done)
+            else:
+                encoder = encoder or Encoder(
+                    settings.model, context.config("embedding.device"), context.config("embedding.batch_size")
+                )
+                _write(embedded(shard, encoder, settings), file)
+                progress.update(done)
+            written += pq.read_metadata(file).num_rows
+    if not conversations:
+        encoder = Encoder(settings.model, "cpu")
+        _write(pa.table([[]] * 6, schema=_schema(encoder.dimensions)), data / "part-00000.parquet")
+    if resumed:
+        say(f"embed: {resumed} shards were already there from an earlier attempt")
+    context.ledger.rows_in = conversations
+    context.ledger.rows_out = written
+    context.ledger.added = {"further segments": written - conversations}
+    context.metrics |= {"segments": written, "shards": -(-conversations // settings.shard_rows)}
+
+
+def embedded(shard: pa.Table, encoder: Encoder, settings: Embed) -> pa.Table:
+    """The segments and vectors of conversations (row_id, messages), in their order."""
+    turns = [[m["content"] for m in messages] for messages in shard["messages"].to_pylist()]
+    cut = encoder.segments(turns, settings.max_tokens, settings.max_segments)
+    flat = [(row, number, segment) for row, found in enumerate(cut) for number, segment in enumerate(found)]
+    vectors = encoder.encode([segment.ids for _, _, segment in flat])
+    return pa.table(
+        [
+            shard["row_id"].take(pa.array([row for row, _, _ in flat], pa.int64())),
+            [number for _, number, _ in flat],
+            [segment.first_turn for _, _, segment in flat],
+            [segment.last_turn for _, _, segment in flat],
+            [segment.first_char for _, _, segment in flat],
+            pa.FixedSizeListArray.from_arrays(pa.array(np.ravel(vectors)), encoder.dimensions),
+        ],
+        schema=_schema(encoder.dimensions),
+    )
+
+
+def _schema(dimensions: int) -> pa.Schema:
+    integers = [(name, pa.int32()) for name in ("segment", "first_turn", "last_turn", "first_char")]
+    return pa.schema([("row_id", pa.string()), *integers, ("vector", pa.list_(pa.float32(), dimensions))])
+
+
+def _write(table: pa.Table, file: Path) -> None:
+    """The whole file or none, even when the machine dies: on disk before it gets its name."""
+    partial = file.with_name(f".{file.name}.partial")
+    pq.write_table(table, partial, compression="zstd", use_dictionary=["row_id"])
+    handle = os.open(partial, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+    partial.replace(file)

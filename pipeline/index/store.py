@@ -1,0 +1,54 @@
+"""The vector store that the index stage writes and a search reads.
+
+Two implementations pass the same tests: Qdrant Edge in this process (pipeline.index.qdrant_edge) and a
+Qdrant server (pipeline.index.qdrant_server). Vectors are compared by cosine.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+from uuid import UUID, uuid5
+
+import numpy as np
+
+NAMESPACE = UUID("b1d6e0a4-0d5c-5b0e-9a53-3c1f6a1f0c11")
+"""Of point ids; any fixed UUID does."""
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A point near a vector. score is the cosine similarity."""
+
+    id: str
+    row_id: str
+    score: float
+    payload: dict[str, Any]
+
+
+class VectorStore(Protocol):
+    """Points: an id (UUID), a unit vector, and a payload with at least row_id."""
+
+    def missing(self, ids: list[str]) -> set[str]:
+        """Those of the ids that the store does not hold."""
+
+    def upsert(self, ids: list[str], vectors_ND: np.ndarray, payloads: list[dict[str, Any]]) -> None:
+        """Inserts points, or replaces those that are there. Written when it returns or at the next flush."""
+
+    def flush(self) -> None:
+        """Everything upserted so far survives a crash."""
+
+    def optimise(self) -> None:
+        """Prepares the store for searches, once everything is in it."""
+
+    def count(self) -> int:
+        """Points in the store, exactly."""
+
+    def search(self, vector_D: np.ndarray, limit: int, where: dict[str, str] | None = None) -> list[Hit]:
+        """The nearest points, the nearest first; `where` asks for equal payload values."""
+
+    def close(self) -> None:
+        """Flushes and releases everything."""
+
+
+def point_id(row_id: str, segment: int) -> str:
+    """The id of a segment's point: the same in every run and on every machine."""
+    return str(uuid5(NAMESPACE, f"{row_id}/{segment}"))

@@ -1,0 +1,228 @@
+"""The run report as one self-contained page: no script, no outside resource, every value escaped."""
+
+import base64
+import json
+import math
+from datetime import datetime
+from typing import Any
+
+import yaml
+from jinja2 import ChainableUndefined, Environment, PackageLoader
+from markupsafe import Markup
+
+from pipeline.report.loss_plot import loss_curve
+
+FUNNEL = {
+    "acquire": "usable",
+    "clean": "clean",
+    "deduplicate": "unique",
+    "balance": "balanced",
+    "tokenise": "tokenised",
+}
+"""Stages that change the number of rows, and what the rows that pass are called."""
+
+PARTS = {
+    "data": "acquire",
+    "audit": "audit",
+    "training": "train",
+    "evaluation": "evaluate",
+    "vectors": "index",
+    "promotion": "promote",
+}
+"""Part of the report to the stage that makes it."""
+
+TONES = {"promoted": "good", "already_champion": "good", "kept_champion": "open", "rejected": "bad"}
+"""The gate's decision to the tone in which the page says it."""
+
+NONE = "–"
+
+
+def render_page(report: dict[str, Any], audit_plots: dict[str, bytes]) -> str:
+    """The HTML of a report (see pipeline.report.report.build_report); audit_plots: name to SVG."""
+    status = {stage["name"]: stage["status"] for stage in report["stages"]}
+    return ENVIRONMENT.get_template("report.html.j2").render(
+        report=report,
+        stages={stage["name"]: stage for stage in report["stages"]},
+        waiting={part: {"stage": stage, "status": status[stage]} for part, stage in PARTS.items()},
+        verdict=verdict(report),
+        funnel=funnel(report["stages"]),
+        baseline=unigram_baseline(report["evaluation"]),
+        curve=_curve(report),
+        plots=[
+            {"name": name.replace("_", " ").replace("-", " "), "src": _data_uri(svg)}
+            for name, svg in audit_plots.items()
+        ],
+        profile=yaml.safe_dump(report["profile"], sort_keys=False, allow_unicode=True),
+    )
+
+
+def verdict(report: dict[str, Any]) -> dict[str, str]:
+    """How the run ended: {tone: good, bad or open; title; text}."""
+    promotion = report["promotion"]
+    if promotion:
+        decision = str(promotion.get("decision") or "decided")
+        title = decision.replace("_", " ").capitalize()
+        return {"tone": TONES.get(decision, "open"), "title": title, "text": str(promotion.get("reason") or "")}
+    unmade = {word: [s["name"] for s in report["stages"] if s["status"] == word] for word in ("failed", "running")}
+    if unmade["failed"]:
+        text = f"The stage {unmade['failed'][0]} did not end. Its log says why; a rerun resumes there."
+        return {"tone": "bad", "title": "Failed", "text": text}
+    if unmade["running"]:
+        return {"tone": "open", "title": "Running", "text": f"The stage {unmade['running'][0]} is at work."}
+    first = next((s["name"] for s in report["stages"] if s["status"] == "missing"), "")
+    return {"tone": "open", "title": "Unfinished", "text": f"The stage {first} has not run yet."}
+
+
+def funnel(stages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """One bar a stage: {name, label, rows, kept, added, lost (shares of the widest bar), dropped, gained}.
+
+    dropped and gained are lists of (rule, rows), the most first. The first bar is what was read.
+    """
+    made = [s for s in stages if s["name"] in FUNNEL and s["rows_in"] is not None]
+    if not made:
+        return []
+    widest = max([s["rows_in"] + sum(s["added"].values()) for s in made] + [1])
+    bars = [_bar("", "read", made[0]["rows_in"], {}, {}, widest)]
+    return bars + [_bar(s["name"], FUNNEL[s["name"]], s["rows_out"], s["added"], s["dropped"], widest) for s in made]
+
+
+def _bar(
+    name: str, label: str, rows: int, added: dict[str, int], dropped: dict[str, int], widest: int
+) -> dict[str, Any]:
+    gained = min(sum(added.values()), rows)
+    return {
+        "name": name,
+        "label": label,
+        "rows": rows,
+        "kept": 100 * (rows - gained) / widest,
+        "added": 100 * gained / widest,
+        "lost": 100 * sum(dropped.values()) / widest,
+        "dropped": sorted(dropped.items(), key=lambda item: (-item[1], item[0])),
+        "gained": sorted(added.items(), key=lambda item: (-item[1], item[0])),
+    }
+
+
+def unigram_baseline(evaluation: dict[str, Any] | None) -> dict[str, float | None]:
+    """Loss, perplexity and bits per byte of the unigram model on the same tokens.
+
+    Bits per byte are loss times a constant of the text (tokens over bytes), so the model's own
+    pair gives the baseline's.
+    """
+    scores = evaluation or {}
+    perplexity, loss, bits = (scores.get(k) for k in ("unigram_perplexity", "loss", "bits_per_byte"))
+    if not isinstance(perplexity, int | float) or perplexity <= 0:
+        return {"loss": None, "perplexity": None, "bits_per_byte": None}
+    own = math.log(perplexity)
+    return {"loss": own, "perplexity": perplexity, "bits_per_byte": bits * own / loss if bits and loss else None}
+
+
+def _curve(report: dict[str, Any]) -> Markup | None:
+    training = report["training"] or {}
+    if not (training.get("train_loss") or training.get("validation_loss")):
+        return None
+    svg = loss_curve(
+        training.get("train_loss") or [],
+        training.get("validation_loss") or [],
+        unigram_baseline(report["evaluation"])["loss"],
+        training.get("best_step"),
+    )
+    return Markup(svg)  # drawn by pipeline.report.loss_plot from numbers alone
+
+
+def _data_uri(svg: bytes) -> str:
+    return "data:image/svg+xml;base64," + base64.b64encode(svg).decode("ascii")
+
+
+def count(value: Any) -> str:
+    """12,345."""
+    return f"{value:,.0f}" if _known(value) else NONE
+
+
+def number(value: Any, digits: int = 3) -> str:
+    """A number with a fixed number of decimals."""
+    return f"{value:,.{digits}f}" if _known(value) else NONE
+
+
+def percent(value: Any, digits: int = 1) -> str:
+    """A share as percent; what would round to nothing, but is not, says so."""
+    if not _known(value):
+        return NONE
+    least = 10.0**-digits
+    return f"<{least:.{digits}f}%" if 0 < 100 * value < least / 2 else f"{100 * value:.{digits}f}%"
+
+
+def magnitude(value: Any) -> str:
+    """4.0 M, 3.2 B."""
+    if not _known(value):
+        return NONE
+    for size, unit in ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k")):
+        if abs(value) >= size:
+            return f"{value / size:.1f} {unit}"
+    return f"{value:.0f}"
+
+
+def duration(seconds: Any) -> str:
+    """0.4 s, 12 s, 9 min 12 s, 3 h 04 min."""
+    if not _known(seconds):
+        return NONE
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def size(count_: Any) -> str:
+    """Bytes in the unit that suits."""
+    if not _known(count_):
+        return NONE
+    value = float(count_)
+    for unit in ("B", "kB", "MB", "GB"):
+        if value < 1000:
+            return f"{value:.0f} {unit}" if unit == "B" or value >= 100 else f"{value:.1f} {unit}"
+        value /= 1000
+    return f"{value:.1f} TB"
+
+
+def moment(text: Any) -> str:
+    """An ISO 8601 time as 21 Nov 2026, 20:11 UTC."""
+    if not isinstance(text, str):
+        return NONE
+    return datetime.fromisoformat(text).strftime("%-d %b %Y, %H:%M %Z")
+
+
+def evidence(value: Any) -> str:
+    """A rule's evidence in one line."""
+    if not isinstance(value, dict):
+        return "" if value is None else str(value)
+    return ", ".join(_short(item) if key == "detail" else f"{key} {_short(item)}" for key, item in value.items())
+
+
+def _short(item: Any) -> str:
+    if isinstance(item, float):
+        return f"{item:.3g}"
+    text = item if isinstance(item, str) else json.dumps(item, ensure_ascii=False)
+    return text if len(text) <= 80 else text[:80] + "…"
+
+
+def _known(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _environment() -> Environment:
+    found = Environment(
+        loader=PackageLoader("pipeline.report", "templates"),
+        autoescape=True,
+        undefined=ChainableUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    for filter_ in (count, number, percent, magnitude, duration, size, moment, evidence):
+        found.filters[filter_.__name__] = filter_
+    return found
+
+
+ENVIRONMENT = _environment()

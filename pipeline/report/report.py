@@ -1,0 +1,262 @@
+"""The report of one run: everything a reader asks of it, collected from manifests and artifacts.
+
+It can be built at any moment of a run, also of a failed one: what has not been made is null.
+"""
+
+import fcntl
+import json
+import math
+import time
+from datetime import datetime, timedelta
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from configs.errors import UserError
+from pipeline.contract.artifact import Artifact
+from pipeline.contract.fingerprint import fingerprint, write_atomically
+from pipeline.contract.raw_inputs import raw_inputs
+from pipeline.contract.run import Run
+from pipeline.contract.stage import Stage, config_slice
+from pipeline.contract.stages import STAGES
+from pipeline.planning.run_plan import comparison, read_plan
+from pipeline.report.dropped_examples import rules_of
+
+CONVERSATIONS = ("balance", "deduplicate", "clean", "score", "acquire")
+"""Stages whose data/ are conversations, the latest first."""
+
+UNFINISHED_SECONDS = 15.0
+"""A page of an unfinished run is rebuilt when it is older than this."""
+
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+def build_report(run: Run) -> dict[str, Any]:
+    """The report as JSON values; the keys are described in docs/artifacts.md.
+
+    Parts whose artifact is missing are null. Numbers that JSON cannot hold become null.
+    """
+    prints = stage_fingerprints(run)
+    made = {name: found for name, print_ in prints.items() if (found := run.store.find(name, print_))}
+    stages = [_stage_entry(run, stage, prints.get(name), made.get(name)) for name, stage in STAGES.items()]
+    report = {
+        "run": run.id,
+        **_when(run, stages),
+        "profile": _without_credentials(run.profile.model_dump(mode="json")),
+        "stages": stages,
+        "plan": _plan(run, stages),
+        "rules": rules_of(made),
+        "data": _data(made),
+        "audit": _json(made.get("audit"), "audit.json"),
+        "review": _json(made.get("review"), "decision.json"),
+        "vectors": _json(made.get("index"), "index.json"),
+        "training": _json(made.get("train"), "training.json"),
+        "evaluation": _evaluation(made.get("evaluate")),
+        "promotion": _json(made.get("promote"), "promotion.json"),
+    }
+    return _finite(report)
+
+
+def _plan(run: Run, stages: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """What was planned when the run began against what each stage took; null without a plan."""
+    seconds = {s["name"]: s["seconds"] for s in stages if s["seconds"] is not None and s["status"] == "made"}
+    return comparison(read_plan(run).plan, seconds, {s["name"] for s in stages if s["status"] == "found"})
+
+
+def write_report(run: Run) -> Path:
+    """Writes runs/<id>/report.json and report.html; returns the path of the page."""
+    from pipeline.report.page import render_page  # matplotlib, which is_current does not need
+
+    report = build_report(run)
+    write_atomically(run.folder / "report.json", json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False))
+    page = run.folder / "report.html"
+    write_atomically(page, render_page(report, audit_plots(run)))
+    return page
+
+
+def is_current(run: Run) -> bool:
+    """Whether the written page shows all that the run has recorded, in the present design."""
+    page, report = run.folder / "report.html", run.folder / "report.json"
+    if not (page.is_file() and report.is_file()):
+        return False
+    written = page.stat().st_mtime
+    older = [run.folder / "profile.json", *(run.folder / "stages").glob("*.json"), *TEMPLATES.iterdir()]
+    if written < max(path.stat().st_mtime for path in older):
+        return False
+    finished = json.loads(report.read_text(encoding="utf-8"))["status"] == "finished"
+    return finished or time.time() - written < UNFINISHED_SECONDS
+
+
+def audit_plots(run: Run) -> dict[str, bytes]:
+    """Name to SVG of the bias audit's plots."""
+    print_ = stage_fingerprints(run).get("audit")
+    audit = run.store.find("audit", print_) if print_ else None
+    return {p.stem: p.read_bytes() for p in sorted((audit.path / "plots").glob("*.svg"))} if audit else {}
+
+
+def stage_fingerprints(run: Run) -> dict[str, str]:
+    """Stage to fingerprint, as far as they can be known.
+
+    What the run recorded counts, even when a raw file has changed or gone since; the rest follows
+    from it.
+    """
+    outcomes = run.outcomes()
+    known: dict[str, str] = {}
+    for name, stage in STAGES.items():
+        if name in outcomes:
+            known[name] = outcomes[name]["fingerprint"]
+        elif all(other in known for other in stage.inputs):
+            try:
+                inputs = {other: known[other] for other in stage.inputs}
+                inputs |= raw_inputs(name, run.profile, run.file_hashes)
+            except (UserError, OSError):
+                continue
+            known[name] = fingerprint(name, stage.version, config_slice(stage, run.profile), inputs)
+    return known
+
+
+def _stage_entry(run: Run, stage: Stage, print_: str | None, artifact: Artifact | None) -> dict[str, Any]:
+    """One row of the stages' table. status: made, found, running, failed or missing."""
+    outcome = run.outcomes().get(stage.name)
+    entry: dict[str, Any] = {
+        "name": stage.name,
+        "task": stage.task,
+        "status": "missing",
+        "seconds": outcome["seconds"] if outcome else None,
+        "started": outcome["started"] if outcome else None,
+        "cached": outcome["cached"] if outcome else artifact is not None,
+        "rows_in": None,
+        "rows_out": None,
+        "dropped": {},
+        "added": {},
+        "fingerprint": print_,
+        "made_in_seconds": None,
+        "peak_memory_mb": None,
+        "bytes": None,
+        "metrics": {},
+        "libraries": {},
+    }
+    if artifact is None:
+        return entry | {"status": _unmade(run, stage.name, print_)}
+    manifest, ledger = artifact.manifest, artifact.ledger
+    return entry | {
+        "status": "found" if entry["cached"] else "made",
+        "rows_in": ledger.rows_in,
+        "rows_out": ledger.rows_out,
+        "dropped": ledger.dropped,
+        "added": ledger.added,
+        "made_in_seconds": manifest.get("timing", {}).get("seconds"),
+        "peak_memory_mb": manifest.get("timing", {}).get("peak_memory_mb"),
+        "bytes": sum(file["bytes"] for file in manifest["files"]),
+        "metrics": artifact.metrics,
+        "libraries": manifest.get("libraries", {}),
+    }
+
+
+def _unmade(run: Run, name: str, print_: str | None) -> str:
+    """Why there is no artifact: it is running (a process holds its lock), failed half-way, or missing."""
+    folder = run.store.root / name
+    if print_ is None or not (folder / f".{print_}.partial").is_dir():
+        return "missing"
+    try:
+        with (folder / f".{print_}.lock").open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return "running"
+    except OSError:
+        pass
+    return "failed"
+
+
+def _when(run: Run, stages: list[dict[str, Any]]) -> dict[str, Any]:
+    """status of the run; when its first stage started and its last ended (ISO 8601); seconds between, and of work."""
+    words = [stage["status"] for stage in stages]
+    status = next((w for w in ("failed", "running") if w in words), "unfinished" if "missing" in words else "finished")
+    visits = [(datetime.fromisoformat(stage["started"]), stage["seconds"]) for stage in run.outcomes().values()]
+    if not visits:
+        return {"status": status, "started": None, "finished": None, "seconds": None, "work_seconds": None}
+    started = min(start for start, _ in visits)
+    ended = max(start + timedelta(seconds=seconds) for start, seconds in visits)
+    return {
+        "status": status,
+        "started": started.isoformat(timespec="seconds"),
+        "finished": ended.isoformat(timespec="seconds"),
+        "seconds": round((ended - started).total_seconds(), 3),
+        "work_seconds": round(sum(seconds for _, seconds in visits), 3),
+    }
+
+
+def _data(made: dict[str, Artifact]) -> dict[str, Any] | None:
+    """Rows by source from what was read to what was kept, and by split.
+
+    kept counts the human rows of the latest stage that has conversations (named by `stage`), added
+    its synthetic ones; splits counts both.
+    """
+    if "acquire" not in made:
+        return None
+    latest = next(name for name in CONVERSATIONS if name in made)
+    read = _count(made["acquire"], "data", ("source",))
+    quarantined = _count(made["acquire"], "dropped", ("source",))
+    columns = ("source", "split", "augmentation")
+    kept = _count(made[latest], "data", columns)
+    by_source: dict[str, dict[str, int]] = {}
+    splits: dict[str, int] = {}
+    for counts, label in ((read, "read"), (quarantined, "read"), (quarantined, "quarantined"), (kept, "kept")):
+        for (source, split, augmentation), rows in counts.items():
+            entry = by_source.setdefault(source, {"read": 0, "quarantined": 0, "kept": 0, "added": 0})
+            entry["added" if augmentation else label] += rows
+            if label == "kept" and split:
+                splits[split] = splits.get(split, 0) + rows
+    return {"stage": latest, "by_source": dict(sorted(by_source.items())), "splits": splits}
+
+
+@lru_cache(maxsize=256)  # an artifact never changes, and a page of a running run is built again and again
+def _count(artifact: Artifact, name: str, columns: tuple[str, ...]) -> dict[tuple[str, str | None, str | None], int]:
+    """(source, split, augmentation) to rows, file by file; a column that a file lacks counts as null."""
+    counts: dict[tuple[str, str | None, str | None], int] = {}
+    for part in sorted(artifact.parquet(name).glob("*.parquet")):
+        present = [c for c in columns if c in pq.read_schema(part).names]
+        table: pa.Table = pq.read_table(part, columns=present).group_by(present).aggregate([([], "count_all")])
+        for row in table.to_pylist():
+            key = (row["source"] or "", row.get("split"), row.get("augmentation"))
+            counts[key] = counts.get(key, 0) + row["count_all"]
+    return counts
+
+
+def _json(artifact: Artifact | None, name: str) -> Any:
+    return artifact.json(name) if artifact and (artifact.path / name).is_file() else None
+
+
+def _evaluation(artifact: Artifact | None) -> dict[str, Any] | None:
+    """evaluation.json without the scores of single conversations, which only the gate needs; and the samples."""
+    scores = _json(artifact, "evaluation.json")
+    if scores is None:
+        return None
+    return {k: v for k, v in scores.items() if k != "conversations"} | {
+        "samples": _json(artifact, "samples.json") or []
+    }
+
+
+def _without_credentials(value: Any) -> Any:
+    """The value with user names and passwords taken out of addresses."""
+    if isinstance(value, dict):
+        return {k: _without_credentials(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_without_credentials(v) for v in value]
+    if isinstance(value, str) and "://" in value and "@" in value:
+        parts = urlsplit(value)
+        return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+    return value
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _finite(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(v) for v in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

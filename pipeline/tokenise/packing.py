@@ -1,0 +1,111 @@
+"""Packs documents into sequences of one length, without mixing what they may attend to."""
+
+from bisect import bisect_left, insort
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline.tokenise.documents import Document
+
+WINDOW_DOCUMENTS = 8192
+WINDOW_TOKENS = 1 << 24
+"""What is sorted at once: bounds memory, and costs one partly filled sequence a window."""
+
+UNLEARNED = -100
+
+SCHEMA = pa.schema(
+    [
+        ("input_ids", pa.list_(pa.int32())),
+        ("labels", pa.list_(pa.int32())),
+        ("position_ids", pa.list_(pa.int32())),
+        ("document_ids", pa.list_(pa.int32())),
+        ("row_ids", pa.list_(pa.string())),
+    ]
+)
+
+ROW_GROUP_TOKENS = 1 << 20
+
+
+def pack(documents: Iterable[Document], length: int) -> Iterator[list[Document]]:
+    """Groups documents into sequences of at most `length` tokens.
+
+    Best-fit decreasing inside windows of consecutive documents (Johnson 1974: at most 11/9 of the
+    least number of sequences). Which documents share a sequence depends on nothing but their order.
+    """
+    window: list[Document] = []
+    tokens = 0
+    for document in documents:
+        if len(window) == WINDOW_DOCUMENTS or tokens + len(document) > WINDOW_TOKENS:
+            yield from best_fit_decreasing(window, length)
+            window, tokens = [], 0
+        window.append(document)
+        tokens += len(document)
+    yield from best_fit_decreasing(window, length)
+
+
+def best_fit_decreasing(documents: list[Document], length: int) -> list[list[Document]]:
+    """Longest document first, each into the sequence that it fills best; O(n log n + n·sequences)."""
+    sequences: list[list[Document]] = []
+    rooms: list[tuple[int, int]] = []  # (tokens free, sequence), ascending
+    for document in sorted(documents, key=len, reverse=True):  # stable: equal lengths keep their order
+        size = len(document)
+        assert size <= length, f"{document.row_id}: {size} tokens in a sequence of {length}"
+        place = bisect_left(rooms, (size, -1))
+        if place == len(rooms):
+            free, sequence = length, len(sequences)
+            sequences.append([])
+        else:
+            free, sequence = rooms.pop(place)
+        sequences[sequence].append(document)
+        if free > size:
+            insort(rooms, (free - size, sequence))
+    return sequences
+
+
+def columns(documents: list[Document], length: int, pad: int) -> dict[str, Any]:
+    """One packed sequence as the columns of docs/artifacts.md, padded at the end."""
+    input_ids = np.full(length, pad, np.int32)
+    labels = np.full(length, UNLEARNED, np.int32)
+    position_ids = np.zeros(length, np.int32)
+    document_ids = np.full(length, -1, np.int32)
+    start = 0
+    for number, document in enumerate(documents):
+        span = slice(start, start + len(document))
+        input_ids[span] = document.tokens
+        labels[span] = np.where(document.learned, document.tokens, UNLEARNED)
+        position_ids[span] = np.arange(len(document))
+        document_ids[span] = number
+        start = span.stop
+    return {
+        "input_ids": input_ids,
+        "labels": labels,
+        "position_ids": position_ids,
+        "document_ids": document_ids,
+        "row_ids": [d.row_id for d in documents],
+    }
+
+
+def write_packed(sequences: Iterable[list[Document]], path: Path, length: int, pad: int) -> int:
+    """Writes packed sequences as one Parquet file, row group by row group; returns how many."""
+    size = max(1, ROW_GROUP_TOKENS // length)
+    group: list[dict] = []
+    written = 0
+    with pq.ParquetWriter(path, SCHEMA, compression="zstd") as writer:
+        for documents in sequences:
+            group.append(columns(documents, length, pad))
+            written += 1
+            if len(group) == size:
+                writer.write_table(_table(group))
+                group = []
+        if group or not written:
+            writer.write_table(_table(group))
+    return written
+
+
+def _table(rows: list[dict]) -> pa.Table:
+    arrays = [pa.array([row[name] for row in rows], SCHEMA.field(name).type) for name in SCHEMA.names]
+    return pa.Table.from_arrays(arrays, schema=SCHEMA)

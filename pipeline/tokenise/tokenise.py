@@ -1,0 +1,110 @@
+"""tokenise: conversations become packed sequences of tokens, of which the assistant's are learned."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+
+from configs.errors import UserError
+from pipeline.contract.stage import StageContext
+from pipeline.progress import say
+from pipeline.spark.session import task_progress
+from pipeline.tokenise.tokenised_file import SPLITS, Job, read_split, tokenise_file
+from pipeline.tokenise.tokenizer import load_tokenizer, save_tokenizer, train_tokenizer
+
+
+def tokenise(context: StageContext) -> None:
+    """Leaves tokenizer/, packed/<split>/ and dropped/.
+
+    Raises UserError when no training conversation is left to learn from.
+    """
+    parts = sorted(context.inputs["balance"].parquet().glob("*.parquet"))
+    settings = context.config("tokenise")
+    if settings.tokenizer == "train":
+        tokenizer = train_tokenizer(_training_texts(context, parts), settings.vocabulary)
+    else:
+        tokenizer = load_tokenizer(settings.tokenizer)
+    tokenizer.model_max_length = settings.sequence_length
+    save_tokenizer(tokenizer, context.out / "tokenizer")
+    say(f"tokenise: vocabulary of {len(tokenizer):,} tokens")
+
+    for folder in (*(f"packed/{split}" for split in SPLITS), "dropped"):
+        (context.out / folder).mkdir(parents=True, exist_ok=True)
+    job = Job(
+        parts,
+        context.out,
+        tokenizer.backend_tokenizer.to_str(),
+        str(tokenizer.bos_token),
+        tokenizer.pad_token_id,
+        settings.sequence_length,
+    )
+    counts = _run(context, job)
+    context.ledger.rows_in = counts["rows_in"]
+    context.ledger.rows_out = counts["rows_out"]
+    if counts["no_reply"]:
+        context.ledger.dropped["no_reply"] = counts["no_reply"]
+    context.metrics.update(facts(counts, settings.sequence_length), vocabulary=len(tokenizer))
+    for split, fact in context.metrics["splits"].items():
+        say(
+            f"tokenise: {split}: {fact['rows']:,} rows, {fact['sequences']:,} sequences, {fact['tokens']:,} tokens "
+            f"({fact['learned_tokens']:,} learned), {fact['waste']:.2%} padding"
+        )
+    if not counts["train.learned_tokens"]:
+        raise UserError(
+            "tokenise: the training split has no assistant turn to learn from; loosen the rules or add data"
+        )
+
+
+def facts(counts: Counter[str], sequence_length: int) -> dict:
+    """The metrics: by split, and over all."""
+    names = ("rows", "documents", "sequences", "tokens", "learned_tokens", "learned_bytes")
+    splits = {}
+    for split in SPLITS:
+        fact: dict[str, float] = {name: counts[f"{split}.{name}"] for name in names}
+        room = counts[f"{split}.sequences"] * sequence_length
+        fact["waste"] = round(1 - counts[f"{split}.tokens"] / room, 6) if room else 0.0
+        splits[split] = fact
+    return {"splits": splits, "tokens_left_out": counts["tokens_left_out"], "rows_shortened": counts["rows_shortened"]}
+
+
+def _training_texts(context: StageContext, parts: list[Path]) -> Iterator[str]:
+    """Contents of the training split, up to tokenise.training_bytes.
+
+    Rows lie in their files by the hash of their ids, so the first ones are a random sample.
+    """
+    most = context.config("tokenise.training_bytes")
+    available = sum(p.stat().st_size for p in parts)
+    read = 0
+    with context.progress(len(parts), "files", "tokenise: BPE") as progress:
+        say(f"tokenise: fits byte-level BPE to at most {most:,} bytes of {available:,} bytes of Parquet")
+        for part in parts:
+            for rows in read_split(part, "train"):
+                for message in (m for row in rows for m in row["messages"] or []):
+                    text = message["content"].strip()
+                    read += len(text.encode())
+                    if read > most:
+                        return
+                    yield text
+            progress.advance()
+
+
+def _run(context: StageContext, job: Job) -> Counter[str]:
+    """Runs tokenise_file over all files on Spark, one task a file, and sums what they counted."""
+
+    def tasks(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            for number in batch.column(0).to_pylist():
+                yield pa.RecordBatch.from_pylist([{"counts": json.dumps(tokenise_file(job, number))}])
+
+    spark = context.spark
+    frame = spark.range(0, len(job.parts), 1, len(job.parts)).mapInArrow(tasks, "counts string")
+    with task_progress(spark, "tokenise"):
+        counted = frame.collect()
+    for leftover in context.out.rglob(".part-*"):  # of attempts that Spark repeated
+        leftover.unlink()
+    total: Counter[str] = Counter()
+    for row in counted:
+        total.update(json.loads(row["counts"]))
+    return total

@@ -1,0 +1,98 @@
+"""What one Spark task of the stage tokenise does: one file of conversations to packed sequences."""
+
+import json
+import os
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from pipeline.tokenise.documents import ConversationEncoder, Document
+from pipeline.tokenise.packing import pack, write_packed
+
+SPLITS = ("train", "validation", "test")
+BATCH_ROWS = 1000
+DROPPED = pa.schema(
+    [
+        ("row_id", pa.string()),
+        ("source", pa.string()),
+        ("origin", pa.struct([("file", pa.string()), ("ordinal", pa.int64())])),
+        ("rule", pa.string()),
+        ("evidence", pa.string()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a Spark task needs to know, besides the number of its file."""
+
+    parts: list[Path]
+    out: Path
+    tokenizer: str
+    begin: str
+    pad: int
+    sequence_length: int
+
+
+def tokenise_file(job: Job, number: int) -> Counter[str]:
+    """Tokenises and packs one input file into the file of the same number in every split.
+
+    The unit of work and of determinism: what it writes depends on nothing but the file and the
+    job. Holds one window of documents a split (pipeline.tokenise.packing) and one batch of rows.
+    """
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    counts: Counter[str] = Counter()
+    dropped: list[dict] = []
+    name = f"part-{number:05d}.parquet"
+    for split in SPLITS:
+        documents = _documents(job, number, split, counts, dropped)
+        sequences = pack(documents, job.sequence_length)
+        target = job.out / "packed" / split / name
+        partial = target.with_name(f".{name}.{os.getpid()}")
+        counts[f"{split}.sequences"] = write_packed(sequences, partial, job.sequence_length, job.pad)
+        partial.replace(target)
+    dropped.sort(key=lambda row: row["row_id"])
+    target = job.out / "dropped" / name
+    partial = target.with_name(f".{name}.{os.getpid()}")
+    pq.write_table(pa.Table.from_pylist(dropped, DROPPED), partial, compression="zstd")
+    partial.replace(target)
+    return counts
+
+
+def _documents(job: Job, number: int, split: str, counts: Counter[str], dropped: list[dict]) -> Iterator[Document]:
+    """The documents of one split of one file, in the order of its rows; counts as it goes."""
+    encoder = ConversationEncoder(job.tokenizer, job.begin, job.sequence_length)
+    for rows in read_split(job.parts[number], split):
+        counts["rows_in"] += len(rows)
+        encoded = encoder.encode([(row["row_id"], row["messages"] or []) for row in rows])
+        for row, (documents, left_out) in zip(rows, encoded, strict=True):
+            counts["tokens_left_out"] += left_out
+            counts["rows_shortened"] += bool(left_out and documents)
+            if not documents:
+                counts["no_reply"] += 1
+                evidence = json.dumps({"turns": len(row["messages"] or []), "split": split})
+                identity = {name: row[name] for name in ("row_id", "source", "origin")}
+                dropped.append(identity | {"rule": "no_reply", "evidence": evidence})
+                continue
+            counts["rows_out"] += 1
+            counts[f"{split}.rows"] += 1
+            counts[f"{split}.documents"] += len(documents)
+            for document in documents:
+                counts[f"{split}.tokens"] += len(document)
+                counts[f"{split}.learned_tokens"] += int(document.learned.sum())
+                counts[f"{split}.learned_bytes"] += document.learned_bytes
+                yield document
+
+
+def read_split(part: Path, split: str) -> Iterator[list[dict]]:
+    """The rows of one split of one file, in batches."""
+    columns = ["row_id", "source", "origin", "messages"]
+    for batch in pq.ParquetFile(part).iter_batches(BATCH_ROWS, columns=[*columns, "split"]):
+        chosen = batch.filter(pc.equal(batch["split"], split))
+        if chosen.num_rows:
+            yield chosen.select(columns).to_pylist()

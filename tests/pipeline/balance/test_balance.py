@@ -1,0 +1,212 @@
+"""balance on hand-made conversations, through the stage's own door; and the arithmetic of topic caps."""
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from configs.errors import UserError
+from pipeline.balance.topic_cap import rows_to_keep
+from pipeline.contract.artifact import Artifact, Ledger
+from pipeline.contract.fingerprint import row_id
+from pipeline.contract.run import Run
+from pipeline.contract.stage import run_stage
+from pipeline.contract.stages import STAGES
+
+MESSAGES = pa.list_(pa.struct({"role": pa.string(), "content": pa.string()}))
+DEDUPLICATED = pa.schema(
+    {
+        "row_id": pa.string(),
+        "source": pa.string(),
+        "origin": pa.struct({"file": pa.string(), "ordinal": pa.int64()}),
+        "conversation_id": pa.string(),
+        "user_id": pa.string(),
+        "messages": MESSAGES,
+        "metadata": pa.map_(pa.string(), pa.string()),
+        "chars": pa.int32(),
+        "text_hash": pa.string(),
+        "split": pa.string(),
+        "cluster": pa.string(),
+    }
+)
+ANNOTATED = pa.schema({"row_id": pa.string(), "source": pa.string(), "split": pa.string(), "topic": pa.string()})
+
+
+def row(name: str, topic: str, split: str = "train", prompt: str = "Is it late?", **columns: Any) -> dict[str, Any]:
+    """A row of deduplicate, with its topic."""
+    return {
+        "row_id": name,
+        "source": "made",
+        "origin": {"file": "made.jsonl", "ordinal": 3},
+        "messages": [{"role": "user", "content": prompt}, {"role": "assistant", "content": "I think so."}],
+        "metadata": [("channel", "web")],
+        "chars": len(prompt),
+        "text_hash": name,
+        "split": split,
+        "cluster": name,
+        "topic": topic,
+        **columns,
+    }
+
+
+def held_out() -> list[dict[str, Any]]:
+    return [row(f"{split[0]}{i}", "sport", split) for split in ("validation", "test") for i in range(10)]
+
+
+def many(topic: str, count: int, **columns: Any) -> list[dict[str, Any]]:
+    return [row(f"{topic}{i:03d}", topic, **columns) for i in range(count)]
+
+
+Made = Callable[..., Artifact]
+
+
+@pytest.fixture
+def balanced(make_run: Callable[..., Run], tmp_path: Path) -> Made:
+    """balanced(rows, overrides=[], decision={}, parts=1): the artifact of balance."""
+
+    def make(
+        rows: list[dict[str, Any]],
+        overrides: list[str] | None = None,
+        decision: dict[str, Any] | None = None,
+        parts: int = 1,
+    ) -> Artifact:
+        root = tmp_path / f"root-{len(list(tmp_path.iterdir()))}"
+        settings = [f"storage.root={root}", *(overrides or [])]
+        run = make_run(conversations=[[("user", "unused"), ("assistant", "unused")]], overrides=settings)
+        for stage, schema in (("deduplicate", DEDUPLICATED), ("annotate", ANNOTATED), ("review", None)):
+            print_ = run.fingerprint(stage)
+            with run.store.building(stage, print_, False) as partial:
+                if schema is None:
+                    (partial / "decision.json").write_text(json.dumps(decision or {"decision": "approve"}))
+                else:
+                    (partial / "data").mkdir()
+                    for part in range(parts):
+                        table = pa.Table.from_pylist(rows[part::parts], schema=schema)
+                        pq.write_table(table, partial / "data" / f"part-{part:05d}.parquet")
+                manifest = {"stage": stage, "version": "1", "fingerprint": print_, "inputs": {}, "config": {}}
+                ledger = Ledger(len(rows), len(rows))
+                run.store.commit(partial, {**manifest, "ledger": ledger, "metrics": {}})
+        return run_stage(STAGES["balance"], run)
+
+    return make
+
+
+def kept(artifact: Artifact) -> dict[str, dict[str, Any]]:
+    return {r["row_id"]: r for r in artifact.read().to_table().to_pylist()}
+
+
+def dropped(artifact: Artifact) -> dict[str, tuple[str, dict[str, Any]]]:
+    rows = artifact.read("dropped").to_table().to_pylist()
+    return {r["row_id"]: (r["rule"], json.loads(r["evidence"])) for r in rows}
+
+
+def test_a_topic_above_the_cap_shrinks_to_it_in_the_training_split_only(balanced: Made) -> None:
+    rows = [*held_out(), *many("sport", 70), *many("food", 20), *many("other", 10)]
+    artifact = balanced(rows)
+    train = Counter(r["topic"] for r in kept(artifact).values() if r["split"] == "train")
+    assert train == {"sport": 30, "food": 20, "other": 10}
+    assert sum(r["split"] != "train" for r in kept(artifact).values()) == 20
+    evidence = {"topic": "sport", "share": 0.7, "cap": 0.5}
+    assert list(dropped(artifact).values()) == [("topic_over_cap", evidence)] * 40
+    assert artifact.ledger == Ledger(120, 80, {}, {"topic_over_cap": 40})
+    assert all(r["augmentation"] is None and r["parent"] is None for r in kept(artifact).values())
+
+
+def test_the_seed_chooses_which_rows_stay_and_partitions_do_not(balanced: Made) -> None:
+    rows = [*held_out(), *many("sport", 70), *many("food", 20)]
+    rows += many("work", 30, prompt="My brother lost his hat, is he sad?")
+    found = []
+    for ordered, parts in ((rows, 1), (rows[::-1], 7)):
+        artifact = balanced(ordered, ["balance.max_topic_share=0.4", "balance.counterfactual_share=0.5"], parts=parts)
+        found.append({f["path"]: f["sha256"] for f in artifact.manifest["files"]})
+    assert found[0] == found[1]
+    other_seed = balanced(rows, ["balance.max_topic_share=0.4", "seed=99"])
+    assert dropped(artifact).keys() != dropped(other_seed).keys()
+    assert len(dropped(artifact)) == len(dropped(other_seed))
+
+
+def test_a_counterfactual_copy_is_marked_and_knows_its_parent(balanced: Made) -> None:
+    parent = row("p", "work", prompt="My brother lost his hat.", conversation_id="c1", user_id="u1")
+    inherent = row("q", "work", prompt="My sister is pregnant.")
+    elsewhere = row("h", "work", "test", prompt="My sister lost her hat.")
+    artifact = balanced(
+        [*held_out(), *many("food", 5), parent, inherent, elsewhere],
+        ["balance.counterfactual_share=1", "balance.max_topic_share=1"],
+    )
+    copies = [r for r in kept(artifact).values() if r["augmentation"]]
+    turns = [("user", "My sister lost her hat."), ("assistant", "I think so.")]
+    assert [(r["parent"], r["augmentation"]) for r in copies] == [("p", "counterfactual_gender")]
+    (copy,) = copies
+    assert [(m["role"], m["content"]) for m in copy["messages"]] == turns
+    assert copy["row_id"] == row_id("made", "counterfactual/p", 0, turns)
+    assert copy["text_hash"] != parent["text_hash"]
+    for same in ("source", "origin", "conversation_id", "user_id", "metadata", "split", "cluster", "topic"):
+        assert copy[same] == parent.get(same)
+    assert artifact.ledger == Ledger(28, 29, {"counterfactual_gender": 1}, {})
+
+
+def test_a_share_of_the_gendered_rows_gets_a_copy(balanced: Made) -> None:
+    rows = [*held_out(), *many("work", 200, prompt="My brother lost his hat."), *many("food", 200)]
+    artifact = balanced(rows, ["balance.counterfactual_share=0.25"])
+    assert 30 <= artifact.ledger.added["counterfactual_gender"] <= 70
+    assert balanced(rows, ["balance.counterfactual_share=0"]).ledger.added == {}
+
+
+def test_what_the_review_removed_goes_from_every_split(balanced: Made) -> None:
+    rows = [*held_out(), *many("food", 30), row("x1", "work", "test"), row("x2", "food", source="leaked")]
+    rows += [row("v", "food", "validation"), row("t", "food", "test")]
+    decision = {"decision": "approve", "remove": {"topics": ["work"], "sources": ["leaked"]}}
+    artifact = balanced(rows, ["balance.max_topic_share=1"], decision)
+    assert dropped(artifact) == {
+        "x1": ("removed_by_review", {"topic": "work"}),
+        "x2": ("removed_by_review", {"source": "leaked"}),
+    }
+    decision["remove"] = {"topics": ["sport", "work"], "sources": []}
+    assert len(kept(balanced(rows, ["balance.max_topic_share=1"], decision))) == 33
+
+
+def test_a_removal_that_empties_a_split_is_refused(balanced: Made) -> None:
+    decision = {"decision": "approve", "remove": {"topics": ["sport"], "sources": []}}
+    with pytest.raises(UserError, match="removals leave test and validation without rows"):
+        balanced([*held_out(), *many("food", 30)], decision=decision)
+
+
+@pytest.mark.parametrize(
+    ("counts", "share", "keep"),
+    [
+        ({"a": 50, "b": 50}, 0.5, {}),
+        ({"a": 70, "b": 20, "other": 10}, 0.5, {"a": 30}),
+        ({"a": 51, "b": 50}, 0.5, {"a": 50}),
+        ({"a": 100, "b": 90, "c": 10, "other": 10}, 0.4, {"a": 40, "b": 40}),
+        ({"a": 100, "b": 30, "c": 20}, 0.4, {"a": 33}),
+        ({"a": 100, "b": 34, "c": 20}, 0.4, {"a": 36}),
+        ({"other": 900, "a": 100}, 0.5, {}),
+        ({"a": 100}, 0.5, None),
+        ({"a": 100, "b": 100}, 0.4, None),
+        ({}, 0.5, {}),
+    ],
+)
+def test_the_most_rows_stay_that_the_share_allows(
+    counts: dict[str, int], share: float, keep: dict[str, int] | None
+) -> None:
+    assert rows_to_keep(counts, share) == keep
+
+
+def test_no_kept_topic_is_above_the_share_and_one_row_more_would_be() -> None:
+    for a in range(0, 60, 7):
+        for b in range(0, 60, 5):
+            for c in range(0, 60, 11):
+                counts = {"a": a, "b": b, "c": c, "other": 13}
+                keep = rows_to_keep(counts, 0.35)
+                assert keep is not None
+                after = {**counts, **keep}
+                total = sum(after.values())
+                assert all(after[t] <= 0.35 * total + 1e-9 for t in "abc")
+                for topic in keep:
+                    more = {t: n + (t in keep) for t, n in after.items()}
+                    assert more[topic] > 0.35 * sum(more.values()), "all capped topics, one row more each"

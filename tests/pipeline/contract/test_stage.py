@@ -1,0 +1,210 @@
+"""The stage contract: fingerprint, cache, commit, ledger, damage."""
+
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from configs.load import load_profile
+from pipeline.contract.artifact import Artifact
+from pipeline.contract.fingerprint import fingerprint
+from pipeline.contract.run import Run, safe_run_id
+from pipeline.contract.stage import Stage, StageContext, run_stage
+from pipeline.contract.stages import STAGES, TASKS
+
+CALLS: list[str] = []
+
+
+def three_rows_one_dropped(context: StageContext) -> None:
+    CALLS.append(context.stage.name)
+    _write(context.out / "data", ["a", "b"])
+    _write(context.out / "dropped", ["c"])
+    context.ledger.rows_in, context.ledger.rows_out = 3, 2
+    context.ledger.dropped = {"too_short": 1}
+
+
+def loses_a_row(context: StageContext) -> None:
+    _write(context.out / "data", ["a", "b"])
+    context.ledger.rows_in, context.ledger.rows_out = 3, 2
+
+
+def miscounts_what_lies_there(context: StageContext) -> None:
+    _write(context.out / "data", ["a", "b"])
+    context.ledger.rows_in = context.ledger.rows_out = 3
+
+
+def reads_what_it_did_not_declare(context: StageContext) -> None:
+    context.config("train.steps")
+
+
+def writes_then_sleeps(context: StageContext) -> None:
+    _write(context.out / "data", ["half"])
+    if not (context.run.folder / "second").exists():
+        (context.run.folder / "second").touch()
+        time.sleep(60)
+    context.ledger.rows_in = context.ledger.rows_out = 1
+
+
+def _write(folder: Path, rows: list[str]) -> None:
+    folder.mkdir(exist_ok=True)
+    pq.write_table(pa.table({"row_id": rows}), folder / "part-00000.parquet")
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    data = tmp_path / "chat.jsonl"
+    data.write_text("{}\n")
+    return Run.begin(load_profile("demo", [f"storage.root={tmp_path / 'root'}"], str(data)), "test")
+
+
+@pytest.fixture
+def declare(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Stage]:
+    def declare(function: Callable[[StageContext], None], **settings: Any) -> Stage:
+        stage = Stage("trial", entry=f"{__name__}:{function.__name__}", **settings)
+        monkeypatch.setitem(STAGES, "trial", stage)
+        return stage
+
+    return declare
+
+
+def test_an_artifact_that_exists_is_found_and_not_made_again(run: Run, declare: Callable[..., Stage]) -> None:
+    stage = declare(three_rows_one_dropped)
+    CALLS.clear()
+    first, second = run_stage(stage, run), run_stage(stage, run)
+    assert first.path == second.path
+    assert CALLS == ["trial"]
+    assert run.outcomes()["trial"]["cached"] is False  # it was this run that made it
+
+
+def test_the_manifest_says_what_was_made_of_what(run: Run, declare: Callable[..., Stage]) -> None:
+    manifest = run_stage(declare(three_rows_one_dropped, config=("seed",)), run).manifest
+    assert manifest["ledger"] == {"rows_in": 3, "rows_out": 2, "added": {}, "dropped": {"too_short": 1}}
+    assert manifest["config"] == {"seed": 20}
+    assert [f["path"] for f in manifest["files"]] == ["data/part-00000.parquet", "dropped/part-00000.parquet"]
+    assert manifest["fingerprint"] == fingerprint("trial", "1", {"seed": 20}, {})
+
+
+@pytest.mark.parametrize("function", [loses_a_row, miscounts_what_lies_there])
+def test_a_stage_that_loses_a_row_fails_and_leaves_no_artifact(
+    run: Run, declare: Callable[..., Stage], function: Callable[[StageContext], None]
+) -> None:
+    stage = declare(function)
+    with pytest.raises(AssertionError, match="ledger"):
+        run_stage(stage, run)
+    assert run.find("trial") is None
+
+
+def test_a_setting_that_was_not_declared_cannot_be_read(run: Run, declare: Callable[..., Stage]) -> None:
+    with pytest.raises(AssertionError, match=r"does not declare train\.steps"):
+        run_stage(declare(reads_what_it_did_not_declare), run)
+
+
+def test_a_changed_setting_changes_only_the_fingerprints_that_depend_on_it(run: Run, tmp_path: Path) -> None:
+    data, root = str(tmp_path / "chat.jsonl"), f"storage.root={tmp_path / 'root'}"
+    other = Run.begin(
+        load_profile("demo", [root, "train.steps=77", "launch.ranks=1", "spark.master=local[1]"], data), "2"
+    )
+    changed = {name for name in STAGES if run.fingerprint(name) != other.fingerprint(name)}
+    assert changed == {"train", "evaluate", "promote"}
+
+
+def test_a_changed_byte_of_a_source_changes_every_fingerprint_and_its_path_none(run: Run, tmp_path: Path) -> None:
+    root = f"storage.root={tmp_path / 'root'}"
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "chat.jsonl").write_text("{}\n")
+    moved = Run.begin(load_profile("demo", [root], str(elsewhere / "chat.jsonl")), "moved")
+    assert moved.fingerprint("promote") == run.fingerprint("promote")
+    (elsewhere / "chat.jsonl").write_text("{ }\n")
+    edited = Run.begin(load_profile("demo", [root], str(elsewhere / "chat.jsonl")), "edited")
+    assert all(edited.fingerprint(name) != run.fingerprint(name) for name in STAGES)
+
+
+def test_every_changed_missing_or_added_file_is_named(run: Run, declare: Callable[..., Stage]) -> None:
+    artifact = run_stage(declare(three_rows_one_dropped), run)
+    assert artifact.damage() == []
+    for file in sorted(p for p in artifact.path.rglob("*") if p.is_file()):
+        sound = file.read_bytes()
+        for position in (0, len(sound) // 2, len(sound) - 1):
+            file.write_bytes(sound[:position] + bytes([sound[position] ^ 1]) + sound[position + 1 :])
+            assert any(artifact.path.name in line for line in Artifact(artifact.path).damage()), (file, position)
+        file.write_bytes(sound)
+    (artifact.path / "stray").touch()
+    assert Artifact(artifact.path).damage() == [f"{artifact.path / 'stray'}: not in the manifest"]
+    (artifact.path / "stray").unlink()
+    (artifact.path / "data" / "part-00000.parquet").unlink()
+    assert Artifact(artifact.path).damage() == [f"{artifact.path / 'data' / 'part-00000.parquet'}: missing"]
+
+
+def _visit(folder: Path) -> None:
+    stage = Stage("trial", entry=f"{__name__}:writes_then_sleeps")
+    STAGES["trial"] = stage
+    run_stage(stage, Run(folder))
+
+
+def test_a_killed_stage_leaves_nothing_that_is_read_and_the_next_attempt_finishes(
+    run: Run, declare: Callable[..., Stage]
+) -> None:
+    stage = declare(writes_then_sleeps)
+    process = multiprocessing.get_context("fork").Process(target=_visit, args=(run.folder,))
+    process.start()
+    while not (run.folder / "second").exists():
+        time.sleep(0.02)
+    assert process.pid
+    os.kill(process.pid, signal.SIGKILL)
+    process.join()
+    assert run.find("trial") is None
+    assert run_stage(stage, run).damage() == []
+
+
+def test_two_processes_that_race_for_one_artifact_end_with_one_whole(run: Run, declare: Callable[..., Stage]) -> None:
+    declare(writes_then_sleeps)
+    (run.folder / "second").touch()
+    context = multiprocessing.get_context("fork")
+    processes = [context.Process(target=_visit, args=(run.folder,)) for _ in range(4)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert [p.exitcode for p in processes] == [0, 0, 0, 0]
+    artifact = run.find("trial")
+    assert artifact is not None
+    assert artifact.damage() == []
+    assert [p.name for p in artifact.path.parent.iterdir() if p.suffix == ".partial"] == []
+
+
+def test_the_dag_has_the_twelve_tasks_of_the_design_in_order() -> None:
+    assert TASKS == (
+        "acquire",
+        "clean",
+        "deduplicate",
+        "embed",
+        "audit",
+        "review",
+        "balance",
+        "index",
+        "tokenise",
+        "train",
+        "evaluate",
+        "promote",
+    )
+
+
+@pytest.mark.parametrize("stage", STAGES.values(), ids=STAGES)
+def test_every_declared_stage_has_its_function_and_reads_earlier_stages_only(stage: Stage) -> None:
+    assert callable(stage.load())
+    before = list(STAGES)[: list(STAGES).index(stage.name)]
+    assert set(stage.inputs) <= set(before)
+
+
+def test_a_run_id_of_airflow_becomes_a_folder_name() -> None:
+    assert safe_run_id("manual__2026-01-02T03:04:05+00:00") == "manual__2026-01-02T03_04_05_00_00"
+    assert safe_run_id("../../etc") == "run-.._.._etc"
+    assert safe_run_id("latest") != "latest"

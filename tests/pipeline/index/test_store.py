@@ -1,0 +1,134 @@
+"""One suite for every vector store.
+
+The server's store runs against the server at QDRANT_TEST_URL, or else against qdrant-client's own
+in-memory engine, which speaks the same client interface.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from qdrant_client import QdrantClient
+
+from configs.errors import UserError
+from configs.vectors import Vectors
+from pipeline.index import qdrant_server
+from pipeline.index.qdrant_edge import EdgeStore
+from pipeline.index.qdrant_server import ServerStore
+from pipeline.index.store import VectorStore, point_id
+
+SIZE = 8
+COLLECTION = "parlance-tests"
+
+
+@pytest.fixture(params=["edge", "server"])
+def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], VectorStore]]:
+    """Opens the same store each time it is called."""
+    if request.param == "edge":
+        yield lambda: EdgeStore(tmp_path / "store", SIZE)
+        return
+    url = os.environ.get("QDRANT_TEST_URL")
+    client = QdrantClient(url=url) if url else QdrantClient(":memory:")
+    client.delete_collection(COLLECTION)
+    yield lambda: ServerStore(client, COLLECTION, Vectors(url=url), SIZE)
+    client.delete_collection(COLLECTION)
+    client.close()
+
+
+def points(count: int) -> tuple[list[str], np.ndarray, list[dict]]:
+    vectors = np.random.default_rng(0).standard_normal((count, SIZE)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    row_ids = [f"{n:032x}" for n in range(count)]
+    payloads = [{"row_id": row_ids[n], "topic": ("food", "sport")[n % 2], "segment": 0} for n in range(count)]
+    return [point_id(row_id, 0) for row_id in row_ids], vectors, payloads
+
+
+def test_a_point_is_nearest_to_its_own_vector(open_store):
+    store, (ids, vectors, payloads) = open_store(), points(50)
+    store.upsert(ids, vectors, payloads)
+    for n in (0, 17, 49):
+        hit = store.search(vectors[n], 1)[0]
+        assert (hit.id, hit.row_id, hit.payload) == (ids[n], payloads[n]["row_id"], payloads[n])
+        assert hit.score == pytest.approx(1, abs=1e-5)
+
+
+def test_hits_are_ordered_by_cosine(open_store):
+    store, (ids, vectors, payloads) = open_store(), points(50)
+    store.upsert(ids, vectors, payloads)
+    cosines = vectors @ vectors[0]
+    hits = store.search(vectors[0], 5)
+    assert [hit.id for hit in hits] == [ids[n] for n in np.argsort(-cosines)[:5]]
+    assert [hit.score for hit in hits] == pytest.approx(sorted(cosines, reverse=True)[:5], abs=1e-5)
+
+
+def test_upserting_twice_is_upserting_once(open_store):
+    store, (ids, vectors, payloads) = open_store(), points(20)
+    store.upsert(ids, vectors, payloads)
+    store.upsert(ids, vectors, payloads)
+    assert store.count() == 20
+
+
+def test_an_upsert_replaces_vector_and_payload(open_store):
+    store, (ids, vectors, payloads) = open_store(), points(2)
+    store.upsert(ids, vectors, payloads)
+    store.upsert(ids[:1], vectors[1:], [{**payloads[0], "topic": "new"}])
+    assert store.count() == 2
+    assert store.search(vectors[1], 2, {"topic": "new"})[0].score == pytest.approx(1, abs=1e-5)
+
+
+def test_missing_names_what_is_not_there(open_store):
+    store, (ids, vectors, payloads) = open_store(), points(6)
+    store.upsert(ids[:4], vectors[:4], payloads[:4])
+    assert store.missing(ids) == set(ids[4:])
+
+
+def test_where_narrows_by_payload(open_store):
+    store, (ids, vectors, payloads) = open_store(), points(10)
+    store.upsert(ids, vectors, payloads)
+    hits = store.search(vectors[0], 10, {"topic": "sport"})
+    assert {hit.payload["topic"] for hit in hits} == {"sport"}
+    assert len(hits) == 5
+
+
+def test_what_was_flushed_is_there_when_the_store_is_opened_again(open_store):
+    store, (ids, vectors, payloads) = open_store(), points(10)
+    store.upsert(ids, vectors, payloads)
+    store.optimise()
+    store.flush()
+    if isinstance(store, EdgeStore):  # the server's client is shared, and closing it ends the in-memory engine
+        store.close()
+    again = open_store()
+    assert again.count() == 10
+    assert again.search(vectors[3], 1)[0].id == ids[3]
+
+
+def test_edge_searches_in_a_copy_and_leaves_the_files_alone(tmp_path):
+    store, (ids, vectors, payloads) = EdgeStore(tmp_path / "store", SIZE), points(10)
+    store.upsert(ids, vectors, payloads)
+    store.close()
+    before = {p: (p.read_bytes(), p.stat().st_mtime_ns) for p in (tmp_path / "store").rglob("*") if p.is_file()}
+    copy = EdgeStore.copy_of(tmp_path / "store")
+    assert copy.search(vectors[0], 1)[0].id == ids[0]
+    copy.close()
+    after = {p: (p.read_bytes(), p.stat().st_mtime_ns) for p in (tmp_path / "store").rglob("*") if p.is_file()}
+    assert after == before
+
+
+def test_edge_starts_anew_from_files_that_it_cannot_read(tmp_path):
+    EdgeStore(tmp_path / "store", SIZE).close()
+    (tmp_path / "store" / "edge_config.json").write_text("half a fi")
+    store = EdgeStore(tmp_path / "store", SIZE)
+    assert store.count() == 0
+
+
+def test_a_server_that_does_not_answer_is_a_user_error(monkeypatch):
+    monkeypatch.setattr(qdrant_server, "FIRST_PAUSE_SECONDS", 0.001)
+    with pytest.raises(UserError, match=r"vectors\.url: http://127\.0\.0\.1:1 does not answer"):
+        ServerStore.connect(Vectors(url="http://127.0.0.1:1"), COLLECTION, SIZE)
+
+
+def test_searching_a_collection_that_is_gone_says_how_to_make_it():
+    with pytest.raises(UserError, match="has no collection"):
+        ServerStore(QdrantClient(":memory:"), COLLECTION, Vectors(), None)

@@ -1,0 +1,411 @@
+"""The report of a run, over artifacts made by hand and committed through the real store."""
+
+import hashlib
+import json
+import math
+import re
+from datetime import UTC, datetime
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from configs.load import load_profile
+from pipeline.contract.artifact import Ledger
+from pipeline.contract.run import Run
+from pipeline.contract.stage import config_slice
+from pipeline.contract.stages import STAGES
+from pipeline.report.loss_plot import loss_curve
+from pipeline.report.page import duration, funnel, magnitude, percent, unigram_baseline
+from pipeline.report.report import build_report, is_current, write_report
+
+EVIL = "<script>alert('x')</script>"
+SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="10" height="10"><rect width="10" height="10"/></svg>'
+
+AUDIT = {
+    "rows": 5,
+    "topics": {"small talk": 3, "food and drink": 2},
+    "mentions": {"gender": {"female": 2, "male": 1}},
+    "sentiment_by_group": {"gender": {"female": {"mean": 0.2, "rows": 2}, "male": {"mean": -0.1, "rows": 1}}},
+    "findings": [{"severity": "warning", "kind": "share", "subject": "small talk", "message": "small talk is 60%"}],
+}
+TRAINING = {
+    "parameters": 4_000_000,
+    "ranks": 2,
+    "steps": 3,
+    "tokens": 12_288,
+    "tokens_per_second": 2800.0,
+    "seconds": 4.4,
+    "best_step": 2,
+    "stopped_early": False,
+    "train_loss": [[1, 8.0], [2, 6.0], [3, 5.5]],
+    "validation_loss": [[2, 6.2], [3, 6.4]],
+    "precision": "fp32",
+    "zero_stage": 1,
+}
+SCORES = {
+    "loss": 5.0,
+    "perplexity": 148.4,
+    "bits_per_byte": 2.5,
+    "tokens": 900,
+    "unigram_perplexity": 403.4,
+    "bleu": {"score": 3.2, "signature": "nrefs:1|tok:13a"},
+    "rouge": {"rouge1": 0.2, "rouge2": 0.1, "rougeL": 0.2, "rougeLsum": 0.2},
+    "by_source": {"chats": {"loss": 5.0, "perplexity": float("inf"), "tokens": 900}},
+    "by_topic": {"small talk": {"loss": 5.0, "perplexity": 148.4, "tokens": 900}},
+    "conversations": [["0" * 32, 12.5, 3]],
+}
+SAMPLES = [{"prompt": [{"role": "user", "content": "hello"}], "reference": "hi", "reply": f"good day {EVIL}"}]
+
+
+def identity(number: int) -> str:
+    return hashlib.md5(str(number).encode()).hexdigest()
+
+
+def conversation(number: int, text: str = "", **columns: Any) -> dict[str, Any]:
+    return {
+        "row_id": identity(number),
+        "source": "chats" if number % 2 else "letters",
+        "origin": {"file": "chats.jsonl", "ordinal": number},
+        "messages": [
+            {"role": "user", "content": text or f"question {number}"},
+            {"role": "assistant", "content": f"answer {number}"},
+        ],
+        **columns,
+    }
+
+
+def dropped(number: int, rule: str, **evidence: Any) -> dict[str, Any]:
+    row = conversation(number)
+    return {k: row[k] for k in ("row_id", "source", "origin")} | {"rule": rule, "evidence": json.dumps(evidence)}
+
+
+def commit(run: Run, stage: str, ledger: Ledger, tables: dict[str, list[dict]], files: dict[str, Any]) -> None:
+    """Commits an artifact of the run's own fingerprint and records it, as run_stage does."""
+    print_ = run.fingerprint(stage)
+    with run.store.building(stage, print_, False) as partial:
+        for name, rows in tables.items():
+            (partial / name).mkdir()
+            pq.write_table(pa.Table.from_pylist(rows), partial / name / "part-00000.parquet")
+        for name, contents in files.items():
+            (partial / name).parent.mkdir(exist_ok=True)
+            data = contents if isinstance(contents, bytes) else json.dumps(contents).encode()
+            (partial / name).write_bytes(data)
+        manifest = {
+            "stage": stage,
+            "version": STAGES[stage].version,
+            "fingerprint": print_,
+            "inputs": run.input_fingerprints(stage),
+            "config": config_slice(STAGES[stage], run.profile),
+            "ledger": ledger,
+            "metrics": {},
+            "timing": {"started": "2026-11-21T20:00:00+00:00", "seconds": 12.5, "peak_memory_mb": 640},
+            "libraries": {"python": "3.11.0"},
+        }
+        run.store.commit(partial, manifest)
+    run.record(stage, print_, False, 13.0, datetime(2026, 11, 21, 20, list(STAGES).index(stage), tzinfo=UTC))
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """A run that has not started: nine records, of which a stage at a time drops some."""
+    raw = tmp_path / "chats.jsonl"
+    raw.write_text("{}\n")
+    settings = [f"storage.root={tmp_path / 'root'}", "tracking.uri=http://reader:hunter2@mlflow.example:5000"]
+    return Run.begin(load_profile("demo", settings, str(raw)), "manual__2026")
+
+
+def prepare_data(run: Run) -> None:
+    """acquire to audit. Row 1 is unreadable, 2 offensive, 3 a near duplicate of 4; 7 is a synthetic copy."""
+    scored = [conversation(i, text=f"scored text {i}") for i in range(2, 7)]
+    acquired = [conversation(i, text="call me on 555-0100") for i in range(2, 7)]
+    commit(
+        run,
+        "acquire",
+        Ledger(6, 5, {}, {"not_json": 1}),
+        {"data": acquired, "dropped": [dropped(1, "not_json", detail="ends at character 7")]},
+        {},
+    )
+    commit(run, "score", Ledger(5, 5), {"data": scored}, {})
+    commit(
+        run,
+        "clean",
+        Ledger(5, 4, {}, {"offensive": 1}),
+        {"data": scored[1:], "dropped": [dropped(2, "offensive", score=0.97, term=EVIL)]},
+        {},
+    )
+    near = dropped(3, "near_duplicate", matched=identity(4), similarity=0.9)
+    unique = [row | {"split": "train"} for row in scored[2:]]
+    commit(run, "deduplicate", Ledger(4, 3, {}, {"near_duplicate": 1}), {"data": unique, "dropped": [near]}, {})
+    commit(run, "embed", Ledger(3, 3), {}, {})
+    commit(run, "annotate", Ledger(3, 3), {}, {})
+    commit(run, "audit", Ledger(3, 3), {}, {"audit.json": AUDIT, "plots/topics.svg": SVG})
+
+
+def finish(run: Run) -> None:
+    """review to promote."""
+    kept = [conversation(i, split="train", augmentation=None) for i in range(4, 7)]
+    copy = conversation(7, split="train", augmentation="counterfactual")
+    commit(
+        run, "review", Ledger(3, 3), {}, {"decision.json": {"decision": "approved", "by": "thresholds", "findings": []}}
+    )
+    commit(run, "balance", Ledger(3, 4, {"counterfactual": 1}), {"data": [*kept, copy]}, {})
+    commit(run, "index", Ledger(4, 4), {}, {"index.json": {"engine": "qdrant-edge", "points": 4, "dimensions": 384}})
+    commit(run, "tokenise", Ledger(4, 4), {}, {})
+    commit(run, "train", Ledger(4, 4), {}, {"training.json": TRAINING})
+    commit(run, "evaluate", Ledger(4, 4), {}, {"evaluation.json": SCORES, "samples.json": SAMPLES})
+    commit(
+        run,
+        "promote",
+        Ledger(4, 4),
+        {},
+        {
+            "promotion.json": {
+                "decision": "promoted",
+                "reason": "first model",
+                "name": "parlance-chat",
+                "version": 1,
+                "champion": None,
+            }
+        },
+    )
+
+
+class Page(HTMLParser):
+    """Tags and addresses of a page; fails on a tag that closes another."""
+
+    VOID = frozenset({"meta", "img", "br", "link", "input", "hr"})
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.addresses: list[str] = []
+        self.images: list[dict[str, str | None]] = []
+        self._open: list[str] = []
+        self.feed(text)
+        assert not self._open, self._open
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.addresses += [v for k, v in attrs if k in ("src", "href", "xlink:href", "action") and v]
+        if tag == "img":
+            self.images.append(dict(attrs))
+        if tag not in self.VOID:
+            self._open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # noqa: ARG002
+        self.tags.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.pop() == tag, f"</{tag}> at {self.getpos()}"
+
+
+def page_of(run: Run) -> str:
+    return write_report(run).read_text(encoding="utf-8")
+
+
+def test_a_run_that_has_not_started_has_a_report(run: Run) -> None:
+    report = build_report(run)
+    assert report["status"] == "unfinished"
+    assert {stage["status"] for stage in report["stages"]} == {"missing"}
+    assert all(report[part] is None for part in ("data", "audit", "training", "evaluation", "vectors", "promotion"))
+    assert "The stage acquire has not run yet." in page_of(run)
+
+
+def test_a_half_finished_run_reports_what_there_is(run: Run) -> None:
+    prepare_data(run)
+    report = build_report(run)
+    assert report["audit"]["topics"] == {"small talk": 3, "food and drink": 2}
+    assert report["training"] is None
+    assert [s["name"] for s in report["stages"] if s["status"] == "made"][-1] == "audit"
+    page = page_of(run)
+    Page(page)
+    assert re.search(r"Nothing yet: the stage <code>train</code>\s+has not run", page)
+
+
+def test_the_plan_stands_beside_what_each_stage_took(run: Run) -> None:
+    assert build_report(run)["plan"] is None
+    stages = [
+        {"stage": name, "seconds": 40.0, "origin": "configs/rates.yaml"} for name in ("acquire", "clean", "train")
+    ]
+    (run.folder / "plan.json").write_text(json.dumps({"stages": stages, "warnings": []}))
+    prepare_data(run)
+    report = build_report(run)
+    planned = {row["stage"]: row for row in report["plan"]["stages"]}
+    taken = {stage["name"]: stage["seconds"] for stage in report["stages"]}
+    assert planned["acquire"]["real"] == taken["acquire"]
+    assert planned["acquire"]["ratio"] == pytest.approx(taken["acquire"] / 40)
+    assert planned["train"]["real"] is None
+    assert report["plan"]["real"] == pytest.approx(taken["acquire"] + taken["clean"])
+    page = page_of(run)
+    Page(page)
+    assert "Plan and reality" in page
+
+
+def test_a_finished_run_has_every_part(run: Run) -> None:
+    prepare_data(run)
+    finish(run)
+    write_report(run)
+    report = json.loads((run.folder / "report.json").read_text())
+    assert report["run"] == "manual__2026"
+    assert report["status"] == "finished"
+    assert report["profile"]["description"] == run.profile.description
+    assert [stage["name"] for stage in report["stages"]] == list(STAGES)
+    assert report["training"] == TRAINING
+    assert report["evaluation"]["bleu"] == SCORES["bleu"]
+    assert report["evaluation"]["samples"] == SAMPLES
+    assert report["vectors"]["points"] == 4
+    assert report["promotion"]["decision"] == "promoted"
+    assert report["review"]["decision"] == "approved"
+
+
+def test_a_stage_entry_tells_rows_time_memory_and_fingerprint(run: Run) -> None:
+    prepare_data(run)
+    clean = next(s for s in build_report(run)["stages"] if s["name"] == "clean")
+    assert (clean["rows_in"], clean["rows_out"], clean["dropped"], clean["added"]) == (5, 4, {"offensive": 1}, {})
+    assert (clean["seconds"], clean["made_in_seconds"], clean["peak_memory_mb"]) == (13.0, 12.5, 640)
+    assert clean["cached"] is False
+    assert clean["fingerprint"] == run.fingerprint("clean")
+
+
+def test_sources_are_counted_from_read_to_kept(run: Run) -> None:
+    prepare_data(run)
+    finish(run)
+    data = build_report(run)["data"]
+    assert data["by_source"] == {
+        "chats": {"read": 3, "quarantined": 1, "kept": 1, "added": 1},
+        "letters": {"read": 3, "quarantined": 0, "kept": 2, "added": 0},
+    }
+    assert data["splits"] == {"train": 4}
+
+
+def test_conversations_scores_and_numbers_that_json_lacks_stay_out(run: Run) -> None:
+    prepare_data(run)
+    finish(run)
+    evaluation = build_report(run)["evaluation"]
+    assert "conversations" not in evaluation
+    assert evaluation["by_source"]["chats"]["perplexity"] is None
+
+
+def test_credentials_in_addresses_are_not_shown(run: Run) -> None:
+    assert build_report(run)["profile"]["tracking"]["uri"] == "http://mlflow.example:5000"
+    assert "hunter2" not in page_of(run)
+
+
+def test_a_stage_that_left_a_partial_folder_has_failed(run: Run) -> None:
+    with pytest.raises(RuntimeError), run.store.building("acquire", run.fingerprint("acquire"), False):
+        raise RuntimeError("the disk is full")
+    report = build_report(run)
+    assert report["stages"][0]["status"] == "failed"
+    assert "The stage acquire did not end." in page_of(run)
+
+
+def test_a_stage_whose_folder_is_held_is_running(run: Run) -> None:
+    with run.store.building("acquire", run.fingerprint("acquire"), False):
+        assert build_report(run)["stages"][0]["status"] == "running"
+
+
+def test_a_raw_file_that_has_gone_does_not_take_the_report_with_it(run: Run) -> None:
+    prepare_data(run)
+    Path(run.profile.acquire.sources[0].path or "").unlink()
+    report = build_report(Run(run.folder))
+    assert [s["status"] for s in report["stages"][:3]] == ["made"] * 3
+
+
+def test_rules_show_rows_with_evidence_and_the_row_they_matched(run: Run) -> None:
+    prepare_data(run)
+    rules = {entry["rule"]: entry for entry in build_report(run)["rules"]}
+    [example] = rules["near_duplicate"]["examples"]
+    assert example["row_id"] == identity(3)
+    assert example["evidence"]["similarity"] == 0.9
+    assert example["messages"][0]["content"] == "scored text 3"
+    assert example["matched"][0]["content"] == "scored text 4"
+    assert rules["near_duplicate"]["share"] == 0.25
+
+
+def test_text_from_before_personal_data_is_replaced_is_never_shown(run: Run) -> None:
+    prepare_data(run)
+    [quarantined] = next(e for e in build_report(run)["rules"] if e["rule"] == "not_json")["examples"]
+    assert quarantined["messages"] is None
+    assert (quarantined["file"], quarantined["ordinal"]) == ("chats.jsonl", 1)
+    assert quarantined["evidence"] == {"detail": "ends at character 7"}
+    assert "555-0100" not in page_of(run)
+
+
+def test_markup_in_samples_and_evidence_is_escaped(run: Run) -> None:
+    prepare_data(run)
+    finish(run)
+    page = page_of(run)
+    assert EVIL not in page
+    assert page.count("&lt;script&gt;alert") == 2
+    assert "script" not in Page(page).tags
+
+
+def test_the_page_is_self_contained(run: Run) -> None:
+    prepare_data(run)
+    finish(run)
+    page = Page(page_of(run))
+    assert all(address.startswith(("#", "data:")) for address in page.addresses)
+    assert page.images
+    assert all(image["alt"] for image in page.images)
+    assert not {"script", "link", "iframe", "object", "form"} & set(page.tags)
+
+
+def test_equal_runs_have_equal_pages(run: Run) -> None:
+    prepare_data(run)
+    finish(run)
+    assert page_of(run) == page_of(Run(run.folder))
+
+
+def test_a_page_is_stale_once_a_stage_has_recorded_after_it(run: Run) -> None:
+    assert not is_current(run)
+    prepare_data(run)
+    write_report(run)
+    assert is_current(run)
+    finish(run)
+    assert not is_current(run)
+
+
+def test_the_funnel_starts_with_what_was_read_and_names_every_loss(run: Run) -> None:
+    prepare_data(run)
+    finish(run)
+    bars = funnel(build_report(run)["stages"])
+    assert [(bar["label"], bar["rows"]) for bar in bars] == [
+        ("read", 6),
+        ("usable", 5),
+        ("clean", 4),
+        ("unique", 3),
+        ("balanced", 4),
+        ("tokenised", 4),
+    ]
+    assert bars[3]["dropped"] == [("near_duplicate", 1)]
+    assert bars[4]["gained"] == [("counterfactual", 1)]
+    assert all(bar["kept"] + bar["added"] + bar["lost"] <= 100 for bar in bars)
+
+
+def test_the_loss_curve_takes_its_colours_from_the_page() -> None:
+    svg = loss_curve([(1, 8.0), (2, None), (3, 6.0)], [(3, 6.5)], baseline=6.9, best_step=3)
+    assert svg.startswith('<svg role="img"')
+    assert not re.search(r"#0[1-5]0[1-5]0[1-5]", svg)
+    assert {"var(--first)", "var(--second)", "var(--faint)"} <= set(re.findall(r"var\(--\w+\)", svg))
+    assert "unigram baseline" in svg
+
+
+def test_the_unigram_baseline_is_told_in_every_unit() -> None:
+    scores = {"loss": 2.0, "bits_per_byte": 1.0, "unigram_perplexity": math.exp(3.0)}
+    assert unigram_baseline(scores) == pytest.approx({"loss": 3.0, "perplexity": math.exp(3.0), "bits_per_byte": 1.5})
+    assert unigram_baseline(None)["loss"] is None
+
+
+def test_numbers_read_as_people_write_them() -> None:
+    assert [percent(0.4567), percent(0.0001), percent(0), percent(None)] == ["45.7%", "<0.1%", "0.0%", "–"]
+    assert [duration(0.44), duration(59.6), duration(754), duration(11_045)] == [
+        "0.4 s",
+        "1 min 00 s",
+        "12 min 34 s",
+        "3 h 04 min",
+    ]
+    assert [magnitude(3_212_749_824), magnitude(950), magnitude(None)] == ["3.2 B", "950", "–"]

@@ -1,0 +1,104 @@
+"""The thresholds or a person decide, and a refusal says what to do."""
+
+import json
+
+import pytest
+
+from configs.errors import UserError
+from pipeline.contract.artifact import Ledger
+
+WARNING = {
+    "severity": "warning",
+    "kind": "topic over-represented",
+    "subject": "sport",
+    "value": 0.7,
+    "threshold": 0.5,
+    "message": "70.0% of the rows are about sport, more than 50.0%",
+}
+CRITICAL = {**WARNING, "severity": "critical", "value": 0.9}
+
+
+@pytest.fixture
+def audited(begin):
+    """audited(findings, *overrides) begins a run whose audit found them."""
+
+    def make(findings, *overrides):
+        run = begin(*overrides)
+        print_ = run.fingerprint("audit")
+        audit = {"rows": 10, "topics": {"sport": 7, "other": 3}, "by_source": {"club": {}}, "findings": findings}
+        with run.store.building("audit", print_, resume=False) as partial:
+            (partial / "audit.json").write_text(json.dumps(audit))
+            run.store.commit(
+                partial, {"stage": "audit", "fingerprint": print_, "ledger": Ledger(10, 10), "metrics": {}}
+            )
+        return run
+
+    return make
+
+
+def test_automatic_review_lets_warnings_pass(audited):
+    [artifact] = audited([WARNING]).execute("review")
+    assert artifact.json("decision.json") == {
+        "decision": "approve",
+        "by": "automatic",
+        "findings": {"info": 0, "warning": 1, "critical": 0},
+        "remove": {"topics": [], "sources": []},
+    }
+
+
+def test_automatic_review_stops_at_a_worse_finding_and_names_it_and_the_remedy(audited):
+    with pytest.raises(UserError, match=r"critical topic over-represented of sport: 70.0%.*--decision approve"):
+        audited([CRITICAL]).execute("review")
+
+
+def test_the_strictest_review_stops_at_a_warning(audited):
+    with pytest.raises(UserError, match="warning topic over-represented"):
+        audited([WARNING], "review.max_severity=info").execute("review")
+
+
+def test_a_person_may_approve_what_the_thresholds_refuse(audited):
+    [artifact] = audited([CRITICAL]).execute("review", {"decision": "approve", "by": "Ada"})
+    assert artifact.json("decision.json")["by"] == "Ada"
+
+
+def test_human_review_waits_for_an_answer(audited):
+    run = audited([], "review.mode=human")
+    with pytest.raises(UserError, match=r"parlance stage review --decision approve --by NAME"):
+        run.execute("review")
+    assert run.find("review") is None
+
+
+def test_a_rejection_leaves_nothing_that_training_could_use(audited):
+    run = audited([], "review.mode=human")
+    with pytest.raises(UserError, match="Ada rejected the data"):
+        run.execute("review", {"decision": "reject", "by": "Ada"})
+    assert run.find("review") is None
+
+
+def test_an_approval_may_remove_topics_and_sources(audited):
+    answer = {"decision": "approve", "by": "Ada", "remove_topics": "sport, other", "remove_sources": "club"}
+    [artifact] = audited([], "review.mode=human").execute("review", answer)
+    assert artifact.json("decision.json")["remove"] == {"topics": ["other", "sport"], "sources": ["club"]}
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        ({"decision": "perhaps", "by": "Ada"}, "neither approve nor reject"),
+        ({"decision": "approve"}, "needs the name"),
+        ({"decision": "approve", "by": "Ada", "remove_topics": "sprot"}, "'sprot' is not in the audit, which has"),
+    ],
+)
+def test_a_wrong_answer_is_refused(audited, answer, message):
+    with pytest.raises(UserError, match=message):
+        audited([], "review.mode=human").execute("review", answer)
+
+
+def test_the_same_approval_is_the_same_bytes(audited):
+    run = audited([WARNING])
+    one = run.execute("review")[0]
+    before = (one.path / "decision.json").read_bytes()
+    for file in one.path.iterdir():
+        file.unlink()
+    one.path.rmdir()
+    assert (run.execute("review")[0].path / "decision.json").read_bytes() == before

@@ -1,0 +1,44 @@
+"""Sorted files become one sorted stream."""
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.rows import ordered
+from pipeline.rows.ordered import in_order, in_shards
+
+
+def write(folder: Path, files: list[list[str]]) -> Path:
+    folder.mkdir(exist_ok=True)
+    for number, keys in enumerate(files):
+        table = pa.table(
+            {"row_id": pa.array(sorted(keys), pa.string()), "file": pa.array([number] * len(keys), pa.int64())}
+        )
+        pq.write_table(table, folder / f"part-{number:05d}.parquet")
+    return folder
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.sets(st.integers(0, 5000), max_size=400), min_size=1, max_size=5), st.integers(1, 90))
+def test_every_row_comes_once_and_in_order_in_shards_of_one_size(tmp_path_factory, sets: list[set[int]], rows: int):
+    files = [[f"{key:05d}-{number}" for key in keys] for number, keys in enumerate(sets)]
+    folder = write(tmp_path_factory.mktemp("rows"), files)
+    shards = list(in_shards(folder, ["row_id"], rows))
+    assert [key for s in shards for key in s["row_id"].to_pylist()] == sorted(key for keys in files for key in keys)
+    assert all(s.num_rows == rows for s in shards[:-1])
+
+
+def test_more_rows_than_are_held_at_once_stay_in_order(tmp_path, monkeypatch):
+    monkeypatch.setattr(ordered, "ROWS_HELD", 1)
+    early, late = [f"a{n:05d}" for n in range(1000)], [f"b{n:05d}" for n in range(1000)]
+    folder = write(tmp_path / "rows", [late, early])
+    blocks = list(in_order(folder))
+    assert [key for block in blocks for key in block["row_id"].to_pylist()] == early + late
+    assert max(block.num_rows for block in blocks) < 1000
+
+
+def test_empty_files_are_no_rows(tmp_path):
+    assert list(in_shards(write(tmp_path / "rows", [[], []]), ["row_id"], 10)) == []

@@ -1,0 +1,104 @@
+"""The stage tokenise, from conversations with splits to packed sequences."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from transformers import AutoTokenizer
+
+from configs.errors import UserError
+from pipeline.contract.artifact import Artifact, Ledger
+from pipeline.contract.run import Run
+
+SCHEMA = pa.schema(
+    [
+        ("row_id", pa.string()),
+        ("source", pa.string()),
+        ("origin", pa.struct([("file", pa.string()), ("ordinal", pa.int64())])),
+        ("messages", pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))),
+        ("split", pa.string()),
+    ]
+)
+
+
+def conversation(number: int) -> dict:
+    turns = [("user", f"How are you on day {number}?"), ("assistant", f"I am {'very ' * (number % 5)}well.")]
+    if number == 7:
+        turns = turns[:1]
+    return {
+        "row_id": f"{number:032x}",
+        "source": "test",
+        "origin": {"file": "made by hand", "ordinal": number},
+        "messages": [{"role": role, "content": content} for role, content in turns],
+        "split": "test" if number % 10 == 0 else "validation" if number % 10 == 1 else "train",
+    }
+
+
+def put_balance(run: Run, rows: list[dict]) -> None:
+    """Commits rows as the artifact that tokenise reads, in two files."""
+    print_ = run.fingerprint("balance")
+    with run.store.building("balance", print_, resume=False) as partial:
+        (partial / "data").mkdir()
+        for number in (0, 1):
+            table = pa.Table.from_pylist(rows[number::2], SCHEMA)
+            pq.write_table(table, partial / "data" / f"part-{number:05d}.parquet")
+        manifest = {"stage": "balance", "version": "1", "fingerprint": print_, "inputs": {}, "config": {}}
+        run.store.commit(partial, manifest | {"ledger": Ledger(len(rows), len(rows)), "metrics": {}})
+
+
+def tokenised(run: Run, rows: list[dict]) -> Artifact:
+    put_balance(run, rows)
+    (artifact,) = run.execute("tokenise")
+    return artifact
+
+
+OVERRIDES = ["tokenise.vocabulary=512", "tokenise.sequence_length=64"]
+
+
+def test_conversations_become_packed_sequences(make_run: Callable[..., Run]) -> None:
+    run = make_run(conversations=[], overrides=OVERRIDES)
+    artifact = tokenised(run, [conversation(n) for n in range(60)])
+
+    assert artifact.ledger == Ledger(60, 59, {}, {"no_reply": 1})
+    (dropped,) = artifact.read("dropped").to_table().to_pylist()
+    assert (dropped["row_id"], dropped["rule"]) == (f"{7:032x}", "no_reply")
+
+    tokenizer: Any = AutoTokenizer.from_pretrained(artifact.path / "tokenizer")
+    rows = artifact.read("packed/validation").to_table().to_pylist()
+    assert {row_id for row in rows for row_id in row["row_ids"]} == {f"{n:032x}" for n in range(1, 60, 10)}
+    for row in rows:
+        assert {len(row[name]) for name in ("input_ids", "labels", "position_ids", "document_ids")} == {64}
+        first = [t for t, d in zip(row["input_ids"], row["document_ids"], strict=True) if d == 0]
+        number = int(row["row_ids"][0], 16)
+        assert tokenizer.decode(first) == tokenizer.apply_chat_template(
+            conversation(number)["messages"], tokenize=False
+        )
+        learned = [t for t in row["labels"] if t != -100]
+        assert tokenizer.decode(learned).startswith(conversation(number)["messages"][1]["content"] + "<|eot_id|>")
+
+    facts = artifact.metrics["splits"]["validation"]
+    assert (facts["rows"], facts["sequences"]) == (6, len(rows))
+    assert facts["tokens"] == sum(d >= 0 for row in rows for d in row["document_ids"])
+    assert facts["learned_tokens"] == sum(label != -100 for row in rows for label in row["labels"])
+    replies = [conversation(n)["messages"][1]["content"] for n in range(1, 60, 10)]
+    assert facts["learned_bytes"] == sum(len(reply) for reply in replies)
+
+
+def test_a_rerun_writes_the_same_bytes(make_run: Callable[..., Run], tmp_path: Path) -> None:
+    rows = [conversation(n) for n in range(40)]
+    hashes = []
+    for name in ("one", "two"):
+        run = make_run(conversations=[], overrides=[*OVERRIDES, f"storage.root={tmp_path / name}"])
+        artifact = tokenised(run, rows)
+        hashes.append({entry["path"]: entry["sha256"] for entry in artifact.manifest["files"]})
+    assert hashes[0] == hashes[1]
+    assert len(hashes[0]) > 8
+
+
+def test_no_training_reply_at_all_is_the_users_error(make_run: Callable[..., Run]) -> None:
+    run = make_run(conversations=[], overrides=OVERRIDES)
+    with pytest.raises(UserError, match="training split has no assistant turn"):
+        tokenised(run, [conversation(n) | {"split": "test"} for n in range(3)])

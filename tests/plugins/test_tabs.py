@@ -1,0 +1,197 @@
+"""The report inside Airflow: who may read it, what may be asked for, and what a browser is told."""
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from airflow import settings
+from airflow.api_fastapi.app import init_auth_manager
+from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
+from airflow.models import import_all_models
+from airflow.models.base import Base
+from airflow.models.dagrun import DagRun
+from airflow.utils.session import create_session
+from airflow.utils.types import DagRunType
+from fastapi.testclient import TestClient
+
+from configs.load import load_profile
+from pipeline.contract.run import Run
+from plugins.tabs import PREFIX, ReportPage, app
+
+RUN_ID = "manual__2026-11-21T20:11:05.311+00:00"
+Tokens = Callable[[str | None], dict[str, str]]
+
+
+@pytest.fixture(scope="module")
+def tokens(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tokens]:
+    """tokens(role) makes the cookie that Airflow gives a signed-in user; its database is real and empty."""
+    with pytest.MonkeyPatch.context() as patch:
+        database = tmp_path_factory.mktemp("airflow") / "airflow.db"
+        patch.setenv("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", f"sqlite:///{database}")
+        patch.setenv("AIRFLOW__API_AUTH__JWT_SECRET", "a secret of this test " * 3)
+        settings.dispose_orm()
+        settings.configure_vars()
+        settings.configure_orm()
+        import_all_models()
+        Base.metadata.create_all(settings.engine)
+        manager = init_auth_manager()
+        yield lambda role: {"_token": manager.generate_jwt(SimpleAuthManagerUser(username="ada", role=role))}
+        settings.dispose_orm()
+    settings.configure_vars()
+    settings.configure_orm()
+
+
+@pytest.fixture
+def client(tmp_path: Path, tokens: Tokens, monkeypatch: pytest.MonkeyPatch) -> TestClient:
+    """A signed-in viewer's client, and one run of train_chat_model that has just begun."""
+    (tmp_path / "chats.jsonl").write_text("{}\n")
+    Run.begin(load_profile("demo", [f"storage.root={tmp_path / 'root'}"], str(tmp_path / "chats.jsonl")), RUN_ID)
+    monkeypatch.setenv("PARLANCE_ROOT", str(tmp_path / "root"))
+    with create_session() as session:
+        session.query(DagRun).delete()
+    note_dag_run("train_chat_model", RUN_ID)
+    return TestClient(app, cookies=tokens("viewer"))
+
+
+def note_dag_run(dag_id: str, run_id: str) -> None:
+    """Tells Airflow's database of a DAG run."""
+    with create_session() as session:
+        now = datetime.now(UTC)
+        run = DagRun(dag_id=dag_id, run_id=run_id, run_type=DagRunType.MANUAL, run_after=now, queued_at=now)
+        session.add(run)
+
+
+def address(dag_id: str = "train_chat_model", run_id: str = RUN_ID, end: str = "") -> str:
+    return f"/runs/{dag_id}/{run_id.replace('+', '%2B')}{end}"
+
+
+@pytest.mark.parametrize("end", ["", "/report.json"])
+def test_who_is_not_signed_in_is_refused(client: TestClient, end: str) -> None:
+    client.cookies.clear()
+    answer = client.get(address(end=end))
+    assert answer.status_code == 401
+    assert "Parlance run report" not in answer.text
+
+
+@pytest.mark.parametrize("end", ["", "/report.json"])
+def test_a_forged_token_is_refused(client: TestClient, end: str) -> None:
+    client.cookies.set("_token", "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhZGEiLCJyb2xlIjoiYWRtaW4ifQ.")
+    assert client.get(address(end=end)).status_code == 403
+
+
+@pytest.mark.parametrize("end", ["", "/report.json"])
+def test_a_user_without_a_role_is_refused(client: TestClient, tokens: Tokens, end: str) -> None:
+    client.cookies.update(tokens(None))
+    assert client.get(address(end=end)).status_code == 403
+
+
+def test_a_viewer_reads_the_report_of_a_run_that_has_only_begun(client: TestClient) -> None:
+    answer = client.get(address())
+    assert answer.status_code == 200
+    assert "The stage acquire has not run yet." in answer.text
+
+
+def test_the_numbers_are_json(client: TestClient) -> None:
+    answer = client.get(address(end="/report.json"))
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.json()["run"] == "manual__2026-11-21T20_11_05.311_00_00"
+
+
+def test_the_report_is_built_again_when_a_stage_has_recorded_since(client: TestClient, tmp_path: Path) -> None:
+    client.get(address())
+    run = Run.open(tmp_path / "root")
+    run.record("acquire", "0" * 64, False, 754.0, datetime(2026, 11, 21, 20, 11, tzinfo=UTC))
+    newer = (run.folder / "report.html").stat().st_mtime + 1
+    os.utime(run.folder / "stages" / "acquire.json", (newer, newer))
+    assert "12 min 34 s" in client.get(address()).text
+
+
+@pytest.mark.parametrize("end", ["", "/report.json", "/other"])
+def test_every_answer_carries_the_security_headers(client: TestClient, end: str) -> None:
+    headers = client.get(address(end=end)).headers
+    assert headers["content-security-policy"].startswith("default-src 'none'; style-src 'unsafe-inline'; img-src data:")
+    assert "frame-ancestors 'self'" in headers["content-security-policy"]
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["cache-control"] == "no-store"
+
+
+def test_a_run_of_another_dag_with_the_same_id_does_not_open_the_report(client: TestClient) -> None:
+    note_dag_run("another_dag", RUN_ID)
+    assert client.get(address(dag_id="another_dag")).status_code == 404
+    assert client.get(address(dag_id="retrain_chat_model")).status_code == 404
+
+
+@pytest.mark.parametrize("run_id", ["latest", ".", "a" * 240])
+def test_a_dag_run_named_like_a_link_or_too_long_opens_no_other_run(client: TestClient, run_id: str) -> None:
+    note_dag_run("train_chat_model", run_id)
+    assert client.get(f"/runs/train_chat_model/{run_id.replace('.', '%2e')}").status_code == 404
+
+
+@pytest.mark.parametrize("run_id", ["%2e%2e", "%2e%2e%2f%2e%2e", "..%5c..", "%2fetc%2fpasswd", "%00", "unknown"])
+def test_nothing_but_a_known_run_is_reachable(client: TestClient, run_id: str) -> None:
+    answer = client.get(f"/runs/train_chat_model/{run_id}")
+    assert answer.status_code == 404
+    assert "chats.jsonl" not in answer.text
+
+
+def test_markup_in_an_address_is_escaped(client: TestClient) -> None:
+    answer = client.get("/runs/train_chat_model/<b>bold")
+    assert answer.status_code == 404
+    assert "&lt;b&gt;bold" in answer.text
+    assert "<b>" not in answer.text
+
+
+def test_the_routes_do_not_describe_themselves(client: TestClient) -> None:
+    assert {client.get(path).status_code for path in ("/docs", "/redoc", "/openapi.json", "/")} == {404}
+
+
+def test_the_tabs_open_the_run_and_the_dag_that_are_shown() -> None:
+    report, plan = ReportPage.external_views
+    assert report["destination"] == "dag_run"
+    assert "/" + report["href"] == PREFIX + "/runs/{DAG_ID}/{RUN_ID}"
+    assert plan["destination"] == "dag"
+    assert "/" + plan["href"] == PREFIX + "/plan/{DAG_ID}"
+    assert json.dumps([report, plan])  # Airflow sends them to the browser
+
+
+CLUSTER = "/plan/train_chat_model?profile=cluster-32xa100"
+
+
+def test_only_who_may_trigger_runs_may_plan_them(client: TestClient, tokens: Tokens) -> None:
+    assert client.get(CLUSTER).status_code == 403  # a viewer
+    client.cookies.update(tokens("user"))
+    assert client.get(CLUSTER).status_code == 200
+    client.cookies.clear()
+    assert client.get(CLUSTER).status_code == 401
+
+
+def test_the_plan_of_the_form_is_that_of_the_command_line(client: TestClient, tokens: Tokens) -> None:
+    client.cookies.update(tokens("user"))
+    text = client.get(CLUSTER).text
+    assert "721,153.85 s = 8.35 days" in text
+    doubled = client.get(CLUSTER + "&overrides=plan.rows.count%3D400000000").text
+    assert "1,442,307.69 s = 16.7 days" in doubled
+
+
+def test_a_mistake_in_the_plans_form_is_said_and_escaped(client: TestClient, tokens: Tokens) -> None:
+    client.cookies.update(tokens("user"))
+    answer = client.get(CLUSTER + "&overrides=plan.hardware.gpu%3D%3Cb%3EA1")
+    assert answer.status_code == 200
+    assert "plan.hardware.gpu: &#39;&lt;b&gt;A1&#39; is not a known GPU" in answer.text
+    assert "<b>" not in answer.text
+
+
+def test_the_plans_page_may_send_its_form_to_itself_and_nothing_else(client: TestClient, tokens: Tokens) -> None:
+    client.cookies.update(tokens("user"))
+    headers = client.get(CLUSTER).headers
+    assert "form-action 'self'" in headers["content-security-policy"]
+    assert headers["content-security-policy"].startswith("default-src 'none'")
+    assert headers["x-content-type-options"] == "nosniff"
+
+
+def test_runs_of_other_dags_are_not_planned(client: TestClient, tokens: Tokens) -> None:
+    client.cookies.update(tokens("user"))
+    assert client.get("/plan/another_dag?profile=demo").status_code == 404
