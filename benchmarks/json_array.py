@@ -14,8 +14,9 @@ import time
 from pathlib import Path
 
 from configs.acquire import Source
-from pipeline.acquire.batches import CONVERSATIONS, DROPPED, Held, batches_of
+from pipeline.acquire.batches import Held, batches_of
 from pipeline.acquire.reading_plan import plan
+from pipeline.rows.schema import CONVERSATIONS, DROPPED
 from pipeline.spark.external_sort import Runs
 
 

@@ -18,7 +18,8 @@ from pathlib import Path
 
 from benchmarks.arguments import argument, shared_data
 from pipeline.clean.scores.lexicon import ABUSE, VULGAR
-from pipeline.clean.scores.offensive import offensiveness, severity
+from pipeline.clean.scores.offensive import offensiveness
+from pipeline.clean.scores.offensive_words import severity
 
 THRESHOLDS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
 NEITHER = "2"

@@ -29,6 +29,7 @@ from pyspark.sql import SparkSession
 from benchmarks.corpus import write_corpus
 from benchmarks.peers import PEERS, run_peer
 from configs.load import load_profile
+from pipeline.contract.execute import execute
 from pipeline.contract.run import Run
 from pipeline.spark.session import spark_session
 
@@ -88,7 +89,7 @@ def measure(run: Run, task: str, rows: int, spark: SparkSession, log: Path) -> d
     said = len(log.read_text()) if log.exists() else 0
     before, cpu, started = shuffled_bytes(spark), cpu_seconds(), time.monotonic()
     with Memory() as memory, log.open("a") as out, redirect_stdout(out):
-        artifacts = run.execute(task)
+        artifacts = execute(run, task)
     seconds = time.monotonic() - started
     cpu = cpu_seconds() - cpu
     moved = shuffled_bytes(spark) - before

@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 
 from benchmarks.arguments import argument, shared_data
 from configs.load import load_profile, sources_of
+from pipeline.contract.execute import execute
 from pipeline.contract.run import Run
 
 PACKAGES = ("chitchat-dataset", "chatterbot-corpus")
@@ -64,7 +65,7 @@ def clean_all(root: str, shared: Path) -> Run:
     settings = [f"storage.root={root}", "spark.master=local[2]", f"acquire.sources={json.dumps(sources)}"]
     run = Run.begin(load_profile("demo", settings), "rule_shares")
     for task in ("acquire", "clean"):
-        run.execute(task)
+        execute(run, task)
     return run
 
 

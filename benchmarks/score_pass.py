@@ -26,11 +26,12 @@ from pipeline.clean.repair.repair import Repair
 from pipeline.clean.score_columns import with_scores
 from pipeline.clean.scores.conversations import Preparation, Turns, dialogue, prepare, reply_shares, score_conversations
 from pipeline.clean.scores.language import languages
-from pipeline.clean.scores.offensive import classifier, score_offence
+from pipeline.clean.scores.offensive import score_offence
+from pipeline.clean.scores.offensive_words import classifier
 from pipeline.clean.scores.repetition import repetition
 from pipeline.clean.scores.words import Texts, known_words, texts_of
+from pipeline.rows.schema import MESSAGES
 from pipeline.rows.turns import turns_of
-from pipeline.spark.frames import ARROW_MESSAGES
 
 BATCH, PASSES, EACH_SOURCE = 2_000, 3, 4_000
 
@@ -56,7 +57,7 @@ def measured(name: str, rows: int, work: Callable[[], object], passes: int = PAS
 def arrow_of(rows: list[Turns]) -> pa.RecordBatch:
     """A batch as the stage reads it."""
     names = pa.array([f"{number:032x}" for number in range(len(rows))])
-    messages = pa.array([[{"role": r, "content": c} for r, c in turns] for turns in rows], ARROW_MESSAGES)
+    messages = pa.array([[{"role": r, "content": c} for r, c in turns] for turns in rows], MESSAGES)
     metadata = pa.array([[] for _ in rows], pa.map_(pa.string(), pa.string()))
     columns = {"row_id": names, "conversation_id": names, "user_id": pa.nulls(len(rows), pa.string())}
     return pa.RecordBatch.from_pydict({**columns, "messages": messages, "metadata": metadata})

@@ -18,8 +18,8 @@ from eval.perplexity import Perplexity, bits_per_byte
 from eval.rouge import Rouge
 from eval.unigram import Unigram, learned_token_counts
 from pipeline.contract.artifact import Artifact
+from pipeline.contract.execute import StageContext
 from pipeline.contract.fingerprint import write_atomically
-from pipeline.contract.stage import StageContext
 from pipeline.progress import Progress, say
 
 COUNTED_SEQUENCES = 1024

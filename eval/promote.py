@@ -17,8 +17,8 @@ from eval.model_card import lineage, write_model_card
 from eval.model_folder import assemble
 from eval.registry import ModelRecord
 from pipeline.contract.artifact import Artifact
+from pipeline.contract.execute import StageContext
 from pipeline.contract.fingerprint import write_atomically
-from pipeline.contract.stage import StageContext
 from pipeline.progress import say
 
 Decision = Literal["promoted", "kept_champion", "rejected", "already_champion"]

@@ -15,6 +15,7 @@ from rich_argparse import RawDescriptionRichHelpFormatter
 
 from configs.errors import UserError
 from configs.load import load_profile, profile_names
+from pipeline.contract.execute import execute
 from pipeline.contract.run import Run
 from pipeline.contract.stages import STAGES, TASKS
 from pipeline.progress import Progress, say
@@ -88,7 +89,7 @@ def stage(options: argparse.Namespace) -> None:
     """One task of an existing run, in this process."""
     this = _named_run(options)
     names = ("decision", "by", "remove_topics", "remove_sources")
-    this.execute(options.task, {n: getattr(options, n) for n in names if getattr(options, n)})
+    execute(this, options.task, {n: getattr(options, n) for n in names if getattr(options, n)})
 
 
 def verify(options: argparse.Namespace) -> int:
@@ -136,7 +137,7 @@ def explain(options: argparse.Namespace) -> None:
 
 def search(options: argparse.Namespace) -> None:
     """Conversations near a text."""
-    hits = import_module("pipeline.index.index").search_text(
+    hits = import_module("pipeline.index.search").search_text(
         Run.open(_root(options), options.run), options.text, options.limit
     )
     for hit in hits:
@@ -310,7 +311,7 @@ def parser() -> argparse.ArgumentParser:
 def _in_process(this: Run, task: str, answer: dict[str, str] | None) -> None:
     """A found task here, any other in a process of its own, so that engines do not share memory."""
     if this.is_cached(task):
-        this.execute(task)
+        execute(this, task)
         return
     from pipeline.process_group import run_attached
 

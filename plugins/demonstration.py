@@ -16,7 +16,7 @@ from configs.errors import UserError
 from pipeline.contract.run import safe_run_id
 
 if TYPE_CHECKING:
-    from plugins.standalone import Airflow
+    from plugins.local_airflow import Airflow
 
 DAG = "train_chat_model"
 FINISHED = {"success", "failed", "skipped", "upstream_failed", "removed"}

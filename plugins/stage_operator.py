@@ -14,6 +14,7 @@ from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from configs.errors import UserError
+from pipeline.contract.execute import execute
 from pipeline.contract.run import Run
 from pipeline.contract.stages import stages_of
 from pipeline.process_group import die_with_parent, end, start_guarded
@@ -95,7 +96,7 @@ def found(run: Run, task: str, log: StageLog) -> bool:
         if not run.is_cached(task):
             return False
         with redirect_stdout(io.StringIO()) as said:
-            run.execute(task)
+            execute(run, task)
     except UserError as error:
         raise AirflowFailException(str(error)) from None
     log.write(said.getvalue())

@@ -10,6 +10,8 @@ from configs.model import Architecture, Lora
 from configs.profile import Profile
 from configs.section import Section
 from configs.train import Launch, Train
+from pipeline.contract.fingerprint import FileHashes, canonical_json
+from pipeline.contract.raw_inputs import model_files
 
 
 class Plan(Section):
@@ -45,6 +47,13 @@ class Plan(Section):
     def accumulation(self) -> int:
         """Micro-batches that a rank accumulates in a step."""
         return self.batch_sequences // (self.world_size * self.micro_batch)
+
+
+def raw_inputs(profile: Profile, hashes: FileHashes) -> dict[str, str]:
+    """The pretrained weights' files, or the architecture that is trained from scratch."""
+    if profile.model.pretrained:
+        return model_files("model.pretrained", profile.model.pretrained, hashes)
+    return {"model": canonical_json(load_architecture(profile.model.name).model_dump(mode="json"))}
 
 
 def check(profile: Profile) -> None:

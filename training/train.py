@@ -8,8 +8,8 @@ from transformers import AutoConfig, AutoTokenizer
 
 from configs.errors import UserError
 from configs.load import load_architecture
+from pipeline.contract.execute import StageContext
 from pipeline.contract.fingerprint import write_atomically
-from pipeline.contract.stage import StageContext
 from pipeline.progress import say
 from training.arrow import arrow_copy
 from training.event_files import EventFiles

@@ -14,17 +14,19 @@ from pyspark.sql import SparkSession
 
 from configs.acquire import Source
 from configs.errors import UserError
-from pipeline.acquire.batches import CONVERSATIONS, DROPPED, Held, batches_of_task
+from pipeline.acquire.batches import Held, batches_of_task
 from pipeline.acquire.containers.csv_rows import Outcome
 from pipeline.acquire.packages import package_files
 from pipeline.acquire.reading_plan import Plan, check_mapping, plan
 from pipeline.acquire.selection import threshold
+from pipeline.acquire.sources import source_files
 from pipeline.acquire.units import RANGE_BYTES, Unit, count, numbered
-from pipeline.contract.raw_inputs import source_files
-from pipeline.contract.stage import StageContext
+from pipeline.contract.execute import StageContext
 from pipeline.progress import Progress, say
-from pipeline.spark.external_sort import Runs, merge, numbers, one_task_each
+from pipeline.rows.schema import CONVERSATIONS, DROPPED
+from pipeline.spark.external_sort import Runs, merge
 from pipeline.spark.session import task_progress
+from pipeline.spark.tasks import numbers, one_task_each
 
 SCHEMAS = {"data": CONVERSATIONS, "dropped": DROPPED}
 LEAST_TASK_BYTES = 1 << 20

@@ -15,35 +15,12 @@ from pipeline.acquire.malformed import Malformed
 from pipeline.acquire.shapes.conversation import Conversation
 from pipeline.acquire.shapes.detect import conversation_of
 from pipeline.acquire.units import Unit, records
-from pipeline.contract.fingerprint import row_id
+from pipeline.rows.row_id import row_id
+from pipeline.rows.schema import CONVERSATIONS, DROPPED, MESSAGES, METADATA, ORIGIN
 
 BATCH_ROWS = 2000
 BATCH_CHARS = 4 << 20
 MAX_COLUMNS_SEEN = 1000
-
-MESSAGES = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
-ORIGIN = pa.struct([("file", pa.string()), ("ordinal", pa.int64())])
-METADATA = pa.map_(pa.string(), pa.string())
-CONVERSATIONS = pa.schema(
-    [
-        ("row_id", pa.string()),
-        ("source", pa.string()),
-        ("origin", ORIGIN),
-        ("conversation_id", pa.string()),
-        ("user_id", pa.string()),
-        ("messages", MESSAGES),
-        ("metadata", METADATA),
-    ]
-)
-DROPPED = pa.schema(
-    [
-        ("row_id", pa.string()),
-        ("source", pa.string()),
-        ("origin", ORIGIN),
-        ("rule", pa.string()),
-        ("evidence", pa.string()),
-    ]
-)
 
 
 @dataclass

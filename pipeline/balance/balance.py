@@ -14,12 +14,13 @@ from configs.balance import Balance
 from configs.errors import UserError
 from pipeline.balance.counterfactual import swap_gender
 from pipeline.balance.topic_cap import rows_to_keep
-from pipeline.contract.fingerprint import row_id
-from pipeline.contract.stage import StageContext
-from pipeline.deduplicate.splits import uniform
+from pipeline.contract.execute import StageContext
 from pipeline.progress import say
+from pipeline.rows.parquet import count_by, rows_in
+from pipeline.rows.row_id import row_id
 from pipeline.rows.text_hash import text_hash
-from pipeline.spark.frames import count_by, read_rows, rows_in, write_rows
+from pipeline.spark.draw import uniform
+from pipeline.spark.frames import read_rows, write_rows
 from pipeline.spark.session import task_progress
 
 AUGMENTATION = "counterfactual_gender"

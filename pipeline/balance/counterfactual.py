@@ -27,7 +27,7 @@ from pipeline.balance.gender_words import (
     SWAP,
     WOMEN,
 )
-from pipeline.deduplicate.hashed_words import Turn
+from pipeline.rows.turns import Turn
 
 REACH = 2
 """Turns over which a pronoun may point back."""

@@ -1,77 +1,17 @@
-"""score: repairs and scores every conversation, in one pass. clean: drops, by the scores, what fails a rule.
+"""clean: drops, by the scores, what fails a rule. Tasks read and write files themselves (see score)."""
 
-Tasks read and write files themselves, and Spark only says which task does what: a row that passes
-through the JVM, its shuffle and its Parquet writer costs twice what scoring it does.
-"""
-
-import gc
-import shutil
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
-
-import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from pyspark.sql import SparkSession
-from pyspark.sql import functions as F
 
-from configs.clean import Pii, Rules, Text, Translation
+from configs.clean import Rules
 from configs.errors import UserError
-from pipeline.clean.privacy.recogniser import recogniser
-from pipeline.clean.repair.repair import Repair
 from pipeline.clean.rules import RULES, evidence, first_failures
-from pipeline.clean.score_columns import with_scores
-from pipeline.clean.scores.conversations import Preparation, score_conversations
-from pipeline.clean.scores.rare_words import KnownWords, word_hashes
-from pipeline.clean.scores.translation import translator
-from pipeline.contract.stage import StageContext
-from pipeline.progress import say
-from pipeline.rows.ranges import Corpus, Range, Ranges
-from pipeline.rows.turns import turns_of
-from pipeline.spark.external_sort import numbers, one_task_each, sum_of_tasks, write_batches, write_table
-from pipeline.spark.frames import count_by
+from pipeline.contract.execute import StageContext
+from pipeline.rows.parquet import count_by, write_table
 from pipeline.spark.session import task_progress
+from pipeline.spark.tasks import sum_of_tasks
 
-ROWS_PER_TASK, ROWS_PER_MODEL_TASK = 10_000, 500
-"""About a second each, so that progress shows and no core is left with a long last one. With a model that reads
-every turn a row costs a hundred times as much."""
-
-ROWS_PER_BATCH = 2_000
 DROPPED = ["row_id", "source", "origin"]
-COUNTED = pa.schema([("word", pa.int64()), ("rows", pa.int64())])
-FACTS = pa.schema([("kind", pa.string()), ("name", pa.string()), ("count", pa.int64())])
-QUANTILES = (0.5, 0.9, 0.99, 0.999)
-Batches = Iterator[pa.RecordBatch]
-
-
-def score(context: StageContext) -> None:
-    """acquire's conversations, repaired and masked, with the columns of ARROW_SCORES. Drops nothing."""
-    source, spark, scratch = context.inputs["acquire"], context.spark, context.out / "scratch"
-    text, pii, translation = (context.config(f"clean.{name}") for name in ("text", "pii", "translation"))
-    models = recogniser(pii), translator(translation)  # refuses a model that is absent before any work starts
-    corpus = Corpus("acquired", "new", source.parquet())
-    ranges = Ranges([corpus], ROWS_PER_MODEL_TASK if any(models) else ROWS_PER_TASK).all
-    hashes = None if text.rare_words == "keep" else frequent_words(spark, ranges, text.rare_below)
-    scorer = batch_scorer(text, pii, translation, hashes)
-    scratch.mkdir()
-
-    def scored(batches: Batches) -> Batches:
-        for part in map(ranges.__getitem__, numbers(batches)):
-            table = pa.Table.from_batches(scorer(part.read().to_batches(ROWS_PER_BATCH)))
-            write_batches(table.to_batches(), table.schema, _piece(scratch, part))
-            yield facts(table)
-
-    with task_progress(spark, "score"):
-        frame = one_task_each(spark, len(ranges)).mapInArrow(scored, "kind string, name string, count bigint")
-        found = frame.groupBy("kind", "name").agg(F.sum("count")).collect()
-    schema = next(scorer([pa.RecordBatch.from_pylist([], _schema(source.parquet()))])).schema
-    context.ledger.rows_in = source.ledger.rows_out
-    context.ledger.rows_out = _join(spark, ranges, source.parquet(), context.out / "data", scratch, schema)
-    context.metrics.update(measures([(kind, name, count) for kind, name, count in found]))
-    shutil.rmtree(scratch)
 
 
 def clean(context: StageContext) -> None:
@@ -103,116 +43,6 @@ def clean(context: StageContext) -> None:
         raise UserError(nothing_left(context.ledger.rows_in, context.ledger.dropped))
     context.metrics["kept_share"] = round(context.ledger.rows_out / context.ledger.rows_in, 4)
     context.metrics["dropped"] = context.ledger.dropped
-
-
-def batch_scorer(
-    text: Text, pii: Pii, translation: Translation, hashes: npt.NDArray[np.int64] | None = None
-) -> Callable[[Iterable[pa.RecordBatch]], Batches]:
-    """The function that tasks map over their batches. hashes: of the words that are not rare, when that matters."""
-
-    def run(batches: Iterable[pa.RecordBatch]) -> Batches:
-        gc.set_threshold(100_000, 50, 1000)  # millions of small tuples, none in a cycle: a tenth of the time
-        preparation = Preparation(
-            Repair(text),
-            pii.types,
-            recogniser(pii),
-            translator(translation),
-            translation,
-            None if hashes is None else KnownWords(hashes, placeholder=text.rare_words == "placeholder"),
-        )
-        for batch in batches:
-            yield with_scores(batch, score_conversations(turns_of(batch["messages"]), preparation), pii.types)
-
-    return run
-
-
-def frequent_words(spark: SparkSession, ranges: list[Range], least: int) -> npt.NDArray[np.int64]:
-    """Sorted hashes of the words that are in at least so many conversations, as acquired."""
-
-    def hashes(batches: Batches) -> Batches:
-        for part in map(ranges.__getitem__, numbers(batches)):
-            conversations = turns_of(part.read(["messages"])["messages"])
-            counted = Counter(h for turns in conversations for h in word_hashes(content for _, content in turns))
-            yield pa.RecordBatch.from_pydict({"word": list(counted), "rows": list(counted.values())}, COUNTED)
-
-    with task_progress(spark, "score: counting words"):
-        counts = one_task_each(spark, len(ranges)).mapInArrow(hashes, "word long, rows long")
-        enough = counts.groupBy("word").agg(F.sum("rows").alias("rows")).where(F.col("rows") >= least).select("word")
-        found = enough.toArrow()["word"].to_numpy()
-    say(f"score: {len(found):,} words are in at least {least:,} conversations")
-    return np.sort(found)
-
-
-def _piece(scratch: Path, part: Range) -> Path:
-    """What a task makes of a range of a file."""
-    return scratch / f"{part.file.stem}-{part.group:05d}-{part.piece:05d}.arrow"
-
-
-def _schema(folder: Path) -> pa.Schema:
-    return pq.read_schema(min(folder.glob("*.parquet"))).remove_metadata()
-
-
-def _join(
-    spark: SparkSession, ranges: list[Range], source: Path, folder: Path, scratch: Path, schema: pa.Schema
-) -> int:
-    """Writes a file for each of `source`, of its ranges' pieces one after another; returns the rows."""
-    pieces: dict[str, list[Path]] = {file.name: [] for file in sorted(source.glob("*.parquet"))}
-    for part in ranges:
-        pieces[part.file.name].append(_piece(scratch, part))
-    files = list(pieces.items())
-    folder.mkdir()
-
-    def joined(number: int) -> int:
-        name, made = files[number]
-        tables = [pa.ipc.open_file(pa.memory_map(str(piece))).read_all() for piece in made]
-        table = pa.concat_tables([schema.empty_table(), *tables]).combine_chunks()
-        write_table(table, folder / name)
-        return table.num_rows
-
-    with task_progress(spark, f"score: writing {folder.name}"):
-        return sum_of_tasks(spark, len(files), joined)
-
-
-def facts(table: pa.Table) -> pa.RecordBatch:
-    """FACTS of some scored rows: repairs and personal data by name, languages, hundredths of offensiveness."""
-    values = {
-        "repairs": pc.list_flatten(table["repairs"]),
-        "pii": pc.struct_field(pc.list_flatten(table["pii"]), "type"),
-        "languages": table["language"],
-        "offensive": pc.floor(pc.multiply(table["offensive"], 100)).cast(pa.int32()).cast(pa.string()),
-    }
-    found = [
-        (kind, entry["values"], entry["counts"])
-        for kind, column in values.items()
-        for entry in column.value_counts().to_pylist()
-    ]
-    columns = zip(*found, strict=True) if found else ([], [], [])
-    return pa.RecordBatch.from_arrays([pa.array(c, f.type) for c, f in zip(columns, FACTS, strict=True)], schema=FACTS)
-
-
-def measures(counted: list[tuple[str, str, int]]) -> dict[str, object]:
-    """{repairs, pii, languages: {name: count}, offensive: {quantile: score to 0.01}}, from FACTS."""
-    found: dict[str, dict[str, int]] = {"repairs": {}, "pii": {}, "languages": {}, "offensive": {}}
-    for kind, name, count in sorted(counted):
-        found[kind][name] = count
-    for kind in ("repairs", "pii", "languages"):
-        found[kind] = dict(sorted(found[kind].items(), key=lambda item: (-item[1], item[0])))
-        most = ", ".join(f"{name} {count:,}" for name, count in list(found[kind].items())[:8])
-        say(f"score: {kind}: {most or 'none'}")
-    return {**found, "offensive": quantiles({int(k): v for k, v in found["offensive"].items()})}
-
-
-def quantiles(hundredths: dict[int, int]) -> dict[str, float]:
-    """Quantiles of a score, exact to 0.01, from hundredths to number of rows."""
-    total, found = sum(hundredths.values()), {}
-    for share in QUANTILES:
-        seen = 0
-        for value, count in sorted(hundredths.items()):
-            seen += count
-            if seen >= share * total:
-                found[f"p{100 * share:g}"] = value / 100
-                break
-    return found
 
 
 def nothing_left(rows: int, dropped: dict[str, int]) -> str:

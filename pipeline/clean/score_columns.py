@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from pipeline.clean.privacy.identifiers import mask_metadata, pseudonym
 from pipeline.clean.scores.conversations import Scores
-from pipeline.spark.frames import ARROW_MESSAGES
+from pipeline.rows.schema import MESSAGES
 
 ARROW_PII = pa.list_(
     pa.struct(
@@ -57,9 +57,9 @@ def with_scores(batch: pa.RecordBatch, scored: list[Scores], pii_types: Sequence
     offsets = [0]
     for row in scored:
         offsets.append(offsets[-1] + len(row.contents))
-    turns = pa.StructArray.from_arrays([roles, contents], fields=list(ARROW_MESSAGES.value_type))
+    turns = pa.StructArray.from_arrays([roles, contents], fields=list(MESSAGES.value_type))
     columns = {name: batch.column(name) for name in batch.schema.names}
-    columns["messages"] = pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), turns, type=ARROW_MESSAGES)
+    columns["messages"] = pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), turns, type=MESSAGES)
     for name in ("user_id", "conversation_id"):
         columns[name] = pa.array([pseudonym(value, pii_types) for value in batch.column(name).to_pylist()], pa.string())
     columns["metadata"] = _metadata(batch.column("metadata"), scored, pii_types)

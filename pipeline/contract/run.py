@@ -11,8 +11,7 @@ from configs.errors import UserError
 from configs.profile import Profile
 from pipeline.contract.artifact import Artifact, ArtifactStore
 from pipeline.contract.fingerprint import FileHashes, fingerprint, write_atomically
-from pipeline.contract.raw_inputs import raw_inputs
-from pipeline.contract.stage import Stage, config_slice, run_stage
+from pipeline.contract.stage import config_slice
 from pipeline.contract.stages import STAGES, stages_of
 
 
@@ -79,7 +78,7 @@ class Run:
     def input_fingerprints(self, name: str) -> dict[str, str]:
         """Input stage to fingerprint, and raw file to content hash."""
         found = {other: self.fingerprint(other) for other in STAGES[name].inputs}
-        return found | raw_inputs(name, self.profile, self.file_hashes)
+        return found | STAGES[name].raw_inputs(self.profile, self.file_hashes)
 
     def find(self, name: str) -> Artifact | None:
         """The stage's artifact, or None when it has not been made."""
@@ -95,10 +94,6 @@ class Run:
     def is_cached(self, task: str) -> bool:
         """Whether every stage of a task has its artifact."""
         return all(self.find(stage.name) is not None for stage in stages_of(task))
-
-    def execute(self, task: str, arguments: dict[str, str] | None = None) -> list[Artifact]:
-        """Runs the stages of one task."""
-        return [run_stage(stage, self, arguments) for stage in stages_of(task)]
 
     def record(self, name: str, print_: str, cached: bool, seconds: float, started: datetime) -> None:
         """Notes a stage's outcome. A later, cached visit does not hide that this run made the artifact."""
@@ -124,6 +119,3 @@ def safe_run_id(text: str) -> str:
     """A run id that is a folder name: Airflow's contain colons and plus signs."""
     name = re.sub(r"[^A-Za-z0-9._-]", "_", text)[:200]
     return f"run-{name}" if name.startswith(".") or name == "latest" else name
-
-
-__all__ = ["Run", "Stage", "safe_run_id"]

@@ -16,11 +16,12 @@ STAGES = {
             config=("acquire",),
             settings=("spark",),
             engine="spark",
+            raw="pipeline.acquire.sources:raw_inputs",
         ),
         Stage(
             "score",
             task="clean",
-            entry="pipeline.clean.clean:score",
+            entry="pipeline.clean.score:score",
             inputs=("acquire",),
             version="3",
             config=("clean.text", "clean.translation", "clean.pii"),
@@ -44,6 +45,7 @@ STAGES = {
             config=("deduplicate", "seed"),
             settings=("spark", "storage.root"),
             engine="spark",
+            raw="pipeline.deduplicate.references:raw_inputs",
         ),
         Stage(
             "embed",
@@ -52,15 +54,17 @@ STAGES = {
             config=("embed",),
             settings=("embedding",),
             resumable=True,
+            raw="pipeline.contract.raw_inputs:encoder",
         ),
         Stage(
             "annotate",
             task="audit",
-            entry="pipeline.audit.audit:annotate",
+            entry="pipeline.audit.annotate:annotate",
             inputs=("deduplicate", "embed"),
             config=("audit", "embed.model"),
             settings=("spark", "embedding"),
             engine="spark",
+            raw="pipeline.contract.raw_inputs:encoder",
         ),
         Stage(
             "audit",
@@ -99,6 +103,7 @@ STAGES = {
             config=("tokenise",),
             settings=("spark",),
             engine="spark",
+            raw="pipeline.contract.raw_inputs:tokenizer",
         ),
         Stage(
             "train",
@@ -110,6 +115,7 @@ STAGES = {
             engine="deepspeed",
             check="training.plan:check",
             resumable=True,
+            raw="training.plan:raw_inputs",
         ),
         Stage(
             "evaluate",

@@ -7,14 +7,14 @@ by group, and training rows that repeat a held-out exchange are dropped.
 
 from configs.deduplicate import Deduplicate
 from configs.errors import UserError
-from pipeline.contract.stage import StageContext
-from pipeline.deduplicate.references import reference_corpora
+from pipeline.contract.execute import StageContext
+from pipeline.deduplicate.reference_corpora import reference_corpora
 from pipeline.deduplicate.search import Search
 from pipeline.deduplicate.splits import group_rows, overlaps, split_rows
 from pipeline.progress import say
+from pipeline.rows.parquet import count_by
 from pipeline.rows.ranges import Corpus
-from pipeline.shuffle import shuffled_bytes
-from pipeline.spark.frames import count_by
+from pipeline.spark.session import shuffled_bytes
 
 
 def deduplicate(context: StageContext) -> None:

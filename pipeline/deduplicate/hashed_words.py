@@ -9,6 +9,8 @@ import pyarrow as pa
 import regex
 import xxhash
 
+from pipeline.rows.turns import Turn
+
 # Scripts written without spaces give one word a character.
 _WORD = regex.compile(
     r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]\p{M}*|[\p{L}\p{N}][\p{L}\p{M}\p{N}_'’]*"
@@ -19,9 +21,6 @@ USER, ASSISTANT = 0, 1
 
 COLUMNS = {"words": pa.list_(pa.uint32()), "turns": pa.list_(pa.int32()), "roles": pa.list_(pa.int8())}
 """Arrow columns of Spoken: word hashes, words a turn and role of each turn (0 user, 1 assistant)."""
-
-Turn = tuple[str, str]
-"""(role, content)."""
 
 
 def words_of(text: str) -> list[str]:

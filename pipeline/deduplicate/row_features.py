@@ -8,30 +8,14 @@ import pyarrow as pa
 import xxhash
 
 from pipeline.deduplicate.contamination import EvaluationIndex
+from pipeline.deduplicate.exact_duplicates import EQUAL, text_hashes
 from pipeline.deduplicate.exchanges import exchanges_of
 from pipeline.deduplicate.hashed_words import COLUMNS, Spoken, WordHashes, starts
 from pipeline.rows.ranges import RANKS, Range
-from pipeline.rows.text_hash import text_hash
 from pipeline.rows.turns import turns_of
 
 READ = ["row_id", "source", "conversation_id", "user_id", "messages", "chars", "repairs", "text_hash"]
 ROWS_AT_ONCE = 4_000
-
-EQUAL = pa.schema(
-    {
-        "text": pa.binary(16),
-        "rank": pa.int8(),
-        "chars": pa.int32(),
-        "repaired": pa.int32(),
-        "row_id": pa.string(),
-        "ordinal": pa.int64(),
-    }
-)
-"""What exact duplicates are found by: the hash of the text, and what decides which row is best."""
-
-BEST_FIRST = [("rank", "ascending"), ("chars", "descending"), ("repaired", "ascending"), ("row_id", "ascending")]
-"""Which row of a set of duplicates stays: an evaluation row or an earlier one before any new one, then the
-longest, then the least repaired, then the one with the smallest row_id."""
 
 
 def sign(part: Range, scratch: Path, least_words: int, evaluation: EvaluationIndex) -> pa.Table:
@@ -54,7 +38,7 @@ def sign(part: Range, scratch: Path, least_words: int, evaluation: EvaluationInd
         writer.write_table(signed)
     partial.replace(file)
     ordinals = pa.array(np.arange(part.first, part.first + part.rows))
-    columns = [_text_hashes(table), *(signed[name] for name in ("rank", "chars", "repaired", "row_id")), ordinals]
+    columns = [text_hashes(table), *(signed[name] for name in ("rank", "chars", "repaired", "row_id")), ordinals]
     return pa.table(columns, schema=EQUAL)
 
 
@@ -100,41 +84,6 @@ def _signed(table: pa.Table, part: Range, known: WordHashes, least_words: int, e
             "overlap": pa.array(overlap, pa.string()),
         }
     )
-
-
-def _text_hashes(table: pa.Table) -> pa.Array:
-    if "text_hash" in table.column_names:
-        texts = table["text_hash"].to_pylist()
-    else:
-        texts = [text_hash(turns) for turns in turns_of(table["messages"])]
-    return pa.array([xxhash.xxh3_128_digest(text.encode()) for text in texts], pa.binary(16))
-
-
-def equal_rows(rows: pa.Table) -> pa.Table:
-    """(ordinal, matched_ordinal, matched) for every row of EQUAL that is not the best of its text."""
-    if not rows.num_rows:
-        return pa.table({"ordinal": rows["ordinal"], "matched_ordinal": rows["ordinal"], "matched": rows["row_id"]})
-    halves = np.frombuffer(rows["text"].combine_chunks().buffers()[1], np.uint64).reshape(-1, 2)[: rows.num_rows]
-    order = np.lexsort((halves[:, 1], halves[:, 0]))
-    ordered = halves[order]
-    same = (ordered[1:] == ordered[:-1]).all(axis=1)
-    group = np.cumsum(np.concatenate([[False], ~same])) if len(order) else np.empty(0, np.int64)
-    several = np.bincount(group)[group] > 1 if len(order) else np.empty(0, bool)
-    found = rows.take(pa.array(order[several])).append_column("group", pa.array(group[several]))
-    found = found.sort_by([("group", "ascending"), *BEST_FIRST])
-    groups = found["group"].to_numpy()
-    best = np.flatnonzero(np.concatenate([[True], groups[1:] != groups[:-1]])) if len(groups) else groups
-    sizes = np.diff(np.append(best, len(groups)))
-    matched = found.take(pa.array(np.repeat(best, sizes), pa.int64()))
-    loses = np.ones(len(groups), bool)
-    loses[best] = False
-    return pa.table(
-        {
-            "ordinal": found["ordinal"],
-            "matched_ordinal": matched["ordinal"],
-            "matched": matched["row_id"],
-        }
-    ).filter(pa.array(loses))
 
 
 SPOKEN = pa.schema(COLUMNS)

@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
-from pyspark.sql import Column, DataFrame, Row, Window
+from pyspark.sql import DataFrame, Row, Window
 from pyspark.sql import functions as F
 
 from configs.deduplicate import Deduplicate
 from configs.errors import UserError
 from pipeline.deduplicate.connected_components import connected_components
+from pipeline.spark.draw import uniform
 
 LEAST_ROWS = 20
 """Fewer rows cannot be split three ways."""
@@ -78,12 +79,6 @@ def split_rows(grouped: DataFrame, seed: int, config: Deduplicate) -> DataFrame:
 
 def _count_groups(placed: DataFrame) -> list[Row]:
     return placed.groupBy("split").agg(F.count_distinct("group").alias("groups")).collect()
-
-
-def uniform(seed: int, key: Column | str) -> Column:
-    """A number from 0 to 1 that follows from the seed and a string: 52 bits of SHA-256."""
-    digest = F.sha2(F.concat(F.lit(f"{seed}/"), F.col(key).cast("string") if isinstance(key, str) else key), 256)
-    return F.conv(F.substring(digest, 1, 13), 16, 10).cast("double") / float(1 << 52)
 
 
 def overlaps(rows: DataFrame) -> DataFrame:

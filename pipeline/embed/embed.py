@@ -8,13 +8,13 @@ shard's bytes depend on its rows and the model only (and, in the last bits, on t
 import os
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from configs.embed import Embed
-from pipeline.contract.stage import StageContext
+from pipeline.contract.execute import StageContext
 from pipeline.embed.encoder import Encoder
+from pipeline.embed.shard import embedded, segments_schema
 from pipeline.progress import say
 from pipeline.rows.ordered import in_shards
 
@@ -49,37 +49,13 @@ def embed(context: StageContext) -> None:
             written += pq.read_metadata(file).num_rows
     if not conversations:
         encoder = Encoder(settings.model, "cpu")
-        _write(pa.table([[]] * 6, schema=_schema(encoder.dimensions)), data / "part-00000.parquet")
+        _write(pa.table([[]] * 6, schema=segments_schema(encoder.dimensions)), data / "part-00000.parquet")
     if resumed:
         say(f"embed: {resumed} shards were already there from an earlier attempt")
     context.ledger.rows_in = conversations
     context.ledger.rows_out = written
     context.ledger.added = {"further segments": written - conversations}
     context.metrics |= {"segments": written, "shards": -(-conversations // settings.shard_rows)}
-
-
-def embedded(shard: pa.Table, encoder: Encoder, settings: Embed) -> pa.Table:
-    """The segments and vectors of conversations (row_id, messages), in their order."""
-    turns = [[m["content"] for m in messages] for messages in shard["messages"].to_pylist()]
-    cut = encoder.segments(turns, settings.max_tokens, settings.max_segments)
-    flat = [(row, number, segment) for row, found in enumerate(cut) for number, segment in enumerate(found)]
-    vectors = encoder.encode([segment.ids for _, _, segment in flat])
-    return pa.table(
-        [
-            shard["row_id"].take(pa.array([row for row, _, _ in flat], pa.int64())),
-            [number for _, number, _ in flat],
-            [segment.first_turn for _, _, segment in flat],
-            [segment.last_turn for _, _, segment in flat],
-            [segment.first_char for _, _, segment in flat],
-            pa.FixedSizeListArray.from_arrays(pa.array(np.ravel(vectors)), encoder.dimensions),
-        ],
-        schema=_schema(encoder.dimensions),
-    )
-
-
-def _schema(dimensions: int) -> pa.Schema:
-    integers = [(name, pa.int32()) for name in ("segment", "first_turn", "last_turn", "first_char")]
-    return pa.schema([("row_id", pa.string()), *integers, ("vector", pa.list_(pa.float32(), dimensions))])
 
 
 def _write(table: pa.Table, file: Path) -> None:

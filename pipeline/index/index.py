@@ -18,13 +18,12 @@ from configs.embed import Embed
 from configs.errors import UserError
 from configs.vectors import Vectors
 from pipeline.contract.artifact import Artifact
+from pipeline.contract.execute import StageContext
 from pipeline.contract.fingerprint import write_atomically
-from pipeline.contract.run import Run
-from pipeline.contract.stage import StageContext
-from pipeline.embed.embed import embedded
 from pipeline.embed.encoder import Encoder
 from pipeline.embed.segments import Segment
-from pipeline.index.store import Hit, VectorStore, point_id
+from pipeline.embed.shard import embedded
+from pipeline.index.store import VectorStore, point_id
 from pipeline.rows.ordered import in_shards
 
 TEXT_CHARS = 300
@@ -73,28 +72,6 @@ def index(context: StageContext) -> None:
     write_atomically(context.out / "index.json", json.dumps(about, indent=1) + "\n")
     context.ledger.rows_in = context.ledger.rows_out = rows
     context.metrics |= {"points": points, "encoded": encoded}
-
-
-def search_text(run: Run, text: str, limit: int = 10, where: dict[str, str] | None = None) -> list[Hit]:
-    """The indexed segments nearest to a text, the nearest first. `where` narrows by payload, as
-    {"topic": "small talk"}. Raises UserError when the run has no index."""
-    artifact = run.artifact("index")
-    profile, about = run.profile, artifact.json("index.json")
-    encoder = Encoder(profile.embed.model, profile.embedding.device)
-    [vector_D] = encoder.encode_texts([text], profile.embed.max_tokens)
-    store: VectorStore
-    if about["url"]:
-        from pipeline.index.qdrant_server import ServerStore
-
-        store = ServerStore.connect(profile.vectors, about["collection"])
-    else:
-        from pipeline.index.qdrant_edge import EdgeStore
-
-        store = EdgeStore.copy_of(artifact.path / "store")
-    try:
-        return store.search(vector_D, limit, where)
-    finally:
-        store.close()
 
 
 class _Block(NamedTuple):

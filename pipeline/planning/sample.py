@@ -11,8 +11,8 @@ from pipeline.acquire.malformed import Malformed
 from pipeline.acquire.packages import package_files
 from pipeline.acquire.reading_plan import plan
 from pipeline.acquire.shapes.detect import conversation_of
+from pipeline.acquire.sources import source_files
 from pipeline.acquire.units import Unit, records
-from pipeline.contract.raw_inputs import source_files
 
 MOST_FILES = 400
 """Files of a source that are opened, evenly spaced over its names."""

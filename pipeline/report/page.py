@@ -3,13 +3,13 @@
 import base64
 import json
 import math
-from datetime import datetime
 from typing import Any
 
 import yaml
 from jinja2 import ChainableUndefined, Environment, PackageLoader
 from markupsafe import Markup
 
+from pipeline.figures import count, duration, magnitude, moment, number, percent, size
 from pipeline.report.loss_plot import loss_curve
 
 FUNNEL = {
@@ -33,8 +33,6 @@ PARTS = {
 
 TONES = {"promoted": "good", "already_champion": "good", "kept_champion": "open", "rejected": "bad"}
 """The gate's decision to the tone in which the page says it."""
-
-NONE = "–"
 
 
 def render_page(report: dict[str, Any], audit_plots: dict[str, bytes]) -> str:
@@ -133,67 +131,6 @@ def _data_uri(svg: bytes) -> str:
     return "data:image/svg+xml;base64," + base64.b64encode(svg).decode("ascii")
 
 
-def count(value: Any) -> str:
-    """12,345."""
-    return f"{value:,.0f}" if _known(value) else NONE
-
-
-def number(value: Any, digits: int = 3) -> str:
-    """A number with a fixed number of decimals."""
-    return f"{value:,.{digits}f}" if _known(value) else NONE
-
-
-def percent(value: Any, digits: int = 1) -> str:
-    """A share as percent; what would round to nothing, but is not, says so."""
-    if not _known(value):
-        return NONE
-    least = 10.0**-digits
-    return f"<{least:.{digits}f}%" if 0 < 100 * value < least / 2 else f"{100 * value:.{digits}f}%"
-
-
-def magnitude(value: Any) -> str:
-    """4.0 M, 3.2 B."""
-    if not _known(value):
-        return NONE
-    for size, unit in ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k")):
-        if abs(value) >= size:
-            return f"{value / size:.1f} {unit}"
-    return f"{value:.0f}"
-
-
-def duration(seconds: Any) -> str:
-    """0.4 s, 12 s, 9 min 12 s, 3 h 04 min."""
-    if not _known(seconds):
-        return NONE
-    if seconds < 9.95:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
-
-
-def size(count_: Any) -> str:
-    """Bytes in the unit that suits."""
-    if not _known(count_):
-        return NONE
-    value = float(count_)
-    for unit in ("B", "kB", "MB", "GB"):
-        if value < 1000:
-            return f"{value:.0f} {unit}" if unit == "B" or value >= 100 else f"{value:.1f} {unit}"
-        value /= 1000
-    return f"{value:.1f} TB"
-
-
-def moment(text: Any) -> str:
-    """An ISO 8601 time as 21 Nov 2026, 20:11 UTC."""
-    if not isinstance(text, str):
-        return NONE
-    return datetime.fromisoformat(text).strftime("%-d %b %Y, %H:%M %Z")
-
-
 def evidence(value: Any) -> str:
     """A rule's evidence in one line."""
     if not isinstance(value, dict):
@@ -206,10 +143,6 @@ def _short(item: Any) -> str:
         return f"{item:.3g}"
     text = item if isinstance(item, str) else json.dumps(item, ensure_ascii=False)
     return text if len(text) <= 80 else text[:80] + "…"
-
-
-def _known(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _environment() -> Environment:

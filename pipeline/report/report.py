@@ -19,7 +19,6 @@ import pyarrow.parquet as pq
 from configs.errors import UserError
 from pipeline.contract.artifact import Artifact
 from pipeline.contract.fingerprint import fingerprint, write_atomically
-from pipeline.contract.raw_inputs import raw_inputs
 from pipeline.contract.run import Run
 from pipeline.contract.stage import Stage, config_slice
 from pipeline.contract.stages import STAGES
@@ -113,7 +112,7 @@ def stage_fingerprints(run: Run) -> dict[str, str]:
         elif all(other in known for other in stage.inputs):
             try:
                 inputs = {other: known[other] for other in stage.inputs}
-                inputs |= raw_inputs(name, run.profile, run.file_hashes)
+                inputs |= stage.raw_inputs(run.profile, run.file_hashes)
             except (UserError, OSError):
                 continue
             known[name] = fingerprint(name, stage.version, config_slice(stage, run.profile), inputs)

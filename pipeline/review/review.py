@@ -6,8 +6,8 @@ from typing import Any
 from configs.errors import UserError
 from configs.review import Review
 from pipeline.audit.findings import SEVERITIES, worst
+from pipeline.contract.execute import StageContext
 from pipeline.contract.fingerprint import write_atomically
-from pipeline.contract.stage import StageContext
 from pipeline.progress import say
 
 ANSWER = "answer in Airflow, or with `parlance stage review --decision approve --by NAME`"

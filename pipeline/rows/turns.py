@@ -2,6 +2,9 @@
 
 import pyarrow as pa
 
+Turn = tuple[str, str]
+"""(role, content)."""
+
 
 def turns_of(messages: pa.ListArray | pa.ChunkedArray) -> list[list[tuple[str, str]]]:
     """(role, content) of each turn of each conversation; a null content is the empty text."""

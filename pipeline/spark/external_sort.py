@@ -9,28 +9,24 @@ whatever the runs; and the files follow each other in the order of row_id.
 Known limitation: needs a folder that the driver and all executors see under one path, as artifacts do.
 """
 
-import os
-import uuid
-from collections.abc import Callable, Iterable, Iterator
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.ipc as ipc
-import pyarrow.parquet as pq
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import SparkSession
 
+from pipeline.rows.parquet import ROWS_PER_FILE, write_batches, write_table
 from pipeline.spark.session import task_progress
+from pipeline.spark.tasks import sum_of_tasks
 
 SPACE = 1 << 32
 """Row ids are placed by their first 32 bits (8 hex digits)."""
 
 RUN_BYTES = 32 << 20
 RUN_ROWS = 200_000
-ROWS_PER_FILE = 100_000
 LEAST_FILES = 4
-LZ4 = ipc.IpcWriteOptions(compression="lz4")
 
 
 def file_count(rows: int) -> int:
@@ -103,26 +99,6 @@ def merge_part(runs: Path, target: Path, part: int, parts: int, buckets: int, sc
     return table.num_rows
 
 
-def one_task_each(spark: SparkSession, number: int) -> DataFrame:
-    """A frame of `number` partitions, each with its own index as its only id."""
-    return spark.range(0, number, 1, numPartitions=number)
-
-
-def numbers(batches: Iterator[pa.RecordBatch]) -> Iterator[int]:
-    """What a task of one_task_each is given: its own index, and no other."""
-    return (number for batch in batches for number in batch["id"].to_pylist())
-
-
-def sum_of_tasks(spark: SparkSession, number: int, work: Callable[[int], int]) -> int:
-    """work(0) + … + work(number - 1), each called by a task of its own: mostly the rows of the file that it wrote."""
-
-    def run(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for index in numbers(batches):
-            yield pa.RecordBatch.from_pydict({"result": [work(index)]})
-
-    return sum(row.result for row in one_task_each(spark, number).mapInArrow(run, "result bigint").collect())
-
-
 def bound(part: int, parts: int) -> int:
     """The first place of a part, when the space is cut into equal parts."""
     return -(-part * SPACE // parts)
@@ -140,41 +116,5 @@ def places(row_ids: pa.ChunkedArray) -> np.ndarray:
     return (values << np.arange(28, -1, -4, dtype=np.uint32)).sum(axis=1, dtype=np.uint32)
 
 
-def write_batches(batches: Iterable[pa.RecordBatch], schema: pa.Schema, path: Path) -> None:
-    """One Arrow file, for a later task; whole or not at all."""
-    with _replacing(path) as partial, ipc.new_file(str(partial), schema, options=LZ4) as writer:
-        for batch in batches:
-            writer.write_batch(batch)
-
-
-def write_table(table: pa.Table, path: Path) -> None:
-    """One Parquet file, the same rows as the same bytes; whole or not at all."""
-    with _replacing(path) as partial:
-        pq.write_table(
-            table.replace_schema_metadata(None),
-            partial,
-            compression="zstd",
-            row_group_size=ROWS_PER_FILE,
-            store_schema=False,
-        )
-
-
 def _empty(schema: pa.Schema) -> pa.RecordBatch:
     return pa.RecordBatch.from_pylist([], schema)
-
-
-class _replacing:
-    """A name of its own to write to, renamed to `path` when the body ends without an error."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-
-    def __enter__(self) -> Path:
-        return self._partial
-
-    def __exit__(self, kind: object, *_: object) -> None:
-        if kind is None:
-            os.replace(self._partial, self._path)
-        else:
-            self._partial.unlink(missing_ok=True)

@@ -3,24 +3,13 @@
 import shutil
 from pathlib import Path
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 from pyspark.sql import DataFrame, SparkSession
 
-from pipeline.spark.external_sort import LEAST_FILES, ROWS_PER_FILE, sum_of_tasks, write_table
+from pipeline.rows.parquet import ROWS_PER_FILE, write_table
+from pipeline.spark.external_sort import LEAST_FILES
 from pipeline.spark.session import task_progress
-
-MESSAGES = "array<struct<role:string,content:string>>"
-ORIGIN = "struct<file:string,ordinal:bigint>"
-
-CONVERSATION = (
-    f"row_id string, source string, origin {ORIGIN}, conversation_id string, user_id string, "
-    f"messages {MESSAGES}, metadata map<string,string>"
-)
-"""Spark schema of a conversation. Roles are system, user and assistant."""
-
-DROPPED = f"row_id string, source string, origin {ORIGIN}, rule string, evidence string"
-"""Spark schema of a dropped row; evidence is a JSON object without any of the row's text."""
+from pipeline.spark.tasks import sum_of_tasks
 
 
 def read_rows(spark: SparkSession, folder: Path) -> DataFrame:
@@ -62,21 +51,3 @@ def _rewrite(spark: SparkSession, parts: list[Path], folder: Path) -> int:
         return table.num_rows
 
     return sum_of_tasks(spark, len(parts), rewritten)
-
-
-def count_by(folder: Path, column: str) -> dict[str, int]:
-    """Value to number of rows of one string column, read file by file."""
-    counts: dict[str, int] = {}
-    for part in sorted(folder.glob("*.parquet")):
-        for entry in pq.read_table(part, columns=[column])[column].value_counts().to_pylist():
-            counts[entry["values"]] = counts.get(entry["values"], 0) + entry["counts"]
-    return dict(sorted(counts.items()))
-
-
-def rows_in(folder: Path) -> int:
-    """Rows of all Parquet files of a folder, from their footers."""
-    return sum(pq.read_metadata(p).num_rows for p in folder.glob("*.parquet"))
-
-
-ARROW_MESSAGES = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
-ARROW_ORIGIN = pa.struct([("file", pa.string()), ("ordinal", pa.int64())])

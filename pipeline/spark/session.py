@@ -75,3 +75,10 @@ def task_progress(spark: SparkSession, label: str) -> Iterator[None]:
             ended.set()
             thread.join()
             progress.done = progress.total
+
+
+def shuffled_bytes(spark: SparkSession) -> int:
+    """Bytes that the session's executors have written for shuffles so far, compressed."""
+    store = spark.sparkContext._jsc.sc().statusStore()  # type: ignore[union-attr]
+    executors = store.executorList(False)
+    return sum(executors.apply(i).totalShuffleWrite() for i in range(executors.size()))

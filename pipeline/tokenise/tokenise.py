@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from configs.errors import UserError
-from pipeline.contract.stage import StageContext
+from pipeline.contract.execute import StageContext
 from pipeline.progress import say
 from pipeline.spark.session import task_progress
 from pipeline.tokenise.tokenised_file import SPLITS, Job, read_split, tokenise_file

@@ -11,20 +11,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from pipeline.rows.schema import DROPPED
 from pipeline.tokenise.documents import ConversationEncoder, Document
 from pipeline.tokenise.packing import pack, write_packed
 
 SPLITS = ("train", "validation", "test")
 BATCH_ROWS = 1000
-DROPPED = pa.schema(
-    [
-        ("row_id", pa.string()),
-        ("source", pa.string()),
-        ("origin", pa.struct([("file", pa.string()), ("ordinal", pa.int64())])),
-        ("rule", pa.string()),
-        ("evidence", pa.string()),
-    ]
-)
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ import pyspark
 import pytest
 
 from configs.load import load_profile
+from pipeline.contract.execute import execute
 from pipeline.contract.run import Run
 from pipeline.contract.stages import stages_of
 from pipeline.spark.package import NEEDED, settings, write_code, write_environment
@@ -177,7 +178,7 @@ def test_a_killed_worker_does_not_change_a_byte(
     tasks = ("acquire", "clean", "deduplicate")
     local = make_run(data=data)
     for task in tasks:
-        local.execute(task)
+        execute(local, task)
     host, port = cluster.url.rpartition(":")[::2]
     monkeypatch.setenv("SPARK_LOCAL_IP", "127.0.0.1")
     monkeypatch.setenv(

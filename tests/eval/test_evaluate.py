@@ -7,13 +7,14 @@ from typing import Any
 import pytest
 from transformers import LlamaForCausalLM
 
+from pipeline.contract.execute import execute
 from pipeline.contract.run import Run
 
 
 @pytest.fixture
 def scores(world: Callable[..., Run], trained: LlamaForCausalLM) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """(evaluation.json, samples.json) of the trained model."""
-    (artifact,) = world(trained).execute("evaluate")
+    (artifact,) = execute(world(trained), "evaluate")
     return artifact.json("evaluation.json"), artifact.json("samples.json")
 
 

@@ -11,6 +11,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig, 
 
 from configs.errors import UserError
 from eval import registry
+from pipeline.contract.execute import execute
 from pipeline.contract.run import Run
 
 from .conftest import new_model, new_tokenizer
@@ -19,8 +20,8 @@ World = Callable[..., Run]
 
 
 def promotion(run: Run) -> dict[str, Any]:
-    run.execute("evaluate")
-    (artifact,) = run.execute("promote")
+    execute(run, "evaluate")
+    (artifact,) = execute(run, "promote")
     return artifact.json("promotion.json")
 
 

@@ -16,6 +16,7 @@ from configs.load import load_architecture
 from configs.model import Lora
 from eval.checkpoint import load_model
 from pipeline.contract.artifact import Artifact
+from pipeline.contract.execute import execute
 from pipeline.contract.run import Run
 from tests.training.plans import small_plan
 from tests.training.tokenised import begin_run
@@ -76,7 +77,7 @@ def run(plan: Plan, base: Path) -> Run:
         *("launch.profile_steps=2-3", "launch.log_every=2", "train.deterministic=true"),
     ]
     run = begin_run(plan.out / "root", overrides, plan.out / "raw.jsonl", "lora")
-    run.execute("train")
+    execute(run, "train")
     return run
 
 

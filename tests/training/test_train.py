@@ -18,6 +18,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from configs.errors import UserError
 from pipeline.contract.artifact import Artifact
+from pipeline.contract.execute import execute
 from tests.training.tokenised import begin_run
 from training.checkpoint import MARKER
 
@@ -54,7 +55,7 @@ def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory, raw: Path) -> Artifact:
-    (artifact,) = begin_run(tmp_path_factory.mktemp("undisturbed"), OVERRIDES, raw).execute("train")
+    (artifact,) = execute(begin_run(tmp_path_factory.mktemp("undisturbed"), OVERRIDES, raw), "train")
     return artifact
 
 
@@ -124,4 +125,4 @@ def test_the_failure_of_a_rank_is_the_failure_of_the_stage(raw: Path, tmp_path: 
     (empty / "readme.txt").write_text("no weights")
     run = begin_run(tmp_path / "root", [*OVERRIDES, f"model.pretrained={empty}"], raw)
     with pytest.raises(UserError, match=r"^model\.pretrained: .*no-model-here' cannot be loaded"):
-        run.execute("train")
+        execute(run, "train")

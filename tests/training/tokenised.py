@@ -5,6 +5,7 @@ from pathlib import Path
 
 from configs.load import load_profile
 from pipeline.contract.artifact import Ledger
+from pipeline.contract.execute import execute
 from pipeline.contract.run import Run
 from pipeline.tokenise.chat_template import BEGIN
 from pipeline.tokenise.documents import ConversationEncoder
@@ -61,4 +62,4 @@ if __name__ == "__main__":
     import sys
 
     root, data, *overrides = sys.argv[1:]
-    begin_run(Path(root), overrides, Path(data)).execute("train")
+    execute(begin_run(Path(root), overrides, Path(data)), "train")

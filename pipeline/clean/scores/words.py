@@ -16,7 +16,7 @@ from pipeline.clean.privacy.pii import CUE_SIGN, pii_signs
 from pipeline.clean.privacy.secret import CUE
 from pipeline.clean.repair.punctuation import STRETCHED
 from pipeline.clean.scores.lid import language_model
-from pipeline.clean.scores.offensive import PHRASE_WORDS, terms_of, word_severity
+from pipeline.clean.scores.offensive_words import PHRASE_WORDS, terms_of, word_severity
 from pipeline.rows.text_hash import normalise
 
 Ints = npt.NDArray[np.int32]

@@ -11,6 +11,7 @@ import pytest
 
 from configs.errors import UserError
 from pipeline.acquire import acquire
+from pipeline.contract.execute import execute
 
 SHARED = Path(os.environ.get("PARLANCE_SHARED_DATA", "../shared/data")) / "corpora"
 
@@ -21,7 +22,7 @@ def line(i):
 
 def acquired(make_run, **arguments):
     run = make_run(**arguments)
-    run.execute("acquire")
+    execute(run, "acquire")
     artifact = run.artifact("acquire")
     assert artifact.damage() == []
     return artifact

@@ -5,6 +5,8 @@ import xml.etree.ElementTree
 
 import pytest
 
+from pipeline.contract.execute import execute
+
 TOPICS = 'audit.topics={"food": "talking about cooking, food and restaurants", "sport": "football, tennis and running"}'
 
 
@@ -26,8 +28,8 @@ def audited(begin, deduplicated, talk):
     def run_audit(name: str):
         run = begin(TOPICS, "audit.min_similarity=0.1", "findings.max_topic_share=0.4", name=name)
         deduplicated(run, rows)
-        run.execute("embed")
-        return run, run.execute("audit")
+        execute(run, "embed")
+        return run, execute(run, "audit")
 
     return run_audit
 

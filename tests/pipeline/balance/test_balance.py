@@ -13,10 +13,10 @@ import pytest
 from configs.errors import UserError
 from pipeline.balance.topic_cap import rows_to_keep
 from pipeline.contract.artifact import Artifact, Ledger
-from pipeline.contract.fingerprint import row_id
+from pipeline.contract.execute import run_stage
 from pipeline.contract.run import Run
-from pipeline.contract.stage import run_stage
 from pipeline.contract.stages import STAGES
+from pipeline.rows.row_id import row_id
 
 MESSAGES = pa.list_(pa.struct({"role": pa.string(), "content": pa.string()}))
 DEDUPLICATED = pa.schema(

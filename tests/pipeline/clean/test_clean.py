@@ -14,20 +14,20 @@ from configs.errors import UserError
 from pipeline.clean.rules import RULES, first_failures
 from pipeline.clean.score_columns import ARROW_SCORES
 from pipeline.contract.artifact import Ledger
+from pipeline.contract.execute import run_stage
 from pipeline.contract.run import Run
-from pipeline.contract.stage import run_stage
 from pipeline.contract.stages import STAGES
 from pipeline.report.explain import examples
-from pipeline.spark.frames import ARROW_MESSAGES, ARROW_ORIGIN
+from pipeline.rows.schema import MESSAGES, ORIGIN
 
 SCHEMA = pa.schema(
     [
         ("row_id", pa.string()),
         ("source", pa.string()),
-        ("origin", ARROW_ORIGIN),
+        ("origin", ORIGIN),
         ("conversation_id", pa.string()),
         ("user_id", pa.string()),
-        ("messages", ARROW_MESSAGES),
+        ("messages", MESSAGES),
         ("metadata", pa.map_(pa.string(), pa.string())),
     ]
 )
@@ -139,8 +139,8 @@ def test_bytes_do_not_depend_on_the_size_of_tasks(
 ) -> None:
     one = {n: [f["sha256"] for f in a.manifest["files"]] for n, a in cleaned(ALL, files=2).items()}
     (tmp_path / "root").rename(tmp_path / "first")
-    monkeypatch.setattr("pipeline.clean.clean.ROWS_PER_TASK", 2)
-    monkeypatch.setattr("pipeline.clean.clean.ROWS_PER_BATCH", 1)
+    monkeypatch.setattr("pipeline.clean.score.ROWS_PER_TASK", 2)
+    monkeypatch.setattr("pipeline.clean.score.ROWS_PER_BATCH", 1)
     many = {n: [f["sha256"] for f in a.manifest["files"]] for n, a in cleaned(ALL, files=2).items()}
     assert one == many
 
@@ -231,7 +231,7 @@ EXAMPLES = [
 def judge(scores: dict[str, Any], rules: Rules) -> str | None:
     """The first rule that a row of scores fails."""
     row = {**GOOD, **scores}
-    types = {**ARROW_SCORES, "messages": ARROW_MESSAGES}
+    types = {**ARROW_SCORES, "messages": MESSAGES}
     row["turn_languages"] = [dict(zip(("code", "confidence"), turn, strict=True)) for turn in row["turn_languages"]]
     row["messages"] = [dict(zip(("role", "content"), turn, strict=True)) for turn in row["messages"]]
     return first_failures(pa.table({name: pa.array([row[name]], types[name]) for name in row}), rules)[0].as_py()

@@ -6,10 +6,8 @@ from configs.clean import Pii, Text
 from pipeline.clean.repair.repair import Repair
 from pipeline.clean.score_columns import ARROW_SCORES, with_scores
 from pipeline.clean.scores.conversations import Preparation, score_conversations
+from pipeline.rows.schema import MESSAGES, METADATA
 from pipeline.rows.turns import turns_of
-from pipeline.spark.frames import ARROW_MESSAGES
-
-METADATA = pa.map_(pa.string(), pa.string())
 
 
 def scored(conversations: list[list[dict[str, str | None]] | None], user: str | None = None) -> pa.RecordBatch:
@@ -19,7 +17,7 @@ def scored(conversations: list[list[dict[str, str | None]] | None], user: str | 
             "row_id": pa.array([f"r{i}" for i in range(count)], pa.string()),
             "conversation_id": pa.array(["call-7"] * count, pa.string()),
             "user_id": pa.array([user] * count, pa.string()),
-            "messages": pa.array(conversations, ARROW_MESSAGES),
+            "messages": pa.array(conversations, MESSAGES),
             "metadata": pa.array([[("contact", "a@x.org"), ("topic", "cats")]] * count, METADATA),
         }
     )

@@ -14,9 +14,10 @@ import pytest
 
 from configs.load import load_profile
 from pipeline.contract.artifact import Artifact
+from pipeline.contract.execute import StageContext, run_stage
 from pipeline.contract.fingerprint import fingerprint
 from pipeline.contract.run import Run, safe_run_id
-from pipeline.contract.stage import Stage, StageContext, run_stage
+from pipeline.contract.stage import Stage
 from pipeline.contract.stages import STAGES, TASKS
 
 CALLS: list[str] = []

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.deduplicate.contamination import EvaluationIndex, index_of
-from pipeline.deduplicate.hashed_words import Spoken, Turn
+from pipeline.deduplicate.hashed_words import Spoken
+from pipeline.rows.turns import Turn
 
 PASSAGE = " ".join(f"word{i}" for i in range(40))
 QUESTION = "why does the harbour freeze over in winter"  # 8 words

@@ -14,8 +14,8 @@ import pytest
 from configs.errors import UserError
 from configs.load import load_profile
 from pipeline.contract.artifact import Artifact, Ledger
+from pipeline.contract.execute import run_stage
 from pipeline.contract.run import Run
-from pipeline.contract.stage import run_stage
 from pipeline.contract.stages import STAGES
 from pipeline.rows.text_hash import text_hash
 

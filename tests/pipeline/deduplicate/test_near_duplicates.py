@@ -8,8 +8,8 @@ import pytest
 
 from configs.deduplicate import Deduplicate
 from pipeline.deduplicate import near_duplicates as near
+from pipeline.deduplicate.exact_duplicates import EQUAL, equal_rows
 from pipeline.deduplicate.hashed_words import Spoken
-from pipeline.deduplicate.row_features import EQUAL, equal_rows
 
 WORDS = [f"word{i}" for i in range(60)]
 

@@ -5,10 +5,11 @@ import pyarrow as pa
 import pytest
 
 from pipeline.deduplicate.exchanges import exchanges_of
-from pipeline.deduplicate.hashed_words import Spoken, Turn, words_of
+from pipeline.deduplicate.hashed_words import Spoken, words_of
 from pipeline.deduplicate.minhash import bands_of
 from pipeline.deduplicate.shingles import LONG_SIZES, SHORT_SIZES, SHORT_WORDS, Sets, shingle_sets
 from pipeline.deduplicate.similarity import Compared, duplicates, same_but_for_an_edit, similarities
+from pipeline.rows.turns import Turn
 
 WORDS = [f"word{i}" for i in range(400)]
 

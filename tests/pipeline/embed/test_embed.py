@@ -11,6 +11,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from pipeline.contract.execute import execute
+
 
 def conversations(talk, count: int) -> list[dict]:
     return [talk(f"Is {n} a prime number?", f"I would have to try all divisors up to {n // 2}.") for n in range(count)]
@@ -32,7 +34,7 @@ def test_every_conversation_gets_unit_vectors_and_similar_ones_are_near(begin, d
     )
     run = begin()
     deduplicated(run, [dog, puppy, law])
-    [artifact] = run.execute("embed")
+    [artifact] = execute(run, "embed")
     table = artifact.read().to_table()
     vectors = dict(zip(table["row_id"].to_pylist(), matrix(table), strict=True))
     assert matrix(table).dtype == np.float32
@@ -46,7 +48,7 @@ def test_long_conversations_get_several_segments_that_name_their_turns(begin, de
     row = talk(*(f"Turn number {n} talks about the weather in the mountains." for n in range(20)))
     run = begin("embed.max_tokens=32", "embed.max_segments=3")
     deduplicated(run, [row])
-    [artifact] = run.execute("embed")
+    [artifact] = execute(run, "embed")
     table = artifact.read().to_table().to_pylist()
     assert [part["segment"] for part in table] == [0, 1, 2]
     assert all(0 <= part["first_turn"] <= part["last_turn"] < 20 for part in table)
@@ -60,7 +62,7 @@ def test_bytes_do_not_depend_on_how_the_input_is_split_into_files(begin, dedupli
     for name, files in (("one", 1), ("five", 5)):
         run = begin("embed.shard_rows=4", name=name)
         deduplicated(run, rows, files)
-        found.append(bytes_of(run.execute("embed")[0].parquet()))
+        found.append(bytes_of(execute(run, "embed")[0].parquet()))
     assert found[0] == found[1]
     assert len(found[0]) == 6
 
@@ -69,7 +71,7 @@ def test_shards_follow_the_order_of_row_id(begin, deduplicated, talk):
     rows = conversations(talk, 23)
     run = begin("embed.shard_rows=4")
     deduplicated(run, rows, 3)
-    table = run.execute("embed")[0].read().to_table()
+    table = execute(run, "embed")[0].read().to_table()
     assert table["row_id"].to_pylist() == sorted(row["row_id"] for row in rows)
 
 
@@ -81,8 +83,9 @@ def test_a_killed_attempt_goes_on_at_the_first_missing_shard(begin, deduplicated
     partial = run.store.root / "embed" / f".{run.fingerprint('embed')}.partial" / "data"
     code = f"""\
 from pathlib import Path
+from pipeline.contract.execute import execute
 from pipeline.contract.run import Run
-Run(Path({str(run.folder)!r})).execute('embed')
+execute(Run(Path({str(run.folder)!r})), 'embed')
 """
     process = subprocess.Popen([sys.executable, "-c", code], env={**os.environ, "OMP_NUM_THREADS": "1"})
     while process.poll() is None and not list(partial.glob("part-*")):
@@ -92,14 +95,14 @@ Run(Path({str(run.folder)!r})).execute('embed')
     finished = {p.name: p.stat().st_mtime_ns for p in partial.glob("part-*")}
     assert 1 <= len(finished) < 40, "the kill came too late to show anything"
 
-    [artifact] = run.execute("embed")
+    [artifact] = execute(run, "embed")
     assert {name: (artifact.parquet() / name).stat().st_mtime_ns for name in finished} == finished
-    assert bytes_of(artifact.parquet()) == bytes_of(undisturbed.execute("embed")[0].parquet())
+    assert bytes_of(artifact.parquet()) == bytes_of(execute(undisturbed, "embed")[0].parquet())
 
 
 def test_no_conversations_leave_one_empty_file_with_the_columns(begin, deduplicated):
     run = begin()
     deduplicated(run, [])
-    [artifact] = run.execute("embed")
+    [artifact] = execute(run, "embed")
     assert artifact.read().to_table().num_rows == 0
     assert "vector" in artifact.read().schema.names

@@ -2,7 +2,8 @@
 
 import pytest
 
-from pipeline.index.index import search_text
+from pipeline.contract.execute import execute
+from pipeline.index.search import search_text
 from pipeline.index.store import point_id
 
 
@@ -28,7 +29,7 @@ def corpus(begin, deduplicated, balanced, rows):
     def make(*overrides):
         run = begin(*overrides)
         deduplicated(run, [rows[name] for name in ("dog", "tax", "goal", "dropped")])
-        run.execute("embed")
+        execute(run, "embed")
         balanced(run, [rows[name] for name in ("dog", "tax", "goal", "added")])
         return run
 
@@ -37,7 +38,7 @@ def corpus(begin, deduplicated, balanced, rows):
 
 def test_kept_and_added_rows_are_found_by_meaning_and_dropped_ones_are_not(corpus, rows):
     run = corpus()
-    [artifact] = run.execute("index")
+    [artifact] = execute(run, "index")
     assert artifact.json("index.json") == {
         "engine": "qdrant-edge",
         "collection": "conversations",
@@ -60,14 +61,14 @@ def test_kept_and_added_rows_are_found_by_meaning_and_dropped_ones_are_not(corpu
 
 def test_a_search_can_be_narrowed_by_payload(corpus, rows):
     run = corpus()
-    run.execute("index")
+    execute(run, "index")
     hits = search_text(run, "a dog", 10, {"source": "club"})
     assert [hit.row_id for hit in hits] == [rows["goal"]["row_id"]]
 
 
 def test_a_search_leaves_the_committed_files_as_they_are(corpus):
     run = corpus()
-    [artifact] = run.execute("index")
+    [artifact] = execute(run, "index")
     search_text(run, "anything", 3)
     assert artifact.damage() == []
 
@@ -86,9 +87,9 @@ def test_an_attempt_that_was_cut_short_ends_with_every_point_once(corpus, monkey
 
     monkeypatch.setattr(EdgeStore, "upsert", failing)
     with pytest.raises(KeyboardInterrupt):
-        run.execute("index")
+        execute(run, "index")
     first = calls.copy()
-    [artifact] = run.execute("index")
+    [artifact] = execute(run, "index")
     assert artifact.json("index.json")["points"] == 4
     assert set(calls[3:]).isdisjoint(first[:2]), "points that were there were sent again"
 

@@ -6,6 +6,7 @@ import pytest
 
 from configs.errors import UserError
 from pipeline.contract.artifact import Ledger
+from pipeline.contract.execute import execute
 
 WARNING = {
     "severity": "warning",
@@ -37,7 +38,7 @@ def audited(begin):
 
 
 def test_automatic_review_lets_warnings_pass(audited):
-    [artifact] = audited([WARNING]).execute("review")
+    [artifact] = execute(audited([WARNING]), "review")
     assert artifact.json("decision.json") == {
         "decision": "approve",
         "by": "automatic",
@@ -48,36 +49,36 @@ def test_automatic_review_lets_warnings_pass(audited):
 
 def test_automatic_review_stops_at_a_worse_finding_and_names_it_and_the_remedy(audited):
     with pytest.raises(UserError, match=r"critical topic over-represented of sport: 70.0%.*--decision approve"):
-        audited([CRITICAL]).execute("review")
+        execute(audited([CRITICAL]), "review")
 
 
 def test_the_strictest_review_stops_at_a_warning(audited):
     with pytest.raises(UserError, match="warning topic over-represented"):
-        audited([WARNING], "review.max_severity=info").execute("review")
+        execute(audited([WARNING], "review.max_severity=info"), "review")
 
 
 def test_a_person_may_approve_what_the_thresholds_refuse(audited):
-    [artifact] = audited([CRITICAL]).execute("review", {"decision": "approve", "by": "Ada"})
+    [artifact] = execute(audited([CRITICAL]), "review", {"decision": "approve", "by": "Ada"})
     assert artifact.json("decision.json")["by"] == "Ada"
 
 
 def test_human_review_waits_for_an_answer(audited):
     run = audited([], "review.mode=human")
     with pytest.raises(UserError, match=r"parlance stage review --decision approve --by NAME"):
-        run.execute("review")
+        execute(run, "review")
     assert run.find("review") is None
 
 
 def test_a_rejection_leaves_nothing_that_training_could_use(audited):
     run = audited([], "review.mode=human")
     with pytest.raises(UserError, match="Ada rejected the data"):
-        run.execute("review", {"decision": "reject", "by": "Ada"})
+        execute(run, "review", {"decision": "reject", "by": "Ada"})
     assert run.find("review") is None
 
 
 def test_an_approval_may_remove_topics_and_sources(audited):
     answer = {"decision": "approve", "by": "Ada", "remove_topics": "sport, other", "remove_sources": "club"}
-    [artifact] = audited([], "review.mode=human").execute("review", answer)
+    [artifact] = execute(audited([], "review.mode=human"), "review", answer)
     assert artifact.json("decision.json")["remove"] == {"topics": ["other", "sport"], "sources": ["club"]}
 
 
@@ -91,14 +92,14 @@ def test_an_approval_may_remove_topics_and_sources(audited):
 )
 def test_a_wrong_answer_is_refused(audited, answer, message):
     with pytest.raises(UserError, match=message):
-        audited([], "review.mode=human").execute("review", answer)
+        execute(audited([], "review.mode=human"), "review", answer)
 
 
 def test_the_same_approval_is_the_same_bytes(audited):
     run = audited([WARNING])
-    one = run.execute("review")[0]
+    one = execute(run, "review")[0]
     before = (one.path / "decision.json").read_bytes()
     for file in one.path.iterdir():
         file.unlink()
     one.path.rmdir()
-    assert (run.execute("review")[0].path / "decision.json").read_bytes() == before
+    assert (execute(run, "review")[0].path / "decision.json").read_bytes() == before

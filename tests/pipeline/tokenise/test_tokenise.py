@@ -11,6 +11,7 @@ from transformers import AutoTokenizer
 
 from configs.errors import UserError
 from pipeline.contract.artifact import Artifact, Ledger
+from pipeline.contract.execute import execute
 from pipeline.contract.run import Run
 
 SCHEMA = pa.schema(
@@ -51,7 +52,7 @@ def put_balance(run: Run, rows: list[dict]) -> None:
 
 def tokenised(run: Run, rows: list[dict]) -> Artifact:
     put_balance(run, rows)
-    (artifact,) = run.execute("tokenise")
+    (artifact,) = execute(run, "tokenise")
     return artifact
 
 

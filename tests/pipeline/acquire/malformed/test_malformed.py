@@ -12,10 +12,12 @@ import pyarrow as pa
 import pytest
 
 from configs.acquire import Source
-from pipeline.acquire.batches import CONVERSATIONS, Held, batches_of
+from pipeline.acquire.batches import Held, batches_of
 from pipeline.acquire.malformed import RULES
 from pipeline.acquire.reading_plan import plan
-from pipeline.contract.raw_inputs import source_files
+from pipeline.acquire.sources import source_files
+from pipeline.contract.execute import execute
+from pipeline.rows.schema import CONVERSATIONS
 from tests.pipeline.acquire.malformed.cases import CASES, LINES, NOISE, Case, lines, pair
 
 NOBODY = 65534
@@ -130,7 +132,7 @@ def test_a_run_over_all_of_them_together_balances(make_run, tmp_path: Path) -> N
         expected.update(case.refused.values())
         good += case.good
     run = make_run(overrides=[f"acquire.sources={json.dumps([{'name': 's', 'path': str(folder)}])}"])
-    run.execute("acquire")
+    execute(run, "acquire")
     artifact = run.artifact("acquire")
     assert artifact.damage() == []
     assert artifact.ledger.dropped == dict(sorted(expected.items()))

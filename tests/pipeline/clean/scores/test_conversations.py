@@ -6,7 +6,8 @@ from configs.clean import Pii, Text
 from pipeline.clean.repair.repair import Repair
 from pipeline.clean.scores.conversations import Preparation, Turns, score_conversations
 from pipeline.clean.scores.language import detect_languages
-from pipeline.clean.scores.offensive import offensiveness, severity
+from pipeline.clean.scores.offensive import offensiveness
+from pipeline.clean.scores.offensive_words import severity
 from pipeline.clean.scores.repetition import repetition
 from pipeline.clean.scores.words import Words, estimated_tokens, known_words
 from pipeline.rows.text_hash import normalise, text_hash

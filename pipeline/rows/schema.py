@@ -1,0 +1,33 @@
+"""The row contract: a conversation, and a row that was dropped, as Arrow schemas of Parquet files."""
+
+import pyarrow as pa
+
+MESSAGES = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
+"""Roles are system, user and assistant."""
+
+ORIGIN = pa.struct([("file", pa.string()), ("ordinal", pa.int64())])
+"""Where a row was read: the file's name within its source, and the record's number in it."""
+
+METADATA = pa.map_(pa.string(), pa.string())
+
+CONVERSATIONS = pa.schema(
+    [
+        ("row_id", pa.string()),
+        ("source", pa.string()),
+        ("origin", ORIGIN),
+        ("conversation_id", pa.string()),
+        ("user_id", pa.string()),
+        ("messages", MESSAGES),
+        ("metadata", METADATA),
+    ]
+)
+DROPPED = pa.schema(
+    [
+        ("row_id", pa.string()),
+        ("source", pa.string()),
+        ("origin", ORIGIN),
+        ("rule", pa.string()),
+        ("evidence", pa.string()),
+    ]
+)
+"""evidence: a JSON object without any of the row's text."""
