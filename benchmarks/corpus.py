@@ -16,7 +16,7 @@ from pathlib import Path
 from random import Random
 
 from configs.acquire import Source
-from pipeline.acquire.malformed import Malformed
+from pipeline.acquire.containers.malformed import Malformed
 from pipeline.acquire.packages import package_files
 from pipeline.acquire.reading_plan import plan
 from pipeline.acquire.shapes.detect import conversation_of

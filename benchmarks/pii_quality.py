@@ -24,7 +24,7 @@ from benchmarks.arguments import argument, shared_data
 from benchmarks.corpus import sources
 from configs.acquire import Source
 from configs.clean import Text
-from pipeline.acquire.malformed import Malformed
+from pipeline.acquire.containers.malformed import Malformed
 from pipeline.acquire.packages import package_files
 from pipeline.acquire.reading_plan import plan
 from pipeline.acquire.shapes.detect import conversation_of

@@ -20,10 +20,10 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from configs.errors import UserError
+from configs.flops import flops_per_token, peak_flops
 from training.communication import CommunicationClock
 from training.data import Batch, PackedSequences, packed_batch
 from training.engine import build_engine, engine_of, precision, start_distributed
-from training.flops import flops_per_token, peak_flops
 from training.launcher import end_with_stdin, report_failure
 from training.layers import prepare_layers
 from training.model import build_model

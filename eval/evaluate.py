@@ -20,7 +20,7 @@ from eval.unigram import Unigram, learned_token_counts
 from pipeline.contract.artifact import Artifact
 from pipeline.contract.execute import StageContext
 from pipeline.contract.fingerprint import write_atomically
-from pipeline.progress import Progress, say
+from pipeline.contract.progress import Progress, say
 
 COUNTED_SEQUENCES = 1024
 """Packed sequences held at once while counting tokens."""

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from transformers import GenerationConfig, PreTrainedTokenizerBase
 
-from pipeline.progress import Progress
+from pipeline.contract.progress import Progress
 
 Message = dict[str, str]
 TURN_ENDS = ("<|eot_id|>", "<|end_of_text|>")

@@ -11,7 +11,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from configs.errors import UserError
 from eval.packed import PackedBatch, read_packed, sequence_count, sequence_length
 from pipeline.contract.artifact import Artifact
-from pipeline.progress import Progress
+from pipeline.contract.progress import Progress
 
 BATCH_TOKENS = {"cpu": 1024, "cuda": 8192}
 """Tokens of one forward pass: enough to keep the device busy, little enough for the logits to fit."""

@@ -19,7 +19,7 @@ from eval.registry import ModelRecord
 from pipeline.contract.artifact import Artifact
 from pipeline.contract.execute import StageContext
 from pipeline.contract.fingerprint import write_atomically
-from pipeline.progress import say
+from pipeline.contract.progress import say
 
 Decision = Literal["promoted", "kept_champion", "rejected", "already_champion"]
 Losses = dict[str, tuple[float, int, int]]

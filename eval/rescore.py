@@ -12,7 +12,7 @@ from eval.losses import BATCH_TOKENS, ConversationLoss, conversation_losses, spl
 from eval.packed import NOT_LEARNED, PADDING, PackedBatch, read_packed, sequence_count, sequence_length
 from pipeline.contract.artifact import Artifact
 from pipeline.contract.fingerprint import file_sha256
-from pipeline.progress import Progress
+from pipeline.contract.progress import Progress
 
 
 class ForeignMarkersError(Exception):

@@ -10,7 +10,7 @@ import numpy as np
 
 from eval.metric import LocalMetric
 from eval.packed import PackedBatch
-from pipeline.progress import Progress
+from pipeline.contract.progress import Progress
 
 
 class Unigram(LocalMetric):

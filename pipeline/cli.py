@@ -16,9 +16,9 @@ from rich_argparse import RawDescriptionRichHelpFormatter
 from configs.errors import UserError
 from configs.load import load_profile, profile_names
 from pipeline.contract.execute import execute
+from pipeline.contract.progress import Progress, say
 from pipeline.contract.run import Run
-from pipeline.contract.stages import STAGES, TASKS
-from pipeline.progress import Progress, say
+from pipeline.contract.stages import STAGES, TASKS, command_of
 
 USER_ERROR = 2
 
@@ -313,9 +313,9 @@ def _in_process(this: Run, task: str, answer: dict[str, str] | None) -> None:
     if this.is_cached(task):
         execute(this, task)
         return
-    from pipeline.process_group import run_attached
+    from pipeline.contract.process_group import run_attached
 
-    command = [sys.executable, "-m", "pipeline.cli", "stage", task, "--run", str(this.folder)]
+    command = command_of(task, this.folder)
     for name, value in (answer or {}).items():
         command += [f"--{name}", value]
     status = run_attached(command)

@@ -14,8 +14,8 @@ import httpx
 
 from configs.errors import UserError
 from pipeline.contract.fingerprint import write_atomically
-from pipeline.process_group import end, guarded
-from pipeline.progress import say
+from pipeline.contract.process_group import end, guarded
+from pipeline.contract.progress import say
 
 PROJECT = Path(__file__).resolve().parent.parent
 

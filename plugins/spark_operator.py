@@ -16,8 +16,8 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException, Airfl
 
 import pipeline
 from configs.engines import LOCAL_JVM
+from pipeline.contract.process_group import die_with_parent, end, guarded
 from pipeline.contract.run import Run
-from pipeline.process_group import die_with_parent, end, guarded
 from plugins.stage_log import StageLog
 from plugins.stage_operator import RUN_FOLDER, found, log_path, open_run, outcome, raise_for_status
 
@@ -91,7 +91,7 @@ class ParlanceSparkOperator(SparkSubmitOperator):
 
 
 class GuardedSparkSubmitHook(SparkSubmitHook):
-    """The provider's hook, whose spark-submit runs under pipeline.process_group and speaks to a StageLog."""
+    """The provider's hook, whose spark-submit runs under pipeline.contract.process_group and speaks to a StageLog."""
 
     def __init__(self, log: StageLog, hook: SparkSubmitHook) -> None:
         self.__dict__.update(hook.__dict__)

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from pipeline.progress import EVENT_PREFIX
+from pipeline.contract.progress import EVENT_PREFIX
 
 SECONDS_BETWEEN_STATES = 1.0
 LONGEST_STATE = 60_000

@@ -4,7 +4,6 @@ import io
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Sequence
 from contextlib import redirect_stdout
 from pathlib import Path
@@ -15,9 +14,9 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from configs.errors import UserError
 from pipeline.contract.execute import execute
+from pipeline.contract.process_group import die_with_parent, end, start_guarded
 from pipeline.contract.run import Run
-from pipeline.contract.stages import stages_of
-from pipeline.process_group import die_with_parent, end, start_guarded
+from pipeline.contract.stages import command_of, stages_of
 from plugins.stage_log import StageLog
 
 RUN_FOLDER = "{{ ti.xcom_pull(task_ids='configure') }}"
@@ -28,7 +27,7 @@ class StageOperator(BaseOperator):
     """Executes the stages of `task` (a name of pipeline.contract.stages.TASKS) of the run whose folder is `run`.
 
     When every stage's artifact is found, that is noted here, in milliseconds. Otherwise
-    `python -m pipeline.cli stage TASK --run FOLDER` runs under pipeline.process_group, so that
+    `python -m pipeline.cli stage TASK --run FOLDER` runs under pipeline.contract.process_group, so that
     clearing, timing out or killing this task, or the worker above it, ends all that it started.
 
     Returns {stage: {fingerprint, cached, rows_in, rows_out}}. Raises AirflowFailException, which is
@@ -53,7 +52,7 @@ class StageOperator(BaseOperator):
 
     def command(self, run: Run, context: Context) -> list[str]:  # noqa: ARG002
         """The command to guard."""
-        return [sys.executable, "-m", "pipeline.cli", "stage", self.stage_task, "--run", str(run.folder)]
+        return command_of(self.stage_task, run.folder)
 
     def environment(self) -> dict[str, str]:
         """Variables for the command, besides this process's own."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import FrameType
 
 from configs.errors import UserError
-from pipeline.progress import say
+from pipeline.contract.progress import say
 from plugins.local_airflow import PROJECT, Airflow
 
 

@@ -17,7 +17,7 @@ from pydantic import BaseModel
 
 from configs.errors import UserError
 from pipeline.contract.fingerprint import file_sha256, write_atomically
-from pipeline.progress import say
+from pipeline.contract.progress import say
 
 MARKER = "complete.json"
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from pipeline.progress import say
+from pipeline.contract.progress import say
 from training.metrics import METRICS, read_metrics
 from training.plan import Plan
 

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from configs.errors import UserError
 from configs.train import Launch
-from pipeline.progress import say
+from pipeline.contract.progress import say
 
 FAILURE = re.compile(r"^rank (\d+) failed: (\w+): (.*)$")
 WORKER = Path(__file__).with_name("worker.py")

@@ -3,11 +3,11 @@
 import psutil
 
 from configs.errors import UserError
+from configs.hostfile import world_size
+from configs.memory import largest_micro_batch
 from configs.model import Architecture
 from configs.profile import Profile
-from pipeline.progress import say
-from training.memory import largest_micro_batch
-from training.plan import world_size
+from pipeline.contract.progress import say
 
 MOST_ON_CPU = 4
 """Sequences: larger micro-batches are no faster on CPU (docs/experiments.md)."""

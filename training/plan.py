@@ -5,6 +5,7 @@ from pathlib import Path
 from pydantic import Field
 
 from configs.errors import UserError
+from configs.hostfile import world_size
 from configs.load import load_architecture
 from configs.model import Architecture, Lora
 from configs.profile import Profile
@@ -90,26 +91,3 @@ def check_vocabulary(architecture: Architecture, vocabulary: int, name: str) -> 
             f"model.name: {name} has vocab_size {architecture.vocab_size}, the tokenizer has {vocabulary} tokens; "
             f"lower tokenise.vocabulary or choose another model"
         )
-
-
-def world_size(launch: Launch) -> int:
-    """Ranks on all machines: launch.ranks on each, or fewer where the hostfile gives fewer slots."""
-    if launch.hostfile is None:
-        return launch.ranks
-    path = Path(launch.hostfile)
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"launch.hostfile: {path} cannot be read; each line is: HOST slots=N") from error
-    ranks = 0
-    for number, line in enumerate(lines, 1):
-        words = line.split("#")[0].split()
-        if not words:
-            continue
-        slots = words[1].removeprefix("slots=") if len(words) == 2 and words[1].startswith("slots=") else ""
-        if not slots.isdigit():
-            raise UserError(f"launch.hostfile: {path}, line {number}: {line.strip()!r} is not of the form HOST slots=N")
-        ranks += min(int(slots), launch.ranks)
-    if not ranks:
-        raise UserError(f"launch.hostfile: {path} names no host; each line is: HOST slots=N")
-    return ranks

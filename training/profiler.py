@@ -5,7 +5,7 @@ from types import TracebackType
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-from pipeline.progress import say
+from pipeline.contract.progress import say
 from training.plan import Plan
 
 

@@ -8,9 +8,9 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
-from pipeline.progress import Progress, say
+from configs.flops import flops_per_token, peak_flops
+from pipeline.contract.progress import Progress, say
 from training.checkpoint import State
-from training.flops import flops_per_token, peak_flops
 from training.metrics import METRICS, MetricsLog
 from training.plan import Plan
 from training.step import Outcome

@@ -7,15 +7,16 @@ from pathlib import Path
 from transformers import AutoConfig, AutoTokenizer
 
 from configs.errors import UserError
+from configs.hostfile import world_size
 from configs.load import load_architecture
 from pipeline.contract.execute import StageContext
 from pipeline.contract.fingerprint import write_atomically
-from pipeline.progress import say
+from pipeline.contract.progress import say
 from training.arrow import arrow_copy
 from training.event_files import EventFiles
 from training.launcher import launch
 from training.micro_batch import fitting_micro_batch
-from training.plan import Plan, check, check_vocabulary, world_size
+from training.plan import Plan, check, check_vocabulary
 from training.tracking import Tracker
 
 CHECKPOINTS = "checkpoints"

@@ -22,10 +22,10 @@ from pipeline.acquire.selection import threshold
 from pipeline.acquire.sources import source_files
 from pipeline.acquire.units import RANGE_BYTES, Unit, count, numbered
 from pipeline.contract.execute import StageContext
-from pipeline.progress import Progress, say
+from pipeline.contract.progress import Progress, say
 from pipeline.rows.schema import CONVERSATIONS, DROPPED
 from pipeline.spark.external_sort import Runs, merge
-from pipeline.spark.session import task_progress
+from pipeline.spark.session import session_of, task_progress
 from pipeline.spark.tasks import numbers, one_task_each
 
 SCHEMAS = {"data": CONVERSATIONS, "dropped": DROPPED}
@@ -54,7 +54,7 @@ def acquire(context: StageContext) -> None:
         say(f"acquire: {line}")
     if not any(found.layouts for found in plans):
         raise UserError(_nothing(plans[0], Held()))
-    units, available = _units(context.spark, plans)
+    units, available = _units(session_of(context), plans)
     buckets = max(1, sum(map(_weight, units)) // BUCKET_BYTES)
     held = _read(context, units, scratch, buckets)
     for found in plans:
@@ -63,7 +63,7 @@ def acquire(context: StageContext) -> None:
     _account(context, plans, held, available)
     lying = {"data": context.ledger.rows_out, "dropped": sum(context.ledger.dropped.values())}
     for name, rows in lying.items():
-        merge(context.spark, scratch / name, context.out / name, rows, buckets, SCHEMAS[name])
+        merge(session_of(context), scratch / name, context.out / name, rows, buckets, SCHEMAS[name])
     shutil.rmtree(scratch)
 
 
@@ -130,7 +130,7 @@ def _count(spark: SparkSession, units: list[Unit]) -> list[tuple[Outcome, Outcom
 
 def _read(context: StageContext, units: list[Unit], scratch: Path, buckets: int) -> dict[str, Held]:
     """Reads all units into runs under scratch, showing the bytes read; source to what it held."""
-    tasks = _tasks(units, context.spark.sparkContext.defaultParallelism)
+    tasks = _tasks(units, session_of(context).sparkContext.defaultParallelism)
     progress = scratch / "progress"
     for folder in (progress, *(scratch / name for name in SCHEMAS)):
         folder.mkdir(parents=True)
@@ -148,7 +148,7 @@ def _read(context: StageContext, units: list[Unit], scratch: Path, buckets: int)
             yield pa.RecordBatch.from_pydict({"held": [json.dumps(summary)], "bytes": [written]})
 
     with _watching(context, progress, sum(unit.size for unit in units)):
-        frame = one_task_each(context.spark, len(tasks)).mapInArrow(read, "held string, bytes bigint")
+        frame = one_task_each(session_of(context), len(tasks)).mapInArrow(read, "held string, bytes bigint")
         summaries = frame.collect()
     say(f"acquire: {sum(summary.bytes for summary in summaries):,} bytes exchanged between tasks")
     found: dict[str, Held] = {}

@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from pipeline.acquire.containers.gzipped import Stream
-from pipeline.acquire.malformed import Malformed
+from pipeline.acquire.containers.malformed import Malformed
 from pipeline.acquire.shapes.conversation import Conversation
 from pipeline.acquire.shapes.detect import conversation_of
 from pipeline.acquire.units import Unit, records

@@ -9,7 +9,7 @@ from configs.acquire import Source
 from configs.errors import UserError
 from pipeline.acquire import packages
 from pipeline.acquire.containers.container import Container, container_of
-from pipeline.acquire.malformed import Malformed
+from pipeline.acquire.containers.malformed import Malformed
 from pipeline.acquire.shapes.detect import layout_of
 from pipeline.acquire.shapes.layout import Layout, names
 from pipeline.acquire.units import Unit, sample

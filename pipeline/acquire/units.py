@@ -10,7 +10,7 @@ from pipeline.acquire.containers.container import Container
 from pipeline.acquire.containers.csv_rows import Outcome
 from pipeline.acquire.containers.gzipped import Stream
 from pipeline.acquire.containers.json_lines import Records
-from pipeline.acquire.malformed import Malformed
+from pipeline.acquire.containers.malformed import Malformed
 from pipeline.acquire.selection import Selected
 from pipeline.acquire.shapes import chatterbot, chitchat
 from pipeline.acquire.shapes.layout import Layout

@@ -3,6 +3,7 @@
 from configs.audit import Audit
 from pipeline.audit.annotation import TEXT_COLUMNS, TEXT_SCHEMA, TOPIC_SCHEMA, of_texts, of_vectors
 from pipeline.contract.execute import StageContext
+from pipeline.spark.session import session_of
 
 
 def annotate(context: StageContext) -> None:
@@ -18,7 +19,7 @@ def annotate(context: StageContext) -> None:
     names, least = sorted(settings.topics), settings.min_similarity
     encoder = Encoder(context.config("embed.model"), context.config("embedding.device"))
     topics_TD = encoder.encode_texts([settings.topics[name] for name in names])
-    spark = context.spark
+    spark = session_of(context)
     source = context.inputs["deduplicate"]
     shards = sorted(str(p) for p in context.inputs["embed"].parquet().glob("*.parquet"))
     paths = spark.createDataFrame([(p,) for p in shards], "path string").repartition(min(len(shards), 1000))

@@ -18,7 +18,7 @@ from pipeline.audit.plots import draw
 from pipeline.contract.artifact import Artifact
 from pipeline.contract.execute import StageContext
 from pipeline.contract.fingerprint import write_atomically
-from pipeline.progress import say
+from pipeline.contract.progress import say
 
 EDGES = np.linspace(-1, 1, 21)
 

@@ -15,13 +15,13 @@ from configs.errors import UserError
 from pipeline.balance.counterfactual import swap_gender
 from pipeline.balance.topic_cap import rows_to_keep
 from pipeline.contract.execute import StageContext
-from pipeline.progress import say
+from pipeline.contract.progress import say
 from pipeline.rows.parquet import count_by, rows_in
 from pipeline.rows.row_id import row_id
 from pipeline.rows.text_hash import text_hash
 from pipeline.spark.draw import uniform
 from pipeline.spark.frames import read_rows, write_rows
-from pipeline.spark.session import task_progress
+from pipeline.spark.session import session_of, task_progress
 
 AUGMENTATION = "counterfactual_gender"
 BINS = 4096
@@ -37,8 +37,8 @@ def balance(context: StageContext) -> None:
     seed: int = context.config("seed")
     source = context.inputs["deduplicate"].parquet()
     total = rows_in(source)
-    topics = read_rows(context.spark, context.inputs["annotate"].parquet()).select("row_id", "topic")
-    rows = read_rows(context.spark, source).join(topics, "row_id", "left")
+    topics = read_rows(session_of(context), context.inputs["annotate"].parquet()).select("row_id", "topic")
+    rows = read_rows(session_of(context), source).join(topics, "row_id", "left")
     remove = context.inputs["review"].json("decision.json").get("remove") or {}
 
     removed = _removed(rows, remove.get("topics", []), remove.get("sources", []))

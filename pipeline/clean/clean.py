@@ -8,7 +8,7 @@ from configs.errors import UserError
 from pipeline.clean.rules import RULES, evidence, first_failures
 from pipeline.contract.execute import StageContext
 from pipeline.rows.parquet import count_by, write_table
-from pipeline.spark.session import task_progress
+from pipeline.spark.session import session_of, task_progress
 from pipeline.spark.tasks import sum_of_tasks
 
 DROPPED = ["row_id", "source", "origin"]
@@ -36,8 +36,8 @@ def clean(context: StageContext) -> None:
         return stays.num_rows
 
     context.ledger.rows_in = source.ledger.rows_out
-    with task_progress(context.spark, "clean"):
-        context.ledger.rows_out = sum_of_tasks(context.spark, len(files), judged)
+    with task_progress(session_of(context), "clean"):
+        context.ledger.rows_out = sum_of_tasks(session_of(context), len(files), judged)
     context.ledger.dropped = count_by(out / "dropped", "rule")
     if not context.ledger.rows_out:
         raise UserError(nothing_left(context.ledger.rows_in, context.ledger.dropped))

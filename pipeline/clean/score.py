@@ -26,11 +26,11 @@ from pipeline.clean.scores.conversations import Preparation, score_conversations
 from pipeline.clean.scores.rare_words import KnownWords, word_hashes
 from pipeline.clean.scores.translation import translator
 from pipeline.contract.execute import StageContext
-from pipeline.progress import say
+from pipeline.contract.progress import say
 from pipeline.rows.parquet import write_batches, write_table
 from pipeline.rows.ranges import Corpus, Range, Ranges
 from pipeline.rows.turns import turns_of
-from pipeline.spark.session import task_progress
+from pipeline.spark.session import session_of, task_progress
 from pipeline.spark.tasks import numbers, one_task_each, sum_of_tasks
 
 ROWS_PER_TASK, ROWS_PER_MODEL_TASK = 10_000, 500
@@ -50,7 +50,7 @@ Batches = Iterator[pa.RecordBatch]
 
 def score(context: StageContext) -> None:
     """acquire's conversations, repaired and masked, with the columns of ARROW_SCORES. Drops nothing."""
-    source, spark, scratch = context.inputs["acquire"], context.spark, context.out / "scratch"
+    source, spark, scratch = context.inputs["acquire"], session_of(context), context.out / "scratch"
     text, pii, translation = (context.config(f"clean.{name}") for name in ("text", "pii", "translation"))
     models = recogniser(pii), translator(translation)  # refuses a model that is absent before any work starts
     corpus = Corpus("acquired", "new", source.parquet())

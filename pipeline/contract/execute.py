@@ -8,17 +8,13 @@ import resource
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from configs.profile import Profile
 from pipeline.contract.artifact import Artifact, Ledger
-from pipeline.progress import Progress, emit, say
-
-if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
+from pipeline.contract.progress import Progress, emit, say
 from pipeline.contract.run import Run
 from pipeline.contract.stage import Stage, config_slice, lookup
 from pipeline.contract.stages import stages_of
@@ -56,13 +52,6 @@ class StageContext:
     def progress(self, total: int, unit: str = "rows", label: str = "") -> Progress:
         """A progress bar under the stage's name."""
         return Progress(label or self.stage.name, total, unit)
-
-    @cached_property
-    def spark(self) -> "SparkSession":
-        """The Spark session, started on first use."""
-        from pipeline.spark.session import spark_session
-
-        return spark_session(self.config("spark"), f"parlance {self.stage.name}")
 
 
 def execute(run: Run, task: str, arguments: dict[str, str] | None = None) -> list[Artifact]:

@@ -4,6 +4,9 @@ This table is all that an orchestrator needs. It imports none of the stages: a s
 Spark or torch, only in the process that runs it.
 """
 
+import sys
+from pathlib import Path
+
 from pipeline.contract.stage import Stage
 
 STAGES = {
@@ -135,6 +138,11 @@ STAGES = {
 
 TASKS = tuple(dict.fromkeys(stage.task for stage in STAGES.values()))
 """The tasks of the DAG, in order; a task runs the stages that name it."""
+
+
+def command_of(task: str, run: Path) -> list[str]:
+    """The command that runs a task of the run in a folder, in a process of its own."""
+    return [sys.executable, "-m", "pipeline.cli", "stage", task, "--run", str(run)]
 
 
 def stages_of(task: str) -> list[Stage]:

@@ -8,13 +8,13 @@ by group, and training rows that repeat a held-out exchange are dropped.
 from configs.deduplicate import Deduplicate
 from configs.errors import UserError
 from pipeline.contract.execute import StageContext
+from pipeline.contract.progress import say
 from pipeline.deduplicate.reference_corpora import reference_corpora
 from pipeline.deduplicate.search import Search
 from pipeline.deduplicate.splits import group_rows, overlaps, split_rows
-from pipeline.progress import say
 from pipeline.rows.parquet import count_by
 from pipeline.rows.ranges import Corpus
-from pipeline.spark.session import shuffled_bytes
+from pipeline.spark.session import session_of, shuffled_bytes
 
 
 def deduplicate(context: StageContext) -> None:
@@ -24,7 +24,7 @@ def deduplicate(context: StageContext) -> None:
     left for three splits.
     """
     config: Deduplicate = context.config("deduplicate")
-    spark = context.spark
+    spark = session_of(context)
     before = shuffled_bytes(spark)
     own = Corpus("this run", "new", context.inputs["clean"].parquet())
     references = reference_corpora(config, context.config("storage.root"), context.out / "scratch" / "references")

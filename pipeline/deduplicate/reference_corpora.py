@@ -11,12 +11,12 @@ import pyarrow.parquet as pq
 from configs.acquire import Source
 from configs.deduplicate import Deduplicate
 from configs.errors import UserError
-from pipeline.acquire.malformed import Malformed
+from pipeline.acquire.containers.malformed import Malformed
 from pipeline.acquire.reading_plan import plan
 from pipeline.acquire.shapes.detect import conversation_of
 from pipeline.acquire.units import Unit, records
+from pipeline.contract.progress import say
 from pipeline.deduplicate.references import declared, locate
-from pipeline.progress import say
 from pipeline.rows.ranges import Corpus
 from pipeline.rows.schema import MESSAGES
 

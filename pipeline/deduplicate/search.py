@@ -11,6 +11,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from configs.deduplicate import Deduplicate
+from pipeline.contract.progress import say
 from pipeline.deduplicate import near_duplicates as near
 from pipeline.deduplicate.connected_components import connected_components
 from pipeline.deduplicate.contamination import EvaluationIndex, conversations, index_of
@@ -18,7 +19,6 @@ from pipeline.deduplicate.exact_duplicates import EQUAL, equal_rows
 from pipeline.deduplicate.hashed_words import mix
 from pipeline.deduplicate.row_decisions import EQUALS, SPLITS, Fate
 from pipeline.deduplicate.row_features import sign, signed_rows
-from pipeline.progress import say
 from pipeline.rows.parquet import write_table
 from pipeline.rows.ranges import Corpus, Range, Ranges
 from pipeline.spark.blocks import BATCH_BYTES, Batches, Received, cut, deliver, run, send

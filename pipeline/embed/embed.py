@@ -13,9 +13,9 @@ import pyarrow.parquet as pq
 
 from configs.embed import Embed
 from pipeline.contract.execute import StageContext
+from pipeline.contract.progress import say
 from pipeline.embed.encoder import Encoder
 from pipeline.embed.shard import embedded, segments_schema
-from pipeline.progress import say
 from pipeline.rows.ordered import in_shards
 
 

@@ -11,8 +11,8 @@ from qdrant_client.http.exceptions import ApiException, UnexpectedResponse
 
 from configs.errors import UserError
 from configs.vectors import Vectors
+from pipeline.contract.progress import say
 from pipeline.index.store import Hit
-from pipeline.progress import say
 
 T = TypeVar("T")
 TRIES = 5

@@ -6,7 +6,6 @@ nothing and of its models; the difference between the samples tells what a unit 
 
 import json
 import subprocess
-import sys
 import tempfile
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -15,13 +14,13 @@ from pathlib import Path
 from configs.errors import UserError
 from configs.load import load_architecture
 from configs.profile import Profile
+from configs.size import parameters
 from pipeline.contract.fingerprint import write_atomically
+from pipeline.contract.progress import Progress, say
 from pipeline.contract.run import Run
-from pipeline.contract.stages import TASKS
+from pipeline.contract.stages import TASKS, command_of
 from pipeline.planning.history import measurements, shape
 from pipeline.planning.sample import Messages, drawn, sample_sources
-from pipeline.progress import Progress, say
-from training.memory import parameters
 
 SMALL_BYTES, LARGE_BYTES = 150_000, 4_000_000
 """Text of the two samples."""
@@ -110,7 +109,6 @@ def _trainable(profile: Profile) -> bool:
 
 def _execute(run: Run, task: str) -> None:
     """Executes a task in its own process. Raises UserError with the last lines of one that failed."""
-    command = [sys.executable, "-m", "pipeline.cli", "stage", task, "--run", str(run.folder)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command_of(task, run.folder), capture_output=True, text=True, check=False)
     if done.returncode:
         raise UserError(f"calibrate: {task} failed: {' | '.join((done.stdout + done.stderr).splitlines()[-3:])}")

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from configs.errors import UserError
 from configs.model import Architecture
 from configs.profile import Profile
+from configs.size import parameters
 from pipeline.planning.hardware import Gpu, gpu
 from pipeline.planning.storage import BYTES_A_WEIGHT
-from training.memory import parameters
 
 SECONDS_A_DAY = 86_400
 

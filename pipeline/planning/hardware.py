@@ -105,7 +105,7 @@ def machines_of(profile: Profile) -> Machines:
 
 
 def _ranks(profile: Profile) -> int:
-    from training.plan import world_size
+    from configs.hostfile import world_size
 
     try:
         return world_size(profile.launch)

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from configs.errors import UserError
+from configs.flops import flops_per_token
 from configs.load import load_architecture
 from pipeline.contract.artifact import Artifact, ArtifactStore
 from pipeline.contract.stages import STAGES
 from pipeline.planning.hardware import table
-from training.flops import flops_per_token
 
 NEWEST = 6
 """Artifacts of a stage that are looked at, the newest first."""

@@ -3,10 +3,10 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from configs.memory import OUTSIDE_ALLOCATOR, largest_micro_batch, memory_estimate
 from configs.model import Architecture
 from configs.profile import Profile
 from pipeline.planning.hardware import Machines
-from training.memory import OUTSIDE_ALLOCATOR, largest_micro_batch, memory_estimate
 
 
 @dataclass(frozen=True)

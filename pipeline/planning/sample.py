@@ -7,7 +7,7 @@ from random import Random
 from configs.acquire import Source
 from configs.errors import UserError
 from pipeline.acquire.containers.gzipped import Stream
-from pipeline.acquire.malformed import Malformed
+from pipeline.acquire.containers.malformed import Malformed
 from pipeline.acquire.packages import package_files
 from pipeline.acquire.reading_plan import plan
 from pipeline.acquire.shapes.detect import conversation_of

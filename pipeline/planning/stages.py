@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 
+from configs.flops import flops_per_token
 from configs.model import Architecture
 from configs.profile import Profile
 from pipeline.contract.stages import STAGES
@@ -11,7 +12,6 @@ from pipeline.planning.history import FORWARD
 from pipeline.planning.rates import Rate
 from pipeline.planning.training import Training
 from pipeline.planning.workload import Workload
-from training.flops import flops_per_token
 
 REPLIES_AT_ONCE = 32
 """As eval/evaluate.py generates."""
@@ -104,7 +104,7 @@ def _evaluate(
 
 def architecture_parameters(architecture: Architecture) -> int:
     """Parameters of an architecture whose vocabulary is set."""
-    from training.memory import parameters
+    from configs.size import parameters
 
     assert architecture.vocab_size is not None
     return parameters(architecture, architecture.vocab_size)

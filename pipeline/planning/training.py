@@ -9,14 +9,14 @@ import math
 from dataclasses import dataclass, field
 
 from configs.errors import UserError
+from configs.flops import flops_per_token
 from configs.model import Architecture
 from configs.profile import Profile
+from configs.size import parameters
 from pipeline.planning.hardware import Machines
 from pipeline.planning.history import FORWARD
 from pipeline.planning.rates import Rate, cores_of
 from pipeline.planning.workload import Workload
-from training.flops import flops_per_token
-from training.memory import parameters
 
 SENSIBLE_EPOCHS = 4
 """Repeating data up to 4 times is nearly as good as new data; later, the value of repetition decays

@@ -9,7 +9,7 @@ import yaml
 from jinja2 import ChainableUndefined, Environment, PackageLoader
 from markupsafe import Markup
 
-from pipeline.figures import count, duration, magnitude, moment, number, percent, size
+from pipeline.contract.figures import count, duration, magnitude, moment, number, percent, size
 from pipeline.report.loss_plot import loss_curve
 
 FUNNEL = {

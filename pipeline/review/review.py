@@ -8,7 +8,7 @@ from configs.review import Review
 from pipeline.audit.findings import SEVERITIES, worst
 from pipeline.contract.execute import StageContext
 from pipeline.contract.fingerprint import write_atomically
-from pipeline.progress import say
+from pipeline.contract.progress import say
 
 ANSWER = "answer in Airflow, or with `parlance stage review --decision approve --by NAME`"
 

@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from pyspark.sql import SparkSession
 
 from configs.engines import LOCAL_JVM, Spark
-from pipeline.progress import Progress
+from pipeline.contract.execute import StageContext
+from pipeline.contract.progress import Progress
 
 DEFAULTS = {
     "spark.ui.enabled": "false",
@@ -23,6 +24,11 @@ DEFAULTS = {
     "spark.sql.adaptive.coalescePartitions.enabled": "false",
     "spark.hadoop.mapreduce.fileoutputcommitter.marksuccessfuljobs": "false",
 }
+
+
+def session_of(context: StageContext) -> SparkSession:
+    """The session that a stage works with, started on first use."""
+    return spark_session(context.config("spark"), f"parlance {context.stage.name}")
 
 
 def spark_session(settings: Spark, name: str) -> SparkSession:

@@ -9,8 +9,8 @@ import pyarrow as pa
 
 from configs.errors import UserError
 from pipeline.contract.execute import StageContext
-from pipeline.progress import say
-from pipeline.spark.session import task_progress
+from pipeline.contract.progress import say
+from pipeline.spark.session import session_of, task_progress
 from pipeline.tokenise.tokenised_file import SPLITS, Job, read_split, tokenise_file
 from pipeline.tokenise.tokenizer import load_tokenizer, save_tokenizer, train_tokenizer
 
@@ -98,7 +98,7 @@ def _run(context: StageContext, job: Job) -> Counter[str]:
             for number in batch.column(0).to_pylist():
                 yield pa.RecordBatch.from_pylist([{"counts": json.dumps(tokenise_file(job, number))}])
 
-    spark = context.spark
+    spark = session_of(context)
     frame = spark.range(0, len(job.parts), 1, len(job.parts)).mapInArrow(tasks, "counts string")
     with task_progress(spark, "tokenise"):
         counted = frame.collect()

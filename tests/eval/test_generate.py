@@ -1,7 +1,7 @@
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
 from eval.generate import encode_prompt, greedy_replies
-from pipeline.progress import Progress
+from pipeline.contract.progress import Progress
 
 from .conftest import PAIRS
 

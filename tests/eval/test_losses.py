@@ -12,7 +12,7 @@ from eval.losses import conversation_losses, split_losses
 from eval.packed import PackedBatch
 from eval.rescore import tokenise_anew
 from pipeline.contract.artifact import Artifact
-from pipeline.progress import Progress
+from pipeline.contract.progress import Progress
 
 from .conftest import PAIRS, Conversation, document
 

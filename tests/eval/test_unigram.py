@@ -5,7 +5,7 @@ import pytest
 
 from eval.packed import PackedBatch
 from eval.unigram import Unigram, learned_token_counts
-from pipeline.progress import Progress
+from pipeline.contract.progress import Progress
 
 
 def test_unigram_perplexity_by_hand() -> None:

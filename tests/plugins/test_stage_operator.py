@@ -61,7 +61,7 @@ def test_progress_events_become_live_state_and_stay_out_of_the_log(
     run: Run, context: Callable[..., Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
     code = """
-        from pipeline.progress import emit
+        from pipeline.contract.progress import emit
         emit("progress", label="acquire", done=2, total=3, unit="rows", line="67%")
         emit("stage", name="acquire", cached=False, seconds=1.0, rows_in=3, rows_out=3)
         print("@parlance not json")
@@ -79,7 +79,7 @@ def test_a_store_that_fails_does_not_stop_the_stage(run: Run, context: Callable[
         def set(self, key: str, value: object) -> None:
             raise ConnectionError(f"{key} {value}")
 
-    code = "from pipeline.progress import emit; emit('stage', name='acquire')"
+    code = "from pipeline.contract.progress import emit; emit('stage', name='acquire')"
     assert snippet(code + COMMIT, run).execute(context(task_state_store=Broken()))
 
 

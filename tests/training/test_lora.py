@@ -14,6 +14,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from configs.errors import UserError
 from configs.load import load_architecture
 from configs.model import Lora
+from configs.size import lora_parameters
 from eval.checkpoint import load_model
 from pipeline.contract.artifact import Artifact
 from pipeline.contract.execute import execute
@@ -24,7 +25,6 @@ from training.arrow import arrow_copy
 from training.data import PackedSequences
 from training.launcher import launch
 from training.loss import SummedLoss
-from training.memory import lora_parameters
 from training.model import build_model
 from training.optimizer import adamw
 from training.plan import Plan

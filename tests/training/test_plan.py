@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from configs.errors import UserError
+from configs.hostfile import world_size
 from configs.load import load_architecture, load_profile
 from configs.train import Launch
 from training.micro_batch import MOST_ON_CPU, fitting_micro_batch
-from training.plan import check, world_size
+from training.plan import check
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,8 @@ from pipeline.acquire.containers.csv_rows import header_of
 from pipeline.acquire.containers.gzipped import Stream, is_gzipped
 from pipeline.acquire.containers.json_array import ROWS_INSIDE
 from pipeline.acquire.containers.lines import BOM
+from pipeline.acquire.containers.malformed import Malformed
 from pipeline.acquire.containers.parquet_rows import MAGIC as PARQUET
-from pipeline.acquire.malformed import Malformed
 
 HEAD_BYTES = 1 << 20
 ENCODINGS = {"": "", "utf-8": "carriage returns"}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pipeline.acquire.containers.gzipped import Stream
 from pipeline.acquire.containers.json_lines import Records
 from pipeline.acquire.containers.lines import Lines
-from pipeline.acquire.malformed import Malformed
+from pipeline.acquire.containers.malformed import Malformed
 
 MAX_FIELD_CHARS = 16 << 20
 MARK = "\0end\0"

@@ -8,7 +8,7 @@ from typing import Any
 
 from pipeline.acquire.containers.gzipped import Stream
 from pipeline.acquire.containers.json_lines import Records, explain
-from pipeline.acquire.malformed import Malformed
+from pipeline.acquire.containers.malformed import Malformed
 
 CHUNK = 1 << 18
 RESYNC_CHARS = 16 << 20

@@ -6,7 +6,7 @@ from typing import Any
 
 from pipeline.acquire.containers.gzipped import Stream
 from pipeline.acquire.containers.lines import Lines
-from pipeline.acquire.malformed import Malformed
+from pipeline.acquire.containers.malformed import Malformed
 
 _scan = json.JSONDecoder().scan_once  # type: ignore[attr-defined]  # json.loads without its checks, which cost as much as the parsing
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from pipeline.acquire.malformed import MAX_RECORD_BYTES
+from pipeline.acquire.containers.malformed import MAX_RECORD_BYTES
 
 BOM = b"\xef\xbb\xbf"
 

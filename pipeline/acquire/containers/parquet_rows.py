@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from pipeline.acquire.containers.gzipped import Stream
 from pipeline.acquire.containers.json_lines import Records
-from pipeline.acquire.malformed import Malformed
+from pipeline.acquire.containers.malformed import Malformed
 
 BATCH_ROWS = 500
 MAGIC = b"PAR1"

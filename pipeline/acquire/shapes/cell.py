@@ -4,7 +4,7 @@ import json
 from math import isfinite
 from typing import Any
 
-from pipeline.acquire.malformed import Malformed
+from pipeline.acquire.containers.malformed import Malformed
 
 MAX_METADATA_CHARS = 200
 

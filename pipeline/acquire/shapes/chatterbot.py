@@ -5,7 +5,7 @@ from typing import Any, BinaryIO
 
 import yaml
 
-from pipeline.acquire.malformed import Malformed
+from pipeline.acquire.containers.malformed import Malformed
 from pipeline.acquire.shapes.conversation import Conversation, alternating
 from pipeline.acquire.shapes.layout import Layout
 

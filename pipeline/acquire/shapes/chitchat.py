@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
-from pipeline.acquire.malformed import Malformed
+from pipeline.acquire.containers.malformed import Malformed
 from pipeline.acquire.shapes.conversation import Conversation, from_turns
 from pipeline.acquire.shapes.layout import Layout
 

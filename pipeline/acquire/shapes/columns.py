@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from configs.acquire import Columns
-from pipeline.acquire.malformed import Malformed
+from pipeline.acquire.containers.malformed import Malformed
 from pipeline.acquire.shapes import numbered
 from pipeline.acquire.shapes.cell import text_of
 from pipeline.acquire.shapes.conversation import Conversation, from_turns

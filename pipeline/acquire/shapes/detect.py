@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from configs.acquire import Source
-from pipeline.acquire.malformed import Malformed
+from pipeline.acquire.containers.malformed import Malformed
 from pipeline.acquire.shapes import alpaca, chatterbot, chitchat, columns, messages, preference, sharegpt, transcript
 from pipeline.acquire.shapes.cell import metadata_of, name_of
 from pipeline.acquire.shapes.conversation import Conversation, check_text

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pipeline.acquire.malformed import Malformed
+from pipeline.acquire.containers.malformed import Malformed
 from pipeline.acquire.shapes import messages, transcript
 from pipeline.acquire.shapes.cell import list_of
 from pipeline.acquire.shapes.conversation import Conversation, Turn, from_turns

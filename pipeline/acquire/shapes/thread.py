@@ -2,7 +2,7 @@
 
 import re
 
-from pipeline.acquire.malformed import Malformed
+from pipeline.acquire.containers.malformed import Malformed
 from pipeline.acquire.shapes.conversation import Conversation, from_turns
 
 POST = re.compile(

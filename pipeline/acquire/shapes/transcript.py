@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from pipeline.acquire.malformed import Malformed
+from pipeline.acquire.containers.malformed import Malformed
 from pipeline.acquire.shapes import thread
 from pipeline.acquire.shapes.conversation import Conversation, Turn, from_turns
 from pipeline.acquire.shapes.layout import Layout, about, names

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from pipeline.acquire.containers import json_array
 from pipeline.acquire.containers.container import container_of
-from pipeline.acquire.malformed import Malformed
+from pipeline.acquire.containers.malformed import Malformed
 from pipeline.acquire.units import Unit, count, numbered, records
 
 ROWS = [{"question": f"q{i}", "answer": f"a{i}"} for i in range(5)]

@@ -15,10 +15,10 @@ import pytest
 
 from configs.load import load_profile
 from pipeline.contract.artifact import Ledger
+from pipeline.contract.figures import duration, magnitude, percent
 from pipeline.contract.run import Run
 from pipeline.contract.stage import config_slice
 from pipeline.contract.stages import STAGES
-from pipeline.figures import duration, magnitude, percent
 from pipeline.report.loss_plot import loss_curve
 from pipeline.report.page import funnel, unigram_baseline
 from pipeline.report.report import build_report, is_current, write_report

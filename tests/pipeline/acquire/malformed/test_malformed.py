@@ -13,7 +13,7 @@ import pytest
 
 from configs.acquire import Source
 from pipeline.acquire.batches import Held, batches_of
-from pipeline.acquire.malformed import RULES
+from pipeline.acquire.containers.malformed import RULES
 from pipeline.acquire.reading_plan import plan
 from pipeline.acquire.sources import source_files
 from pipeline.contract.execute import execute

@@ -1,6 +1,6 @@
 import pytest
 
-from pipeline.acquire.malformed import Malformed
+from pipeline.acquire.containers.malformed import Malformed
 from pipeline.acquire.shapes.conversation import Conversation, alternating, check_text, from_turns
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from configs.acquire import Source
-from pipeline.acquire.malformed import Malformed
+from pipeline.acquire.containers.malformed import Malformed
 from pipeline.acquire.shapes.detect import conversation_of, layout_of
 
 HI = [("user", "hi"), ("assistant", "hello")]

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from configs.model import Architecture
+from configs.size import LINEAR_LAYERS, lora_parameters, parameters
 
 Checkpointing = Literal["none", "selective", "full"]
 Precision = Literal["fp32", "bf16", "fp8"]
@@ -32,8 +33,6 @@ OUTSIDE_ALLOCATOR = 1_500_000_000
 
 FRAGMENTATION = 0.05
 """Share of activations that is lost between allocated blocks."""
-
-LINEAR_LAYERS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 
 
 @dataclass(frozen=True)
@@ -64,32 +63,6 @@ class MemoryEstimate:
         """The peak: logits and working memory are never held together, nor activations while the optimizer steps."""
         backward = self.activations + max(self.logits, self.working)
         return self.states + self.buffers + max(backward, self.step)
-
-
-def parameters(architecture: Architecture, vocabulary: int) -> int:
-    """Number of parameters; vocabulary: where the architecture fixes none."""
-    a = architecture
-    queries, keys = a.num_attention_heads * a.head_dim, a.num_key_value_heads * a.head_dim
-    layer = 2 * a.hidden_size * queries + 2 * a.hidden_size * keys + 3 * a.hidden_size * a.intermediate_size
-    layer += 2 * a.hidden_size  # two RMSNorm gains
-    embeddings = (a.vocab_size or vocabulary) * a.hidden_size * (1 if a.tie_word_embeddings else 2)
-    return embeddings + a.num_hidden_layers * layer + a.hidden_size
-
-
-def lora_parameters(architecture: Architecture, rank: int, targets: Sequence[str] = LINEAR_LAYERS) -> int:
-    """Trainable parameters of adapters of rank `rank` on the named linear layers: rank × (inputs + outputs) each."""
-    a = architecture
-    queries, keys = a.num_attention_heads * a.head_dim, a.num_key_value_heads * a.head_dim
-    sides = {
-        "q_proj": a.hidden_size + queries,
-        "k_proj": a.hidden_size + keys,
-        "v_proj": a.hidden_size + keys,
-        "o_proj": queries + a.hidden_size,
-        "gate_proj": a.hidden_size + a.intermediate_size,
-        "up_proj": a.hidden_size + a.intermediate_size,
-        "down_proj": a.intermediate_size + a.hidden_size,
-    }
-    return a.num_hidden_layers * rank * sum(sides[t] for t in targets)
 
 
 def memory_estimate(

@@ -1,6 +1,6 @@
 """Runs a command so that nothing of it is left behind, whatever dies.
 
-    python -m pipeline.process_group -- COMMAND…
+    python -m pipeline.contract.process_group -- COMMAND…
 
 The caller holds the other end of this program's standard input, a pipe. When that pipe closes (the
 caller ended, was cleared, or was killed with SIGKILL), or on SIGTERM, every descendant of the
@@ -42,7 +42,7 @@ STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 def guarded(command: list[str]) -> list[str]:
     """The command line that runs `command` under guard; start it with start_guarded."""
-    return [sys.executable, "-m", "pipeline.process_group", "--", *command]
+    return [sys.executable, "-m", "pipeline.contract.process_group", "--", *command]
 
 
 def start_guarded(command: list[str], environment: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
@@ -91,7 +91,7 @@ def main(arguments: list[str]) -> int:
     """Guards the command after `--` and returns its exit status."""
     command = arguments[1:] if arguments[:1] == ["--"] else arguments
     if not command:
-        print("error: usage: python -m pipeline.process_group -- COMMAND…", file=sys.stderr)
+        print("error: usage: python -m pipeline.contract.process_group -- COMMAND…", file=sys.stderr)
         return 2
     kind = os.fstat(0).st_mode
     lifeline = 0 if stat.S_ISFIFO(kind) or stat.S_ISSOCK(kind) else None

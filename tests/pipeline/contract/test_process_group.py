@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from pipeline.process_group import GRACE, end, run_attached, start_guarded
+from pipeline.contract.process_group import GRACE, end, run_attached, start_guarded
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux's death signal and child subreapers")
 
@@ -38,7 +38,7 @@ FAMILY = textwrap.dedent("""
 
 OPERATOR = textwrap.dedent("""
     import sys, time
-    from pipeline.process_group import start_guarded
+    from pipeline.contract.process_group import start_guarded
     process = start_guarded(sys.argv[1:])
     print(process.pid, flush=True)
     time.sleep(600)

@@ -3,8 +3,9 @@
 import pytest
 
 from configs.load import load_architecture
+from configs.memory import MemoryEstimate, largest_micro_batch, memory_estimate
 from configs.model import Architecture
-from training.memory import MemoryEstimate, largest_micro_batch, lora_parameters, memory_estimate, parameters
+from configs.size import lora_parameters, parameters
 
 SMALL = Architecture(
     hidden_size=8,

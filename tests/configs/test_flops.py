@@ -2,8 +2,8 @@
 
 import pytest
 
+from configs.flops import flops_per_token, peak_flops
 from configs.load import load_architecture
-from training.flops import flops_per_token, peak_flops
 
 LLAMA = load_architecture("llama-3.2-3b")
 WEIGHTS = 3_212_749_824
