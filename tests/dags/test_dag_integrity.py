@@ -138,7 +138,9 @@ def test_retraining_is_scheduled_by_clock_and_by_asset_one_run_at_a_time(parsed:
 
 
 def test_dag_files_are_wiring_only() -> None:
-    for file in DAGS.glob("*.py"):
+    files = [file for file in DAGS.glob("*.py") if "with DAG(" in file.read_text()]
+    assert len(files) == 2
+    for file in files:
         lines = file.read_text().splitlines()
         assert len(lines) < 150, file
         assert not [line for line in lines if line.lstrip().startswith(("def ", "class "))], file
