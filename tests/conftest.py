@@ -1,25 +1,27 @@
-"""Fixtures that every part shares."""
+"""Fixtures that every part shares. The tests of training and eval run where there is no Spark."""
 
 import json
 import os
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 _AIRFLOW = tempfile.TemporaryDirectory(prefix="parlance-airflow-")
 os.environ["AIRFLOW_HOME"] = _AIRFLOW.name  # before anything imports airflow
 
-from pyspark.sql import SparkSession  # noqa: E402
-
 from configs.engines import Spark  # noqa: E402
 from configs.load import load_profile  # noqa: E402
 from pipeline.contract.run import Run  # noqa: E402
 
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
 
 @pytest.fixture(scope="session")
-def spark() -> Iterator[SparkSession]:
+def spark() -> Iterator["SparkSession"]:
     """One Spark session, which stages run in this process share."""
     from pipeline.spark.session import spark_session
 
@@ -29,7 +31,7 @@ def spark() -> Iterator[SparkSession]:
 
 
 @pytest.fixture
-def make_run(tmp_path: Path, spark: SparkSession) -> Callable[..., Run]:  # noqa: ARG001
+def make_run(tmp_path: Path, spark: "SparkSession") -> Callable[..., Run]:  # noqa: ARG001
     """make_run(conversations=[...] or data=path, overrides=[...]) begins a run of the demo profile under tmp_path.
 
     conversations: each a list of (role, content) pairs, written as JSON Lines of messages.

@@ -15,6 +15,7 @@ from pipeline.tokenise.tokenizer import save_tokenizer, train_tokenizer
 LENGTH = 64
 NOUNS = ["sea", "hill", "town", "lake", "wood", "field", "road", "river", "garden", "harbour", "island", "valley"]
 SETTINGS = [
+    "embed.model=all-MiniLM-L6-v2",  # only a name here: training runs where no encoder is installed
     "tokenise.vocabulary=512",
     f"tokenise.sequence_length={LENGTH}",
     "launch.ranks=2",
