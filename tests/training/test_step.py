@@ -17,7 +17,7 @@ from configs.errors import UserError
 from configs.model import Lora
 from configs.train import Launch, Train
 from training.communication import CommunicationClock
-from training.plan import Plan
+from training.job_config import JobConfig
 from training.prefetch import RankBatch
 from training.step import Outcome, local_gradient_norm, optimiser_step, seed_dropout
 
@@ -53,10 +53,10 @@ def clock() -> CommunicationClock:
     return CommunicationClock(CPU)
 
 
-def plan(accumulation: int = 1, **settings: Any) -> Plan:
+def job(accumulation: int = 1, **settings: Any) -> JobConfig:
     """One rank that takes steps of gradient descent at a learning rate of 1, 0.5 at the first."""
     train = {"steps": 10, "warmup_steps": 2, "learning_rate": 1.0, "min_learning_rate_share": 1.0}
-    return Plan(
+    return JobConfig(
         train=Train(**train | settings, batch_tokens=32 * accumulation),
         launch=Launch(micro_batch=1, ranks=1),
         seed=7,
@@ -94,7 +94,7 @@ def batch(step: int, micro_batches: list[list[float]], learned: int) -> RankBatc
 def test_the_gradient_is_that_of_the_mean_loss_of_all_learned_tokens(stage: int, clock: CommunicationClock) -> None:
     """Not of the mean of the micro-batches' means: five tokens, four of them in the second micro-batch."""
     made = engine(accumulation=2, stage=stage)
-    outcome = optimiser_step(made, plan(accumulation=2), batch(2, [[1.0], [2.0, 3.0, 4.0, 5.0]], 5), clock)
+    outcome = optimiser_step(made, job(accumulation=2), batch(2, [[1.0], [2.0, 3.0, 4.0, 5.0]], 5), clock)
     assert outcome.loss == pytest.approx(15 / 5)  # the weight is 1
     assert outcome.gradient_norm == pytest.approx(15 / 5)
     assert made.module.weight.item() == pytest.approx(1 - 1.0 * 15 / 5)
@@ -102,32 +102,32 @@ def test_the_gradient_is_that_of_the_mean_loss_of_all_learned_tokens(stage: int,
 
 def test_the_learning_rate_is_that_of_the_step(clock: CommunicationClock) -> None:
     made = engine()
-    outcome = optimiser_step(made, plan(), batch(1, [[4.0]], 1), clock)
+    outcome = optimiser_step(made, job(), batch(1, [[4.0]], 1), clock)
     assert outcome.rate == 0.5
     assert made.module.weight.item() == 1 - 0.5 * 4
 
 
 def test_an_outcome_says_which_step_it_is_of_and_how_long_the_batch_was_waited_for(clock: CommunicationClock) -> None:
-    outcome = optimiser_step(engine(), plan(), batch(3, [[4.0]], 2), clock, data_seconds=0.25)
+    outcome = optimiser_step(engine(), job(), batch(3, [[4.0]], 2), clock, data_seconds=0.25)
     assert (outcome.step, outcome.learned, outcome.data_seconds) == (3, 2, 0.25)
-    assert optimiser_step(engine(), plan(), batch(3, [[4.0]], 2), clock).data_seconds == 0
+    assert optimiser_step(engine(), job(), batch(3, [[4.0]], 2), clock).data_seconds == 0
 
 
 def test_a_batch_in_which_nothing_is_learned_has_no_loss_and_changes_no_weight(clock: CommunicationClock) -> None:
     made = engine()
-    outcome = optimiser_step(made, plan(), batch(2, [[]], 0), clock)
+    outcome = optimiser_step(made, job(), batch(2, [[]], 0), clock)
     assert (outcome.loss, outcome.gradient_norm, made.module.weight.item()) == (0, 0, 1)
 
 
 def test_figures_can_be_read_at_once_where_there_is_no_gpu(clock: CommunicationClock) -> None:
-    assert not optimiser_step(engine(), plan(), batch(2, [[1.0]], 1), clock).waits_for_device
+    assert not optimiser_step(engine(), job(), batch(2, [[1.0]], 1), clock).waits_for_device
 
 
 def test_only_the_collectives_of_the_step_itself_count_as_its_communication(clock: CommunicationClock) -> None:
     made = engine()
     clock.time(sum, range(10_000_000))  # what a checkpoint did before
     before = clock._seconds
-    outcome = optimiser_step(made, plan(), batch(2, [[1.0]], 1), clock)
+    outcome = optimiser_step(made, job(), batch(2, [[1.0]], 1), clock)
     assert 0 < outcome.communication_seconds() < before
 
 
@@ -163,7 +163,7 @@ def test_parameters_without_a_gradient_have_no_part_in_the_norm() -> None:
     made.step()
 
 
-def drawn(settings: Plan, step: int) -> float:
+def drawn(settings: JobConfig, step: int) -> float:
     """A random number right after the dropout of a step was seeded."""
     torch.manual_seed(0)
     seed_dropout(settings, step)
@@ -171,10 +171,10 @@ def drawn(settings: Plan, step: int) -> float:
 
 
 @pytest.mark.parametrize(
-    "settings", [plan(dropout=0.1), plan().model_copy(update={"lora": Lora(dropout=0.1)})], ids=["attention", "LoRA"]
+    "settings", [job(dropout=0.1), job().model_copy(update={"lora": Lora(dropout=0.1)})], ids=["attention", "LoRA"]
 )
 def test_what_dropout_leaves_out_follows_from_seed_step_and_rank(
-    settings: Plan, monkeypatch: pytest.MonkeyPatch
+    settings: JobConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = drawn(settings, 1)
     assert drawn(settings, 1) == first
@@ -187,4 +187,4 @@ def test_what_dropout_leaves_out_follows_from_seed_step_and_rank(
 def test_without_dropout_the_random_numbers_are_left_alone(lora: Lora | None) -> None:
     torch.manual_seed(0)
     untouched = torch.rand(()).item()
-    assert drawn(plan().model_copy(update={"lora": lora}), 1) == untouched
+    assert drawn(job().model_copy(update={"lora": lora}), 1) == untouched
