@@ -22,8 +22,8 @@ from configs.train import Launch, Train
 from pipeline.tokenise.chat_template import BEGIN
 from pipeline.tokenise.tokenizer import save_tokenizer, train_tokenizer
 from training.arrow import arrow_copy
+from training.job_config import JobConfig
 from training.launcher import end_with_stdin, launch, report_failure
-from training.plan import Plan
 
 LENGTH, VOCABULARY, SEQUENCES, DOCUMENT, LEARNED = 256, 4096, 512, 116, 0.35
 WARM = 3
@@ -50,7 +50,7 @@ def measure(folder: Path, model: str, batch_tokens: int, steps: int, setting: di
         zero_stage=setting["zero"],
         micro_batch=min(setting["micro_batch"], batch_tokens // LENGTH // setting["ranks"]),
     )
-    plan = Plan(
+    job = JobConfig(
         train=train,
         launch=settings,
         seed=0,
@@ -64,8 +64,8 @@ def measure(folder: Path, model: str, batch_tokens: int, steps: int, setting: di
         out=folder,
         checkpoints=folder / "checkpoints",
     )
-    path = folder / "plan.json"
-    path.write_text(plan.model_dump_json())
+    path = folder / "job.json"
+    path.write_text(job.model_dump_json())
     launch(path, settings, folder, Path(__file__))
     found = [json.loads((folder / f"rank-{rank}.json").read_text()) for rank in range(setting["ranks"])]
     cpu = sum(rank["cpu_seconds"] for rank in found) / steps
@@ -81,7 +81,7 @@ def measure(folder: Path, model: str, batch_tokens: int, steps: int, setting: di
 
 
 def make_data(folder: Path) -> None:
-    """Packed sequences, and a tokenizer for the plan to name."""
+    """Packed sequences, and a tokenizer for the job to name."""
     random = np.random.default_rng(0)
     shape = (SEQUENCES, LENGTH)
     input_ids = random.integers(0, VOCABULARY, shape, dtype=np.int32)
@@ -105,16 +105,16 @@ def rank(path: Path) -> None:
     from training.prefetch import Prefetch
     from training.step import optimiser_step
 
-    plan = Plan.model_validate_json(path.read_text())
+    job = JobConfig.model_validate_json(path.read_text())
     end_with_stdin()
-    device = start_distributed(plan)
-    engine, _ = build_engine(plan, device)
+    device = start_distributed(job)
+    engine, _ = build_engine(job, device)
     clock, communication, outcome = CommunicationClock(device), 0.0, None
-    with Prefetch(plan, PackedSequences(plan.sequences / "train"), 1, dist.get_rank(), device) as batches:
+    with Prefetch(job, PackedSequences(job.sequences / "train"), 1, dist.get_rank(), device) as batches:
         for batch in batches:
             if batch.step == WARM + 1:
                 wall, cpu, communication = time.perf_counter(), time.process_time(), 0.0
-            outcome = optimiser_step(engine, plan, batch, clock)
+            outcome = optimiser_step(engine, job, batch, clock)
             communication += outcome.communication_seconds()
     assert outcome is not None
     found = {
@@ -123,7 +123,7 @@ def rank(path: Path) -> None:
         "communication_seconds": communication,
         "loss": outcome.loss,
     }
-    (plan.out / f"rank-{dist.get_rank()}.json").write_text(json.dumps(found))
+    (job.out / f"rank-{dist.get_rank()}.json").write_text(json.dumps(found))
     dist.barrier()
     dist.destroy_process_group()
 
@@ -142,7 +142,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    if sys.argv[-1].endswith("plan.json"):
+    if sys.argv[-1].endswith("job.json"):
         try:
             rank(Path(sys.argv[-1]))
         except BaseException as error:

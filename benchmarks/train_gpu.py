@@ -89,8 +89,8 @@ def measure(variant: str, arguments: argparse.Namespace, scratch: Path) -> None:
     from configs.load import load_architecture
     from configs.train import Launch, Train
     from training.arrow import arrow_copy
+    from training.job_config import JobConfig
     from training.launcher import launch
-    from training.plan import Plan
 
     packed = arguments.data / "packed" if (arguments.data / "packed").is_dir() else arguments.data
     (scratch / "sequences/validation").mkdir(parents=True)
@@ -105,7 +105,7 @@ def measure(variant: str, arguments: argparse.Namespace, scratch: Path) -> None:
         layers={"plain": "plain", "liger": "plain", "compiled": "compiled"}.get(variant, "auto"),
         deepspeed=json.loads(arguments.deepspeed),
     )
-    plan = Plan(
+    job = JobConfig(
         train=Train(
             steps=10_000,
             warmup_steps=100,
@@ -126,8 +126,8 @@ def measure(variant: str, arguments: argparse.Namespace, scratch: Path) -> None:
         out=scratch,
         checkpoints=scratch,
     )
-    path = scratch / "plan.json"
-    path.write_text(plan.model_dump_json())
+    path = scratch / "job.json"
+    path.write_text(job.model_dump_json())
     options = {
         "variant": variant,
         "data": "unbroken" if arguments.unbroken else "documents",

@@ -1,4 +1,4 @@
-"""One rank of benchmarks/train_gpu.py. Started by the deepspeed launcher as: train_gpu_rank.py plan.json"""
+"""One rank of benchmarks/train_gpu.py. Started by the deepspeed launcher as: train_gpu_rank.py job.json"""
 
 import json
 import os
@@ -24,10 +24,10 @@ from configs.flops import flops_per_token, peak_flops
 from training.communication import CommunicationClock
 from training.data import Batch, PackedSequences, packed_batch
 from training.engine import build_engine, engine_of, precision, start_distributed
+from training.job_config import JobConfig
 from training.launcher import end_with_stdin, report_failure
 from training.layers import prepare_layers
 from training.model import build_model
-from training.plan import Plan
 from training.prefetch import Prefetch
 from training.step import optimiser_step
 
@@ -72,46 +72,46 @@ class TransformersLoss(nn.Module):
         return self.model(input_ids=input_ids, labels=labels, use_cache=False).loss * len(targets)
 
 
-def run(plan: Plan, options: dict[str, Any]) -> None:
+def run(job: JobConfig, options: dict[str, Any]) -> None:
     """Trains a few steps, and rank 0 prints the line."""
-    device = start_distributed(plan)
+    device = start_distributed(job)
     if options["memory_gb"]:
         whole = torch.cuda.get_device_properties(device).total_memory
         torch.cuda.set_per_process_memory_fraction(min(1.0, options["memory_gb"] * 1e9 / whole), device)
     if options["variant"] == "liger":
         use_liger()
-    engine = build(plan, device, options["variant"])
+    engine = build(job, device, options["variant"])
     sequences = UnbrokenSequences if options["data"] == "unbroken" else PackedSequences
-    data = sequences(plan.sequences / "train")
+    data = sequences(job.sequences / "train")
     clock = CommunicationClock(device)
     seconds, waited, talked, losses = [], 0.0, 0.0, []
     first = dist.get_rank() == 0
-    with Prefetch(plan, data, 1, dist.get_rank(), device) as batches:
+    with Prefetch(job, data, 1, dist.get_rank(), device) as batches:
         supply = iter(batches)
         for number in range(WARM_UP + options["steps"]):
             if number == WARM_UP:
                 batches.take_waited()
                 torch.cuda.reset_peak_memory_stats(device)
             started = time.perf_counter()
-            outcome = optimiser_step(engine, plan, next(supply), clock)
+            outcome = optimiser_step(engine, job, next(supply), clock)
             torch.cuda.synchronize(device)
             seconds.append(time.perf_counter() - started)
             losses.append(outcome.loss)
             talked += outcome.communication_seconds() if number >= WARM_UP else 0.0
         waited = batches.take_waited()
         peak = torch.cuda.max_memory_allocated(device)
-        kinds = by_kind(lambda: optimiser_step(engine, plan, next(supply), clock), device) if options["profile"] else {}
+        kinds = by_kind(lambda: optimiser_step(engine, job, next(supply), clock), device) if options["profile"] else {}
     if not first:
         return
     step = statistics.median(seconds[WARM_UP:])
-    tokens = plan.train.batch_tokens / plan.world_size / step
+    tokens = job.train.batch_tokens / job.world_size / step
     name = torch.cuda.get_device_name(device)
-    top, length, config = peak_flops(name), plan.sequence_length, engine.module.model.config
+    top, length, config = peak_flops(name), job.sequence_length, engine.module.model.config
     share = lambda flops: round(flops * tokens / top, 4) if top else None  # noqa: E731
     line = {
         "variant": options["variant"],
         "data": options["data"],
-        "gpus": plan.world_size,
+        "gpus": job.world_size,
         "gpu": name,
         "tokens_per_second_per_gpu": round(tokens),
         "mfu": share(flops_per_token(config, length)),
@@ -125,13 +125,13 @@ def run(plan: Plan, options: dict[str, Any]) -> None:
         "losses": [round(x, 4) for x in losses],
         "data_wait_share": round(waited / sum(seconds[WARM_UP:]), 5),
         "communication_share": round(talked / sum(seconds[WARM_UP:]), 4),
-        "micro_batch": plan.micro_batch,
-        "accumulation": plan.accumulation,
+        "micro_batch": job.micro_batch,
+        "accumulation": job.accumulation,
         "sequence": length,
-        "zero": plan.launch.zero_stage,
+        "zero": job.launch.zero_stage,
         "memory_limit_gb": options["memory_gb"],
-        "checkpointing": plan.train.activation_checkpointing,
-        "precision": precision(plan, device),
+        "checkpointing": job.train.activation_checkpointing,
+        "precision": precision(job, device),
         "date": date.today().isoformat(),
         "torch": torch.__version__,
         "transformers": transformers.__version__,
@@ -150,14 +150,14 @@ def attended(data: PackedSequences) -> float:
     return float((lengths**2).sum() / lengths.sum())
 
 
-def build(plan: Plan, device: torch.device, variant: str) -> DeepSpeedEngine:
+def build(job: JobConfig, device: torch.device, variant: str) -> DeepSpeedEngine:
     """The engine of a variant: the stage's own, or transformers' model in the same DeepSpeed engine."""
     if variant not in ("plain", "liger"):
-        return build_engine(plan, device)[0]
-    model = build_model(plan, device)
+        return build_engine(job, device)[0]
+    model = build_model(job, device)
     model.config._attn_implementation = "sdpa"
-    prepare_layers(model, plan, device, fp8=False)
-    return engine_of(TransformersLoss(model), plan, device)
+    prepare_layers(model, job, device, fp8=False)
+    return engine_of(TransformersLoss(model), job, device)
 
 
 def use_liger() -> None:
@@ -186,12 +186,12 @@ def by_kind(step: Any, device: torch.device) -> dict[str, float]:
 
 
 def main() -> None:
-    """Reads the plan, and trains."""
+    """Reads the job, and trains."""
     end_with_stdin()
-    plan = Plan.model_validate_json(Path(sys.argv[-1]).read_text(encoding="utf-8"))
-    options = json.loads((plan.out / "options.json").read_text(encoding="utf-8"))
+    job = JobConfig.model_validate_json(Path(sys.argv[-1]).read_text(encoding="utf-8"))
+    options = json.loads((job.out / "options.json").read_text(encoding="utf-8"))
     try:
-        run(plan, options)
+        run(job, options)
     except BaseException as error:
         traceback.print_exc()
         report_failure(int(os.environ["RANK"]), error)

@@ -10,11 +10,11 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from configs.evaluate import Evaluate
 from eval.bleu import Bleu
 from eval.checkpoint import load_model, load_tokenizer
-from eval.exchanges import Exchange, attributes_of, choose_exchanges
 from eval.generate import Message, encode_prompt, greedy_replies
 from eval.losses import ConversationLoss, split_losses
 from eval.packed import read_packed, sequence_count, sequence_length
 from eval.perplexity import Perplexity, bits_per_byte
+from eval.prompts import Prompt, attributes_of, choose_prompts
 from eval.rouge import Rouge
 from eval.unigram import Unigram, learned_token_counts
 from pipeline.contract.artifact import Artifact
@@ -46,19 +46,19 @@ def evaluate(context: StageContext) -> None:
 
     conversations = split_losses(model, tokenizer, tokenise, "test")
     training = train.json("training.json")
-    exchanges = choose_exchanges(balance, list(conversations), config.generations, context.config("seed"))
-    replies, greetings = _reply(model, tokenizer, tokenise, exchanges, config)
+    prompts = choose_prompts(balance, list(conversations), config.generations, context.config("seed"))
+    replies, greetings = _reply(model, tokenizer, tokenise, prompts, config)
     evaluation = {
         **_loss_scores(conversations),
         "unigram_perplexity": _unigram_perplexity(tokenise, len(tokenizer)),
         "validation_loss": best_validation_loss(training),
-        **_reply_scores(replies, exchanges),
+        **_reply_scores(replies, prompts),
         **_by_group(conversations, attributes_of(balance, "test")),
         "greetings": greetings,
         "conversations": [[r, c.loss, c.tokens, c.bytes] for r, c in sorted(conversations.items())],
     }
     write_atomically(context.out / "evaluation.json", json.dumps(evaluation, ensure_ascii=False))
-    write_atomically(context.out / "samples.json", _samples(exchanges, replies, config.samples))
+    write_atomically(context.out / "samples.json", _samples(prompts, replies, config.samples))
     context.ledger.rows_in = context.ledger.rows_out = len(conversations)
     context.metrics.update(_headline(evaluation))
     say(
@@ -74,10 +74,10 @@ def best_validation_loss(training: dict[str, Any]) -> float | None:
 
 
 def _loss_scores(conversations: dict[str, ConversationLoss]) -> dict[str, float]:
-    found = list(conversations.values())
-    size = sum(c.bytes for c in found)
-    scores = Perplexity().compute(predictions=[c.loss for c in found], references=[c.tokens for c in found])
-    return {**scores, "bytes": size, "bits_per_byte": bits_per_byte(sum(c.loss for c in found), max(size, 1))}
+    losses = list(conversations.values())
+    size = sum(c.bytes for c in losses)
+    scores = Perplexity().compute(predictions=[c.loss for c in losses], references=[c.tokens for c in losses])
+    return {**scores, "bytes": size, "bits_per_byte": bits_per_byte(sum(c.loss for c in losses), max(size, 1))}
 
 
 def _unigram_perplexity(tokenise: Artifact, vocabulary: int) -> float:
@@ -92,24 +92,24 @@ def _reply(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
     tokenise: Artifact,
-    exchanges: list[Exchange],
+    prompts: list[Prompt],
     config: Evaluate,
 ) -> tuple[list[str], list[Message]]:
-    """The model's greedy replies to the exchanges, and [{prompt, reply}] of the everyday prompts."""
-    everyday = [[{"role": "user", "content": prompt}] for prompt in GREETINGS]
+    """The model's greedy replies to the prompts, and [{prompt, reply}] of the everyday prompts."""
+    everyday = [[{"role": "user", "content": greeting}] for greeting in GREETINGS]
     limit = max(sequence_length(tokenise) - config.max_new_tokens, sequence_length(tokenise) // 2)
-    prompts = [encode_prompt(tokenizer, turns, limit) for turns in [*everyday, *(e.prompt for e in exchanges)]]
-    with Progress("evaluate: replies", len(prompts), "replies") as progress:
-        replies = greedy_replies(model, tokenizer, prompts, config.max_new_tokens, REPLIES_AT_ONCE, progress)
+    encoded = [encode_prompt(tokenizer, turns, limit) for turns in [*everyday, *(p.messages for p in prompts)]]
+    with Progress("evaluate: replies", len(encoded), "replies") as progress:
+        replies = greedy_replies(model, tokenizer, encoded, config.max_new_tokens, REPLIES_AT_ONCE, progress)
     greetings = [{"prompt": p, "reply": r} for p, r in zip(GREETINGS, replies, strict=False)]
     return replies[len(GREETINGS) :], greetings
 
 
-def _reply_scores(replies: list[str], exchanges: list[Exchange]) -> dict[str, Any]:
-    if not exchanges:
+def _reply_scores(replies: list[str], prompts: list[Prompt]) -> dict[str, Any]:
+    if not prompts:
         say("evaluate: no test conversation has a turn before a reply, so BLEU and ROUGE are empty")
         return {"bleu": {"score": None, "signature": ""}, "rouge": {}, "generations": 0}
-    references = [e.reference for e in exchanges]
+    references = [prompt.reference for prompt in prompts]
     return {
         "bleu": Bleu().compute(predictions=replies, references=references),
         "rouge": Rouge().compute(predictions=replies, references=references),
@@ -136,10 +136,10 @@ def _by_group(conversations: dict[str, ConversationLoss], attributes: dict[str, 
     }
 
 
-def _samples(exchanges: list[Exchange], replies: list[str], count: int) -> str:
-    pairs = list(zip(exchanges, replies, strict=True))[:count]
-    found = [{"prompt": e.prompt, "reference": e.reference, "reply": r, "row_id": e.row_id} for e, r in pairs]
-    return json.dumps(found, indent=1, ensure_ascii=False)
+def _samples(prompts: list[Prompt], replies: list[str], count: int) -> str:
+    pairs = list(zip(prompts, replies, strict=True))[:count]
+    samples = [{"prompt": p.messages, "reference": p.reference, "reply": r, "row_id": p.row_id} for p, r in pairs]
+    return json.dumps(samples, indent=1, ensure_ascii=False)
 
 
 def _headline(evaluation: dict[str, Any]) -> dict[str, Any]:

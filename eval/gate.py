@@ -72,11 +72,11 @@ def _resampled_improvements(rows_3N: np.ndarray, seed: int) -> np.ndarray:
     generator = np.random.default_rng(seed)
     champion_N, difference_N = rows_3N[0], rows_3N[0] - rows_3N[1]
     count = len(champion_N)
-    found = []
+    improvements = []
     for start in range(0, RESAMPLES, step := max(1, BLOCK // count)):
         drawn = generator.integers(0, count, (min(step, RESAMPLES - start), count))
-        found.append(difference_N[drawn].sum(axis=1) / champion_N[drawn].sum(axis=1))
-    return np.concatenate(found)
+        improvements.append(difference_N[drawn].sum(axis=1) / champion_N[drawn].sum(axis=1))
+    return np.concatenate(improvements)
 
 
 def _bundle(rows_3N: np.ndarray, seed: int) -> np.ndarray:

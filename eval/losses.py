@@ -38,12 +38,12 @@ def split_losses(
     at_once = max(1, BATCH_TOKENS[model.device.type] // sequence_length(tokenise))
     with Progress("evaluate: losses", sequence_count(tokenise, split), "sequences") as progress:
         batches = read_packed(tokenise, split, at_once)
-        found = conversation_losses(model, tokenizer, batches, progress)
-    if not found:
+        losses = conversation_losses(model, tokenizer, batches, progress)
+    if not losses:
         raise UserError(
             f"evaluate: no conversation of the {split} split holds a reply; raise deduplicate.{split}_share"
         )
-    return found
+    return losses
 
 
 @torch.inference_mode()
@@ -57,7 +57,7 @@ def conversation_losses(
 
     Conversations without a learned token are left out.
     """
-    found: dict[str, ConversationLoss] = {}
+    losses: dict[str, ConversationLoss] = {}
     for batch in batches:
         learned_BL = batch.learned
         losses_N = _token_losses(model, batch, learned_BL).tolist()
@@ -70,12 +70,12 @@ def conversation_losses(
                 continue
             row_id = batch.row_ids[rows_N[start]][documents_N[start]]
             text = str(tokenizer.decode(tokens_N[start:end].tolist(), skip_special_tokens=True))
-            conversation = found.setdefault(row_id, ConversationLoss())
+            conversation = losses.setdefault(row_id, ConversationLoss())
             conversation.loss += sum(losses_N[start:end])
             conversation.tokens += int(end - start)
             conversation.bytes += len(text.encode("utf-8", "replace"))
         progress.advance(len(batch.input_ids))
-    return found
+    return losses
 
 
 def _token_losses(model: PreTrainedModel, batch: PackedBatch, learned_BL: np.ndarray) -> torch.Tensor:

@@ -15,17 +15,17 @@ FINDINGS_SHOWN = 20
 
 def lineage(store: ArtifactStore, leaves: list[Artifact]) -> dict[str, Artifact]:
     """Stage name to artifact, of the leaves and of everything they were made from that is still there."""
-    found: dict[str, Artifact] = {}
+    made: dict[str, Artifact] = {}
     waiting = list(leaves)
     while waiting:
         artifact = waiting.pop()
         manifest = artifact.manifest
-        if manifest["stage"] in found:
+        if manifest["stage"] in made:
             continue
-        found[manifest["stage"]] = artifact
+        made[manifest["stage"]] = artifact
         parents = (store.find(name, print_) for name, print_ in manifest["inputs"].items())
         waiting += [parent for parent in parents if parent is not None]
-    return found
+    return made
 
 
 def write_model_card(path: Path, made: dict[str, Artifact], name: str, verdict: dict[str, str]) -> None:

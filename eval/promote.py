@@ -56,7 +56,7 @@ def promote(context: StageContext) -> None:
         if own is None and verdict.decision != "already_champion":
             own = _register(context, uri, verdict, before)
         if own is not None and verdict.decision == "promoted" and _may_reign(own, before):
-            registry.crown(uri, config.model_name, own.version)
+            registry.set_champion(uri, config.model_name, own.version)
         champion = registry.champion(uri, config.model_name)
         challenger = registry.challenger(uri, config.model_name)
     promotion = {
@@ -140,8 +140,8 @@ def _champion_losses(context: StageContext, champion: ModelRecord) -> tuple[Loss
     from eval.rescore import rescore
 
     say(f"promote: version {champion.version} was tested on other conversations; it is scored again on these")
-    found, same_tokens = rescore(champion.folder, tokenise)
-    losses = {row_id: (c.loss, c.tokens, c.bytes) for row_id, c in found.items()}
+    rescored, same_tokens = rescore(champion.folder, tokenise)
+    losses = {row_id: (c.loss, c.tokens, c.bytes) for row_id, c in rescored.items()}
     note = "; the champion was scored again on this run's test set"
     return losses, "token" if same_tokens else "byte", note
 

@@ -126,7 +126,7 @@ def register(uri: str, name: str, folder: Path, committed: Path, mlflow_run: str
     return _record(uri, version)
 
 
-def crown(uri: str, name: str, version: int) -> None:
+def set_champion(uri: str, name: str, version: int) -> None:
     """Makes a version the champion; it stops being the challenger."""
     with _answering(uri):
         client = _client(uri)
@@ -157,9 +157,9 @@ def log_run(
 
 
 def _experiment_id(client: MlflowClient, name: str, artifacts: Path | None) -> str:
-    found = client.get_experiment_by_name(name)
-    if found is not None:
-        return found.experiment_id
+    experiment = client.get_experiment_by_name(name)
+    if experiment is not None:
+        return experiment.experiment_id
     try:
         return client.create_experiment(name, artifact_location=artifacts.as_uri() if artifacts else None)
     except MlflowException as error:

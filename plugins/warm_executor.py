@@ -21,7 +21,7 @@ TASK_MODULES = (
     "plugins.review_operators",
     "plugins.spark_operator",
     "plugins.trigger_form",
-    "training.plan",
+    "training.job_config",
 )
 
 

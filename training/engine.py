@@ -11,48 +11,48 @@ from deepspeed.accelerator import get_accelerator
 from torch import nn
 
 from training.accumulation import accumulate_in_fp32
+from training.job_config import JobConfig
 from training.layers import prepare_layers
 from training.loss import SummedLoss
 from training.model import build_model, unrounded_buffers
 from training.optimizer import adamw
-from training.plan import Plan
 
 COLLECTIVE_TIMEOUT = timedelta(hours=2)
 """Longest wait for another rank: saving the weights of a large model keeps the others waiting."""
 
 
-def start_distributed(plan: Plan) -> torch.device:
+def start_distributed(job: JobConfig) -> torch.device:
     """Joins the ranks, and returns this rank's device."""
     accelerator = get_accelerator()
     if accelerator.device_name() == "cpu":
-        torch.set_num_threads(plan.launch.threads)
+        torch.set_num_threads(job.launch.threads)
         # Training uses no operator of DeepSpeed's own. Its shared-memory one, for inference, would be
         # compiled for half a minute at the first start, and would need a compiler.
         deepspeed.ops.__compatible_ops__ = {}
     else:
         accelerator.set_device(int(os.environ["LOCAL_RANK"]))
-    if plan.train.deterministic:
+    if job.train.deterministic:
         only_deterministic_kernels()
     deepspeed.init_distributed(accelerator.communication_backend_name(), timeout=COLLECTIVE_TIMEOUT)
     return torch.device(accelerator.current_device_name())
 
 
-def build_engine(plan: Plan, device: torch.device) -> tuple[DeepSpeedEngine, int]:
+def build_engine(job: JobConfig, device: torch.device) -> tuple[DeepSpeedEngine, int]:
     """Model and AdamW inside DeepSpeed, and the number of the model's parameters, adapters left out.
 
     engine(**batch) is the summed loss of a micro-batch.
     """
-    model = build_model(plan, device)
-    prepare_layers(model, plan, device, fp8=precision(plan, device) == "fp8")
+    model = build_model(job, device)
+    prepare_layers(model, job, device, fp8=precision(job, device) == "fp8")
     parameters = sum(p.numel() for name, p in model.named_parameters() if ".lora_" not in name)
-    return engine_of(SummedLoss(model, plan.train.label_smoothing), plan, device), parameters
+    return engine_of(SummedLoss(model, job.train.label_smoothing), job, device), parameters
 
 
-def engine_of(module: nn.Module, plan: Plan, device: torch.device) -> DeepSpeedEngine:
+def engine_of(module: nn.Module, job: JobConfig, device: torch.device) -> DeepSpeedEngine:
     """The module and its AdamW inside DeepSpeed."""
-    optimizer = adamw(module, plan.train, fused=True)
+    optimizer = adamw(module, job.train, fused=True)
     with unrounded_buffers(module):
-        engine, *_ = deepspeed.initialize(model=module, optimizer=optimizer, config=deepspeed_config(plan, device))
+        engine, *_ = deepspeed.initialize(model=module, optimizer=optimizer, config=deepspeed_config(job, device))
     accumulate_in_fp32(engine)
     return engine
 
@@ -71,25 +71,25 @@ def only_deterministic_kernels() -> None:
     torch.backends.cudnn.benchmark = False
 
 
-def precision(plan: Plan, device: torch.device) -> str:
+def precision(job: JobConfig, device: torch.device) -> str:
     """fp32, bf16 or fp8, for this device."""
-    return plan.train.precision_on(device.type != "cpu")
+    return job.train.precision_on(device.type != "cpu")
 
 
-def deepspeed_config(plan: Plan, device: torch.device) -> dict[str, Any]:
+def deepspeed_config(job: JobConfig, device: torch.device) -> dict[str, Any]:
     """DeepSpeed's configuration; launch.deepspeed is merged over it."""
-    bf16 = precision(plan, device) != "fp32"
+    bf16 = precision(job, device) != "fp32"
     config: dict[str, Any] = {
-        "train_micro_batch_size_per_gpu": plan.micro_batch,
-        "gradient_accumulation_steps": plan.accumulation,
-        "gradient_clipping": plan.train.gradient_clipping,
-        "zero_optimization": {"stage": plan.launch.zero_stage},
+        "train_micro_batch_size_per_gpu": job.micro_batch,
+        "gradient_accumulation_steps": job.accumulation,
+        "gradient_clipping": job.train.gradient_clipping,
+        "zero_optimization": {"stage": job.launch.zero_stage},
         "bf16": {"enabled": bf16, "immediate_grad_update": True},
         "steps_per_print": 1 << 62,
     }
-    if bf16 and plan.launch.zero_stage:  # without ZeRO, DeepSpeed accumulates bf16 gradients in bf16 only
+    if bf16 and job.launch.zero_stage:  # without ZeRO, DeepSpeed accumulates bf16 gradients in bf16 only
         config["data_types"] = {"grad_accum_dtype": "fp32"}
-    return merged(config, plan.launch.deepspeed)
+    return merged(config, job.launch.deepspeed)
 
 
 def merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:

@@ -10,11 +10,11 @@ BLOCK = 128
 @triton.jit
 def _largest_magnitude(x, top, size, BLOCK: tl.constexpr, LOOPS: tl.constexpr):
     first = tl.program_id(0).to(tl.int64) * BLOCK * LOOPS
-    found = tl.zeros((BLOCK,), tl.float32)
+    largest = tl.zeros((BLOCK,), tl.float32)
     for loop in range(LOOPS):
         at = first + loop * BLOCK + tl.arange(0, BLOCK)
-        found = tl.maximum(found, tl.abs(tl.load(x + at, mask=at < size, other=0.0).to(tl.float32)))
-    tl.atomic_max(top, tl.max(found))
+        largest = tl.maximum(largest, tl.abs(tl.load(x + at, mask=at < size, other=0.0).to(tl.float32)))
+    tl.atomic_max(top, tl.max(largest))
 
 
 @triton.jit

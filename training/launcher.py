@@ -25,7 +25,7 @@ FAILURE = re.compile(r"^rank (\d+) failed: (\w+): (.*)$")
 WORKER = Path(__file__).with_name("worker.py")
 
 
-def launch(plan: Path, settings: Launch, scratch: Path, script: Path = WORKER) -> None:
+def launch(job: Path, settings: Launch, scratch: Path, script: Path = WORKER) -> None:
     """Runs `script`, training/worker.py, on all ranks, and streams what they print.
 
     scratch: folder for what the launch itself needs. Raises the UserError of a rank, or
@@ -42,7 +42,7 @@ def launch(plan: Path, settings: Launch, scratch: Path, script: Path = WORKER) -
         command.append(f"--hostfile={settings.hostfile}")
     environment = _environment(settings, scratch)
     process = subprocess.Popen(
-        [*command, str(script), str(plan)],
+        [*command, str(script), str(job)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -100,10 +100,10 @@ def free_port() -> int:
 
 def _deepspeed() -> list[str]:
     beside = Path(sys.executable).with_name("deepspeed")
-    found = str(beside) if beside.is_file() else shutil.which("deepspeed")
-    if found is None:
+    program = str(beside) if beside.is_file() else shutil.which("deepspeed")
+    if program is None:
         raise UserError("train: the program deepspeed is not installed; pip install deepspeed")
-    return [sys.executable, found]
+    return [sys.executable, program]
 
 
 def _environment(settings: Launch, scratch: Path) -> dict[str, str]:
@@ -111,7 +111,7 @@ def _environment(settings: Launch, scratch: Path) -> dict[str, str]:
 
     DeepSpeed imports MLflow wherever it is installed, for its autotuner, which costs each of the
     three generations of processes four seconds: a module of that name that refuses to load, first
-    on the path, spares them. Ranks need no MLflow (see training/tracking.py).
+    on the path, spares them. Ranks need no MLflow (see training/mlflow_logger.py).
     """
     shadow = scratch / "path"
     shadow.mkdir(parents=True, exist_ok=True)

@@ -4,23 +4,23 @@ import torch
 from transformers import PreTrainedModel
 
 from configs.errors import UserError
+from training.job_config import JobConfig
 from training.llama_layer import suits, use_fused_layers
-from training.plan import Plan
 
 
-def prepare_layers(model: PreTrainedModel, plan: Plan, device: torch.device, fp8: bool) -> None:
-    """Applies what the plan asks for, in place. Raises UserError where the device or the model does not allow it.
+def prepare_layers(model: PreTrainedModel, job: JobConfig, device: torch.device, fp8: bool) -> None:
+    """Applies what the job asks for, in place. Raises UserError where the device or the model does not allow it.
 
     Layers are fused by hand where that is known to be right (training/llama_layer.py), and else compiled.
     """
-    recompute(model, plan.train.activation_checkpointing)
-    kind = plan.launch.layers
+    recompute(model, job.train.activation_checkpointing)
+    kind = job.launch.layers
     if kind == "auto":
-        kind = ("fused" if suits(model) else "compiled") if fusible(plan, device) else "plain"
+        kind = ("fused" if suits(model) else "compiled") if fusible(job, device) else "plain"
     if fp8:
         check_fp8(kind, device)
     if kind == "fused":
-        if not suits(model) or plan.launch.zero_stage == 3:
+        if not suits(model) or job.launch.zero_stage == 3:
             raise UserError(
                 "launch.layers: fused is for Llama's layers without dropout, bias or LoRA, below ZeRO stage 3; set auto"
             )
@@ -30,9 +30,9 @@ def prepare_layers(model: PreTrainedModel, plan: Plan, device: torch.device, fp8
             layer.compile()
 
 
-def fusible(plan: Plan, device: torch.device) -> bool:
+def fusible(job: JobConfig, device: torch.device) -> bool:
     """Whether fusing pays and works: on GPUs, and not under ZeRO-3, whose hooks in every submodule gather weights."""
-    return device.type == "cuda" and plan.launch.zero_stage < 3
+    return device.type == "cuda" and job.launch.zero_stage < 3
 
 
 def recompute(model: PreTrainedModel, kind: str) -> None:

@@ -32,13 +32,13 @@ class MetricsLog:
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
     """The lines of metrics.jsonl; a last line cut off by a crash is left out."""
-    found = []
-    for line in path.read_text(encoding="utf-8").splitlines():
+    lines = []
+    for text in path.read_text(encoding="utf-8").splitlines():
         try:
-            found.append(json.loads(line))
+            lines.append(json.loads(text))
         except ValueError:
             break
-    return found
+    return lines
 
 
 def curve(lines: list[dict[str, Any]], name: str) -> list[list[float]]:

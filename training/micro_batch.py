@@ -48,6 +48,6 @@ def fitting_micro_batch(profile: Profile, architecture: Architecture, vocabulary
             f"launch.micro_batch: not one sequence of {length} tokens fits {capacity / 1e9:.1f} GB a rank; set "
             f"train.activation_checkpointing=full, a higher launch.zero_stage or a shorter tokenise.sequence_length"
         )
-    found = max(size for size in range(1, min(most, share) + 1) if share % size == 0)
-    say(f"train: micro-batch {found}, of at most {most} that fit {capacity / 1e9:.1f} GB a rank")
-    return found
+    largest = max(size for size in range(1, min(most, share) + 1) if share % size == 0)
+    say(f"train: micro-batch {largest}, of at most {most} that fit {capacity / 1e9:.1f} GB a rank")
+    return largest

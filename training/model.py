@@ -18,27 +18,27 @@ from transformers import (
 from configs.errors import UserError
 from configs.model import Architecture
 from training import attention
+from training.job_config import JobConfig
 from training.lora import add_adapters
-from training.plan import Plan
 
 
-def build_model(plan: Plan, device: torch.device) -> PreTrainedModel:
+def build_model(job: JobConfig, device: torch.device) -> PreTrainedModel:
     """A Llama in float32 with weights drawn from the seed, or pretrained ones. Attention is training/attention.py's."""
-    torch.manual_seed(plan.seed)
-    if plan.pretrained:
-        model = _pretrained(plan, plan.pretrained)
+    torch.manual_seed(job.seed)
+    if job.pretrained:
+        model = _pretrained(job, job.pretrained)
         model.to(device)  # type: ignore[arg-type]
     else:
-        assert plan.architecture is not None
+        assert job.architecture is not None
         with device:
-            model = LlamaForCausalLM(llama_config(plan.architecture, plan.vocabulary))
-    generation = generation_config(AutoTokenizer.from_pretrained(plan.tokenizer))
+            model = LlamaForCausalLM(llama_config(job.architecture, job.vocabulary))
+    generation = generation_config(AutoTokenizer.from_pretrained(job.tokenizer))
     for name in ("bos", "eos", "pad"):
         setattr(model.config, f"{name}_token_id", getattr(generation, f"{name}_token_id"))
     model.generation_config = generation
-    set_dropout(model, plan.train.dropout)
-    if plan.lora:
-        add_adapters(model, plan.lora)
+    set_dropout(model, job.train.dropout)
+    if job.lora:
+        add_adapters(model, job.lora)
     model.train()
     return model
 
@@ -93,13 +93,13 @@ def generation_config(tokenizer: PreTrainedTokenizerBase) -> GenerationConfig:
     )
 
 
-def _pretrained(plan: Plan, name: str) -> PreTrainedModel:
+def _pretrained(job: JobConfig, name: str) -> PreTrainedModel:
     try:
         model = AutoModelForCausalLM.from_pretrained(name, dtype=torch.float32, attn_implementation=attention.NAME)
     except (OSError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
         remedy = "give a folder with config.json and weights, or the name of a model on a hub that can be reached"
         raise UserError(f"model.pretrained: {name!r} cannot be loaded ({reason}); {remedy}") from error
-    if model.config.vocab_size < plan.vocabulary:
-        model.resize_token_embeddings(plan.vocabulary)
+    if model.config.vocab_size < job.vocabulary:
+        model.resize_token_embeddings(job.vocabulary)
     return model

@@ -11,8 +11,8 @@ from types import TracebackType
 import torch
 
 from training.data import Batch, PackedSequences, micro_batches, on_device
+from training.job_config import JobConfig
 from training.order import global_batch
-from training.plan import Plan
 
 AHEAD = 1
 """Global batches that wait in the queue; one more is being prepared, and one is in use."""
@@ -32,27 +32,27 @@ class RankBatch:
     arrived: "torch.cuda.Event | None" = None
 
 
-def rank_batch(plan: Plan, data: PackedSequences, step: int, rank: int) -> RankBatch:
+def rank_batch(job: JobConfig, data: PackedSequences, step: int, rank: int) -> RankBatch:
     """What `rank` works on in `step`, on the CPU. Follows from seed and step, so no rank need ask another."""
-    size = plan.micro_batch
-    indices = global_batch(step, plan.batch_sequences, len(data), plan.seed)
-    batches = [data.batch(mine, size) for mine in micro_batches(indices, rank, plan.world_size, size)]
+    size = job.micro_batch
+    indices = global_batch(step, job.batch_sequences, len(data), job.seed)
+    batches = [data.batch(mine, size) for mine in micro_batches(indices, rank, job.world_size, size)]
     return RankBatch(step, batches, data.learned(indices))
 
 
 class Prefetch:
     """Iterates over the rank batches of steps `first` to the last, in order, one step ahead of their use.
 
-    with Prefetch(plan, data, 1, rank, device) as batches:
+    with Prefetch(job, data, 1, rank, device) as batches:
         for batch in batches: …
 
     On a GPU the thread copies from pinned memory on a stream of its own, so neither the host nor the
     compute stream waits for a copy. An error in the thread is raised where the batch is asked for.
     """
 
-    def __init__(self, plan: Plan, data: PackedSequences, first: int, rank: int, device: torch.device) -> None:
+    def __init__(self, job: JobConfig, data: PackedSequences, first: int, rank: int, device: torch.device) -> None:
         self._waited = 0.0
-        self._plan, self._data, self._first, self._rank, self._device = plan, data, first, rank, device
+        self._job, self._data, self._first, self._rank, self._device = job, data, first, rank, device
         self._stream = torch.cuda.Stream(device) if device.type == "cuda" else None
         self._ready: queue.Queue[RankBatch | BaseException | None] = queue.Queue(AHEAD)
         self._stopped = threading.Event()
@@ -94,8 +94,8 @@ class Prefetch:
     def _work(self) -> None:
         try:
             with torch.cuda.stream(self._stream) if self._stream else nullcontext():
-                for step in range(self._first, self._plan.train.steps + 1):
-                    self._ready.put(self._moved(rank_batch(self._plan, self._data, step, self._rank)))
+                for step in range(self._first, self._job.train.steps + 1):
+                    self._ready.put(self._moved(rank_batch(self._job, self._data, step, self._rank)))
                     if self._stopped.is_set():
                         return
             self._ready.put(None)

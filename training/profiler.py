@@ -6,22 +6,22 @@ import torch
 from torch.profiler import ProfilerActivity, profile
 
 from pipeline.contract.progress import say
-from training.plan import Plan
+from training.job_config import JobConfig
 
 
 class Trace:
     """Traces the steps of launch.profile_steps, on rank 0, into a gzipped Chrome trace. Changes no result.
 
-    with Trace(plan, rank, resumed, device) as trace: trace.begins(step) before and trace.ended(step) after
+    with Trace(job, rank, resumed, device) as trace: trace.begins(step) before and trace.ended(step) after
     each step. Training that ends early leaves the trace of the steps there were.
     """
 
-    def __init__(self, plan: Plan, rank: int, resumed: int, device: torch.device) -> None:
-        steps = plan.launch.profiled if rank == 0 else None
+    def __init__(self, job: JobConfig, rank: int, resumed: int, device: torch.device) -> None:
+        steps = job.launch.profiled if rank == 0 else None
         if steps and steps[1] <= resumed:
             say(f"train: steps {steps[0]} to {steps[1]} were done before this attempt; nothing to trace")
             steps = None
-        self._steps, self._folder, self._device = steps, plan.traces, device
+        self._steps, self._folder, self._device = steps, job.traces, device
         self._profile: profile | None = None
         self._first = self._last = 0
 

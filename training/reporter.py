@@ -11,8 +11,8 @@ import torch.distributed as dist
 from configs.flops import flops_per_token, peak_flops
 from pipeline.contract.progress import Progress, say
 from training.checkpoint import State
+from training.job_config import JobConfig
 from training.metrics import METRICS, MetricsLog
-from training.plan import Plan
 from training.step import Outcome
 
 
@@ -30,15 +30,15 @@ class Reporter:
     CommunicationClock says, both of rank 0. Validation and checkpoints are not part of that time.
     """
 
-    def __init__(self, plan: Plan, state: State, device: torch.device, config: Any) -> None:
-        self._plan, self._state, self._device = plan, state, device
+    def __init__(self, job: JobConfig, state: State, device: torch.device, config: Any) -> None:
+        self._job, self._state, self._device = job, state, device
         self._speaks = dist.get_rank() == 0
         self._started = self._last = time.monotonic()
         self._before, self._resumed = state.seconds, state.step
         self._steps: list[Outcome] = []
         self._seconds = 0.0
         self._note = ""
-        flops = flops_per_token(config, plan.sequence_length, frozen=plan.lora is not None)
+        flops = flops_per_token(config, job.sequence_length, frozen=job.lora is not None)
         peak = peak_flops(torch.cuda.get_device_name(device)) if device.type == "cuda" else None
         self._mfu_per_token = flops / peak if peak else None
 
@@ -46,8 +46,8 @@ class Reporter:
         if self._speaks:
             if self._state.step:
                 say(f"train: resumes after step {self._state.step}")
-            self._log = MetricsLog(self._plan.out / METRICS, self._state.step)
-            self._progress = Progress("train", self._plan.train.steps, "steps").__enter__()
+            self._log = MetricsLog(self._job.out / METRICS, self._state.step)
+            self._progress = Progress("train", self._job.train.steps, "steps").__enter__()
             self._progress.resume_at(self._state.step)
         return self
 
@@ -70,7 +70,7 @@ class Reporter:
         self._seconds += now - self._last
         self._last = now
         self._steps.append(outcome)
-        if outcome.step % self._plan.launch.log_every == 0 or outcome.step == self._plan.train.steps:
+        if outcome.step % self._job.launch.log_every == 0 or outcome.step == self._job.train.steps:
             values = self._values()
             self._log.write(step=outcome.step, **values)
             self._note = note(values)
@@ -81,8 +81,8 @@ class Reporter:
         """Of the steps since the last line: means over them; gradient norm and learning rate of the last."""
         steps, last = self._steps, self._steps[-1]
         seconds = max(self._seconds, 1e-9)
-        tokens = len(steps) * self._plan.train.batch_tokens / seconds
-        each = tokens / self._plan.world_size
+        tokens = len(steps) * self._job.train.batch_tokens / seconds
+        each = tokens / self._job.world_size
         done = (time.monotonic() - self._started) / (last.step - self._resumed)
         return {
             "loss": sum(s.loss * s.learned for s in steps) / max(1, sum(s.learned for s in steps)),
@@ -94,7 +94,7 @@ class Reporter:
             "memory_gib": peak_memory_gib(self._device),
             "data_share": sum(s.data_seconds for s in steps) / seconds,
             "communication_share": sum(s.communication_seconds() for s in steps) / seconds,
-            "seconds_left": done * (self._plan.train.steps - last.step),
+            "seconds_left": done * (self._job.train.steps - last.step),
         }
 
     def validation(self, loss: float) -> None:

@@ -12,7 +12,7 @@ from deepspeed import DeepSpeedEngine
 
 from configs.errors import UserError
 from training.communication import CommunicationClock
-from training.plan import Plan
+from training.job_config import JobConfig
 from training.prefetch import RankBatch
 from training.schedule import learning_rate
 
@@ -60,19 +60,19 @@ class Outcome:
 
 
 def optimiser_step(
-    engine: DeepSpeedEngine, plan: Plan, batch: RankBatch, clock: CommunicationClock, data_seconds: float = 0.0
+    engine: DeepSpeedEngine, job: JobConfig, batch: RankBatch, clock: CommunicationClock, data_seconds: float = 0.0
 ) -> Outcome:
     """Takes the step that `batch` is for.
 
     DeepSpeed divides the gradient by ranks and by accumulation; multiplying by both and dividing by
     the learned tokens of the global batch makes it the gradient of their mean loss, not of a mean of means.
     """
-    rate = learning_rate(batch.step, plan.train)
+    rate = learning_rate(batch.step, job.train)
     for group in engine.optimizer.param_groups:
         group["lr"] = rate
-    seed_dropout(plan, batch.step)
+    seed_dropout(job, batch.step)
     clock.take()  # what a validation or a checkpoint exchanged before is not this step's
-    scale = plan.world_size * plan.accumulation / max(1, batch.learned)
+    scale = job.world_size * job.accumulation / max(1, batch.learned)
     total = torch.zeros((), dtype=torch.float64, device=engine.device)
     norm: torch.Tensor | float = 0.0
     for part in batch.batches:
@@ -98,10 +98,10 @@ def local_gradient_norm(engine: DeepSpeedEngine) -> torch.Tensor | float:
     return torch.nn.utils.get_total_norm([p.grad for p in engine.parameters() if p.grad is not None])
 
 
-def seed_dropout(plan: Plan, step: int) -> None:
+def seed_dropout(job: JobConfig, step: int) -> None:
     """What dropout leaves out follows from seed, step and rank, so a resumed run leaves out the same."""
-    if plan.train.dropout or (plan.lora and plan.lora.dropout):
-        seed = np.random.SeedSequence([plan.seed, step, dist.get_rank()]).generate_state(1, np.uint64)
+    if job.train.dropout or (job.lora and job.lora.dropout):
+        seed = np.random.SeedSequence([job.seed, step, dist.get_rank()]).generate_state(1, np.uint64)
         torch.manual_seed(int(seed[0]))
 
 

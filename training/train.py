@@ -13,11 +13,11 @@ from pipeline.contract.execute import StageContext
 from pipeline.contract.fingerprint import write_atomically
 from pipeline.contract.progress import say
 from training.arrow import arrow_copy
-from training.event_files import EventFiles
+from training.job_config import JobConfig, check, check_vocabulary
 from training.launcher import launch
 from training.micro_batch import fitting_micro_batch
-from training.plan import Plan, check, check_vocabulary
-from training.tracking import Tracker
+from training.mlflow_logger import MlflowLogger
+from training.tensorboard_logger import TensorBoardLogger
 
 CHECKPOINTS = "checkpoints"
 KEPT = (
@@ -41,27 +41,27 @@ def train(context: StageContext) -> None:
     that do not fit, and for what a rank reports as the user's to put right.
     """
     check(context.profile)
-    plan = make_plan(context)
-    _copy_sequences(context, plan)
-    path = plan.checkpoints / "plan.json"
-    write_atomically(path, plan.model_dump_json(indent=1))
+    job = make_job(context)
+    _copy_sequences(context, job)
+    path = job.checkpoints / "job.json"
+    write_atomically(path, job.model_dump_json(indent=1))
     tracking = context.config("tracking")
     root = context.run.root
-    tracker = Tracker(tracking.uri, tracking.experiment, context.run.id, root, plan)
-    with tracker, EventFiles(context.run.folder / "tensorboard", plan):
-        say(f"train: {plan.train.steps:,} steps of {plan.train.batch_tokens:,} tokens, ranks: {plan.world_size}")
-        launch(path, plan.launch, plan.checkpoints)
-    facts = json.loads((plan.out / "training.json").read_text(encoding="utf-8"))
-    shutil.rmtree(plan.checkpoints)
+    mlflow = MlflowLogger(tracking.uri, tracking.experiment, context.run.id, root, job)
+    with mlflow, TensorBoardLogger(context.run.folder / "tensorboard", job):
+        say(f"train: {job.train.steps:,} steps of {job.train.batch_tokens:,} tokens, ranks: {job.world_size}")
+        launch(path, job.launch, job.checkpoints)
+    facts = json.loads((job.out / "training.json").read_text(encoding="utf-8"))
+    shutil.rmtree(job.checkpoints)
     tokenised = context.inputs["tokenise"].ledger
     context.ledger.rows_in = context.ledger.rows_out = tokenised.rows_out
-    context.metrics.update({name: facts[name] for name in KEPT}, mlflow_run_id=tracker.run_id)
+    context.metrics.update({name: facts[name] for name in KEPT}, mlflow_run_id=mlflow.run_id)
     if facts["validation_loss"]:
         context.metrics["validation_loss"] = dict(facts["validation_loss"])[facts["best_step"]]
 
 
-def make_plan(context: StageContext) -> Plan:
-    """The plan of this run. Raises UserError when the tokenizer does not fit the architecture."""
+def make_job(context: StageContext) -> JobConfig:
+    """The job of this run. Raises UserError when the tokenizer does not fit the architecture."""
     model, launch_settings = context.config("model"), context.config("launch")
     tokenised = context.inputs["tokenise"]
     tokenizer = AutoTokenizer.from_pretrained(tokenised.path / "tokenizer")
@@ -72,10 +72,10 @@ def make_plan(context: StageContext) -> Plan:
         check_tokenizer(model.pretrained, tokenizer.get_vocab())
     if launch_settings.micro_batch == "auto":
         shape = architecture or AutoConfig.from_pretrained(model.pretrained)
-        settled = fitting_micro_batch(context.profile, shape, len(tokenizer))
-        launch_settings = launch_settings.model_copy(update={"micro_batch": settled})
+        micro_batch = fitting_micro_batch(context.profile, shape, len(tokenizer))
+        launch_settings = launch_settings.model_copy(update={"micro_batch": micro_batch})
     checkpoints = context.out / CHECKPOINTS
-    return Plan(
+    return JobConfig(
         train=context.config("train"),
         launch=launch_settings,
         seed=context.config("seed"),
@@ -113,10 +113,10 @@ def check_tokenizer(pretrained: str, vocabulary: dict[str, int]) -> None:
         )
 
 
-def _copy_sequences(context: StageContext, plan: Plan) -> None:
+def _copy_sequences(context: StageContext, job: JobConfig) -> None:
     packed: Path = context.inputs["tokenise"].path / "packed"
     parts = {split: len(list((packed / split).glob("*.parquet"))) for split in ("train", "validation")}
     with context.progress(sum(parts.values()), "files", "train: sequences") as progress:
         for split in parts:
-            found = arrow_copy(packed / split, plan.sequences / split, plan.sequence_length, progress.advance)
-            say(f"train: {found:,} {split} sequences")
+            sequences = arrow_copy(packed / split, job.sequences / split, job.sequence_length, progress.advance)
+            say(f"train: {sequences:,} {split} sequences")

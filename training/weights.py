@@ -12,7 +12,7 @@ from transformers import PreTrainedModel
 
 from configs.model import Lora
 from training import lora
-from training.plan import Plan
+from training.job_config import JobConfig
 
 ADAPTER_FOLDER = "adapter"
 
@@ -22,20 +22,20 @@ def weights_of(folder: Path, step: int) -> Path:
     return folder / f"best-{step:08d}"
 
 
-def save_weights(engine: DeepSpeedEngine, plan: Plan, step: int) -> Path:
+def save_weights(engine: DeepSpeedEngine, job: JobConfig, step: int) -> Path:
     """Collects the weights on rank 0 and writes them to best-<step> beside the checkpoints, all or nothing.
 
     With LoRA the weights are merged, and the adapter lies in the folder adapter/ inside.
     """
     model: PreTrainedModel = engine.module.model
     state = gather(model, engine.zero_optimization_stage() == 3)
-    path = weights_of(plan.checkpoints, step)
+    path = weights_of(job.checkpoints, step)
     if dist.get_rank() == 0:
-        partial = plan.checkpoints / f".{path.name}.partial"
+        partial = job.checkpoints / f".{path.name}.partial"
         shutil.rmtree(partial, ignore_errors=True)
-        if plan.lora:
-            _save_adapter(state, plan, plan.lora, partial / ADAPTER_FOLDER)
-            state = lora.merged(state, plan.lora)
+        if job.lora:
+            _save_adapter(state, job, job.lora, partial / ADAPTER_FOLDER)
+            state = lora.merged(state, job.lora)
         with torch.device("meta"):
             whole = type(model)(model.config)
         whole.load_state_dict(state, strict=False, assign=True)
@@ -48,9 +48,9 @@ def save_weights(engine: DeepSpeedEngine, plan: Plan, step: int) -> Path:
     return path
 
 
-def _save_adapter(state: lora.State, plan: Plan, settings: Lora, folder: Path) -> None:
+def _save_adapter(state: lora.State, job: JobConfig, settings: Lora, folder: Path) -> None:
     folder.mkdir(parents=True)
-    lora.lora_config(settings, plan.pretrained).save_pretrained(str(folder))
+    lora.lora_config(settings, job.pretrained).save_pretrained(str(folder))
     save_file(lora.adapter(state), folder / "adapter_model.safetensors", metadata={"format": "pt"})
 
 

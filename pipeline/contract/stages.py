@@ -116,9 +116,9 @@ STAGES = {
             config=("model", "train", "seed"),
             settings=("launch", "tracking", "storage"),
             engine="deepspeed",
-            check="training.plan:check",
+            check="training.job_config:check",
             resumable=True,
-            raw="training.plan:raw_inputs",
+            raw="training.job_config:raw_inputs",
         ),
         Stage(
             "evaluate",

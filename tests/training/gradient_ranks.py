@@ -16,11 +16,11 @@ from configs.model import Lora
 from training.communication import CommunicationClock
 from training.data import PackedSequences
 from training.engine import deepspeed_config, start_distributed
+from training.job_config import JobConfig
 from training.launcher import report_failure
 from training.loss import SummedLoss
 from training.model import build_model
 from training.order import global_batch
-from training.plan import Plan
 from training.prefetch import rank_batch
 from training.step import optimiser_step
 from training.weights import gather
@@ -32,24 +32,24 @@ CASES: list[tuple[int, Lora | None]] = [(4, None), (1, None), (2, LORA)]
 
 
 def main() -> None:
-    plan = Plan.model_validate_json(Path(sys.argv[-1]).read_text())
-    device = start_distributed(plan)
-    data = PackedSequences(plan.sequences / "train")
+    job = JobConfig.model_validate_json(Path(sys.argv[-1]).read_text())
+    device = start_distributed(job)
+    data = PackedSequences(job.sequences / "train")
     clock = CommunicationClock(device)
     found = []
     for micro_batch, lora in CASES:
-        launch = plan.launch.model_copy(update={"micro_batch": micro_batch})
-        case = plan.model_copy(update={"launch": launch, "lora": lora})
+        launch = job.launch.model_copy(update={"micro_batch": micro_batch})
+        case = job.model_copy(update={"launch": launch, "lora": lora})
         expected = plain_torch(case, data)
         found += [measured(case, stage, data, device, clock, expected) for stage in (0, 1, 2, 3)]
     if dist.get_rank() == 0:
-        (plan.out / "found.json").write_text(json.dumps(found))
+        (job.out / "found.json").write_text(json.dumps(found))
     dist.barrier()
     dist.destroy_process_group()
 
 
 def measured(
-    plan: Plan,
+    job: JobConfig,
     stage: int,
     data: PackedSequences,
     device: torch.device,
@@ -57,7 +57,7 @@ def measured(
     expected: tuple[dict[str, torch.Tensor], list[float], list[float]],
 ) -> dict[str, Any]:
     """Largest differences of one case from plain torch."""
-    staged = plan.model_copy(update={"launch": plan.launch.model_copy(update={"zero_stage": stage})})
+    staged = job.model_copy(update={"launch": job.launch.model_copy(update={"zero_stage": stage})})
     model = build_model(staged, device)
     config = deepspeed_config(staged, device) | {"zero_allow_untested_optimizer": True}
     optimizer = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=1.0)
@@ -68,7 +68,7 @@ def measured(
     weights, losses, norms = expected
     engine.destroy()
     return {
-        "case": f"ZeRO {stage}, accumulation {staged.accumulation}, {'LoRA' if plan.lora else 'all weights'}",
+        "case": f"ZeRO {stage}, accumulation {staged.accumulation}, {'LoRA' if job.lora else 'all weights'}",
         "difference": max((float((found[n] - w).abs().max()) for n, w in weights.items() if n in found), default=0.0),
         "weights": len(found),
         "loss": max(abs(o.loss - loss) for o, loss in zip(outcomes, losses, strict=True)),
@@ -78,13 +78,13 @@ def measured(
     }
 
 
-def plain_torch(plan: Plan, data: PackedSequences) -> tuple[dict[str, torch.Tensor], list[float], list[float]]:
+def plain_torch(job: JobConfig, data: PackedSequences) -> tuple[dict[str, torch.Tensor], list[float], list[float]]:
     """Weights after the steps, and loss and gradient norm of each, on one process, in one batch."""
-    model = SummedLoss(build_model(plan, torch.device("cpu")))
+    model = SummedLoss(build_model(job, torch.device("cpu")))
     parameters = [p for p in model.parameters() if p.requires_grad]
     losses, norms = [], []
     for step in range(1, STEPS + 1):
-        indices = global_batch(step, plan.batch_sequences, len(data), plan.seed)
+        indices = global_batch(step, job.batch_sequences, len(data), job.seed)
         batch = data.batch(indices, len(indices))
         model.zero_grad()
         loss = model(**batch) / len(batch["targets"])

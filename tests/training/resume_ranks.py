@@ -1,4 +1,4 @@
-"""One of two ranks: LoRA with dropout, resumed from its own checkpoint in a new engine: resume_ranks.py PLAN."""
+"""One of two ranks: LoRA with dropout, resumed from its own checkpoint in a new engine: resume_ranks.py JOB."""
 
 import json
 import sys
@@ -11,8 +11,8 @@ from training.checkpoint import State, load_newest, save_checkpoint
 from training.communication import CommunicationClock
 from training.data import PackedSequences
 from training.engine import build_engine, start_distributed
+from training.job_config import JobConfig
 from training.launcher import report_failure
-from training.plan import Plan
 from training.prefetch import rank_batch
 from training.step import optimiser_step
 from training.worker import trainable
@@ -21,17 +21,17 @@ HALF = 3
 
 
 def main() -> None:
-    plan = Plan.model_validate_json(Path(sys.argv[-1]).read_text())
-    device = start_distributed(plan)
-    clock, data = CommunicationClock(device), PackedSequences(plan.sequences / "train")
+    job = JobConfig.model_validate_json(Path(sys.argv[-1]).read_text())
+    device = start_distributed(job)
+    clock, data = CommunicationClock(device), PackedSequences(job.sequences / "train")
     found = {}
 
-    def losses(engine: DeepSpeedEngine, this: Plan, steps: range) -> list[float]:
+    def losses(engine: DeepSpeedEngine, this: JobConfig, steps: range) -> list[float]:
         return [optimiser_step(engine, this, rank_batch(this, data, s, dist.get_rank()), clock).loss for s in steps]
 
     for stage in (0, 1, 2, 3):
-        this = plan.model_copy(update={"launch": plan.launch.model_copy(update={"zero_stage": stage})})
-        folder = plan.checkpoints / str(stage)
+        this = job.model_copy(update={"launch": job.launch.model_copy(update={"zero_stage": stage})})
+        folder = job.checkpoints / str(stage)
         engine, _ = build_engine(this, device)
         first = losses(engine, this, range(1, HALF + 1))
         save_checkpoint(engine, folder, State(step=HALF), {}, keep=1)
@@ -43,7 +43,7 @@ def main() -> None:
         found[stage] = {"first": first, "second": second, "resumed": resumed, "trainable": trainable(engine)}
         engine.destroy()
     if dist.get_rank() == 0:
-        (plan.out / "found.json").write_text(json.dumps(found))
+        (job.out / "found.json").write_text(json.dumps(found))
     dist.barrier()
     dist.destroy_process_group()
 

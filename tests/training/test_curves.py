@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.training.plans import small_plan
+from tests.training.jobs import small_job
 from training.launcher import launch
 
 Losses = dict[str, np.ndarray]
@@ -19,10 +19,10 @@ def losses(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Losses]:
     found = {}
     for ranks in (1, 2):
         train = {"steps": 200, "learning_rate": 2e-3, "warmup_steps": 10, "batch_tokens": 4 * 64}
-        plan = small_plan(folder, train, {"ranks": ranks, "micro_batch": 2, "zero_stage": 1})
-        path = folder / f"plan-{ranks}.json"
-        path.write_text(plan.model_dump_json())
-        launch(path, plan.launch, folder, Path(__file__).with_name("curve_ranks.py"))
+        job = small_job(folder, train, {"ranks": ranks, "micro_batch": 2, "zero_stage": 1})
+        path = folder / f"job-{ranks}.json"
+        path.write_text(job.model_dump_json())
+        launch(path, job.launch, folder, Path(__file__).with_name("curve_ranks.py"))
         read = json.loads((folder / f"losses-{ranks}.json").read_text())
         found[ranks] = {precision: np.array(values) for precision, values in read.items()}
     return found

@@ -1,4 +1,4 @@
-"""What is learned at which step follows from the seed and the step alone."""
+"""Packed sequences, and their parts of a batch."""
 
 from pathlib import Path
 
@@ -9,17 +9,6 @@ import pyarrow.parquet as pq
 from training.arrow import arrow_copy
 from training.data import PackedSequences, micro_batches, packed_batch
 from training.order import global_batch
-
-
-def test_an_epoch_visits_every_sequence_once() -> None:
-    seen = np.concatenate([global_batch(step, 4, 10, seed=3) for step in range(1, 6)])
-    assert sorted(seen[:10]) == list(range(10))
-    assert sorted(seen[10:]) == list(range(10))
-    assert seen[:10].tolist() != seen[10:].tolist()
-
-
-def test_order_depends_on_the_seed() -> None:
-    assert global_batch(1, 10, 10, seed=3).tolist() != global_batch(1, 10, 10, seed=4).tolist()
 
 
 def test_one_rank_and_two_share_the_same_batch() -> None:

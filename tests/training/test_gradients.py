@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from tests.training.plans import small_plan
+from tests.training.jobs import small_job
 from training.launcher import launch
 
 
@@ -14,10 +14,10 @@ def test_two_ranks_have_the_gradient_of_plain_torch_for_every_zero_stage(tmp_pat
         "min_learning_rate_share": 1.0,
         "gradient_clipping": 1e9,
     }
-    plan = small_plan(tmp_path, train, {"ranks": 2})
-    path = tmp_path / "plan.json"
-    path.write_text(plan.model_dump_json())
-    launch(path, plan.launch, tmp_path, Path(__file__).with_name("gradient_ranks.py"))
+    job = small_job(tmp_path, train, {"ranks": 2})
+    path = tmp_path / "job.json"
+    path.write_text(job.model_dump_json())
+    launch(path, job.launch, tmp_path, Path(__file__).with_name("gradient_ranks.py"))
     found = json.loads((tmp_path / "found.json").read_text())
     assert [case["case"] for case in found] == [
         f"ZeRO {stage}, accumulation {accumulation}, {kind}"

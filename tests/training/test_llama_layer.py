@@ -8,7 +8,7 @@ import torch
 
 from configs.errors import UserError
 from tests.training.conftest import packed
-from tests.training.plans import small_plan
+from tests.training.jobs import small_job
 from training.layers import prepare_layers, recompute
 from training.llama_layer import suits, use_fused_layers
 from training.loss import SummedLoss
@@ -56,11 +56,11 @@ def test_models_with_other_layers_are_left_alone(model: SummedLoss) -> None:
 
 
 def test_layers_whose_weights_are_spread_are_not_fused(model: SummedLoss, tmp_path: Path) -> None:
-    plan = small_plan(tmp_path, {}, {"layers": "fused", "zero_stage": 3})
+    job = small_job(tmp_path, {}, {"layers": "fused", "zero_stage": 3})
     with pytest.raises(UserError, match=r"launch\.layers: fused is for .*below ZeRO stage 3"):
-        prepare_layers(model.model, plan, torch.device("cpu"), fp8=False)
+        prepare_layers(model.model, job, torch.device("cpu"), fp8=False)
 
 
 def test_8_bits_need_a_gpu_that_has_them(model: SummedLoss, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"train\.precision: fp8 needs a GPU of compute capability 8\.9"):
-        prepare_layers(model.model, small_plan(tmp_path, {}, {"layers": "fused"}), torch.device("cpu"), fp8=True)
+        prepare_layers(model.model, small_job(tmp_path, {}, {"layers": "fused"}), torch.device("cpu"), fp8=True)

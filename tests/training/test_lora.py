@@ -19,15 +19,15 @@ from eval.checkpoint import load_model
 from pipeline.contract.artifact import Artifact
 from pipeline.contract.execute import execute
 from pipeline.contract.run import Run
-from tests.training.plans import small_plan
+from tests.training.jobs import small_job
 from tests.training.tokenised import begin_run
 from training.arrow import arrow_copy
 from training.data import PackedSequences
+from training.job_config import JobConfig
 from training.launcher import launch
 from training.loss import SummedLoss
 from training.model import build_model
 from training.optimizer import adamw
-from training.plan import Plan
 from training.prefetch import rank_batch
 from training.train import check_tokenizer
 
@@ -35,48 +35,48 @@ CPU = torch.device("cpu")
 LORA = Lora(rank=4, alpha=8, target_modules=("q_proj", "v_proj", "down_proj"))
 
 
-def mean_loss(model: Any, plan: Plan, data: PackedSequences, step: int) -> float:
+def mean_loss(model: Any, job: JobConfig, data: PackedSequences, step: int) -> float:
     """Of a global batch, by one process."""
-    whole = plan.model_copy(update={"world_size": 1})
+    whole = job.model_copy(update={"world_size": 1})
     batch = rank_batch(whole, data, step, 0)
     with torch.no_grad():
         return sum(model(**part).item() for part in batch.batches) / batch.learned
 
 
 @pytest.fixture(scope="module")
-def plan(tmp_path_factory: pytest.TempPathFactory) -> Plan:
+def job(tmp_path_factory: pytest.TempPathFactory) -> JobConfig:
     train = {"batch_tokens": 8 * 64, "learning_rate": 1e-2}
-    plan = small_plan(tmp_path_factory.mktemp("lora"), train, {"ranks": 2, "micro_batch": 4})
-    return plan.model_copy(update={"lora": LORA})
+    job = small_job(tmp_path_factory.mktemp("lora"), train, {"ranks": 2, "micro_batch": 4})
+    return job.model_copy(update={"lora": LORA})
 
 
 @pytest.fixture(scope="module")
-def base(plan: Plan) -> Path:
+def base(job: JobConfig) -> Path:
     """A folder of pretrained weights: a small model after thirty steps of plain torch, with its tokenizer."""
-    module = SummedLoss(build_model(plan.model_copy(update={"lora": None}), CPU))
-    data = PackedSequences(plan.sequences / "train")
-    optimizer = adamw(module, plan.train, fused=True)
+    module = SummedLoss(build_model(job.model_copy(update={"lora": None}), CPU))
+    data = PackedSequences(job.sequences / "train")
+    optimizer = adamw(module, job.train, fused=True)
     for step in range(1, 31):
-        batch = rank_batch(plan.model_copy(update={"world_size": 1}), data, step, 0)
+        batch = rank_batch(job.model_copy(update={"world_size": 1}), data, step, 0)
         for part in batch.batches:
             (module(**part) / batch.learned).backward()
         optimizer.step()
         optimizer.zero_grad()
-    folder = plan.out / "base"
+    folder = job.out / "base"
     module.model.save_pretrained(folder)
-    AutoTokenizer.from_pretrained(plan.tokenizer).save_pretrained(folder)
+    AutoTokenizer.from_pretrained(job.tokenizer).save_pretrained(folder)
     return folder
 
 
 @pytest.fixture(scope="module")
-def run(plan: Plan, base: Path) -> Run:
+def run(job: JobConfig, base: Path) -> Run:
     overrides = [
         f"model.pretrained={base}",
         "model.lora={rank: 4, alpha: 8, target_modules: [q_proj, v_proj, down_proj]}",
         *("train.steps=6", "train.warmup_steps=1", "train.validation_every=3", "train.learning_rate=0.005"),
         *("launch.profile_steps=2-3", "launch.log_every=2", "train.deterministic=true"),
     ]
-    run = begin_run(plan.out / "root", overrides, plan.out / "raw.jsonl", "lora")
+    run = begin_run(job.out / "root", overrides, job.out / "raw.jsonl", "lora")
     execute(run, "train")
     return run
 
@@ -87,11 +87,11 @@ def trained(run: Run) -> Artifact:
 
 
 def test_training_starts_at_the_loss_of_the_pretrained_model(
-    plan: Plan, base: Path, trained: Artifact, run: Run, tmp_path: Path
+    job: JobConfig, base: Path, trained: Artifact, run: Run, tmp_path: Path
 ) -> None:
     copy = tmp_path / "sequences"
     arrow_copy(run.artifact("tokenise").path / "packed" / "train", copy, 64, lambda: None)
-    this = plan.model_copy(update={"seed": run.profile.seed, "pretrained": str(base), "lora": None})
+    this = job.model_copy(update={"seed": run.profile.seed, "pretrained": str(base), "lora": None})
     model, data = SummedLoss(build_model(this, CPU)).eval(), PackedSequences(copy)
     steps = [1, 2]
     own = [mean_loss(model, this, data, step) for step in steps]
@@ -153,11 +153,11 @@ def test_the_steps_asked_for_are_traced(run: Run) -> None:
     assert "aten::mm" in names
 
 
-def test_adapters_resume_with_identical_losses_for_every_zero_stage(plan: Plan, tmp_path: Path) -> None:
+def test_adapters_resume_with_identical_losses_for_every_zero_stage(job: JobConfig, tmp_path: Path) -> None:
     lora = LORA.model_copy(update={"dropout": 0.2})
-    train = plan.train.model_copy(update={"dropout": 0.1})
-    this = plan.model_copy(update={"lora": lora, "train": train, "out": tmp_path, "checkpoints": tmp_path / "kept"})
-    path = tmp_path / "plan.json"
+    train = job.train.model_copy(update={"dropout": 0.1})
+    this = job.model_copy(update={"lora": lora, "train": train, "out": tmp_path, "checkpoints": tmp_path / "kept"})
+    path = tmp_path / "job.json"
     path.write_text(this.model_dump_json())
     launch(path, this.launch, tmp_path, Path(__file__).with_name("resume_ranks.py"))
     found = json.loads((tmp_path / "found.json").read_text())
@@ -169,23 +169,23 @@ def test_adapters_resume_with_identical_losses_for_every_zero_stage(plan: Plan, 
         assert case["trainable"] == found["0"]["trainable"]
 
 
-def test_only_the_matrices_of_adapters_are_given_to_the_optimizer(plan: Plan) -> None:
-    model = build_model(plan, CPU)
-    (group,) = adamw(model, plan.train, fused=False).param_groups
+def test_only_the_matrices_of_adapters_are_given_to_the_optimizer(job: JobConfig) -> None:
+    model = build_model(job, CPU)
+    (group,) = adamw(model, job.train, fused=False).param_groups
     names = {id(p): name for name, p in model.named_parameters()}
-    assert group["weight_decay"] == plan.train.weight_decay
+    assert group["weight_decay"] == job.train.weight_decay
     assert all(".lora_" in names[id(p)] for p in group["params"])
     assert len(group["params"]) == 2 * 2 * len(LORA.target_modules)
 
 
-def test_an_unknown_layer_is_refused_with_those_there_are(plan: Plan) -> None:
-    wrong = plan.model_copy(update={"lora": Lora(target_modules=("q_proj", "query"))})
+def test_an_unknown_layer_is_refused_with_those_there_are(job: JobConfig) -> None:
+    wrong = job.model_copy(update={"lora": Lora(target_modules=("q_proj", "query"))})
     with pytest.raises(UserError, match=r"model\.lora\.target_modules: .*no linear layer 'query'; it has: down_proj, "):
         build_model(wrong, CPU)
 
 
-def test_a_tokenizer_with_more_tokens_gets_new_rows(plan: Plan, base: Path) -> None:
-    larger = plan.model_copy(update={"pretrained": str(base), "lora": None, "vocabulary": 520})
+def test_a_tokenizer_with_more_tokens_gets_new_rows(job: JobConfig, base: Path) -> None:
+    larger = job.model_copy(update={"pretrained": str(base), "lora": None, "vocabulary": 520})
     model: Any = build_model(larger, CPU)
     plain: Any = AutoModelForCausalLM.from_pretrained(base)
     assert model.config.vocab_size == len(model.lm_head.weight) == 520
@@ -193,8 +193,8 @@ def test_a_tokenizer_with_more_tokens_gets_new_rows(plan: Plan, base: Path) -> N
     torch.testing.assert_close(model.lm_head.weight[:512], plain.lm_head.weight)
 
 
-def test_a_pretrained_model_with_another_tokenizer_is_refused(plan: Plan, base: Path) -> None:
-    vocabulary = AutoTokenizer.from_pretrained(plan.tokenizer).get_vocab()
+def test_a_pretrained_model_with_another_tokenizer_is_refused(job: JobConfig, base: Path) -> None:
+    vocabulary = AutoTokenizer.from_pretrained(job.tokenizer).get_vocab()
     check_tokenizer(str(base), vocabulary)
     check_tokenizer(str(base), vocabulary | {"a new one": len(vocabulary)})
     token = next(iter(vocabulary))
@@ -204,9 +204,9 @@ def test_a_pretrained_model_with_another_tokenizer_is_refused(plan: Plan, base: 
 
 @pytest.mark.parametrize("name", ["no-such-organisation/no-such-model", "/no/such/folder"])
 def test_weights_that_cannot_be_had_are_an_error_with_the_remedy(
-    plan: Plan, name: str, monkeypatch: pytest.MonkeyPatch
+    job: JobConfig, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    missing = plan.model_copy(update={"pretrained": name, "lora": None})
+    missing = job.model_copy(update={"pretrained": name, "lora": None})
     with pytest.raises(UserError, match=rf"^model\.pretrained: '{name}' cannot be loaded .*; give a folder with"):
         build_model(missing, CPU)

@@ -28,3 +28,10 @@ def test_warm_up_stable_decay_stays_at_the_peak_until_a_decay_by_one_less_the_ro
 def test_without_warm_up_the_first_step_is_nearly_at_the_peak() -> None:
     train = TRAIN.model_copy(update={"warmup_steps": 0})
     assert learning_rate(1, train) == pytest.approx(1.0, abs=1e-3)
+
+
+def test_the_floor_is_a_share_of_the_peak() -> None:
+    train = Train(steps=50, warmup_steps=6, learning_rate=0.5, min_learning_rate_share=0.25)
+    assert learning_rate(6, train) == 0.5
+    assert learning_rate(28, train) == pytest.approx((0.5 + 0.125) / 2)
+    assert learning_rate(50, train) == 0.125

@@ -1,4 +1,4 @@
-"""Plans for ranks that a test starts itself."""
+"""Jobs that a test starts itself."""
 
 from pathlib import Path
 from typing import Any
@@ -6,10 +6,10 @@ from typing import Any
 from configs.load import load_architecture
 from tests.training.tokenised import begin_run
 from training.arrow import arrow_copy
-from training.plan import Plan
+from training.job_config import JobConfig
 
 
-def small_plan(folder: Path, train: dict[str, Any], launch: dict[str, Any]) -> Plan:
+def small_job(folder: Path, train: dict[str, Any], launch: dict[str, Any]) -> JobConfig:
     """Two small layers, 200 packed conversations in sequences of 64 tokens, and these settings."""
     raw = folder / "raw.jsonl"
     raw.write_text("{}\n")
@@ -18,7 +18,7 @@ def small_plan(folder: Path, train: dict[str, Any], launch: dict[str, Any]) -> P
     for split in ("train", "validation"):
         arrow_copy(tokenised.path / "packed" / split, folder / "sequences" / split, 64, lambda: None)
     architecture = {"num_hidden_layers": 2, "hidden_size": 96, "intermediate_size": 128}
-    return Plan(
+    return JobConfig(
         train=profile.train.model_copy(update=train),
         launch=profile.launch.model_copy(update=launch),
         seed=1,

@@ -1,4 +1,4 @@
-"""Follows metrics.jsonl while the ranks write it, in a thread of the stage's own process.
+"""Logs what the ranks write to metrics.jsonl, as they write it, in a thread of the stage's own process.
 
 Not in a rank: a tracking server that is slow or gone must not keep thirty-two GPUs waiting, and a
 failure to log never fails training.
@@ -11,8 +11,8 @@ from types import TracebackType
 from typing import Any
 
 from pipeline.contract.progress import say
+from training.job_config import JobConfig
 from training.metrics import METRICS, read_metrics
-from training.plan import Plan
 
 SECONDS = 10.0
 
@@ -20,22 +20,22 @@ Point = tuple[str, int, float]
 """Name, step and value."""
 
 
-class Follower(ABC):
+class MetricsLogger(ABC):
     """While the body runs, every SECONDS, and once at its end, `log` gets what is new in metrics.jsonl.
 
     All of it happens in one thread: `begin` when the first line may be there, then `log`, then `end`.
-    What any of them raises is said in one line and ends the following, not the training.
+    What any of them raises is said in one line and ends the logging, not the training.
     """
 
     name: str
 
-    def __init__(self, plan: Plan) -> None:
-        self.plan = plan
+    def __init__(self, job: JobConfig) -> None:
+        self.job = job
         self.logged: dict[str, int] = {}
         """Metric to the last step that was logged."""
         self._ended = threading.Event()
         self._failed = False
-        self._thread = threading.Thread(target=self._follow, daemon=True, name=type(self).__name__)
+        self._thread = threading.Thread(target=self._run, daemon=True, name=type(self).__name__)
 
     @abstractmethod
     def begin(self) -> None:
@@ -60,8 +60,8 @@ class Follower(ABC):
         self._ended.set()
         self._thread.join(timeout=60)
 
-    def _follow(self) -> None:
-        path = self.plan.out / METRICS
+    def _run(self) -> None:
+        path = self.job.out / METRICS
         while not path.exists():  # libraries are slow to start: not while the ranks start too
             if self._ended.wait(1.0):
                 return

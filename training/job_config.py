@@ -1,4 +1,4 @@
-"""What a training run will do, settled before any process starts. Imports no torch."""
+"""What a training run will do, settled before any rank starts. Imports no torch."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from pipeline.contract.fingerprint import FileHashes, canonical_json
 from pipeline.contract.raw_inputs import model_files
 
 
-class Plan(Section):
+class JobConfig(Section):
     """All that a rank needs to know; written as JSON and read by training/worker.py."""
 
     train: Train = Field(description="Optimisation")
@@ -41,7 +41,7 @@ class Plan(Section):
     @property
     def micro_batch(self) -> int:
         """Sequences that a rank holds at once."""
-        assert isinstance(self.launch.micro_batch, int), "auto is settled before there is a plan"
+        assert isinstance(self.launch.micro_batch, int), "auto is replaced before there is a job"
         return self.launch.micro_batch
 
     @property

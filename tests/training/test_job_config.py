@@ -10,8 +10,8 @@ from configs.errors import UserError
 from configs.hostfile import world_size
 from configs.load import load_architecture, load_profile
 from configs.train import Launch
+from training.job_config import check
 from training.micro_batch import MOST_ON_CPU, fitting_micro_batch
-from training.plan import check
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_a_bad_line_of_the_hostfile_is_named(tmp_path: Path) -> None:
 
 
 def test_checking_needs_no_torch() -> None:
-    code = "import sys, training.plan; sys.exit('torch' in sys.modules)"
+    code = "import sys, training.job_config; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

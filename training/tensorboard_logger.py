@@ -3,11 +3,11 @@
 import shutil
 from pathlib import Path
 
-from training.follower import Follower, Point
-from training.plan import Plan
+from training.job_config import JobConfig
+from training.metrics_logger import MetricsLogger, Point
 
 
-class EventFiles(Follower):
+class TensorBoardLogger(MetricsLogger):
     """Writes event files to `folder`; `tensorboard --logdir ROOT/runs` then compares runs by their ids.
 
     What a killed attempt of the same run wrote is written anew, since metrics.jsonl holds it.
@@ -15,8 +15,8 @@ class EventFiles(Follower):
 
     name = "TensorBoard"
 
-    def __init__(self, folder: Path, plan: Plan) -> None:
-        super().__init__(plan)
+    def __init__(self, folder: Path, job: JobConfig) -> None:
+        super().__init__(job)
         self._folder = folder
 
     def begin(self) -> None:

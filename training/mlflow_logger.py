@@ -5,20 +5,20 @@ import time
 from pathlib import Path
 from typing import Any
 
-from training.follower import Follower, Point
-from training.plan import Plan
+from training.job_config import JobConfig
+from training.metrics_logger import MetricsLogger, Point
 
 BATCH = 500
 
 
-class Tracker(Follower):
+class MlflowLogger(MetricsLogger):
     """Logs a training run to MLflow, under the run's own id, while the body runs.
 
     An attempt that resumes continues the MLflow run that the killed one began.
     """
 
-    def __init__(self, uri: str | None, experiment: str, name: str, root: Path, plan: Plan) -> None:
-        super().__init__(plan)
+    def __init__(self, uri: str | None, experiment: str, name: str, root: Path, job: JobConfig) -> None:
+        super().__init__(job)
         self.uri = uri or f"sqlite:///{root / 'mlflow.db'}"
         self.name = f"MLflow at {self.uri}"
         self.run_id: str | None = None
@@ -33,23 +33,23 @@ class Tracker(Follower):
 
         self._client: Any = MlflowClient(self.uri)
         client = self._client
-        found = client.get_experiment_by_name(self._experiment)
-        experiment = (
-            found.experiment_id
-            if found
+        experiment = client.get_experiment_by_name(self._experiment)
+        experiment_id = (
+            experiment.experiment_id
+            if experiment
             else client.create_experiment(self._experiment, artifact_location=self._artifacts)
         )
-        memory = self.plan.checkpoints / "mlflow-run"
+        memory = self.job.checkpoints / "mlflow-run"
         if memory.is_file():
             self.run_id = memory.read_text()
             client.update_run(self.run_id, status="RUNNING")
             for name in client.get_run(self.run_id).data.metrics:
                 self.logged[name] = max(point.step for point in client.get_metric_history(self.run_id, name))
         else:
-            run = client.create_run(experiment, run_name=self._run_name)
+            run = client.create_run(experiment_id, run_name=self._run_name)
             self.run_id = str(run.info.run_id)
             memory.write_text(self.run_id)
-            for key, value in sorted(parameters(self.plan).items()):
+            for key, value in sorted(parameters(self.job).items()):
                 client.log_param(self.run_id, key, value)
 
     def log(self, points: list[Point]) -> None:
@@ -64,14 +64,14 @@ class Tracker(Follower):
         self._client.set_terminated(self.run_id, "FAILED" if failed else "FINISHED")
 
 
-def parameters(plan: Plan) -> dict[str, Any]:
+def parameters(job: JobConfig) -> dict[str, Any]:
     """What MLflow shows as the run's parameters."""
-    values = {f"train.{k}": v for k, v in plan.train.model_dump().items()}
-    values |= {f"launch.{k}": v for k, v in plan.launch.model_dump().items() if k != "deepspeed"}
-    if plan.architecture:
-        values |= {f"model.{k}": v for k, v in plan.architecture.model_dump().items() if v is not None}
-    if plan.lora:
-        values |= {f"model.lora.{k}": v for k, v in plan.lora.model_dump().items()}
-    if plan.pretrained:
-        values["model.pretrained"] = plan.pretrained
-    return values | {"seed": plan.seed, "vocabulary": plan.vocabulary, "sequence_length": plan.sequence_length}
+    values = {f"train.{k}": v for k, v in job.train.model_dump().items()}
+    values |= {f"launch.{k}": v for k, v in job.launch.model_dump().items() if k != "deepspeed"}
+    if job.architecture:
+        values |= {f"model.{k}": v for k, v in job.architecture.model_dump().items() if v is not None}
+    if job.lora:
+        values |= {f"model.lora.{k}": v for k, v in job.lora.model_dump().items()}
+    if job.pretrained:
+        values["model.pretrained"] = job.pretrained
+    return values | {"seed": job.seed, "vocabulary": job.vocabulary, "sequence_length": job.sequence_length}
