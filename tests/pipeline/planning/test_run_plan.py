@@ -33,6 +33,13 @@ def test_every_stage_has_a_time_and_they_add_up(demo: Make, tmp_path: Path) -> N
     assert plan["seconds"] > sum(s["seconds"] for s in plan["stages"])
 
 
+def test_preparation_is_all_but_the_decision_the_model_and_what_needs_it(demo: Make, tmp_path: Path) -> None:
+    plan = estimate(demo(), tmp_path / "root")
+    seconds = {s["stage"]: s["seconds"] for s in plan["stages"]}
+    prepared = sum(seconds[name] for name in STAGES if name not in ("review", "train", "evaluate", "promote"))
+    assert plan["honest"]["preparation_seconds"] == pytest.approx(prepared)
+
+
 def test_the_plan_of_a_run_stays_what_it_was_when_the_run_began(demo: Make) -> None:
     run = Run.begin(demo(), "first")
     made = plan_run(run)
