@@ -146,12 +146,17 @@ def data_bytes(artifact: Artifact) -> int:
 
 @lru_cache(maxsize=256)
 def text_a_row(artifact: Artifact) -> float:
-    """Mean UTF-8 bytes of a conversation's messages, from the artifact's first file, a sample by hash."""
+    """Mean UTF-8 bytes of a conversation's messages, from the artifact's first file, a sample by hash.
+
+    Raises KeyError for an artifact without conversations.
+    """
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
-    part = next(iter(sorted(artifact.parquet().glob("*.parquet"))))
-    messages = pq.read_table(part, columns=["messages"])["messages"].combine_chunks()
+    parts = sorted(artifact.parquet().glob("*.parquet"))
+    if not parts:
+        raise KeyError("messages")
+    messages = pq.read_table(parts[0], columns=["messages"])["messages"].combine_chunks()
     content = messages.flatten().field("content")
     return (pc.sum(pc.binary_length(content)).as_py() or 0) / max(1, len(messages))
 

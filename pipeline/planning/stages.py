@@ -61,7 +61,7 @@ def stage_times(
     found = []
     for name, stage in STAGES.items():
         unit, rate = stage.work.unit, rates[name]
-        units = work.text[conversations_into(name)] / 1e6 if unit == "text" else amounts[unit]
+        units = work.text.get(conversations_into(name), 0.0) / 1e6 if unit == "text" else amounts[unit]
         seconds, origin = rate.seconds(units, cores_of(name, profile, machines)), rate.origin
         if unit == "tflop":
             seconds, origin = training.seconds, training.origin

@@ -65,6 +65,11 @@ def test_an_artifact_whose_input_was_deleted_is_passed_over(root: Path) -> None:
     assert "deduplicate" not in {m.stage for m in measurements(root)}
 
 
+def test_an_artifact_whose_rows_are_gone_is_passed_over(root: Path) -> None:
+    (root / "artifacts/score/s/data/part-00000.parquet").unlink()
+    assert {m.stage for m in measurements(root)} == {"acquire", "score"}
+
+
 def test_a_training_that_went_on_from_a_checkpoint_measures_nothing(root: Path) -> None:
     leave(root, "train", "t", (1, 1), 10.0, inputs={"tokenise": "x"}, metrics={"seconds": 500.0})
     assert "train" not in {m.stage for m in measurements(root)}
