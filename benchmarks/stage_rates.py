@@ -39,7 +39,7 @@ def main() -> int:
     rates = {name: fit(prior, points.get(name, []), cores) for name, prior in table_rates().items()}
     for name, rate in rates.items():
         slope = "" if rate.unit == "none" else f", core_seconds: {rate.core_seconds:.3g}"
-        print(f"  {name}: {{unit: {rate.unit}, start: {rate.start:.3g}{slope}}}")
+        print(f"  {name}: {{start: {rate.start:.3g}{slope}}}")
     for real in measurements(root):
         planned = rates[real.stage].seconds(real.units, cores)
         ratio = round(real.seconds / planned, 2) if planned else None

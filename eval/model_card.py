@@ -8,8 +8,8 @@ import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from pipeline.contract.artifact import Artifact, ArtifactStore
+from pipeline.contract.stages import STAGES
 
-FUNNEL = ("acquire", "score", "clean", "deduplicate", "balance", "tokenise")
 FINDINGS_SHOWN = 20
 
 
@@ -43,7 +43,7 @@ def write_model_card(path: Path, made: dict[str, Artifact], name: str, verdict: 
         front_matter=_front_matter(name, made, evaluation).strip(),
         name=name,
         sources=_sources(made),
-        funnel=[_funnel_row(stage, made[stage]) for stage in FUNNEL if stage in made],
+        funnel=[_funnel_row(stage, made[stage]) for stage in _of_rows() if stage in made],
         audit=_audit(made),
         review=made["review"].json("decision.json"),
         balanced=made["balance"].ledger,
@@ -110,6 +110,11 @@ def _origin(source: dict[str, Any]) -> str:
     if source.get("package"):
         return f"Python package {source['package']}"
     return f"Hugging Face hub, {source['hub']}" if source.get("hub") else "files"
+
+
+def _of_rows() -> list[str]:
+    """The stages that a reader follows the rows through: those of conversations, and those that drop some."""
+    return [name for name, stage in STAGES.items() if stage.conversations or stage.shown.funnel]
 
 
 def _funnel_row(stage: str, artifact: Artifact) -> dict[str, Any]:

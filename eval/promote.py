@@ -24,8 +24,6 @@ from pipeline.contract.progress import say
 Decision = Literal["promoted", "kept_champion", "rejected", "already_champion"]
 Losses = dict[str, tuple[float, int, int]]
 """row_id to (summed loss in nats, tokens, bytes)."""
-FINGERPRINTS = ("train", "evaluate", "tokenise", "balance", "review")
-"""Artifacts whose fingerprints become tags of the registered version, so that it can be compared later."""
 
 
 @dataclass(frozen=True)
@@ -158,7 +156,7 @@ def _register(context: StageContext, uri: str, verdict: Verdict, champion: Model
         _params(inputs["train"], inputs["tokenise"]),
         {k: float(v) for k, v in inputs["evaluate"].metrics.items() if isinstance(v, int | float)},
     )
-    tags = {name: inputs[name].manifest["fingerprint"] for name in FINGERPRINTS}
+    tags = {name: artifact.manifest["fingerprint"] for name, artifact in inputs.items()}  # to be compared with later
     tags |= {"promote": print_, "run": context.run.id, **vars(verdict)}
     if champion is not None:
         tags[registry.PREVIOUS] = str(champion.version)

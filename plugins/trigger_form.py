@@ -9,39 +9,11 @@ from airflow.sdk import Param
 from configs.errors import UserError
 from configs.load import architecture_names, profile_names
 from configs.profile import Profile
+from pipeline.contract.stages import STAGES
 
-SECTIONS = {
-    "Data": (
-        "deduplicate.jaccard",
-        "clean.rules.max_offensive",
-        "clean.rules.min_chars",
-        "clean.text.emoji",
-        "balance.max_topic_share",
-        "balance.counterfactual_share",
-    ),
-    "Review": ("review.mode", "review.max_severity"),
-    "Model": (
-        "model.name",
-        "model.pretrained",
-        "tokenise.tokenizer",
-        "tokenise.vocabulary",
-        "tokenise.sequence_length",
-    ),
-    "Training": (
-        "train.steps",
-        "train.batch_tokens",
-        "train.learning_rate",
-        "train.warmup_steps",
-        "train.precision",
-        "launch.ranks",
-        "launch.hostfile",
-        "launch.micro_batch",
-        "launch.zero_stage",
-        "seed",
-    ),
-    "Promotion": ("promote.model_name", "promote.min_improvement", "promote.confidence"),
-}
-"""Section of the form to the profile's keys that it offers; all others go into `overrides`."""
+_TITLES = dict.fromkeys(title for stage in STAGES.values() for title in stage.form)
+SECTIONS = {title: tuple(key for stage in STAGES.values() for key in stage.form.get(title, ())) for title in _TITLES}
+"""Section of the form to the profile's keys that it offers, as the stages declare; all others go into `overrides`."""
 
 FIELDS = tuple(key for keys in SECTIONS.values() for key in keys)
 UNCHANGED = "Empty: as the profile says."

@@ -1,8 +1,11 @@
-"""What a stage declares: its entry, its version, what it reads and which settings decide its output."""
+"""What a stage declares: all that the rest of the house knows of it, so that a new one is a folder and a row.
+
+Whatever runs, plans, shows or explains stages asks their declarations, and none of them by name.
+"""
 
 import importlib
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from pydantic import BaseModel
@@ -10,24 +13,65 @@ from pydantic import BaseModel
 from configs.profile import Profile
 from pipeline.contract.fingerprint import FileHashes
 
+Holds = Literal["figures", "raw conversations", "conversations", "vectors", "annotations", "packed tokens", "weights"]
+"""What an artifact is, to whoever reads, counts or stores artifacts. Raw: personal data has not been replaced."""
+
+Unit = Literal["none", "text", "segments", "points", "tokens", "tflop"]
+"""What a stage's time grows with: nothing, MB of conversation text that goes in, thousand segments, thousand vectors,
+thousand tokens, 10^12 FLOP."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """What the plan and the scheduler reckon with.
+
+    gpus: those that it uses where there are any. retries, hours: attempts after a failed one; longest time of one.
+    """
+
+    unit: Unit = "text"
+    gpus: Literal["none", "one", "all"] = "none"
+    retries: int = 1
+    hours: int = 24
+
+
+@dataclass(frozen=True)
+class Shown:
+    """How a reader meets the stage: in the report, on the model card, from `parlance explain`.
+
+    funnel: what the rows that pass are called; empty for a stage that keeps every row.
+    part, facts: key of report.json, and the artifact's JSON file that it holds; without one, the part is computed.
+    passed: what is said of a row in data/, a format of its columns and of `turns`, how many it has.
+    story: module:function of (run, row), lines that tell more of a row; imports no engine.
+    """
+
+    funnel: str = ""
+    part: str = ""
+    facts: str = ""
+    passed: str = "kept"
+    story: str = ""
+
 
 @dataclass(frozen=True)
 class Stage:
     """The declaration of a stage.
 
     name: its artifact's folder. task: the DAG's task that runs it (default: the name).
+    doc: what it does, a sentence or two.
     version: raised whenever the code changes what comes out.
     config: dotted keys of the profile that decide the output; they enter the fingerprint.
     settings: dotted keys that the stage may read but that do not change the output.
-    inputs: stages whose artifacts it reads.
+    inputs: stages whose artifacts it reads; its task runs after theirs.
     raw: module:function of (profile, hashes), label to hash of what it reads besides artifacts; imports no engine.
     check: a function that refuses a profile before anything starts; imports no engine.
     resumable: what a killed attempt left in the partial folder is kept for the next one.
+    asks: before it runs, a person may be asked, whose answer it gets.
+    form: section of the trigger form to the keys of the profile that it offers there.
     """
 
     name: str
     entry: str
     task: str = ""
+    doc: str = ""
     version: str = "1"
     inputs: tuple[str, ...] = ()
     config: tuple[str, ...] = ()
@@ -36,10 +80,25 @@ class Stage:
     raw: str = ""
     check: str = ""
     resumable: bool = False
+    asks: bool = False
+    holds: Holds = "figures"
+    work: Work = Work()
+    shown: Shown = Shown()
+    form: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.task:
             object.__setattr__(self, "task", self.name)
+
+    @property
+    def conversations(self) -> bool:
+        """Whether its data/ are conversations."""
+        return self.holds in ("raw conversations", "conversations")
+
+    @property
+    def resizes(self) -> bool:
+        """Whether its data/ are conversations, but not all or only those that went in."""
+        return self.conversations and bool(self.shown.funnel)
 
     def load(self) -> Callable[..., None]:
         """The stage's function. Imports its engine."""
@@ -56,6 +115,10 @@ class Stage:
         """Raises UserError when the stage could not run with this profile."""
         if self.check:
             _function(self.check)(profile)
+
+    def story(self) -> Callable[..., Iterable[str]]:
+        """The function of (run, row) whose lines tell more of a row than its data/ and dropped/; of most, none."""
+        return _function(self.shown.story) if self.shown.story else lambda run, row: ()  # noqa: ARG005
 
 
 def _function(entry: str) -> Callable[..., Any]:

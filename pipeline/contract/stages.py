@@ -1,13 +1,13 @@
-"""The stages of train_chat_model, in order: what each reads, and which settings decide its output.
+"""The stages of train_chat_model, in order: what each reads, which settings decide its output, how it is shown.
 
-This table is all that an orchestrator needs. It imports none of the stages: a stage is loaded, with
-Spark or torch, only in the process that runs it.
+This table is all that an orchestrator, the plan and the report need. It imports none of the stages: a stage is
+loaded, with Spark or torch, only in the process that runs it.
 """
 
 import sys
 from pathlib import Path
 
-from pipeline.contract.stage import Stage
+from pipeline.contract.stage import Shown, Stage, Work
 
 STAGES = {
     stage.name: stage
@@ -15,102 +15,146 @@ STAGES = {
         Stage(
             "acquire",
             entry="pipeline.acquire.acquire:acquire",
+            doc="Reads every source into canonical conversations; malformed records go to quarantine, with a reason.",
             version="2",
             config=("acquire",),
             settings=("spark",),
             engine="spark",
             raw="pipeline.acquire.sources:raw_inputs",
+            holds="raw conversations",
+            shown=Shown(
+                funnel="usable",
+                part="data",
+                passed="read from source {source}, {origin[file]}, record {origin[ordinal]:,}, {turns} turns",
+            ),
         ),
         Stage(
             "score",
             task="clean",
             entry="pipeline.clean.score:score",
+            doc="Repairs and scores the text once.",
             inputs=("acquire",),
             version="3",
             config=("clean.text", "clean.translation", "clean.pii"),
             settings=("spark",),
             engine="spark",
+            holds="conversations",
+            form={"Data": ("clean.text.emoji",)},
         ),
         Stage(
             "clean",
             entry="pipeline.clean.clean:clean",
+            doc="Rules keep or drop. Changing a rule does not score again.",
             version="3",
             inputs=("score",),
             config=("clean.rules",),
             settings=("spark",),
             engine="spark",
+            holds="conversations",
+            shown=Shown(funnel="clean"),
+            form={"Data": ("clean.rules.max_offensive", "clean.rules.min_chars")},
         ),
         Stage(
             "deduplicate",
             entry="pipeline.deduplicate.deduplicate:deduplicate",
+            doc="Drops exact and verified near duplicates; splits by cluster, so near-twins never straddle splits.",
             version="2",
             inputs=("clean",),
             config=("deduplicate", "seed"),
             settings=("spark", "storage.root"),
             engine="spark",
             raw="pipeline.deduplicate.references:raw_inputs",
+            holds="conversations",
+            shown=Shown(funnel="unique"),
+            form={"Data": ("deduplicate.jaccard",)},
         ),
         Stage(
             "embed",
             entry="pipeline.embed.embed:embed",
+            doc="One vector a segment, in shards; resumes at the first shard that is missing.",
             inputs=("deduplicate",),
             config=("embed",),
             settings=("embedding",),
             resumable=True,
             raw="pipeline.contract.raw_inputs:encoder",
+            holds="vectors",
+            work=Work("segments", gpus="one"),
+            shown=Shown(passed="embedded turns {first_turn} to {last_turn}"),
         ),
         Stage(
             "annotate",
             task="audit",
             entry="pipeline.audit.annotate:annotate",
+            doc="Topics, demographic mentions, sentiment of every conversation.",
             inputs=("deduplicate", "embed"),
             config=("audit", "embed.model"),
             settings=("spark", "embedding"),
             engine="spark",
             raw="pipeline.contract.raw_inputs:encoder",
+            holds="annotations",
         ),
         Stage(
             "audit",
             entry="pipeline.audit.audit:audit",
+            doc="Findings with severities.",
             inputs=("annotate",),
             config=("audit.topics", "findings"),
             settings=("spark",),
             engine="spark",
+            work=Work("none"),
+            shown=Shown(part="audit", facts="audit.json"),
         ),
         Stage(
             "review",
             entry="pipeline.review.review:review",
+            doc="Records the decision, the human's or the thresholds'.",
             inputs=("audit",),
             config=("review",),
+            asks=True,
+            work=Work("none"),
+            shown=Shown(part="review", facts="decision.json"),
+            form={"Review": ("review.mode", "review.max_severity")},
         ),
         Stage(
             "balance",
             entry="pipeline.balance.balance:balance",
+            doc="Downsamples over-represented topics, adds marked counterfactual rows, removes what was rejected.",
             inputs=("deduplicate", "annotate", "review"),
             config=("balance", "seed"),
             settings=("spark",),
             engine="spark",
+            holds="conversations",
+            shown=Shown(funnel="balanced"),
+            form={"Data": ("balance.max_topic_share", "balance.counterfactual_share")},
         ),
         Stage(
             "index",
             entry="pipeline.index.index:index",
+            doc="Upserts vectors and payloads into Qdrant, and verifies count and sample.",
             inputs=("balance", "embed"),
             config=("vectors.collection", "vectors.url", "embed"),
             settings=("vectors", "embedding"),
             resumable=True,
+            work=Work("points"),
+            shown=Shown(part="vectors", facts="index.json"),
         ),
         Stage(
             "tokenise",
             entry="pipeline.tokenise.tokenise:tokenise",
+            doc="Trains or loads the tokenizer, applies the chat template, masks, packs.",
             inputs=("balance",),
             config=("tokenise",),
             settings=("spark",),
             engine="spark",
             raw="pipeline.contract.raw_inputs:tokenizer",
+            holds="packed tokens",
+            shown=Shown(funnel="tokenised", story="pipeline.tokenise.story:packed"),
+            form={"Model": ("tokenise.tokenizer", "tokenise.vocabulary", "tokenise.sequence_length")},
         ),
         Stage(
             "train",
             entry="training.train:train",
+            doc="Data-parallel training under DeepSpeed, checkpointed; a retry resumes. One slot of the pool `gpu`.",
             version="2",
             inputs=("tokenise",),
             config=("model", "train", "seed"),
@@ -119,19 +163,45 @@ STAGES = {
             check="training.job_config:check",
             resumable=True,
             raw="training.job_config:raw_inputs",
+            holds="weights",
+            work=Work("tflop", gpus="all", retries=2, hours=21 * 24),
+            shown=Shown(part="training", facts="training.json", story="training.story:trained"),
+            form={
+                "Model": ("model.name", "model.pretrained"),
+                "Training": (
+                    "train.steps",
+                    "train.batch_tokens",
+                    "train.learning_rate",
+                    "train.warmup_steps",
+                    "train.precision",
+                    "launch.ranks",
+                    "launch.hostfile",
+                    "launch.micro_batch",
+                    "launch.zero_stage",
+                    "seed",
+                ),
+            },
         ),
         Stage(
             "evaluate",
             entry="eval.evaluate:evaluate",
+            doc="Perplexity, bits a byte, BLEU, ROUGE, samples; by source and topic.",
             inputs=("train", "tokenise", "balance"),
             config=("evaluate", "seed"),
+            work=Work("tokens", gpus="one"),
+            shown=Shown(part="evaluation", facts="evaluation.json"),
         ),
         Stage(
             "promote",
             entry="eval.promote:promote",
+            doc="Challenger against champion; registers and, if better, promotes.",
             inputs=("evaluate", "train", "tokenise", "balance", "review"),
             config=("promote",),
             settings=("tracking", "storage"),
+            holds="weights",
+            work=Work("none"),
+            shown=Shown(part="promotion", facts="promotion.json"),
+            form={"Promotion": ("promote.model_name", "promote.min_improvement", "promote.confidence")},
         ),
     )
 }
@@ -148,3 +218,26 @@ def command_of(task: str, run: Path) -> list[str]:
 def stages_of(task: str) -> list[Stage]:
     """The stages that a task runs, in order."""
     return [stage for stage in STAGES.values() if stage.task == task]
+
+
+def conversations_into(name: str) -> str:
+    """The stage whose conversations a stage works on: the nearest above it; itself, if there is none."""
+    level = [name]
+    while level:
+        level = [other for below in level for other in STAGES[below].inputs]
+        for other in level:
+            if STAGES[other].conversations:
+                return other
+    return name
+
+
+def above(task: str) -> set[str]:
+    """All tasks that must have run before a task, by what its stages read."""
+    read = {STAGES[name].task for stage in stages_of(task) for name in stage.inputs} - {task}
+    return read.union(*(above(other) for other in read))
+
+
+def right_above(task: str) -> set[str]:
+    """The tasks that a task waits for: those above it, less those that one of them waits for already."""
+    every = above(task)
+    return every - {further for other in every for further in above(other)}

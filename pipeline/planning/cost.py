@@ -2,13 +2,12 @@
 
 from configs.plan import Prices
 from configs.profile import Profile
+from pipeline.contract.stages import STAGES
 from pipeline.planning.deployment import Deployment
 from pipeline.planning.hardware import Machines
 from pipeline.planning.stages import StageTime
 from pipeline.planning.storage import Storage
 
-ON_GPUS = ("train",)
-ON_ONE_GPU = ("embed", "evaluate")
 HOURS_A_MONTH = 730
 
 
@@ -17,15 +16,15 @@ def estimate_cost(
 ) -> dict[str, float | None]:
     """Amounts in plan.prices.currency; None where its price is missing, or nothing of it is used.
 
-    preparation: machines × hours of the data stages. training and evaluation: GPUs × hours. storage and
+    preparation: machines × hours of the stages without a GPU. training and evaluation: GPUs × hours. storage and
     serving: a month.
     """
     prices = profile.plan.prices
     hours = {s.stage: s.seconds / 3600 for s in stages}
-    gpu_stages = (*ON_GPUS, *ON_ONE_GPU) if machines.gpu else ()
-    data = sum(h for name, h in hours.items() if name not in gpu_stages) * machines.machines
-    trained = hours["train"] * machines.ranks if machines.gpu else 0.0
-    single = sum(hours[name] for name in ON_ONE_GPU) if machines.gpu else 0.0
+    gpus = {name: stage.work.gpus if machines.gpu else "none" for name, stage in STAGES.items()}
+    data = sum(h for name, h in hours.items() if gpus[name] == "none") * machines.machines
+    trained = sum(h for name, h in hours.items() if gpus[name] == "all") * machines.ranks
+    single = sum(h for name, h in hours.items() if gpus[name] == "one")
     stored = storage.total + (storage.vector_store["total"] if profile.vectors.url else 0.0)
     parts = {
         "preparation": _times(prices.machine_hour, data),

@@ -9,7 +9,7 @@ from configs.errors import UserError
 from configs.load import load_architecture
 from configs.model import Architecture
 from configs.profile import Profile
-from pipeline.contract.stages import TASKS, stages_of
+from pipeline.contract.stages import STAGES, TASKS, above
 from pipeline.planning.cost import estimate_cost, missing_prices
 from pipeline.planning.deployment import estimate_deployment
 from pipeline.planning.hardware import Machines, machines_of
@@ -139,7 +139,7 @@ def _data(work: Workload) -> dict[str, Any]:
 
 
 def _honest(profile: Profile, work: Workload, training: Training, stages: list[StageTime]) -> dict[str, Any]:
-    preparation = sum(s.seconds for s in stages if s.stage in DATA_STAGES)
+    preparation = sum(s.seconds for s in stages if _prepares(s.stage))
     sensible = SENSIBLE_EPOCHS * work.train_tokens / (1 - work.waste) / profile.train.batch_tokens
     return {
         **asdict(training),
@@ -150,12 +150,16 @@ def _honest(profile: Profile, work: Workload, training: Training, stages: list[S
     }
 
 
-DATA_STAGES = ("acquire", "score", "clean", "deduplicate", "embed", "annotate", "audit", "balance", "index", "tokenise")
+def _prepares(name: str) -> bool:
+    """Whether a stage prepares data: it needs no model of this run, and decides nothing in a person's place."""
+    stage = STAGES[name]
+    trains = {s.task for s in STAGES.values() if s.work.unit == "tflop"}
+    return not stage.asks and trains.isdisjoint({stage.task} | above(stage.task))
 
 
 def _total(stages: list[StageTime]) -> float:
     """All stages one after the other, and the start of each task's process."""
-    return sum(s.seconds for s in stages) + PROCESS_SECONDS * sum(1 for task in TASKS if stages_of(task))
+    return sum(s.seconds for s in stages) + PROCESS_SECONDS * len(TASKS)
 
 
 def _warnings(profile: Profile, training: Training, memory: list[Any], machines: Machines) -> list[str]:

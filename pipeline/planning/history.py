@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -11,11 +12,13 @@ from configs.errors import UserError
 from configs.flops import flops_per_token
 from configs.load import load_architecture
 from pipeline.contract.artifact import Artifact, ArtifactStore
-from pipeline.contract.stages import STAGES
-from pipeline.planning.hardware import table
+from pipeline.contract.stages import STAGES, conversations_into
 
 NEWEST = 6
 """Artifacts of a stage that are looked at, the newest first."""
+
+MEASURED = ("raw conversations", "conversations", "vectors", "packed tokens")
+"""What artifacts hold from which rows, text and sizes are learned."""
 
 FORWARD = 1 / 3
 """Share of a training step's FLOP that a forward pass takes: 2·N of 6·N."""
@@ -23,7 +26,7 @@ FORWARD = 1 / 3
 
 @dataclass(frozen=True)
 class Measurement:
-    """A stage took `seconds` for `units` (as configs/rates.yaml counts them)."""
+    """A stage took `seconds` for `units` of its work."""
 
     stage: str
     units: float
@@ -54,15 +57,13 @@ def measurements(root: Path) -> list[Measurement]:
     """One for each of the newest artifacts of every stage; of a training also one of its start, without work."""
     found = []
     store = ArtifactStore(root)
-    for stage, about in table()["stages"].items():
-        if not isinstance(about, dict):
-            continue
+    for stage, declared in STAGES.items():
         for artifact in _newest(store, stage):
             try:
-                units = units_of(artifact, about["unit"], store)
+                units = units_of(artifact, store)
                 timing = artifact.manifest["timing"]
                 found.append(Measurement(stage, units, float(timing["seconds"]), str(timing["started"])))
-                if stage == "train":  # knows itself how long its steps took, so the rest was its start
+                if declared.work.unit == "tflop":  # it knows how long its steps took, so the rest was its start
                     start = float(timing["seconds"]) - float(artifact.metrics["seconds"])
                     found.append(Measurement(stage, 0.0, start, str(timing["started"])))
             except (UserError, OSError, KeyError, ValueError):  # damaged, or its inputs were deleted
@@ -70,16 +71,17 @@ def measurements(root: Path) -> list[Measurement]:
     return found
 
 
-def units_of(artifact: Artifact, unit: str, store: ArtifactStore) -> float:
-    """What an artifact's stage worked on, in the unit of its rate. Raises KeyError when it cannot be known."""
+def units_of(artifact: Artifact, store: ArtifactStore) -> float:
+    """What an artifact's stage worked on, in its unit of work. Raises KeyError when it cannot be known."""
     manifest = artifact.manifest
+    unit = STAGES[manifest["stage"]].work.unit
     if unit == "none":
         return 0.0
     if unit == "text":
-        if manifest["stage"] == "acquire":
+        before = conversations_into(manifest["stage"])
+        if before == manifest["stage"]:
             return manifest["ledger"]["rows_out"] * text_a_row(artifact) / 1e6
-        before = _input(artifact, STAGES[manifest["stage"]].inputs[0], store)
-        return manifest["ledger"]["rows_in"] * text_a_row(before) / 1e6
+        return manifest["ledger"]["rows_in"] * text_a_row(_above(artifact, before, store)) / 1e6
     if unit == "segments":
         return manifest["metrics"]["segments"] / 1e3
     if unit == "points":
@@ -97,7 +99,7 @@ def shape(root: Path, sources: Iterable[str]) -> Shape | None:
     if not acquired:
         return None
     chain = {"acquire": acquired[0]}
-    for stage in ("score", "clean", "deduplicate", "embed", "balance", "tokenise"):
+    for stage in (n for n, s in STAGES.items() if n != "acquire" and s.holds in MEASURED):
         following = next((a for a in _newest(store, stage, 50) if _follows(a, chain)), None)
         if following:
             chain[stage] = following
@@ -111,24 +113,25 @@ def _shape(chain: dict[str, Artifact]) -> Shape:
     kept, stored, text = {}, {}, {}
     for stage, artifact in chain.items():
         ledger = artifact.ledger
-        if stage in ("acquire", "clean", "deduplicate", "balance") and ledger.rows_in:
+        if STAGES[stage].resizes and ledger.rows_in:
             kept[stage] = ledger.rows_out / ledger.rows_in
-        if stage in ("acquire", "score", "clean", "deduplicate", "balance") and ledger.rows_out:
+        if STAGES[stage].conversations and ledger.rows_out:
             text[stage] = text_a_row(artifact)
             stored[stage] = data_bytes(artifact) / (ledger.rows_out * text[stage])
-    embed, tokenise, balance = (chain.get(s) for s in ("embed", "tokenise", "balance"))
+    corpus = conversations_into("tokenise")
+    embed, tokenise, packed = (chain.get(s) for s in ("embed", "tokenise", corpus))
     more: dict[str, Any] = {}
     if embed:
         more["segments_a_row"] = embed.metrics["segments"] / max(1, embed.ledger.rows_in)
-    if tokenise and balance:
+    if tokenise and packed:
         splits = tokenise.metrics["splits"].values()
         tokens = sum(s["tokens"] for s in splits)
-        packed = sum(f["bytes"] for f in tokenise.manifest["files"] if f["path"].startswith("packed/"))
+        size = sum(f["bytes"] for f in tokenise.manifest["files"] if f["path"].startswith("packed/"))
         length = tokenise.manifest["config"]["tokenise"]["sequence_length"]
         room = sum(s["sequences"] for s in splits) * length
         more |= {
-            "bytes_per_token": balance.ledger.rows_out * text["balance"] / tokens,
-            "bytes_a_packed_token": packed / room,
+            "bytes_per_token": packed.ledger.rows_out * text[corpus] / tokens,
+            "bytes_a_packed_token": size / room,
             "waste": 1 - tokens / room,
             "vocabulary": tokenise.metrics["vocabulary"],
         }
@@ -143,12 +146,17 @@ def data_bytes(artifact: Artifact) -> int:
 
 @lru_cache(maxsize=256)
 def text_a_row(artifact: Artifact) -> float:
-    """Mean UTF-8 bytes of a conversation's messages, from the artifact's first file, a sample by hash."""
+    """Mean UTF-8 bytes of a conversation's messages, from the artifact's first file, a sample by hash.
+
+    Raises KeyError for an artifact without conversations.
+    """
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
-    part = next(iter(sorted(artifact.parquet().glob("*.parquet"))))
-    messages = pq.read_table(part, columns=["messages"])["messages"].combine_chunks()
+    parts = sorted(artifact.parquet().glob("*.parquet"))
+    if not parts:
+        raise KeyError("messages")
+    messages = pq.read_table(parts[0], columns=["messages"])["messages"].combine_chunks()
     content = messages.flatten().field("content")
     return (pc.sum(pc.binary_length(content)).as_py() or 0) / max(1, len(messages))
 
@@ -174,6 +182,17 @@ def _input(artifact: Artifact, stage: str, store: ArtifactStore) -> Artifact:
     if found is None:
         raise KeyError(stage)
     return found
+
+
+def _above(artifact: Artifact, stage: str, store: ArtifactStore) -> Artifact:
+    """The artifact of a stage from which another was made, however far above. Raises KeyError without one."""
+    inputs = [name for name in artifact.manifest["inputs"] if name in STAGES]
+    if stage in inputs:
+        return _input(artifact, stage, store)
+    for name in inputs:
+        with suppress(KeyError):
+            return _above(_input(artifact, name, store), stage, store)
+    raise KeyError(stage)
 
 
 def _trained(artifact: Artifact, store: ArtifactStore) -> float:

@@ -7,14 +7,13 @@ from statistics import median
 from configs.errors import UserError
 from configs.plan import Assumptions, StageRate
 from configs.profile import Profile
+from pipeline.contract.stage import Stage
+from pipeline.contract.stages import STAGES
 from pipeline.planning.hardware import Gpu, Machines, table
 from pipeline.planning.history import Measurement, load_calibration, measurements
 
 WIDE = 3.0
 """Largest over smallest amount of work from which start and rate can be told apart."""
-
-SINGLE = ("embed", "index", "evaluate", "promote")
-"""Stages of one process on one machine: Spark's other machines do not help them."""
 
 LEAST_TRAINING = 5.0
 """Least time of a training on GPUs, over its start, from which its speed is learned."""
@@ -66,7 +65,7 @@ def cores_of(stage: str, profile: Profile, machines: Machines) -> float:
     if stage == "train":
         threads = machines.ranks * profile.launch.threads
         return machines.ranks if machines.gpu else min(threads, machines.local_cores * machines.training_machines)
-    return machines.local_cores if stage in SINGLE else machines.effective_cores
+    return machines.effective_cores if STAGES[stage].engine == "spark" else machines.local_cores
 
 
 def on_gpus(machines: Machines, gpu: Gpu, given: Assumptions) -> Rate:
@@ -79,14 +78,24 @@ def on_gpus(machines: Machines, gpu: Gpu, given: Assumptions) -> Rate:
 
 
 def table_rates() -> dict[str, Rate]:
-    """The rates of configs/rates.yaml."""
+    """Stage to the rate of configs/rates.yaml, or to what is usual where that has none."""
     stages = table()["stages"]
     origin = f"configs/rates.yaml ({stages['date']}; {stages['hardware']})"
     return {
-        name: Rate(about["unit"], about["start"], about.get("core_seconds", 0.0), origin)
-        for name, about in stages.items()
-        if isinstance(about, dict)
+        name: Rate(stage.work.unit, about["start"], about.get("core_seconds", 0.0), origin)
+        if (about := stages.get(name))
+        else _usual(stage)
+        for name, stage in STAGES.items()
     }
+
+
+def _usual(stage: Stage) -> Rate:
+    """Of a stage that nobody has measured: the median start of its engine's stages, the median rate of its unit's."""
+    known = [(STAGES[name], about) for name, about in table()["stages"].items() if name in STAGES]
+    starts = [about["start"] for other, about in known if other.engine == stage.engine]
+    rates = [about.get("core_seconds", 0.0) for other, about in known if other.work.unit == stage.work.unit]
+    origin = f"no rate known: the median of its engine and unit in configs/rates.yaml; plan.rates.{stage.name} sets it"
+    return Rate(stage.work.unit, median(starts), median(rates), origin)
 
 
 def fit(prior: Rate, points: list[Measurement], cores: float) -> Rate:

@@ -6,6 +6,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from pipeline.contract.stages import STAGES, conversations_into
+
 Plan = dict[str, Any]
 NONE = "–"
 AMOUNTS = ("preparation", "training", "embedding_and_evaluation", "run", "storage_a_month", "serving_a_month")
@@ -64,7 +66,7 @@ def markdown(plan: Plan) -> str:
 def _data(plan: Plan) -> Table:
     data = plan["data"]
     table = _table("data", "after", "rows", "text", "a row")
-    for stage in ("acquire", "clean", "deduplicate", "balance"):
+    for stage in (name for name, declared in STAGES.items() if declared.resizes):
         rows, text = data["rows"][stage], data["text"][stage]
         table.add_row(stage, count(rows), size(text), f"{text / rows:,.0f} B")
     return table
@@ -124,7 +126,7 @@ def _two_estimates(plan: Plan) -> Table:
 
 def _two_notes(plan: Plan) -> list[str]:
     book, data = plan["textbook"], plan["data"]
-    tokens = data["tokens"] / data["rows"]["balance"]
+    tokens = data["tokens"] / data["rows"][conversations_into("tokenise")]
     return [
         "why they differ: the textbook counts a row as "
         f"{book['time_steps']} {'example' if book['time_steps'] == 1 else 'examples'}, and it is {tokens:,.0f} tokens; "

@@ -6,15 +6,26 @@ from dataclasses import dataclass
 from configs.flops import flops_per_token
 from configs.model import Architecture
 from configs.profile import Profile
-from pipeline.contract.stages import STAGES
-from pipeline.planning.hardware import Machines, table
+from configs.size import parameters
+from pipeline.contract.stages import STAGES, conversations_into
+from pipeline.planning.hardware import Gpu, Machines, table
 from pipeline.planning.history import FORWARD
-from pipeline.planning.rates import Rate
+from pipeline.planning.rates import Rate, cores_of
 from pipeline.planning.training import Training
 from pipeline.planning.workload import Workload
 
 REPLIES_AT_ONCE = 32
 """As eval/evaluate.py generates."""
+
+UNITS = {
+    "none": "",
+    "text": "MB of text",
+    "segments": "thousand segments",
+    "points": "thousand vectors",
+    "tokens": "thousand tokens",
+    "tflop": "TFLOP",
+}
+"""A stage's unit of work, in words."""
 
 PROCESS_SECONDS = 2.0
 """From the start of a task's process to its stage: Python and imports."""
@@ -40,71 +51,47 @@ def stage_times(
     architecture: Architecture,
 ) -> list[StageTime]:
     """Every stage in order. The wait for a human's review is not counted."""
-    local = machines.local_cores
-    text = {
-        "acquire": work.text["acquire"],
-        "score": work.text["acquire"],
-        "clean": work.text["score"],
-        "deduplicate": work.text["clean"],
-        "annotate": work.text["deduplicate"],
-        "balance": work.text["deduplicate"],
-        "tokenise": work.text["balance"],
+    amounts = {
+        "none": 0.0,
+        "segments": work.segments / 1e3,
+        "points": work.points / 1e3,
+        "tokens": _evaluated(profile, work) / 1e3,
+        "tflop": training.tflop,
     }
     found = []
-    for name in STAGES:
-        rate = rates.get(name, Rate("none", 0.0, 0.0, "not measured"))
-        if name in text:
-            units = text[name] / 1e6
-            found.append(
-                StageTime(name, units, "MB of text", rate.seconds(units, machines.effective_cores), rate.origin)
-            )
-        elif name == "embed":
-            found.append(_embed(work, machines, rate, local))
-        elif name == "index":
-            units = work.points / 1e3
-            found.append(StageTime(name, units, "thousand vectors", rate.seconds(units, local), rate.origin))
-        elif name == "train":
-            found.append(StageTime(name, training.tflop, "TFLOP", training.seconds, training.origin))
-        elif name == "evaluate":
-            found.append(_evaluate(profile, work, machines, rate, local, architecture))
-        else:
-            found.append(StageTime(name, 0.0, "", rate.start, rate.origin))
+    for name, stage in STAGES.items():
+        unit, rate = stage.work.unit, rates[name]
+        units = work.text.get(conversations_into(name), 0.0) / 1e6 if unit == "text" else amounts[unit]
+        seconds, origin = rate.seconds(units, cores_of(name, profile, machines)), rate.origin
+        if unit == "tflop":
+            seconds, origin = training.seconds, training.origin
+        elif unit == "segments" and machines.gpu and not rate.origin.startswith(("measured", "plan.rates")):
+            seconds, origin = _embed_on_gpu(work, rate)
+        elif unit == "tokens" and machines.gpu and not rate.origin.startswith("plan.rates"):
+            seconds, origin = _evaluate_on_gpu(profile, work, machines.gpu, rate, architecture)
+        found.append(StageTime(name, units, UNITS[unit], seconds, origin))
     return found
 
 
-def _embed(work: Workload, machines: Machines, rate: Rate, cores: float) -> StageTime:
-    units = work.segments / 1e3
-    if machines.gpu is None or rate.origin.startswith(("measured", "plan.rates")):
-        return StageTime("embed", units, "thousand segments", rate.seconds(units, cores), rate.origin)
+def _embed_on_gpu(work: Workload, rate: Rate) -> tuple[float, str]:
     encoder = table()["encoder"]
-    seconds = rate.start + work.segments / encoder["segments_a_second"]
-    return StageTime("embed", units, "thousand segments", seconds, f"one GPU, {encoder['source']}")
+    return rate.start + work.segments / encoder["segments_a_second"], f"one GPU, {encoder['source']}"
 
 
-def _evaluate(
-    profile: Profile, work: Workload, machines: Machines, rate: Rate, cores: float, architecture: Architecture
-) -> StageTime:
-    """Losses of the whole test split and greedy replies, in one process.
+def _evaluated(profile: Profile, work: Workload) -> float:
+    """Tokens that are read, the whole test split, or written, the greedy replies."""
+    return work.test_tokens + profile.evaluate.generations * profile.evaluate.max_new_tokens
 
-    On a GPU: forward FLOP at the MFU of training, and each decoding step reads all weights once.
-    """
-    replies = profile.evaluate.generations
-    units = (work.test_tokens + replies * profile.evaluate.max_new_tokens) / 1e3
-    gpu = machines.gpu
-    if gpu is None or rate.origin.startswith("plan.rates"):
-        return StageTime("evaluate", units, "thousand tokens", rate.seconds(units, cores), rate.origin)
+
+def _evaluate_on_gpu(
+    profile: Profile, work: Workload, gpu: Gpu, rate: Rate, architecture: Architecture
+) -> tuple[float, str]:
+    """Forward FLOP at the MFU of training, and each decoding step reads all weights once, in one process."""
+    assert architecture.vocab_size is not None
     forward = flops_per_token(architecture, profile.tokenise.sequence_length) * FORWARD
     reading = work.test_tokens * forward / (gpu.flops * gpu.mfu)
-    weights = 2 * architecture_parameters(architecture)
+    weights = 2 * parameters(architecture, architecture.vocab_size)
     step = weights / (gpu.bandwidth * profile.plan.deployment.bandwidth_share)
-    writing = math.ceil(replies / REPLIES_AT_ONCE) * profile.evaluate.max_new_tokens * step
+    writing = math.ceil(profile.evaluate.generations / REPLIES_AT_ONCE) * profile.evaluate.max_new_tokens * step
     origin = "one GPU: forward FLOP at the MFU of training, decoding by memory bandwidth"
-    return StageTime("evaluate", units, "thousand tokens", rate.start + reading + writing, origin)
-
-
-def architecture_parameters(architecture: Architecture) -> int:
-    """Parameters of an architecture whose vocabulary is set."""
-    from configs.size import parameters
-
-    assert architecture.vocab_size is not None
-    return parameters(architecture, architecture.vocab_size)
+    return rate.start + reading + writing, origin

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 
 from configs.profile import Profile
+from pipeline.contract.stages import STAGES, conversations_into
 from pipeline.planning.hardware import table
 from pipeline.planning.training import Training
 from pipeline.planning.workload import Workload
@@ -48,23 +49,13 @@ def model_sizes(parameters: int) -> dict[str, float]:
 
 def estimate_storage(profile: Profile, work: Workload, training: Training, precision: str) -> Storage:
     """What the run leaves under storage.root, and in the vector store. precision: what training comes to."""
-    data = table()["data"]
-    artifacts = {stage: work.text[stage] * work.stored[stage] for stage in ("acquire", "score", "clean", "deduplicate")}
-    artifacts["embed"] = work.segments * (DIMENSIONS * 4 + 40)
-    artifacts["annotate"] = work.rows["deduplicate"] * data["annotate_bytes_a_row"]
-    artifacts["balance"] = work.text["balance"] * work.stored["balance"]
-    artifacts["tokenise"] = work.tokens / (1 - work.waste) * work.bytes_a_packed_token
     model = model_sizes(training.parameters)
-    artifacts["train"] = model["fp32" if precision == "fp32" else "bf16"]
-    artifacts["promote"] = artifacts["train"]  # the folder to hand out, a copy
-    passed = {"acquire": work.records, "clean": work.rows["acquire"], "deduplicate": work.rows["clean"]}
-    lost = sum(max(0.0, into - work.rows[stage]) for stage, into in passed.items())
-    lineage = lost * data["dropped_bytes_a_row"]
+    weights = model["fp32" if precision == "fp32" else "bf16"]
+    artifacts = {name: size for name in STAGES if (size := _artifact(name, work, weights))}
+    lineage = _dropped_rows(work) * table()["data"]["dropped_bytes_a_row"]
     replicas = profile.plan.replicas or profile.vectors.replicas
     store = vector_store(work, profile.vectors.quantise, replicas, embedded=profile.vectors.url is None)
-    checkpoints = (
-        training.checkpoint_bytes * profile.launch.keep_checkpoints + artifacts["train"] * 2
-    )  # and best weights
+    checkpoints = training.checkpoint_bytes * profile.launch.keep_checkpoints + weights * 2  # and best weights
     embedded = 0.0 if profile.vectors.url else store["total"]
     return Storage(
         artifacts=artifacts,
@@ -77,13 +68,41 @@ def estimate_storage(profile: Profile, work: Workload, training: Training, preci
     )
 
 
+def _artifact(name: str, work: Workload, weights: float) -> float:
+    """Bytes of a stage's artifact, by what it holds; 0 for figures, which take no room to speak of.
+
+    Conversations whose share of stored bytes nobody knows are stored like clean's.
+    """
+    data = table()["data"]
+    match STAGES[name].holds:
+        case "raw conversations" | "conversations":
+            return work.text[name] * work.stored.get(name, data["stored"]["clean"])
+        case "vectors":
+            return work.segments * (DIMENSIONS * 4 + 40)
+        case "annotations":
+            return work.rows[conversations_into(name)] * data["annotate_bytes_a_row"]
+        case "packed tokens":
+            return work.tokens / (1 - work.waste) * work.bytes_a_packed_token
+        case "weights":
+            return weights
+    return 0.0
+
+
+def _dropped_rows(work: Workload) -> float:
+    """Rows that stages of conversations drop, those that are added not counted against them."""
+    into = {name: work.rows.get(conversations_into(name), 0.0) for name in work.rows}
+    into["acquire"] = work.records
+    return sum(max(0.0, into[name] - rows) for name, rows in work.rows.items())
+
+
 def vector_store(work: Workload, quantise: bool, replicas: int, embedded: bool = False) -> dict[str, float]:
     """Bytes on disk by part: vectors, their 8-bit copies, the HNSW graph, payload; times replicas.
 
     embedded: Qdrant Edge, one segment in files of whole chunks, which a small corpus hardly fills.
     """
     points = work.points
-    text = min(TEXT_CHARS, work.text["balance"] / work.rows["balance"])
+    corpus = conversations_into("index")
+    text = min(TEXT_CHARS, work.text[corpus] / work.rows[corpus])
     chunk = CHUNK if embedded else 1
     parts = {
         "vectors": math.ceil(points * DIMENSIONS * 4 / chunk) * chunk,

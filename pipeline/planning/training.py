@@ -13,6 +13,7 @@ from configs.flops import flops_per_token
 from configs.model import Architecture
 from configs.profile import Profile
 from configs.size import parameters
+from pipeline.contract.stages import conversations_into
 from pipeline.planning.hardware import Machines
 from pipeline.planning.history import FORWARD
 from pipeline.planning.rates import Rate, cores_of
@@ -150,10 +151,11 @@ def _check(profile: Profile, work: Workload, machines: Machines) -> None:
             f"{sequences} sequences (train.batch_tokens {train.batch_tokens} of length {length}); lower one or raise "
             "the other"
         )
-    if machines.ranks > work.rows["balance"]:
+    packed = work.rows[conversations_into("tokenise")]
+    if machines.ranks > packed:
         raise UserError(
             f"{'plan.hardware.gpus' if machines.gpu else 'launch.ranks'}: {machines.ranks} ranks for "
-            f"{work.rows['balance']:,.0f} rows; lower it"
+            f"{packed:,.0f} rows; lower it"
         )
     if machines.cores > work.rows["acquire"]:
         raise UserError(

@@ -7,12 +7,10 @@ from pathlib import Path
 
 from configs.errors import UserError
 from configs.profile import Profile
+from pipeline.contract.stages import STAGES, conversations_into
 from pipeline.planning.hardware import table
 from pipeline.planning.history import Shape, load_calibration, shape
 from pipeline.planning.sample import sample_sources
-
-KEPT = ("acquire", "clean", "deduplicate", "balance")
-"""Stages that change the number of rows."""
 
 BYTES_A_WORD_PIECE = 4.0
 """Of English text in BERT's vocabulary, special tokens included; only places the border of a segment."""
@@ -55,17 +53,11 @@ def workload(profile: Profile, root: Path) -> Workload:
     seen = _seen(profile, root)
     notes["shares"] = seen.origin or "configs/rates.yaml: no earlier run over these sources was found"
     defaults = table()["data"]
-    kept = defaults["kept"] | seen.kept
-    counts, text = {"acquire": rows, "score": rows}, {"acquire": rows * row_bytes, "score": rows * row_bytes}
-    at = rows
-    for stage in ("clean", "deduplicate", "balance"):
-        at = max(1.0, at * kept[stage])
-        counts[stage] = at
-        grown = seen.text_a_row[stage] / seen.text_a_row["acquire"] if stage in seen.text_a_row else 1.0
-        text[stage] = at * row_bytes * grown
-    segments = counts["deduplicate"] * _segments_a_row(profile, seen, text["deduplicate"] / counts["deduplicate"])
-    bytes_per_token = _bytes_per_token(profile, seen, text["balance"] / counts["balance"], messages, notes)
-    tokens = text["balance"] / bytes_per_token
+    counts, text = _through(rows, row_bytes, seen)
+    embedded, indexed, packed = (conversations_into(name) for name in ("embed", "index", "tokenise"))
+    segments = counts[embedded] * _segments_a_row(profile, seen, text[embedded] / counts[embedded])
+    bytes_per_token = _bytes_per_token(profile, seen, text[packed] / counts[packed], messages, notes)
+    tokens = text[packed] / bytes_per_token
     held_out = profile.deduplicate.validation_share + profile.deduplicate.test_share
     return Workload(
         records=records,
@@ -73,7 +65,7 @@ def workload(profile: Profile, root: Path) -> Workload:
         rows=counts,
         text=text,
         segments=segments,
-        points=segments * counts["balance"] / counts["deduplicate"],
+        points=segments * counts[indexed] / counts[embedded],
         bytes_per_token=bytes_per_token,
         tokens=tokens,
         train_tokens=tokens * (1 - held_out),
@@ -84,6 +76,29 @@ def workload(profile: Profile, root: Path) -> Workload:
         bytes_a_packed_token=seen.bytes_a_packed_token or defaults["bytes_a_packed_token"],
         notes=notes,
     )
+
+
+def _through(rows: float, row_bytes: float, seen: Shape) -> tuple[dict[str, float], dict[str, float]]:
+    """(rows, bytes of text) that come out of each stage of conversations.
+
+    Of a stage whose share kept nobody knows, all rows; a stage that keeps every row leaves the text as it was.
+    """
+    kept = table()["data"]["kept"] | seen.kept
+    counts: dict[str, float] = {}
+    text: dict[str, float] = {}
+    for name, stage in STAGES.items():
+        before = conversations_into(name)
+        if not stage.conversations:
+            continue
+        if before == name:
+            counts[name], text[name] = rows, rows * row_bytes
+        elif stage.resizes:
+            counts[name] = max(1.0, counts[before] * kept.get(name, 1.0))
+            grown = seen.text_a_row[name] / seen.text_a_row["acquire"] if name in seen.text_a_row else 1.0
+            text[name] = counts[name] * row_bytes * grown
+        else:
+            counts[name], text[name] = counts[before], text[before]
+    return counts, text
 
 
 def _size(profile: Profile, notes: dict[str, str]) -> tuple[float, float, float, float]:

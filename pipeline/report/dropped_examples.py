@@ -6,13 +6,7 @@ from typing import Any
 import pyarrow.compute as pc
 
 from pipeline.contract.artifact import Artifact
-
-TEXT_OF = {"clean": "score", "deduplicate": "clean", "balance": "deduplicate", "tokenise": "balance"}
-"""Stage to the stage whose data/ holds the text of the rows it drops.
-
-Text is shown only from `score` on, where personal data has been replaced: what acquire puts in
-quarantine is shown by file, position and reason alone. Evidence never quotes a row's text.
-"""
+from pipeline.contract.stages import STAGES, conversations_into
 
 EXAMPLES = 3
 MOST_ROWS = 2_000_000  # looking up text reads the whole stage; beyond this many rows it is left out
@@ -31,7 +25,7 @@ def rules_of(made: dict[str, Artifact]) -> list[dict[str, Any]]:
     for stage, artifact in made.items():
         ledger = artifact.ledger
         examples = _examples(artifact)
-        texts = _texts(made.get(TEXT_OF.get(stage, "")), examples)
+        texts = _texts(made.get(text_before(stage)), examples)
         for example in (e for several in examples.values() for e in several):
             example["messages"] = texts.get(example["row_id"])
             example["matched"] = next((texts[i] for i in _named_rows(example) if i in texts), None)
@@ -41,6 +35,16 @@ def rules_of(made: dict[str, Artifact]) -> list[dict[str, Any]]:
                 {"stage": stage, "rule": rule, "rows": rows, "share": share, "examples": examples.get(rule, [])}
             )
     return found
+
+
+def text_before(stage: str) -> str:
+    """The stage whose data/ holds the text of the rows that a stage drops; empty when it must not be shown.
+
+    Text is shown only once personal data has been replaced: what acquire puts in quarantine is shown by file,
+    position and reason alone. Evidence never quotes a row's text.
+    """
+    found = conversations_into(stage)
+    return found if found != stage and STAGES[found].holds == "conversations" else ""
 
 
 def _examples(artifact: Artifact) -> dict[str, list[dict[str, Any]]]:

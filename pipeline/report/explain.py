@@ -2,17 +2,16 @@
 
 import json
 from collections.abc import Iterator
-from importlib import import_module
 from typing import Any
 
-import numpy as np
 import pyarrow.compute as pc
 
 from configs.errors import UserError
 from pipeline.contract.artifact import Artifact
 from pipeline.contract.run import Run
+from pipeline.contract.stage import Stage
 from pipeline.contract.stages import STAGES
-from pipeline.report.dropped_examples import TEXT_OF, texts_of
+from pipeline.report.dropped_examples import text_before, texts_of
 
 QUIET = {"row_id", "messages", "metadata", "origin", "source", "conversation_id", "user_id", "vector"}
 
@@ -25,13 +24,11 @@ def explain(run: Run, row: str) -> list[str]:
     row = _whole(run, row)
     lines: list[str] = [f"row {row}"]
     told: dict[str, Any] = {}
-    for name in STAGES:
+    for name, stage in STAGES.items():
         artifact = run.find(name)
         if artifact is not None:
-            lines += [f"  {name}: {text}" for text in _at_stage(name, artifact, row, told)]
-    packed, trained = run.find("tokenise"), run.find("train")
-    if packed and trained and any(packed.parquet("packed/train").glob("*.parquet")):
-        lines += [f"  train: {text}" for text in _trained(packed, trained, row)]
+            said = [*stage.story()(run, row), *_at_stage(stage, artifact, row, told)]
+            lines += [f"  {name}: {text}" for text in said]
     return lines
 
 
@@ -51,7 +48,8 @@ def examples(run: Run, rule: str, count: int) -> list[dict[str, Any]]:
         if rule in artifact.ledger.dropped:
             rows = artifact.read("dropped").to_table(filter=pc.field("rule") == rule).sort_by("row_id")
             first = rows.slice(0, count).to_pylist()
-            texts = texts_of(run.find(TEXT_OF[name]) if name in TEXT_OF else None, [row["row_id"] for row in first])
+            before = text_before(name)
+            texts = texts_of(run.find(before) if before else None, [row["row_id"] for row in first])
             found += [{"stage": name, **row, "messages": texts.get(row["row_id"])} for row in first]
     if not found:
         raise UserError(f"rule {rule!r} dropped nothing in run {run.id}; rules that did: {', '.join(sorted(rules))}")
@@ -59,13 +57,12 @@ def examples(run: Run, rule: str, count: int) -> list[dict[str, Any]]:
 
 
 def _whole(run: Run, row: str) -> str:
-    acquired = run.artifact("acquire")
+    """The row's whole id. Rows come into being where sources are read, and where a stage adds some."""
     candidates: set[str] = set()
-    for name in ("data", "dropped"):
-        candidates |= _ids(acquired, name, row)
-    balanced = run.find("balance")
-    if balanced is not None:
-        candidates |= _ids(balanced, "data", row)
+    for name, stage in ((n, s) for n, s in STAGES.items() if s.conversations):
+        artifact = run.find(name) if stage.inputs else run.artifact(name)
+        if artifact and (artifact.ledger.added or not stage.inputs):
+            candidates |= _ids(artifact, "data", row) | _ids(artifact, "dropped", row)
     if not candidates:
         raise UserError(f"row {row}: run {run.id} has no such row; row ids are in the report and in dropped/")
     if len(candidates) > 1 and row not in candidates:
@@ -80,10 +77,8 @@ def _ids(artifact: Artifact, name: str, start: str) -> set[str]:
     return set(table["row_id"].to_pylist())
 
 
-def _at_stage(name: str, artifact: Artifact, row: str, told: dict[str, Any]) -> Iterator[str]:
+def _at_stage(stage: Stage, artifact: Artifact, row: str, told: dict[str, Any]) -> Iterator[str]:
     """What one stage did. told: the facts that earlier stages have told, which are not repeated."""
-    if name == "tokenise":
-        yield from _packed(artifact, row)
     for folder in ("dropped", "data"):
         if not any((artifact.path / folder).glob("*.parquet")):
             continue
@@ -93,49 +88,5 @@ def _at_stage(name: str, artifact: Artifact, row: str, told: dict[str, Any]) -> 
                 continue
             facts = {k: v for k, v in found.items() if k not in QUIET and v not in (None, [], "") and told.get(k) != v}
             told |= facts
-            words = "kept" if name not in ("acquire", "embed") else _arrival(name, found)
+            words = stage.shown.passed.format_map(found | {"turns": len(found.get("messages") or ())})
             yield words + (f" {json.dumps(facts, ensure_ascii=False, default=str)}" if facts else "")
-
-
-def _arrival(name: str, found: dict[str, Any]) -> str:
-    if name == "acquire":
-        origin = found["origin"]
-        turns = len(found["messages"])
-        return f"read from source {found['source']}, {origin['file']}, record {origin['ordinal']:,}, {turns} turns"
-    return f"embedded turns {found['first_turn']} to {found['last_turn']}"
-
-
-def _packed(artifact: Artifact, row: str) -> Iterator[str]:
-    for split in sorted(p.name for p in artifact.parquet("packed").iterdir()):
-        places, sequences = _places(artifact, split, row)
-        if places:
-            yield f"packed into {split} sequence{'s' * (len(places) > 1)} {_some(places)} of {sequences:,}"
-
-
-def _trained(packed: Artifact, trained: Artifact, row: str) -> Iterator[str]:
-    """The steps whose batches held the row: the order of training follows from seed and step."""
-    global_batch = import_module("training.order").global_batch
-    places, sequences = _places(packed, "train", row)
-    config = trained.manifest["config"]
-    size = config["train"]["batch_tokens"] // packed.manifest["config"]["tokenise"]["sequence_length"]
-    steps = range(1, trained.metrics["steps"] + 1)
-    held = [s for s in steps if places and np.isin(global_batch(s, size, sequences, config["seed"]), places).any()]
-    if held:
-        epochs = sorted({(s - 1) * size // sequences + 1 for s in held})
-        word = f"epoch{'s' * (len(epochs) > 1)} {_some(epochs)}"
-        yield f"learned from in {word}, step{'s' * (len(held) > 1)} {_some(held)} of {len(steps):,}"
-    elif places:
-        yield f"not reached: {len(steps):,} steps of {size} sequences ended before its turn"
-
-
-def _places(artifact: Artifact, split: str, row: str) -> tuple[list[int], int]:
-    """Numbers of the split's sequences that hold the row, and how many sequences there are."""
-    rows = artifact.read(f"packed/{split}").to_table(columns=["row_ids"])["row_ids"].combine_chunks()
-    parents = pc.list_parent_indices(rows)
-    held = pc.filter(parents, pc.equal(pc.list_flatten(rows), row))
-    return sorted(set(held.to_pylist())), len(rows)
-
-
-def _some(numbers: list[int]) -> str:
-    """The first few numbers."""
-    return ", ".join(f"{n:,}" for n in numbers[:8]) + (", …" if len(numbers) > 8 else "")

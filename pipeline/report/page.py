@@ -10,26 +10,8 @@ from jinja2 import ChainableUndefined, Environment, PackageLoader
 from markupsafe import Markup
 
 from pipeline.contract.figures import count, duration, magnitude, moment, number, percent, size
+from pipeline.contract.stages import STAGES
 from pipeline.report.loss_plot import loss_curve
-
-FUNNEL = {
-    "acquire": "usable",
-    "clean": "clean",
-    "deduplicate": "unique",
-    "balance": "balanced",
-    "tokenise": "tokenised",
-}
-"""Stages that change the number of rows, and what the rows that pass are called."""
-
-PARTS = {
-    "data": "acquire",
-    "audit": "audit",
-    "training": "train",
-    "evaluation": "evaluate",
-    "vectors": "index",
-    "promotion": "promote",
-}
-"""Part of the report to the stage that makes it."""
 
 TONES = {"promoted": "good", "already_champion": "good", "kept_champion": "open", "rejected": "bad"}
 """The gate's decision to the tone in which the page says it."""
@@ -41,7 +23,7 @@ def render_page(report: dict[str, Any], audit_plots: dict[str, bytes]) -> str:
     return ENVIRONMENT.get_template("report.html.j2").render(
         report=report,
         stages={stage["name"]: stage for stage in report["stages"]},
-        waiting={part: {"stage": stage, "status": status[stage]} for part, stage in PARTS.items()},
+        waiting={s.shown.part: {"stage": n, "status": status[n]} for n, s in STAGES.items() if s.shown.part},
         verdict=verdict(report),
         funnel=funnel(report["stages"]),
         baseline=unigram_baseline(report["evaluation"]),
@@ -76,12 +58,13 @@ def funnel(stages: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
     dropped and gained are lists of (rule, rows), the most first. The first bar is what was read.
     """
-    made = [s for s in stages if s["name"] in FUNNEL and s["rows_in"] is not None]
+    labels = {name: stage.shown.funnel for name, stage in STAGES.items() if stage.shown.funnel}
+    made = [s for s in stages if s["name"] in labels and s["rows_in"] is not None]
     if not made:
         return []
     widest = max([s["rows_in"] + sum(s["added"].values()) for s in made] + [1])
     bars = [_bar("", "read", made[0]["rows_in"], {}, {}, widest)]
-    return bars + [_bar(s["name"], FUNNEL[s["name"]], s["rows_out"], s["added"], s["dropped"], widest) for s in made]
+    return bars + [_bar(s["name"], labels[s["name"]], s["rows_out"], s["added"], s["dropped"], widest) for s in made]
 
 
 def _bar(

@@ -25,9 +25,6 @@ from pipeline.contract.stages import STAGES
 from pipeline.planning.run_plan import comparison, read_plan
 from pipeline.report.dropped_examples import rules_of
 
-CONVERSATIONS = ("balance", "deduplicate", "clean", "score", "acquire")
-"""Stages whose data/ are conversations, the latest first."""
-
 UNFINISHED_SECONDS = 15.0
 """A page of an unfinished run is rebuilt when it is older than this."""
 
@@ -51,14 +48,16 @@ def build_report(run: Run) -> dict[str, Any]:
         "plan": _plan(run, stages),
         "rules": rules_of(made),
         "data": _data(made),
-        "audit": _json(made.get("audit"), "audit.json"),
-        "review": _json(made.get("review"), "decision.json"),
-        "vectors": _json(made.get("index"), "index.json"),
-        "training": _json(made.get("train"), "training.json"),
-        "evaluation": _evaluation(made.get("evaluate")),
-        "promotion": _json(made.get("promote"), "promotion.json"),
+        **_facts(made),
     }
     return _finite(report)
+
+
+def _facts(made: dict[str, Artifact]) -> dict[str, Any]:
+    """Part of the report to the JSON file of the stage that makes it, as the stages declare."""
+    shown = {name: stage.shown for name, stage in STAGES.items() if stage.shown.facts}
+    found = {about.part: _json(made.get(name), about.facts) for name, about in shown.items()}
+    return found | {"evaluation": _evaluation(made.get("evaluate"), found["evaluation"])}
 
 
 def _plan(run: Run, stages: list[dict[str, Any]]) -> dict[str, Any] | None:
@@ -198,7 +197,7 @@ def _data(made: dict[str, Artifact]) -> dict[str, Any] | None:
     """
     if "acquire" not in made:
         return None
-    latest = next(name for name in CONVERSATIONS if name in made)
+    latest = [name for name, stage in STAGES.items() if stage.conversations and name in made][-1]
     read = _count(made["acquire"], "data", ("source",))
     quarantined = _count(made["acquire"], "dropped", ("source",))
     columns = ("source", "split", "augmentation")
@@ -231,9 +230,8 @@ def _json(artifact: Artifact | None, name: str) -> Any:
     return artifact.json(name) if artifact and (artifact.path / name).is_file() else None
 
 
-def _evaluation(artifact: Artifact | None) -> dict[str, Any] | None:
+def _evaluation(artifact: Artifact | None, scores: dict[str, Any] | None) -> dict[str, Any] | None:
     """evaluation.json without the scores of single conversations, which only the gate needs; and the samples."""
-    scores = _json(artifact, "evaluation.json")
     if scores is None:
         return None
     return {k: v for k, v in scores.items() if k != "conversations"} | {

@@ -71,29 +71,33 @@ def test_every_task_of_the_pipeline_is_there_and_described(parsed: dict[str, Any
     assert all(task["doc"] for task in tasks.values())
 
 
-def test_a_task_runs_after_every_task_whose_artifact_it_reads(parsed: dict[str, Any]) -> None:
+def test_what_runs_right_after_what(parsed: dict[str, Any]) -> None:
     tasks = parsed["dags"]["train_chat_model"]["tasks"]
-
-    def ancestors(name: str) -> set[str]:
-        direct = tasks[name]["upstream"]
-        return set(direct).union(*(ancestors(other) for other in direct))
-
-    for stage in STAGES.values():
-        needed = {STAGES[name].task for name in stage.inputs} - {stage.task}
-        assert needed <= ancestors(stage.task), stage.name
-        assert "configure" in ancestors(stage.task)
-
-
-def test_index_and_tokenise_run_side_by_side(parsed: dict[str, Any]) -> None:
-    tasks = parsed["dags"]["train_chat_model"]["tasks"]
-    assert tasks["index"]["upstream"] == tasks["tokenise"]["upstream"] == ["balance"]
+    assert {name: task["upstream"] for name, task in tasks.items()} == {
+        "configure": [],
+        "acquire": ["configure"],
+        "clean": ["acquire"],
+        "deduplicate": ["clean"],
+        "embed": ["deduplicate"],
+        "audit": ["embed"],
+        "choose_reviewer": ["audit"],
+        "approve": ["choose_reviewer"],
+        "review": ["approve", "choose_reviewer"],
+        "balance": ["review"],
+        "index": ["balance"],
+        "tokenise": ["balance"],
+        "train": ["tokenise"],
+        "evaluate": ["train"],
+        "promote": ["evaluate"],
+        "report": ["index", "promote"],
+    }
 
 
 def test_the_operator_follows_the_engine(parsed: dict[str, Any]) -> None:
     tasks = parsed["dags"]["train_chat_model"]["tasks"]
     operators = {"spark": "ParlanceSparkOperator", "deepspeed": "DeepSpeedOperator", "python": "StageOperator"}
     for stage in STAGES.values():
-        expected = "ReviewOperator" if stage.name == "review" else operators[stage.engine]
+        expected = "ReviewOperator" if stage.asks else operators[stage.engine]
         assert tasks[stage.task]["type"] == expected, stage.name
 
 
@@ -106,12 +110,10 @@ def test_the_report_is_written_after_a_failure_and_does_not_hide_it(parsed: dict
     report = parsed["dags"]["train_chat_model"]["tasks"]["report"]
     assert report["teardown"]
     assert report["rule"] == "all_done_setup_success"
-    assert report["upstream"] == ["index", "promote"]
 
 
 def test_review_runs_with_and_without_a_human(parsed: dict[str, Any]) -> None:
     tasks = parsed["dags"]["train_chat_model"]["tasks"]
-    assert tasks["review"]["upstream"] == ["approve", "choose_reviewer"]
     assert tasks["review"]["rule"] == "none_failed_min_one_success"
 
 

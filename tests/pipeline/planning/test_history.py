@@ -10,6 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from configs.profile import Profile
+from pipeline.contract.stage import Stage
+from pipeline.contract.stages import STAGES
 from pipeline.planning.estimate import estimate
 from pipeline.planning.history import measurements, shape
 
@@ -50,9 +52,22 @@ def test_a_stage_is_measured_in_the_text_that_went_in(root: Path) -> None:
     assert found == {"acquire": (0.08, 20.0), "score": (0.08, 25.0), "clean": (0.08, 30.0)}
 
 
+def test_text_is_found_however_far_above_a_stage_it_lies(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, inputs in (("topics", ("clean",)), ("trial", ("topics",))):
+        monkeypatch.setitem(STAGES, name, Stage(name, entry="trial:trial", inputs=inputs))
+    leave(root, "topics", "t", (400, 400), 5.0, inputs={"clean": "c"})
+    leave(root, "trial", "t", (400, 400), 6.0, inputs={"topics": "t"})
+    assert {m.stage: (m.units, m.seconds) for m in measurements(root)}["trial"] == (0.04, 6.0)
+
+
 def test_an_artifact_whose_input_was_deleted_is_passed_over(root: Path) -> None:
     leave(root, "deduplicate", "d", (400, 300), 9.0, inputs={"clean": "gone"})
     assert "deduplicate" not in {m.stage for m in measurements(root)}
+
+
+def test_an_artifact_whose_rows_are_gone_is_passed_over(root: Path) -> None:
+    (root / "artifacts/score/s/data/part-00000.parquet").unlink()
+    assert {m.stage for m in measurements(root)} == {"acquire", "score"}
 
 
 def test_a_training_that_went_on_from_a_checkpoint_measures_nothing(root: Path) -> None:

@@ -8,10 +8,11 @@ import pytest
 from configs.errors import UserError
 from configs.load import load_profile
 from configs.profile import Profile
+from pipeline.contract.stage import Stage
 from pipeline.contract.stages import STAGES
-from pipeline.planning.hardware import Machines, machines_of
+from pipeline.planning.hardware import Machines, machines_of, table
 from pipeline.planning.history import Measurement
-from pipeline.planning.rates import Rate, fit, rates_of, table_rates
+from pipeline.planning.rates import Rate, cores_of, fit, rates_of, table_rates
 
 PRIOR = Rate("text", start=10.0, core_seconds=2.0, origin="table")
 
@@ -25,8 +26,33 @@ def two_cores(*overrides: str) -> tuple[Profile, Machines]:
     return profile, machines_of(profile)
 
 
-def test_the_table_knows_every_stage() -> None:
-    assert set(table_rates()) == set(STAGES)
+def test_every_stage_has_a_rate_from_the_table_or_says_that_it_has_none() -> None:
+    rates, measured = table_rates(), {n for n, about in table()["stages"].items() if isinstance(about, dict)}
+    assert measured <= set(STAGES)
+    assert list(rates) == list(STAGES)
+    for name, rate in rates.items():
+        assert rate.origin.startswith("configs/rates.yaml" if name in measured else "no rate known"), name
+        assert rate.unit == STAGES[name].work.unit
+        assert rate.start > 0
+        assert (rate.core_seconds > 0) == (rate.unit != "none"), name
+
+
+def test_a_stage_that_nobody_measured_takes_what_is_usual_of_its_engine_and_unit(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(STAGES, "trial", Stage("trial", entry="trial:trial", inputs=("deduplicate",)))
+    found = rates_of(tmp_path, *two_cores())["trial"]
+    rates = {name: table()["stages"][name] for name in STAGES if name != "trial"}
+    python = ("embed", "review", "index", "evaluate", "promote")
+    text = ("acquire", "score", "clean", "deduplicate", "annotate", "balance", "tokenise")
+    assert found.start == sorted(rates[name]["start"] for name in python)[2]
+    assert found.core_seconds == sorted(rates[name]["core_seconds"] for name in text)[3]
+    assert found.origin.endswith("plan.rates.trial sets it")
+
+
+def test_a_stage_of_one_process_is_not_helped_by_further_machines() -> None:
+    profile, machines = two_cores("plan.hardware.machines=4", "plan.assumptions.spark_scaling=0.5")
+    assert {name: cores_of(name, profile, machines) for name in ("clean", "index")} == {"clean": 4, "index": 2}
 
 
 def test_without_measurements_the_table_stands() -> None:

@@ -10,8 +10,10 @@ from rich.console import Console
 
 from configs.profile import Profile
 from pipeline.contract.run import Run
+from pipeline.contract.stage import Stage
 from pipeline.contract.stages import STAGES
 from pipeline.planning.estimate import estimate
+from pipeline.planning.rates import table_rates
 from pipeline.planning.render import duration, print_plan, size
 from pipeline.planning.run_plan import comparison, plan_run, read_plan, remaining
 
@@ -31,6 +33,21 @@ def test_every_stage_has_a_time_and_they_add_up(demo: Make, tmp_path: Path) -> N
     assert [s["stage"] for s in plan["stages"]] == list(STAGES)
     assert all(s["seconds"] > 0 for s in plan["stages"])
     assert plan["seconds"] > sum(s["seconds"] for s in plan["stages"])
+
+
+def test_a_stage_that_reads_no_conversations_takes_as_long_as_its_start(
+    demo: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(STAGES, "trial", Stage("trial", entry="trial:trial"))
+    trial = estimate(demo(), tmp_path / "root")["stages"][-1]
+    assert (trial["stage"], trial["units"], trial["seconds"]) == ("trial", 0, table_rates()["trial"].start)
+
+
+def test_preparation_is_all_but_the_decision_the_model_and_what_needs_it(demo: Make, tmp_path: Path) -> None:
+    plan = estimate(demo(), tmp_path / "root")
+    seconds = {s["stage"]: s["seconds"] for s in plan["stages"]}
+    prepared = sum(seconds[name] for name in STAGES if name not in ("review", "train", "evaluate", "promote"))
+    assert plan["honest"]["preparation_seconds"] == pytest.approx(prepared)
 
 
 def test_the_plan_of_a_run_stays_what_it_was_when_the_run_began(demo: Make) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from configs.load import load_architecture
 from configs.profile import Profile
+from pipeline.contract.stages import STAGES
 from pipeline.planning.deployment import cache_bytes_a_token, estimate_deployment
 from pipeline.planning.estimate import estimate
 from pipeline.planning.storage import model_sizes
@@ -29,6 +30,19 @@ def test_vectors_are_four_bytes_a_dimension_and_replicas_multiply_everything(pla
     points = plan()["data"]["points"]
     assert one["vectors"] == pytest.approx(points * 384 * 4)
     assert three["total"] == pytest.approx(3 * one["total"])
+
+
+def test_every_artifact_that_holds_more_than_figures_takes_room(plan: Plan) -> None:
+    storage = plan()["storage"]
+    assert set(storage["artifacts"]) == {name for name, stage in STAGES.items() if stage.holds != "figures"}
+    assert all(size > 0 for size in storage["artifacts"].values())
+
+
+def test_dropped_rows_are_counted_from_the_records_on(plan: Plan) -> None:
+    data, storage = plan()["data"], plan()["storage"]
+    rows = data["rows"]
+    lost = data["records"] - rows["acquire"] + rows["acquire"] - rows["deduplicate"]  # balance adds rows
+    assert storage["lineage"] == pytest.approx(120 * lost)
 
 
 def test_quantised_vectors_cost_disk_and_save_memory(plan: Plan) -> None:
