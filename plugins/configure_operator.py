@@ -12,8 +12,8 @@ from configs.errors import UserError
 from configs.load import load_profile
 from configs.profile import Profile
 from pipeline.contract.run import Run
+from pipeline.planning.preflight import check
 from pipeline.planning.run_plan import plan_run
-from pipeline.preflight import check
 from plugins.trigger_form import overrides_of
 
 PROJECT = Path(__file__).resolve().parent.parent

@@ -57,7 +57,7 @@ def demo(options: argparse.Namespace) -> int:
 def _check(options: argparse.Namespace) -> None:
     """Refuses before Airflow starts what the run would refuse in its first task."""
     from configs.load import load_profile
-    from pipeline.preflight import check
+    from pipeline.planning.preflight import check
 
     check(load_profile(options.profile, [f"storage.root={_root()}", *options.override], options.data))
 
