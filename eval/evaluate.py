@@ -19,8 +19,8 @@ from eval.rouge import Rouge
 from eval.unigram import Unigram, learned_token_counts
 from pipeline.contract.artifact import Artifact
 from pipeline.contract.execute import StageContext
-from pipeline.contract.fingerprint import write_atomically
 from pipeline.contract.progress import Progress, say
+from pipeline.contract.whole_file import write_text
 
 COUNTED_SEQUENCES = 1024
 """Packed sequences held at once while counting tokens."""
@@ -57,8 +57,8 @@ def evaluate(context: StageContext) -> None:
         "greetings": greetings,
         "conversations": [[r, c.loss, c.tokens, c.bytes] for r, c in sorted(conversations.items())],
     }
-    write_atomically(context.out / "evaluation.json", json.dumps(evaluation, ensure_ascii=False))
-    write_atomically(context.out / "samples.json", _samples(exchanges, replies, config.samples))
+    write_text(context.out / "evaluation.json", json.dumps(evaluation, ensure_ascii=False))
+    write_text(context.out / "samples.json", _samples(exchanges, replies, config.samples))
     context.ledger.rows_in = context.ledger.rows_out = len(conversations)
     context.metrics.update(_headline(evaluation))
     say(

@@ -8,7 +8,7 @@ from typing import Any
 
 from eval.generate import REPETITION_PENALTY
 from pipeline.contract.artifact import Artifact
-from pipeline.contract.fingerprint import write_atomically
+from pipeline.contract.whole_file import write_text
 
 TURN_END = "<|eot_id|>"
 
@@ -69,7 +69,7 @@ def _link(source: Path, target: Path) -> None:
 
 def _write(path: Path, settings: dict[str, Any]) -> None:
     """Replaces the file by a new one; the original that it was linked to stays as it is."""
-    write_atomically(path, json.dumps(settings, indent=2, ensure_ascii=False))
+    write_text(path, json.dumps(settings, indent=2, ensure_ascii=False))
 
 
 def _read(path: Path) -> dict[str, Any]:

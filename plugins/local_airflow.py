@@ -13,9 +13,9 @@ from typing import Any
 import httpx
 
 from configs.errors import UserError
-from pipeline.contract.fingerprint import write_atomically
 from pipeline.contract.process_group import end, guarded
 from pipeline.contract.progress import say
+from pipeline.contract.whole_file import write_text
 
 PROJECT = Path(__file__).resolve().parent.parent
 
@@ -94,7 +94,7 @@ class Airflow:
     def _password(self) -> str:
         path = self.home / "passwords.json"
         if not path.is_file():
-            write_atomically(path, json.dumps({"admin": secrets.token_urlsafe(12)}))
+            write_text(path, json.dumps({"admin": secrets.token_urlsafe(12)}))
             path.chmod(0o600)
         return json.loads(path.read_text())["admin"]
 

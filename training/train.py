@@ -10,8 +10,8 @@ from configs.errors import UserError
 from configs.hostfile import world_size
 from configs.load import load_architecture
 from pipeline.contract.execute import StageContext
-from pipeline.contract.fingerprint import write_atomically
 from pipeline.contract.progress import say
+from pipeline.contract.whole_file import write_text
 from training.arrow import arrow_copy
 from training.event_files import EventFiles
 from training.launcher import launch
@@ -44,7 +44,7 @@ def train(context: StageContext) -> None:
     plan = make_plan(context)
     _copy_sequences(context, plan)
     path = plan.checkpoints / "plan.json"
-    write_atomically(path, plan.model_dump_json(indent=1))
+    write_text(path, plan.model_dump_json(indent=1))
     tracking = context.config("tracking")
     root = context.run.root
     tracker = Tracker(tracking.uri, tracking.experiment, context.run.id, root, plan)

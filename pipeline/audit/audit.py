@@ -17,8 +17,8 @@ from pipeline.audit.findings import findings, worst
 from pipeline.audit.plots import draw
 from pipeline.contract.artifact import Artifact
 from pipeline.contract.execute import StageContext
-from pipeline.contract.fingerprint import write_atomically
 from pipeline.contract.progress import say
+from pipeline.contract.whole_file import write_text
 
 EDGES = np.linspace(-1, 1, 21)
 
@@ -31,7 +31,7 @@ def audit(context: StageContext) -> None:
         counted = distributions(source, topics, progress.advance)
     counted["findings"] = findings(counted, context.config("findings"))
     text = json.dumps(counted, indent=1, ensure_ascii=False)
-    write_atomically(context.out / "audit.json", text + "\n")
+    write_text(context.out / "audit.json", text + "\n")
     draw(counted, context.out / "plots")
     for finding in counted["findings"]:
         if finding["severity"] != "info":
