@@ -19,6 +19,7 @@ from eval.rouge import Rouge
 from eval.unigram import Unigram, learned_token_counts
 from pipeline.contract.artifact import Artifact
 from pipeline.contract.execute import StageContext
+from pipeline.contract.figures import number
 from pipeline.contract.progress import Progress, say
 from pipeline.contract.whole_file import write_text
 
@@ -63,7 +64,7 @@ def evaluate(context: StageContext) -> None:
     context.metrics.update(_headline(evaluation))
     say(
         f"evaluate: perplexity {evaluation['perplexity']:.2f} (unigram {evaluation['unigram_perplexity']:.1f}), "
-        f"{evaluation['bits_per_byte']:.3f} bits a byte, BLEU {evaluation['bleu']['score']:.2f}"
+        f"{evaluation['bits_per_byte']:.3f} bits a byte, BLEU {number(evaluation['bleu']['score'], 2)}"
     )
 
 
