@@ -129,6 +129,7 @@ STAGES = {
         Stage(
             "promote",
             entry="eval.promote:promote",
+            version="2",
             inputs=("evaluate", "train", "tokenise", "balance", "review"),
             config=("promote",),
             settings=("tracking", "storage"),

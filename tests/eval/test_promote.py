@@ -150,4 +150,5 @@ def test_the_model_card_tells_data_scores_and_limits(world: World, trained: Llam
     assert "| clean | 36 | 36 | – |" in body
     assert "**warning**: travel makes up 30% of the rows" in body
     assert "Decision of the review: approve, by automatic." in body
+    assert "| wall time | 1 min 40 s |" in body
     assert run.fingerprint("train") in body
