@@ -10,7 +10,7 @@ from configs.load import load_architecture
 from configs.model import Architecture
 from configs.profile import Profile
 from pipeline.contract.figures import size
-from pipeline.contract.stages import TASKS, stages_of
+from pipeline.contract.stages import TASKS
 from pipeline.planning.cost import estimate_cost, missing_prices
 from pipeline.planning.deployment import estimate_deployment
 from pipeline.planning.hardware import Machines, machines_of
@@ -156,7 +156,7 @@ DATA_STAGES = ("acquire", "score", "clean", "deduplicate", "embed", "annotate", 
 
 def _total(stages: list[StageTime]) -> float:
     """All stages one after the other, and the start of each task's process."""
-    return sum(s.seconds for s in stages) + PROCESS_SECONDS * sum(1 for task in TASKS if stages_of(task))
+    return sum(s.seconds for s in stages) + PROCESS_SECONDS * len(TASKS)
 
 
 def _warnings(profile: Profile, training: Training, memory: list[Any], machines: Machines) -> list[str]:
