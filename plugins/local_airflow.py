@@ -16,8 +16,7 @@ from configs.errors import UserError
 from pipeline.contract.process_group import end, guarded
 from pipeline.contract.progress import say
 from pipeline.contract.whole_file import write_text
-
-PROJECT = Path(__file__).resolve().parent.parent
+from plugins.project import PROJECT
 
 COMPONENTS = ("api-server", "scheduler", "dag-processor")
 """No triggerer: nothing here defers, and an approval waits without one."""
