@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from configs.evaluate import Evaluate
+from configs.evaluate import REPLIES_AT_ONCE, Evaluate
 from eval.bleu import Bleu
 from eval.checkpoint import load_model, load_tokenizer
 from eval.exchanges import Exchange, attributes_of, choose_exchanges
@@ -25,7 +25,6 @@ from pipeline.contract.whole_file import write_text
 
 COUNTED_SEQUENCES = 1024
 """Packed sequences held at once while counting tokens."""
-REPLIES_AT_ONCE = 32
 
 GREETINGS = (
     "Hello! How are you today?",

@@ -8,9 +8,8 @@ from typing import Any
 
 from eval.generate import REPETITION_PENALTY
 from pipeline.contract.artifact import Artifact
+from pipeline.contract.tokenised import END_OF_TURN
 from pipeline.contract.whole_file import write_text
-
-TURN_END = "<|eot_id|>"
 
 
 def assemble(folder: Path, train: Artifact, tokenise: Artifact) -> None:
@@ -35,7 +34,7 @@ def _generation_settings(folder: Path) -> dict[str, Any]:
         token = token["content"] if isinstance(token, dict) else token
         return ids.get(token, config.get(f"{role}_token_id"))
 
-    ends = {ids.get(TURN_END), token_id("eos")} - {None}
+    ends = {ids.get(END_OF_TURN), token_id("eos")} - {None}
     settings = {
         "bos_token_id": token_id("bos"),
         "eos_token_id": sorted(i for i in ends if i is not None),

@@ -44,7 +44,7 @@ def promote(context: StageContext) -> None:
     Raises UserError when the registry does not answer or the champion's files are gone.
     """
     config: Promote = context.config("promote")
-    uri = registry.tracking_uri(context.config("tracking"), context.run.root)
+    uri = context.config("tracking").address(context.run.root)
     folder = context.out / "model"
     assemble(folder, context.inputs["train"], context.inputs["tokenise"])
     with _one_at_a_time(context.run.root):

@@ -10,9 +10,7 @@ from typing import Any, NamedTuple
 
 from rich_argparse import RawDescriptionRichHelpFormatter
 
-from configs.errors import UserError
-
-USER_ERROR = 2
+from configs.errors import USER_ERROR, UserError
 
 
 class Row(NamedTuple):

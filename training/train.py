@@ -45,9 +45,7 @@ def train(context: StageContext) -> None:
     _copy_sequences(context, plan)
     path = plan.checkpoints / "plan.json"
     write_text(path, plan.model_dump_json(indent=1))
-    tracking = context.config("tracking")
-    root = context.run.root
-    tracker = Tracker(tracking.uri, tracking.experiment, context.run.id, root, plan)
+    tracker = Tracker(context.config("tracking"), context.run.id, context.run.root, plan)
     with tracker, EventFiles(context.run.folder / "tensorboard", plan):
         say(f"train: {plan.train.steps:,} steps of {plan.train.batch_tokens:,} tokens, ranks: {plan.world_size}")
         launch(path, plan.launch, plan.checkpoints)

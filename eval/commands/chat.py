@@ -28,9 +28,9 @@ def _chat(options: Namespace) -> None:
 
 def _champion(root: Path) -> Path:
     profile = Run.open(root).profile
-    from eval.registry import champion, tracking_uri
+    from eval.registry import champion
 
-    found = champion(tracking_uri(profile.tracking, root), profile.promote.model_name)
+    found = champion(profile.tracking.address(root), profile.promote.model_name)
     if found is None:
         raise UserError(f"{root}: no champion is registered yet; `make demo` trains one, or give --model FOLDER")
     return found.folder

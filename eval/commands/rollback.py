@@ -15,6 +15,6 @@ def command(parser: ArgumentParser) -> Runs:
 def _rollback(options: Namespace) -> None:
     root = root_of(options)
     profile = Run.open(root).profile
-    from eval.registry import rollback, tracking_uri
+    from eval.registry import rollback
 
-    say(rollback(tracking_uri(profile.tracking, root), profile.promote.model_name))
+    say(rollback(profile.tracking.address(root), profile.promote.model_name))

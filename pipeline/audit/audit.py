@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow.compute as pc
 
-from pipeline.audit.annotation import OTHER
+from configs.audit import OTHER_TOPIC
 from pipeline.audit.demographics import ATTRIBUTES
 from pipeline.audit.findings import findings, worst
 from pipeline.audit.plots import draw
@@ -26,7 +26,7 @@ EDGES = np.linspace(-1, 1, 21)
 def audit(context: StageContext) -> None:
     """Leaves audit.json and plots/*.svg."""
     source = context.inputs["annotate"]
-    topics = [*sorted(context.config("audit.topics")), OTHER]
+    topics = [*sorted(context.config("audit.topics")), OTHER_TOPIC]
     with context.progress(source.ledger.rows_out) as progress:
         counted = distributions(source, topics, progress.advance)
     counted["findings"] = findings(counted, context.config("findings"))

@@ -23,10 +23,9 @@ from pipeline.contract.whole_file import write_text
 from pipeline.embed.encoder import Encoder
 from pipeline.embed.segments import Segment
 from pipeline.embed.shard import embedded
-from pipeline.index.store import VectorStore, point_id
+from pipeline.index.store import TEXT_CHARS, VectorStore, point_id
 from pipeline.rows.ordered import in_shards
 
-TEXT_CHARS = 300
 SAMPLES = 16
 COLUMNS = ["row_id", "source", "topic", "split", "messages"]
 

@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 
+from configs.evaluate import REPLIES_AT_ONCE
 from configs.flops import flops_per_token
 from configs.model import Architecture
 from configs.profile import Profile
@@ -13,7 +14,6 @@ from pipeline.planning.rates import Rate
 from pipeline.planning.training import Training
 from pipeline.planning.workload import Workload
 
-REPLIES_AT_ONCE = 32
 """As eval/evaluate.py generates."""
 
 PROCESS_SECONDS = 2.0

@@ -212,7 +212,7 @@ def fill_tokenise(folder: Path, tokenizer: PreTrainedTokenizerFast, rows: list[C
 def empty_registry(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An MLflow database with its tables and nothing in them, which takes seconds to make."""
     root = tmp_path_factory.mktemp("registry")
-    assert registry.champion(registry.tracking_uri(Tracking(), root), "nobody") is None
+    assert registry.champion(Tracking().address(root), "nobody") is None
     return root / "mlflow.db"
 
 
