@@ -17,11 +17,10 @@ from typing import Any
 import pyarrow.compute as pc
 
 from benchmarks.arguments import argument, shared_data
+from benchmarks.corpus import PACKAGES
 from configs.load import load_profile, sources_of
 from pipeline.contract.execute import execute
 from pipeline.contract.run import Run
-
-PACKAGES = ("chitchat-dataset", "chatterbot-corpus")
 
 
 def shares(run: Run) -> list[dict[str, Any]]:

@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 
 from configs.load import load_architecture
 from configs.train import Launch, Train
+from pipeline.contract.tokenised import UNLEARNED
 from pipeline.tokenise.chat_template import BEGIN
 from pipeline.tokenise.tokenizer import save_tokenizer, train_tokenizer
 from training.arrow import arrow_copy
@@ -85,7 +86,7 @@ def make_data(folder: Path) -> None:
     random = np.random.default_rng(0)
     shape = (SEQUENCES, LENGTH)
     input_ids = random.integers(0, VOCABULARY, shape, dtype=np.int32)
-    labels = np.where(random.random(shape) < LEARNED, input_ids, -100).astype(np.int32)
+    labels = np.where(random.random(shape) < LEARNED, input_ids, UNLEARNED).astype(np.int32)
     begins = random.random(shape) < 1 / DOCUMENT
     columns = {"input_ids": input_ids, "labels": labels, "document_ids": begins.cumsum(1).astype(np.int32)}
     table = pa.table({name: pa.array(list(values), pa.list_(pa.int32())) for name, values in columns.items()})

@@ -21,6 +21,7 @@ from transformers import PreTrainedModel
 
 from configs.errors import UserError
 from configs.flops import flops_per_token, peak_flops
+from pipeline.contract.tokenised import UNLEARNED
 from training.communication import CommunicationClock
 from training.data import Batch, PackedSequences, packed_batch
 from training.engine import build_engine, engine_of, precision, start_distributed
@@ -66,7 +67,7 @@ class TransformersLoss(nn.Module):
 
     def forward(self, input_ids: torch.Tensor, kept: torch.Tensor, targets: torch.Tensor, **_: Any) -> torch.Tensor:
         """The summed loss of a batch of training.data.packed_batch, without regard to documents."""
-        labels = torch.full_like(input_ids, -100).view(-1)
+        labels = torch.full_like(input_ids, UNLEARNED).view(-1)
         labels[kept + 1] = targets
         labels = labels.view_as(input_ids)
         return self.model(input_ids=input_ids, labels=labels, use_cache=False).loss * len(targets)

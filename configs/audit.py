@@ -4,6 +4,9 @@ from pydantic import Field, model_validator
 
 from configs.section import Section
 
+OTHER_TOPIC = "other"
+"""The topic of conversations that are near to none of audit.topics."""
+
 
 class Audit(Section):
     """Topics, demographic mentions, sentiment; and what makes a finding."""
@@ -16,8 +19,10 @@ class Audit(Section):
 
     @model_validator(mode="after")
     def _usable_names(self) -> "Audit":
-        if "other" in self.topics:
-            raise ValueError("topics: the name other is taken by conversations that are near to no topic; rename it")
+        if OTHER_TOPIC in self.topics:
+            raise ValueError(
+                f"topics: the name {OTHER_TOPIC} is taken by conversations that are near to no topic; rename it"
+            )
         empty = [name for name, phrase in self.topics.items() if not name.strip() or not phrase.strip()]
         if empty:
             raise ValueError(f"topics: {empty[0]!r} needs a name and a phrase that describes it")

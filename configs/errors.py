@@ -1,9 +1,12 @@
 """The error that a user can act on."""
 
+USER_ERROR = 2
+"""Exit status of a process that ends with one."""
+
 
 class UserError(Exception):
     """Something the user can put right: a file, a key, a row, a missing program.
 
     The message is one line that names what is wrong and the remedy. Entry points print it
-    without a stack trace and exit with status 2; anything else that escapes is a bug.
+    without a stack trace and exit with status USER_ERROR; anything else that escapes is a bug.
     """

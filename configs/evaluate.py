@@ -4,6 +4,9 @@ from pydantic import Field
 
 from configs.section import Section
 
+REPLIES_AT_ONCE = 32
+"""Prompts that eval/generate.py answers together."""
+
 
 class Evaluate(Section):
     """Scores on the held-out test split."""

@@ -20,7 +20,7 @@ Checkpointing = Literal["none", "selective", "full"]
 Precision = Literal["fp32", "bf16", "fp8"]
 
 LOGITS_AT_ONCE = 1 << 30
-"""As training/loss.py: most logits (positions × vocabulary) that exist at once."""
+"""Most logits (positions × vocabulary) that training/loss.py holds at once, 2 GiB in bf16."""
 
 BUCKET = 500_000_000
 """Elements of DeepSpeed's reduce bucket, its default `reduce_bucket_size`."""

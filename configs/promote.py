@@ -1,5 +1,7 @@
 """When a new model replaces the old one, and where models are tracked."""
 
+from pathlib import Path
+
 from pydantic import Field
 
 from configs.section import Section
@@ -21,3 +23,7 @@ class Tracking(Section):
 
     uri: str | None = Field(None, description="Tracking and registry address; empty is SQLite under storage.root")
     experiment: str = Field("parlance", description="MLflow experiment")
+
+    def address(self, root: Path) -> str:
+        """The configured address, or that of SQLite under the root."""
+        return self.uri or f"sqlite:///{root.resolve() / 'mlflow.db'}"

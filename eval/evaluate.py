@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from configs.evaluate import Evaluate
+from configs.evaluate import REPLIES_AT_ONCE, Evaluate
 from eval.bleu import Bleu
 from eval.checkpoint import load_model, load_tokenizer
 from eval.generate import Message, encode_prompt, greedy_replies
@@ -19,12 +19,12 @@ from eval.rouge import Rouge
 from eval.unigram import Unigram, learned_token_counts
 from pipeline.contract.artifact import Artifact
 from pipeline.contract.execute import StageContext
-from pipeline.contract.fingerprint import write_atomically
+from pipeline.contract.figures import number
 from pipeline.contract.progress import Progress, say
+from pipeline.contract.whole_file import write_text
 
 COUNTED_SEQUENCES = 1024
 """Packed sequences held at once while counting tokens."""
-REPLIES_AT_ONCE = 32
 
 GREETINGS = (
     "Hello! How are you today?",
@@ -57,13 +57,13 @@ def evaluate(context: StageContext) -> None:
         "greetings": greetings,
         "conversations": [[r, c.loss, c.tokens, c.bytes] for r, c in sorted(conversations.items())],
     }
-    write_atomically(context.out / "evaluation.json", json.dumps(evaluation, ensure_ascii=False))
-    write_atomically(context.out / "samples.json", _samples(prompts, replies, config.samples))
+    write_text(context.out / "evaluation.json", json.dumps(evaluation, ensure_ascii=False))
+    write_text(context.out / "samples.json", _samples(prompts, replies, config.samples))
     context.ledger.rows_in = context.ledger.rows_out = len(conversations)
     context.metrics.update(_headline(evaluation))
     say(
         f"evaluate: perplexity {evaluation['perplexity']:.2f} (unigram {evaluation['unigram_perplexity']:.1f}), "
-        f"{evaluation['bits_per_byte']:.3f} bits a byte, BLEU {evaluation['bleu']['score']:.2f}"
+        f"{evaluation['bits_per_byte']:.3f} bits a byte, BLEU {number(evaluation['bleu']['score'], 2)}"
     )
 
 

@@ -8,6 +8,7 @@ import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from pipeline.contract.artifact import Artifact, ArtifactStore
+from pipeline.contract.figures import count, duration
 from pipeline.contract.stages import STAGES
 
 FINDINGS_SHOWN = 20
@@ -37,6 +38,7 @@ def write_model_card(path: Path, made: dict[str, Artifact], name: str, verdict: 
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    environment.filters |= {"count": count, "duration": duration}
     environment.filters["cell"] = lambda text: str(text).replace("|", "\\|").replace("\n", " ")
     evaluation = made["evaluate"].json("evaluation.json")
     text = environment.get_template("model_card.md.j2").render(

@@ -8,9 +8,8 @@ from typing import Any
 
 from eval.generate import REPETITION_PENALTY
 from pipeline.contract.artifact import Artifact
-from pipeline.contract.fingerprint import write_atomically
-
-TURN_END = "<|eot_id|>"
+from pipeline.contract.tokenised import END_OF_TURN
+from pipeline.contract.whole_file import write_text
 
 
 def assemble(folder: Path, train: Artifact, tokenise: Artifact) -> None:
@@ -35,7 +34,7 @@ def _generation_settings(folder: Path) -> dict[str, Any]:
         token = token["content"] if isinstance(token, dict) else token
         return ids.get(token, config.get(f"{role}_token_id"))
 
-    ends = {ids.get(TURN_END), token_id("eos")} - {None}
+    ends = {ids.get(END_OF_TURN), token_id("eos")} - {None}
     settings = {
         "bos_token_id": token_id("bos"),
         "eos_token_id": sorted(i for i in ends if i is not None),
@@ -69,7 +68,7 @@ def _link(source: Path, target: Path) -> None:
 
 def _write(path: Path, settings: dict[str, Any]) -> None:
     """Replaces the file by a new one; the original that it was linked to stays as it is."""
-    write_atomically(path, json.dumps(settings, indent=2, ensure_ascii=False))
+    write_text(path, json.dumps(settings, indent=2, ensure_ascii=False))
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -7,9 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.contract.artifact import Artifact
-
-NOT_LEARNED = -100
-PADDING = -1
+from pipeline.contract.tokenised import PADDING, UNLEARNED
 
 
 @dataclass(frozen=True)
@@ -29,7 +27,7 @@ class PackedBatch:
 
         A document's first token has nothing before it and never counts.
         """
-        learned_BL = (self.labels != NOT_LEARNED) & (self.document_ids != PADDING)
+        learned_BL = (self.labels != UNLEARNED) & (self.document_ids != PADDING)
         learned_BL[:, 0] = False
         learned_BL[:, 1:] &= self.document_ids[:, 1:] == self.document_ids[:, :-1]
         return learned_BL

@@ -18,8 +18,8 @@ from eval.model_folder import assemble
 from eval.registry import ModelRecord
 from pipeline.contract.artifact import Artifact
 from pipeline.contract.execute import StageContext
-from pipeline.contract.fingerprint import write_atomically
 from pipeline.contract.progress import say
+from pipeline.contract.whole_file import write_text
 
 Decision = Literal["promoted", "kept_champion", "rejected", "already_champion"]
 Losses = dict[str, tuple[float, int, int]]
@@ -42,7 +42,7 @@ def promote(context: StageContext) -> None:
     Raises UserError when the registry does not answer or the champion's files are gone.
     """
     config: Promote = context.config("promote")
-    uri = registry.tracking_uri(context.config("tracking"), context.run.root)
+    uri = context.config("tracking").address(context.run.root)
     folder = context.out / "model"
     assemble(folder, context.inputs["train"], context.inputs["tokenise"])
     with _one_at_a_time(context.run.root):
@@ -64,7 +64,7 @@ def promote(context: StageContext) -> None:
         "champion": champion and champion.version,
         "challenger": challenger and challenger.version,
     }
-    write_atomically(context.out / "promotion.json", json.dumps(promotion, indent=1, ensure_ascii=False))
+    write_text(context.out / "promotion.json", json.dumps(promotion, indent=1, ensure_ascii=False))
     rows = context.inputs["evaluate"].ledger.rows_out
     context.ledger.rows_in = context.ledger.rows_out = rows
     context.metrics.update(promotion)

@@ -19,7 +19,6 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
 from configs.errors import UserError
-from configs.promote import Tracking
 
 CHAMPION, CHALLENGER = "champion", "challenger"
 PREVIOUS = "previous_champion"
@@ -55,11 +54,6 @@ class ModelRecord:
                 "restore the folder, or roll back to another version"
             )
         return Path(self.source)
-
-
-def tracking_uri(tracking: Tracking, root: Path) -> str:
-    """The configured address, or SQLite under the root."""
-    return tracking.uri or f"sqlite:///{root.resolve() / 'mlflow.db'}"
 
 
 def champion(uri: str, name: str) -> ModelRecord | None:

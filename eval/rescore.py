@@ -9,10 +9,11 @@ from transformers import PreTrainedTokenizerBase
 
 from eval.checkpoint import load_model, load_tokenizer
 from eval.losses import BATCH_TOKENS, ConversationLoss, conversation_losses, split_losses
-from eval.packed import NOT_LEARNED, PADDING, PackedBatch, read_packed, sequence_count, sequence_length
+from eval.packed import PackedBatch, read_packed, sequence_count, sequence_length
 from pipeline.contract.artifact import Artifact
 from pipeline.contract.fingerprint import file_sha256
 from pipeline.contract.progress import Progress
+from pipeline.contract.tokenised import PADDING, UNLEARNED
 
 
 class ForeignMarkersError(Exception):
@@ -46,7 +47,7 @@ def tokenise_anew(batch: PackedBatch, today: PreTrainedTokenizerBase, own: PreTr
             encoded.append((row_id, ids, labels))
     width = max((len(ids) for _, ids, _ in encoded), default=1)
     shape = (len(encoded), width)
-    input_ids, labels_BL = np.zeros(shape, np.int64), np.full(shape, NOT_LEARNED, np.int64)
+    input_ids, labels_BL = np.zeros(shape, np.int64), np.full(shape, UNLEARNED, np.int64)
     document_ids = np.full(shape, PADDING, np.int64)
     for i, (_, ids, labels) in enumerate(encoded):
         input_ids[i, : len(ids)], labels_BL[i, : len(ids)], document_ids[i, : len(ids)] = ids, labels, 0
@@ -60,10 +61,10 @@ def _recode(
     """Runs of learned and of other tokens are recoded one by one, so that the border stays where it is."""
     new_ids: list[int] = []
     new_labels: list[int] = []
-    for learned, run in _runs(ids, labels != NOT_LEARNED):
+    for learned, run in _runs(ids, labels != UNLEARNED):
         recoded = own.encode(today.decode(run), add_special_tokens=False)
         new_ids += recoded
-        new_labels += recoded if learned else [NOT_LEARNED] * len(recoded)
+        new_labels += recoded if learned else [UNLEARNED] * len(recoded)
     return new_ids, new_labels
 
 

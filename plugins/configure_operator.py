@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from airflow.sdk import BaseOperator, Context
@@ -12,11 +11,10 @@ from configs.errors import UserError
 from configs.load import load_profile
 from configs.profile import Profile
 from pipeline.contract.run import Run
+from pipeline.planning.preflight import check
 from pipeline.planning.run_plan import plan_run
-from pipeline.preflight import check
+from plugins.project import PROJECT
 from plugins.trigger_form import overrides_of
-
-PROJECT = Path(__file__).resolve().parent.parent
 
 
 class ConfigureOperator(BaseOperator):

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from configs.errors import UserError
+from pipeline.contract.figures import duration, number, size
 from pipeline.contract.run import safe_run_id
 
 if TYPE_CHECKING:
@@ -39,8 +40,8 @@ def demonstrate(airflow: "Airflow", profile: str, data: str | None, overrides: l
         _summary(json.loads(report.read_text(encoding="utf-8")))
     console = Console(highlight=False)
     seconds = time.monotonic() - started
-    console.print(f"\nrun {run_id}: {state} in {int(seconds) // 60}:{int(seconds) % 60:02d} min", end="")
-    console.print(f", peak memory {watcher.peak_bytes / 1e9:.1f} GB (all processes, Airflow included)")
+    console.print(f"\nrun {run_id}: {state} in {duration(seconds)}", end="")
+    console.print(f", peak memory {size(watcher.peak_bytes)} (all processes, Airflow included)")
     if state != "success":
         raise UserError(_reason(folder))
     print(
@@ -92,7 +93,7 @@ class _Watcher:
             outcome = json.loads(record.read_text())
         found = " (found)" if outcome.get("cached") else ""
         mark = {"success": "done", "failed": "FAILED", "skipped": "skipped"}.get(state, state)
-        self._line(f"  {name:<14} {mark:<8} {task['duration'] or 0:7.1f} s{found}")
+        self._line(f"  {name:<14} {mark:<8} {duration(task['duration'] or 0):>11}{found}")
 
     def _running(self, names: list[str], address: str) -> None:
         now = time.monotonic()
@@ -173,14 +174,14 @@ def _memory() -> int:
 def _summary(report: dict[str, Any]) -> None:
     console = Console(highlight=False)
     table = Table(title="rows", title_justify="left", box=None, pad_edge=False)
-    for column in ("stage", "in", "out", "seconds", "dropped or added"):
+    for column in ("stage", "in", "out", "took", "dropped or added"):
         table.add_column(column, justify="left" if column in ("stage", "dropped or added") else "right")
     for stage in report["stages"]:
         if stage.get("rows_in") is None:
             continue
         changes = [f"−{n:,} {rule}" for rule, n in (stage.get("dropped") or {}).items()]
         changes += [f"+{n:,} {rule}" for rule, n in (stage.get("added") or {}).items()]
-        time_ = "found" if stage["cached"] else f"{stage['seconds']:.1f}"
+        time_ = "found" if stage["cached"] else duration(stage["seconds"])
         table.add_row(stage["name"], f"{stage['rows_in']:,}", f"{stage['rows_out']:,}", time_, ", ".join(changes))
     console.print()
     console.print(table)
@@ -193,17 +194,18 @@ def _summary(report: dict[str, Any]) -> None:
     training, scores = report.get("training"), report.get("evaluation")
     if training:
         losses = training["train_loss"]
+        validation = training["validation_loss"][-1][1] if training["validation_loss"] else None
         console.print(
             f"training {training['parameters']:,} parameters, {training['ranks']} ranks, {training['steps']:,} steps, "
             f"{training['tokens']:,} tokens at {training['tokens_per_second']:,.0f}/s, "
-            f"loss {losses[0][1]:.3f} → {losses[-1][1]:.3f}, validation {training['validation_loss'][-1][1]:.3f}"
+            f"loss {losses[0][1]:.3f} → {losses[-1][1]:.3f}, validation {number(validation)}"
         )
     if scores:
         rouge = scores["rouge"]
         console.print(
             f"scores   perplexity {scores['perplexity']:.1f} (unigram {scores['unigram_perplexity']:.1f}), "
-            f"{scores['bits_per_byte']:.3f} bits a byte, BLEU {scores['bleu']['score']:.2f}, "
-            f"ROUGE-1/2/L {rouge['rouge1']:.3f}/{rouge['rouge2']:.3f}/{rouge['rougeL']:.3f}"
+            f"{scores['bits_per_byte']:.3f} bits a byte, BLEU {number(scores['bleu']['score'], 2)}, "
+            f"ROUGE-1/2/L {'/'.join(number(rouge.get(kind)) for kind in ('rouge1', 'rouge2', 'rougeL'))}"
         )
         for exchange in scores["greetings"][:3]:
             console.print(f"  > {exchange['prompt']}\n    {exchange['reply']}", markup=False)

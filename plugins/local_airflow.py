@@ -13,11 +13,10 @@ from typing import Any
 import httpx
 
 from configs.errors import UserError
-from pipeline.contract.fingerprint import write_atomically
 from pipeline.contract.process_group import end, guarded
 from pipeline.contract.progress import say
-
-PROJECT = Path(__file__).resolve().parent.parent
+from pipeline.contract.whole_file import write_text
+from plugins.project import PROJECT
 
 COMPONENTS = ("api-server", "scheduler", "dag-processor")
 """No triggerer: nothing here defers, and an approval waits without one."""
@@ -94,7 +93,7 @@ class Airflow:
     def _password(self) -> str:
         path = self.home / "passwords.json"
         if not path.is_file():
-            write_atomically(path, json.dumps({"admin": secrets.token_urlsafe(12)}))
+            write_text(path, json.dumps({"admin": secrets.token_urlsafe(12)}))
             path.chmod(0o600)
         return json.loads(path.read_text())["admin"]
 

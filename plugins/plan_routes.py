@@ -16,8 +16,8 @@ from jinja2 import Template
 
 from configs.errors import UserError
 from configs.load import profile_names
+from plugins.project import DAGS
 
-PLANNED_DAGS = frozenset({"train_chat_model", "retrain_chat_model"})
 LONGEST = 10_000
 """Characters of settings that are looked at."""
 
@@ -64,7 +64,7 @@ def page(
     overrides: Annotated[str, Query(max_length=LONGEST)] = "",
 ) -> HTMLResponse:
     """The form, and the plan of what it holds."""
-    if dag_id not in PLANNED_DAGS:
+    if dag_id not in DAGS:
         raise HTTPException(404, f"Runs of {dag_id} are not planned by Parlance.")
     text = error = ""
     if profile:

@@ -4,10 +4,8 @@ Airflow leaves a plugin's routes open to anyone, so each one here asks Airflow's
 authorisation for the right to read runs of its DAG.
 """
 
-import os
 import threading
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
 from airflow.api_fastapi.common.db.common import SessionDep
@@ -24,15 +22,7 @@ from configs.errors import UserError
 from pipeline.contract.run import Run, safe_run_id
 from pipeline.report.report import is_current, write_report
 from plugins.plan_routes import router as plan_router
-
-REPORTED_DAGS = frozenset({"train_chat_model", "retrain_chat_model"})
-"""DAGs whose runs have a report.
-
-A report is found by the run's id alone, and any DAG may have a run of the same id; so the right to
-read another DAG's runs must not open it.
-"""
-
-PROJECT = Path(__file__).resolve().parent.parent
+from plugins.project import DAGS, root
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -98,10 +88,14 @@ def _current(run: Run, name: str) -> bytes:
 
 
 def _run(dag_id: str, dag_run_id: str, session: Session) -> Run:
-    """The run of a DAG run. Raises HTTPException 404 when it has none."""
-    if dag_id not in REPORTED_DAGS:
+    """The run of a DAG run. Raises HTTPException 404 when it has none.
+
+    A report is found by the run's id alone, and any DAG may have a run of the same id; so the right to read
+    another DAG's runs must not open it.
+    """
+    if dag_id not in DAGS:
         raise HTTPException(404, f"Runs of {dag_id} have no Parlance report.")
-    runs = Path(os.environ.get("PARLANCE_ROOT") or PROJECT / "var").resolve() / "runs"
+    runs = root() / "runs"
     folder = runs / safe_run_id(dag_run_id)
     known = session.scalar(select(DagRun.id).where(DagRun.dag_id == dag_id, DagRun.run_id == dag_run_id))
     try:

@@ -12,7 +12,7 @@ from typing import Any
 from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
-from configs.errors import UserError
+from configs.errors import USER_ERROR, UserError
 from pipeline.contract.execute import execute
 from pipeline.contract.process_group import die_with_parent, end, start_guarded
 from pipeline.contract.run import Run
@@ -20,7 +20,6 @@ from pipeline.contract.stages import command_of, stages_of
 from plugins.stage_log import StageLog
 
 RUN_FOLDER = "{{ ti.xcom_pull(task_ids='configure') }}"
-USER_ERROR = 2
 
 
 class StageOperator(BaseOperator):

@@ -5,17 +5,16 @@ python -m plugins.standalone demo --profile demo --data chats.jsonl
 """
 
 import argparse
-import os
 import signal
 import socket
 import sys
 import time
-from pathlib import Path
 from types import FrameType
 
 from configs.errors import UserError
 from pipeline.contract.progress import say
-from plugins.local_airflow import PROJECT, Airflow
+from plugins.local_airflow import Airflow
+from plugins.project import root
 
 
 def main() -> int:
@@ -36,7 +35,7 @@ def main() -> int:
 def ui(options: argparse.Namespace) -> int:
     """Airflow in the foreground, until Ctrl-C."""
     _refuse_taken(options.port)
-    with Airflow(_root(), options.port) as airflow:
+    with Airflow(root(), options.port) as airflow:
         say(f"Airflow: {airflow.address}   login: admin   password: {airflow.password}")
         say(f"logs: {airflow.home / 'logs'}   stop: Ctrl-C")
         while not airflow.ended():
@@ -50,20 +49,16 @@ def demo(options: argparse.Namespace) -> int:
 
     _check(options)
     port = options.port if _free(options.port) else _free_port()
-    with Airflow(_root(), port) as airflow:
+    with Airflow(root(), port) as airflow:
         return demonstrate(airflow, options.profile, options.data, options.override)
 
 
 def _check(options: argparse.Namespace) -> None:
     """Refuses before Airflow starts what the run would refuse in its first task."""
     from configs.load import load_profile
-    from pipeline.preflight import check
+    from pipeline.planning.preflight import check
 
-    check(load_profile(options.profile, [f"storage.root={_root()}", *options.override], options.data))
-
-
-def _root() -> Path:
-    return Path(os.environ.get("PARLANCE_ROOT") or PROJECT / "var").resolve()
+    check(load_profile(options.profile, [f"storage.root={root()}", *options.override], options.data))
 
 
 def _free(port: int) -> bool:

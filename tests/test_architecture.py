@@ -13,7 +13,8 @@ PROJECT = Path(__file__).resolve().parents[1]
 FLOORS = """
     dags
     plugins
-    pipeline                    the doors: cli, preflight, spark_stage
+    pipeline                    the doors: cli, spark_stage
+    pipeline/commands           eval/commands
     pipeline/report
     pipeline/planning
     pipeline/index              pipeline/review

@@ -7,7 +7,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-UNLEARNED = -100
+from pipeline.contract.tokenised import UNLEARNED
+from pipeline.contract.whole_file import replacing
 
 
 def arrow_copy(packed: Path, target: Path, sequence_length: int, advance: Callable[[], object]) -> int:
@@ -34,11 +35,9 @@ def arrow_copy(packed: Path, target: Path, sequence_length: int, advance: Callab
         sequences += file.metadata.num_rows
         path = target / f"{part.stem}.arrow"
         if file.metadata.num_rows and not path.exists():
-            partial = path.with_suffix(".partial")
-            with pa.OSFile(str(partial), "wb") as sink, pa.ipc.new_stream(sink, schema) as writer:
+            with replacing(path, durable=True) as partial, pa.ipc.new_stream(str(partial), schema) as writer:
                 for batch in file.iter_batches(1024, columns=["input_ids", "labels", "document_ids"]):
                     writer.write_batch(_compact(batch, schema, sequence_length))
-            partial.replace(path)
         advance()
     return sequences
 

@@ -16,8 +16,9 @@ from deepspeed import DeepSpeedEngine
 from pydantic import BaseModel
 
 from configs.errors import UserError
-from pipeline.contract.fingerprint import file_sha256, write_atomically
+from pipeline.contract.fingerprint import file_sha256
 from pipeline.contract.progress import say
+from pipeline.contract.whole_file import write_text
 
 MARKER = "complete.json"
 
@@ -43,7 +44,7 @@ def save_checkpoint(engine: DeepSpeedEngine, folder: Path, state: State, layout:
     checksums = _checksums(folder / tag)
     if dist.get_rank() == 0:
         marker = {"state": state.model_dump(), "layout": layout, "files": checksums}
-        write_atomically(folder / tag / MARKER, json.dumps(marker, indent=1))
+        write_text(folder / tag / MARKER, json.dumps(marker, indent=1))
         for old in checkpoints(folder)[keep:]:
             shutil.rmtree(old)
     dist.barrier()

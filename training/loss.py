@@ -7,10 +7,8 @@ from torch import nn
 from torch.autograd.function import FunctionCtx, once_differentiable
 from transformers import PreTrainedModel
 
+from configs.memory import LOGITS_AT_ONCE
 from training.attention import mask_of, needs_mask
-
-LOGITS_AT_ONCE = 1 << 30
-"""Most logits held at once (positions × vocabulary), 2 GiB in bf16."""
 
 
 class SummedLoss(nn.Module):

@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from pipeline.contract.whole_file import write_text
+
 METRICS = "metrics.jsonl"
 CURVE_POINTS = 1000
 
@@ -16,9 +18,7 @@ class MetricsLog:
 
     def __init__(self, path: Path, resumed: int) -> None:
         kept = [line for line in read_metrics(path) if line["step"] <= resumed] if path.exists() else []
-        partial = path.with_name(f".{path.name}.partial")
-        partial.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
-        partial.replace(path)
+        write_text(path, "".join(json.dumps(line) + "\n" for line in kept))
         self._file = path.open("a", encoding="utf-8")
 
     def write(self, **values: Any) -> None:

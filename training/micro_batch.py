@@ -7,6 +7,7 @@ from configs.hostfile import world_size
 from configs.memory import largest_micro_batch
 from configs.model import Architecture
 from configs.profile import Profile
+from pipeline.contract.figures import size
 from pipeline.contract.progress import say
 
 MOST_ON_CPU = 4
@@ -45,9 +46,9 @@ def fitting_micro_batch(profile: Profile, architecture: Architecture, vocabulary
     )
     if not most:
         raise UserError(
-            f"launch.micro_batch: not one sequence of {length} tokens fits {capacity / 1e9:.1f} GB a rank; set "
+            f"launch.micro_batch: not one sequence of {length} tokens fits {size(capacity)} a rank; set "
             f"train.activation_checkpointing=full, a higher launch.zero_stage or a shorter tokenise.sequence_length"
         )
-    largest = max(size for size in range(1, min(most, share) + 1) if share % size == 0)
-    say(f"train: micro-batch {largest}, of at most {most} that fit {capacity / 1e9:.1f} GB a rank")
+    largest = max(number for number in range(1, min(most, share) + 1) if share % number == 0)
+    say(f"train: micro-batch {largest}, of at most {most} that fit {size(capacity)} a rank")
     return largest

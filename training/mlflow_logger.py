@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from configs.promote import Tracking
 from training.job_config import JobConfig
 from training.metrics_logger import MetricsLogger, Point
 
@@ -17,13 +18,13 @@ class MlflowLogger(MetricsLogger):
     An attempt that resumes continues the MLflow run that the killed one began.
     """
 
-    def __init__(self, uri: str | None, experiment: str, name: str, root: Path, job: JobConfig) -> None:
+    def __init__(self, tracking: Tracking, name: str, root: Path, job: JobConfig) -> None:
         super().__init__(job)
-        self.uri = uri or f"sqlite:///{root / 'mlflow.db'}"
+        self.uri = tracking.address(root)
         self.name = f"MLflow at {self.uri}"
         self.run_id: str | None = None
-        self._artifacts = None if uri else (root / "mlruns").as_uri()
-        self._experiment, self._run_name = experiment, name
+        self._artifacts = None if tracking.uri else (root / "mlruns").as_uri()
+        self._experiment, self._run_name = tracking.experiment, name
 
     def begin(self) -> None:
         from mlflow import MlflowClient

@@ -9,6 +9,7 @@ import torch
 import torch.distributed as dist
 
 from configs.flops import flops_per_token, peak_flops
+from pipeline.contract.figures import percent
 from pipeline.contract.progress import Progress, say
 from training.checkpoint import State
 from training.job_config import JobConfig
@@ -111,9 +112,9 @@ class Reporter:
 
 def note(values: dict[str, float | None]) -> str:
     """What stands beside the progress. Tokens count padding too; MFU is left out where the peak is not known."""
-    mfu = "" if values["mfu"] is None else f"MFU {values['mfu']:.1%}  "
+    mfu = "" if values["mfu"] is None else f"MFU {percent(values['mfu'])}  "
     return (
         f"loss {values['loss']:.4f}  lr {values['learning_rate']:.2e}  grad {values['gradient_norm']:.2f}  "
         f"{values['tokens_per_second_per_rank']:,.0f} tokens/s a rank  {mfu}{values['memory_gib']:.1f} GiB  "
-        f"data {values['data_share']:.1%}  communication {values['communication_share']:.1%}"
+        f"data {percent(values['data_share'])}  communication {percent(values['communication_share'])}"
     )

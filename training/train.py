@@ -10,8 +10,8 @@ from configs.errors import UserError
 from configs.hostfile import world_size
 from configs.load import load_architecture
 from pipeline.contract.execute import StageContext
-from pipeline.contract.fingerprint import write_atomically
 from pipeline.contract.progress import say
+from pipeline.contract.whole_file import write_text
 from training.arrow import arrow_copy
 from training.job_config import JobConfig, check, check_vocabulary
 from training.launcher import launch
@@ -44,10 +44,8 @@ def train(context: StageContext) -> None:
     job = make_job(context)
     _copy_sequences(context, job)
     path = job.checkpoints / "job.json"
-    write_atomically(path, job.model_dump_json(indent=1))
-    tracking = context.config("tracking")
-    root = context.run.root
-    mlflow = MlflowLogger(tracking.uri, tracking.experiment, context.run.id, root, job)
+    write_text(path, job.model_dump_json(indent=1))
+    mlflow = MlflowLogger(context.config("tracking"), context.run.id, context.run.root, job)
     with mlflow, TensorBoardLogger(context.run.folder / "tensorboard", job):
         say(f"train: {job.train.steps:,} steps of {job.train.batch_tokens:,} tokens, ranks: {job.world_size}")
         launch(path, job.launch, job.checkpoints)

@@ -13,7 +13,7 @@ from deepspeed import DeepSpeedEngine
 from transformers import AutoTokenizer
 from transformers.utils.logging import disable_progress_bar
 
-from pipeline.contract.fingerprint import write_atomically
+from pipeline.contract.whole_file import write_text
 from training.checkpoint import State, load_newest, save_checkpoint, saved_states
 from training.communication import CommunicationClock
 from training.data import PackedSequences
@@ -112,7 +112,7 @@ def finish(job: JobConfig, state: State, facts: dict[str, Any]) -> None:
         "train_loss": curve(lines, "loss"),
         "validation_loss": curve(lines, "validation_loss"),
     }
-    write_atomically(job.out / "training.json", json.dumps(summary, indent=1))
+    write_text(job.out / "training.json", json.dumps(summary, indent=1))
 
 
 def main() -> None:

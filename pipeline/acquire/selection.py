@@ -5,21 +5,20 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from pipeline.rows.splitmix import GAMMA, mix
+
 BLOCK = 1 << 12
 CHUNK = 1 << 22
 
 
 def position_hash(file: str, ordinals: np.ndarray) -> np.ndarray:
-    """64-bit hash of each position: splitmix64 (Steele, Lea and Flood, OOPSLA 2014), started from the file's name.
+    """64-bit hash of each position: splitmix64, started from the file's name.
 
     ordinals: uint64, shape (n,). Returns uint64, shape (n,).
     """
     start = np.frombuffer(hashlib.blake2b(file.encode("utf-8", "surrogateescape"), digest_size=8).digest(), "<u8")
     with np.errstate(over="ignore"):
-        z = start + (ordinals + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
-        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return z ^ (z >> np.uint64(31))
+        return mix(start + (ordinals + np.uint64(1)) * GAMMA)
 
 
 def threshold(counts: Iterable[tuple[str, int]], limit: int) -> int | None:

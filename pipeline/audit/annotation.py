@@ -9,10 +9,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from configs.audit import OTHER_TOPIC
 from pipeline.audit.demographics import mentions
 from pipeline.audit.sentiment import sentiment
 
-OTHER = "other"
 TEXT_COLUMNS = ("row_id", "source", "split", "language")
 TEXT_SCHEMA = "row_id string, source string, split string, language string, sentiment float, mentions array<string>"
 TOPIC_SCHEMA = "row_id string, topic string, topic_similarity float"
@@ -51,4 +51,4 @@ def nearest(sums_ND: np.ndarray, names: list[str], topics_TD: np.ndarray, least:
     units_ND = sums_ND / np.maximum(np.linalg.norm(sums_ND, axis=1, keepdims=True), 1e-12)
     similarity_NT = units_ND @ topics_TD.T
     best_N = similarity_NT.max(axis=1)
-    return np.where(best_N < least, OTHER, np.array(names)[similarity_NT.argmax(axis=1)]).tolist(), best_N
+    return np.where(best_N < least, OTHER_TOPIC, np.array(names)[similarity_NT.argmax(axis=1)]).tolist(), best_N

@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 import pyarrow.compute as pc
 
-from pipeline.audit.annotation import OTHER
+from configs.audit import OTHER_TOPIC
 from pipeline.audit.demographics import ATTRIBUTES
 from pipeline.audit.findings import findings, worst
 from pipeline.audit.plots import draw
 from pipeline.contract.artifact import Artifact
 from pipeline.contract.execute import StageContext
-from pipeline.contract.fingerprint import write_atomically
 from pipeline.contract.progress import say
+from pipeline.contract.whole_file import write_text
 
 EDGES = np.linspace(-1, 1, 21)
 
@@ -26,12 +26,12 @@ EDGES = np.linspace(-1, 1, 21)
 def audit(context: StageContext) -> None:
     """Leaves audit.json and plots/*.svg."""
     source = context.inputs["annotate"]
-    topics = [*sorted(context.config("audit.topics")), OTHER]
+    topics = [*sorted(context.config("audit.topics")), OTHER_TOPIC]
     with context.progress(source.ledger.rows_out) as progress:
         counted = distributions(source, topics, progress.advance)
     counted["findings"] = findings(counted, context.config("findings"))
     text = json.dumps(counted, indent=1, ensure_ascii=False)
-    write_atomically(context.out / "audit.json", text + "\n")
+    write_text(context.out / "audit.json", text + "\n")
     draw(counted, context.out / "plots")
     for finding in counted["findings"]:
         if finding["severity"] != "info":

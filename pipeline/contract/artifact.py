@@ -2,7 +2,6 @@
 
 import fcntl
 import json
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from configs.errors import UserError
-from pipeline.contract.fingerprint import file_sha256, fingerprint, write_atomically
+from pipeline.contract.fingerprint import file_sha256, fingerprint
+from pipeline.contract.whole_file import remove_partials, sync, write_text
 
 if TYPE_CHECKING:
     import pyarrow.dataset as ds
@@ -128,6 +128,7 @@ class ArtifactStore:
             if partial.exists() and not resume:
                 shutil.rmtree(partial)
             partial.mkdir(exist_ok=True)
+            remove_partials(partial)
             yield partial
             if self.find(stage, print_) and partial.exists():  # another process committed while this one waited
                 shutil.rmtree(partial)
@@ -141,8 +142,8 @@ class ArtifactStore:
             for p in sorted(_files(partial))
         ]
         manifest = {**manifest, "ledger": asdict(ledger), "files": files}
-        write_atomically(partial / MANIFEST, json.dumps(manifest, indent=1, ensure_ascii=False))
-        write_atomically(partial / SEAL, _seal(partial / MANIFEST).decode())
+        write_text(partial / MANIFEST, json.dumps(manifest, indent=1, ensure_ascii=False))
+        write_text(partial / SEAL, _seal(partial / MANIFEST).decode())
         _sync(partial)
         target = self.root / manifest["stage"] / manifest["fingerprint"]
         if not (target / SEAL).is_file():
@@ -182,8 +183,4 @@ def _seal(manifest: Path) -> bytes:
 def _sync(folder: Path) -> None:
     """Everything on disk before the rename makes it visible."""
     for path in [*_files(folder), *(p for p in folder.rglob("*") if p.is_dir()), folder]:
-        handle = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+        sync(path)

@@ -14,6 +14,7 @@ from typing import Any
 
 from configs.profile import Profile
 from pipeline.contract.artifact import Artifact, Ledger
+from pipeline.contract.figures import duration
 from pipeline.contract.progress import Progress, emit, say
 from pipeline.contract.run import Run
 from pipeline.contract.stage import Stage, config_slice, lookup
@@ -75,7 +76,8 @@ def run_stage(stage: Stage, run: Run, arguments: dict[str, str] | None = None) -
     run.record(stage.name, print_, cached, seconds, started)
     words = "found" if cached else "done"
     rows = artifact.ledger
-    say(f"{stage.name}: {words} in {seconds:.3g} s, {rows.rows_in:,} rows in, {rows.rows_out:,} out, {artifact.path}")
+    moved = f"{rows.rows_in:,} rows in, {rows.rows_out:,} out"
+    say(f"{stage.name}: {words} in {duration(seconds)}, {moved}, {artifact.path}")
     emit(
         "stage", name=stage.name, cached=cached, seconds=round(seconds, 3), rows_in=rows.rows_in, rows_out=rows.rows_out
     )

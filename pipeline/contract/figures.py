@@ -5,6 +5,8 @@ from datetime import datetime
 from typing import Any
 
 NONE = "–"
+MINUTE, HOUR, DAY = 60, 3_600, 86_400
+LEAST_OF_FOUR_DIGITS = 999.5
 
 
 def count(value: Any) -> str:
@@ -26,39 +28,41 @@ def percent(value: Any, digits: int = 1) -> str:
 
 
 def magnitude(value: Any) -> str:
-    """4.0 M, 3.2 B."""
+    """0.5, 12,345, 1.02 M, 12.8 B: what is estimated, or too large to be read digit by digit."""
     if not _known(value):
         return NONE
-    for size, unit in ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k")):
-        if abs(value) >= size:
-            return f"{value / size:.1f} {unit}"
-    return f"{value:.0f}"
+    for unit, letter in ((1e12, "T"), (1e9, "B"), (1e6, "M")):
+        if value >= unit:
+            return f"{_three_digits(value / unit)} {letter}"
+    return _three_digits(value)
 
 
 def duration(seconds: Any) -> str:
-    """0.4 s, 12 s, 9 min 12 s, 3 h 04 min."""
+    """0 s, 0.01 s, 0.4 s, 12 s, 9 min 12 s, 3 h 04 min, 8.35 days."""
     if not _known(seconds):
         return NONE
     if seconds < 9.95:
-        return f"{seconds:.1f} s"
+        return f"{seconds:.{0 if seconds == 0 else 2 if seconds < 0.05 else 1}f} s"
     whole = round(seconds)
-    if whole < 60:
+    if whole < MINUTE:
         return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+    if whole < HOUR:
+        return f"{whole // MINUTE} min {whole % MINUTE:02d} s"
+    if whole < 2 * DAY:
+        return f"{whole // HOUR} h {whole % HOUR // MINUTE:02d} min"
+    return f"{_three_digits(seconds / DAY)} days"
 
 
 def size(count_: Any) -> str:
-    """Bytes in the unit that suits."""
+    """Bytes in the unit that suits, powers of 1,000: 5 B, 97.3 GB, 1,234 TB."""
     if not _known(count_):
         return NONE
     value = float(count_)
     for unit in ("B", "kB", "MB", "GB"):
-        if value < 1000:
-            return f"{value:.0f} {unit}" if unit == "B" or value >= 100 else f"{value:.1f} {unit}"
+        if value < LEAST_OF_FOUR_DIGITS:
+            return f"{_three_digits(value)} {unit}"
         value /= 1000
-    return f"{value:.1f} TB"
+    return f"{_three_digits(value)} TB"
 
 
 def moment(text: Any) -> str:
@@ -66,6 +70,11 @@ def moment(text: Any) -> str:
     if not isinstance(text, str):
         return NONE
     return datetime.fromisoformat(text).strftime("%-d %b %Y, %H:%M %Z")
+
+
+def _three_digits(value: float) -> str:
+    """0.05, 1.5, 12, 97.3, 412, and all digits of what has more."""
+    return f"{value:.3g}" if value < LEAST_OF_FOUR_DIGITS else f"{value:,.0f}"
 
 
 def _known(value: Any) -> bool:

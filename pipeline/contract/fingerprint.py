@@ -2,10 +2,11 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+
+from pipeline.contract.whole_file import write_text
 
 BLOCK = 1 << 20
 
@@ -58,15 +59,5 @@ class FileHashes:
                 entry = known[str(path)] = [*identity, file_sha256(path)]
             found[path] = entry[2]
         self._memory.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(self._memory, json.dumps(known))
+        write_text(self._memory, json.dumps(known))
         return found
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Writes a small file so that a reader sees the old text or the new one, never half."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    with partial.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)

@@ -6,6 +6,8 @@ import sys
 import time
 from types import TracebackType
 
+from pipeline.contract.figures import duration, percent
+
 EVENT_PREFIX = "@parlance "
 LOG_SECONDS = 5.0
 
@@ -56,9 +58,11 @@ class Progress:
         seconds = max(time.monotonic() - self._started, 1e-9)
         rate = (self.done - self._resumed) / seconds
         left = (self.total - self.done) / rate if rate > 0 else None
-        share = f"{100 * self.done / self.total:3.0f}%" if self.total else "  ?%"
-        eta = "?" if left is None else f"{int(left) // 60:02d}:{int(left) % 60:02d}"
-        return f"{self.label}: {share}  {self.done:,}/{self.total:,} {self.unit}  {rate:,.1f} {self.unit}/s  {eta} left"
+        share = percent(self.done / self.total, digits=0) if self.total else "?%"
+        eta = "?" if left is None else duration(left)
+        return (
+            f"{self.label}: {share:>4}  {self.done:,}/{self.total:,} {self.unit}  {rate:,.1f} {self.unit}/s  {eta} left"
+        )
 
     def _show(self, note: str) -> None:
         line = self.line() + (f"  {note}" if note else "")
@@ -80,7 +84,7 @@ class Progress:
             sys.stderr.write("\r\x1b[2K")
         if kind is None:
             what = f"{self.done:,} {self.unit}" if self.done else "done"  # before anything was counted
-            say(f"{self.label}: {what} in {seconds:.1f} s")
+            say(f"{self.label}: {what} in {duration(seconds)}")
             emit(
                 "progress",
                 label=self.label,

@@ -10,9 +10,10 @@ from typing import Any
 from configs.errors import UserError
 from configs.profile import Profile
 from pipeline.contract.artifact import Artifact, ArtifactStore
-from pipeline.contract.fingerprint import FileHashes, fingerprint, write_atomically
+from pipeline.contract.fingerprint import FileHashes, fingerprint
 from pipeline.contract.stage import config_slice
 from pipeline.contract.stages import STAGES, stages_of
+from pipeline.contract.whole_file import write_text
 
 
 class Run:
@@ -34,7 +35,7 @@ class Run:
         folder = Path(profile.storage.root).resolve() / "runs" / run_id
         try:
             (folder / "stages").mkdir(parents=True, exist_ok=True)
-            write_atomically(folder / "profile.json", profile.model_dump_json(indent=1))
+            write_text(folder / "profile.json", profile.model_dump_json(indent=1))
         except OSError as error:
             raise UserError(
                 f"storage.root: {folder} cannot be written ({error.strerror}); choose a writable folder"
@@ -107,7 +108,7 @@ class Run:
             "seconds": round(seconds, 3),
             "started": started.isoformat(timespec="seconds"),
         }
-        write_atomically(path, json.dumps(outcome))
+        write_text(path, json.dumps(outcome))
 
     def outcomes(self) -> dict[str, dict[str, Any]]:
         """What each stage that has run recorded."""

@@ -195,6 +195,7 @@ STAGES = {
             "promote",
             entry="eval.promote:promote",
             doc="Challenger against champion; registers and, if better, promotes.",
+            version="2",
             inputs=("evaluate", "train", "tokenise", "balance", "review"),
             config=("promote",),
             settings=("tracking", "storage"),

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from pipeline.deduplicate.hashed_words import ASSISTANT, USER, Spoken, mix, starts
+from pipeline.deduplicate.hashed_words import ASSISTANT, USER, Spoken, starts
+from pipeline.rows.splitmix import chained, mix
 
 LEAST_REPLY_WORDS = 5
 """Shorter replies are common property ("yes, please do that"), whatever they reply to."""
@@ -27,8 +28,7 @@ def exchanges_of(
         & (replied >= least_reply_words)
         & (asked + replied >= least_words)
     )
-    with np.errstate(over="ignore"):
-        hashes = mix(whole[found] * np.uint64(0x9E3779B97F4A7C15) + whole[found + 1])
+    hashes = chained(whole[found], whole[found + 1])
     return row[found], hashes.view(np.int64)
 
 

@@ -9,6 +9,7 @@ import pyarrow as pa
 import regex
 import xxhash
 
+from pipeline.rows.splitmix import chained
 from pipeline.rows.turns import Turn
 
 # Scripts written without spaces give one word a character.
@@ -111,19 +112,10 @@ def starts(lengths: np.ndarray) -> np.ndarray:
     return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
 
 
-def mix(x: np.ndarray) -> np.ndarray:
-    """A bijection of 64-bit numbers that looks random: the finaliser of splitmix64 (Steele et al., OOPSLA 2014)."""
-    with np.errstate(over="ignore"):
-        x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        return x ^ (x >> np.uint64(31))
-
-
 def grams(words: np.ndarray, size: int) -> np.ndarray:
     """uint64 hash of every `size` consecutive words: len(words) - size + 1 of them, across turns too."""
     count = max(len(words) - size + 1, 0)
     found = np.full(count, size, np.uint64)
-    with np.errstate(over="ignore"):
-        for i in range(size):
-            found = mix(found * np.uint64(0x9E3779B97F4A7C15) + words[i : i + count])
+    for i in range(size):
+        found = chained(found, words[i : i + count])
     return found

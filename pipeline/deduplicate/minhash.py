@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from pipeline.deduplicate.hashed_words import mix
 from pipeline.deduplicate.shingles import Sets
+from pipeline.rows.splitmix import chained, mix
 
 SEED = 1
 """Fixed, not the run's seed: a signature must mean the same in every run."""
@@ -37,10 +37,9 @@ def bands_of(sets: Sets, permutations: int, bands: int) -> tuple[np.ndarray, np.
             np.add(changed, terms[number], out=changed)
             np.minimum.reduceat(changed, bounds, out=signatures[number, part])
     hashes = np.empty((len(rows), bands), np.uint64)
-    with np.errstate(over="ignore"):
-        for band, block in enumerate(signatures.reshape(bands, permutations // bands, len(rows))):
-            found = np.full(len(rows), band, np.uint64)
-            for minima in block:
-                found = mix(found * np.uint64(0x9E3779B97F4A7C15) + minima)
-            hashes[:, band] = found
+    for band, block in enumerate(signatures.reshape(bands, permutations // bands, len(rows))):
+        found = np.full(len(rows), band, np.uint64)
+        for minima in block:
+            found = chained(found, minima)
+        hashes[:, band] = found
     return rows, hashes

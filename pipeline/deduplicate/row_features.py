@@ -1,12 +1,12 @@
 """What deduplication needs to know of every row, computed once and kept beside the work: words, order, exchanges."""
 
-import os
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import xxhash
 
+from pipeline.contract.whole_file import replacing
 from pipeline.deduplicate.contamination import EvaluationIndex
 from pipeline.deduplicate.exact_duplicates import EQUAL, text_hashes
 from pipeline.deduplicate.exchanges import exchanges_of
@@ -32,11 +32,8 @@ def sign(part: Range, scratch: Path, least_words: int, evaluation: EvaluationInd
         for at in range(0, table.num_rows, ROWS_AT_ONCE)
     ]
     signed = pa.concat_tables(pieces)
-    file = _file(scratch, part.number)
-    partial = file.with_name(f".{file.name}.{os.getpid()}")
-    with pa.ipc.new_file(partial, signed.schema) as writer:
+    with replacing(_file(scratch, part.number)) as partial, pa.ipc.new_file(partial, signed.schema) as writer:
         writer.write_table(signed)
-    partial.replace(file)
     ordinals = pa.array(np.arange(part.first, part.first + part.rows))
     columns = [text_hashes(table), *(signed[name] for name in ("rank", "chars", "repaired", "row_id")), ordinals]
     return pa.table(columns, schema=EQUAL)

@@ -16,11 +16,11 @@ from pipeline.deduplicate import near_duplicates as near
 from pipeline.deduplicate.connected_components import connected_components
 from pipeline.deduplicate.contamination import EvaluationIndex, conversations, index_of
 from pipeline.deduplicate.exact_duplicates import EQUAL, equal_rows
-from pipeline.deduplicate.hashed_words import mix
 from pipeline.deduplicate.row_decisions import EQUALS, SPLITS, Fate
 from pipeline.deduplicate.row_features import sign, signed_rows
 from pipeline.rows.parquet import write_table
 from pipeline.rows.ranges import Corpus, Range, Ranges
+from pipeline.rows.splitmix import mix
 from pipeline.spark.blocks import BATCH_BYTES, Batches, Received, cut, deliver, run, send
 from pipeline.spark.external_sort import LEAST_FILES, file_count
 from pipeline.spark.session import task_progress

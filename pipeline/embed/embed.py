@@ -5,7 +5,6 @@ killed attempt goes on at the first shard that is missing. Batches are formed in
 shard's bytes depend on its rows and the model only (and, in the last bits, on the kind of processor).
 """
 
-import os
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,6 +13,7 @@ import pyarrow.parquet as pq
 from configs.embed import Embed
 from pipeline.contract.execute import StageContext
 from pipeline.contract.progress import say
+from pipeline.contract.whole_file import replacing
 from pipeline.embed.encoder import Encoder
 from pipeline.embed.shard import embedded, segments_schema
 from pipeline.rows.ordered import in_shards
@@ -59,12 +59,5 @@ def embed(context: StageContext) -> None:
 
 
 def _write(table: pa.Table, file: Path) -> None:
-    """The whole file or none, even when the machine dies: on disk before it gets its name."""
-    partial = file.with_name(f".{file.name}.partial")
-    pq.write_table(table, partial, compression="zstd", use_dictionary=["row_id"])
-    handle = os.open(partial, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-    partial.replace(file)
+    with replacing(file, durable=True) as partial:
+        pq.write_table(table, partial, compression="zstd", use_dictionary=["row_id"])

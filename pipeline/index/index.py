@@ -19,14 +19,13 @@ from configs.errors import UserError
 from configs.vectors import Vectors
 from pipeline.contract.artifact import Artifact
 from pipeline.contract.execute import StageContext
-from pipeline.contract.fingerprint import write_atomically
+from pipeline.contract.whole_file import write_text
 from pipeline.embed.encoder import Encoder
 from pipeline.embed.segments import Segment
 from pipeline.embed.shard import embedded
-from pipeline.index.store import VectorStore, point_id
+from pipeline.index.store import TEXT_CHARS, VectorStore, point_id
 from pipeline.rows.ordered import in_shards
 
-TEXT_CHARS = 300
 SAMPLES = 16
 COLUMNS = ["row_id", "source", "topic", "split", "messages"]
 
@@ -69,7 +68,7 @@ def index(context: StageContext) -> None:
         "dimensions": dimensions,
         "url": settings.url,
     }
-    write_atomically(context.out / "index.json", json.dumps(about, indent=1) + "\n")
+    write_text(context.out / "index.json", json.dumps(about, indent=1) + "\n")
     context.ledger.rows_in = context.ledger.rows_out = rows
     context.metrics |= {"points": points, "encoded": encoded}
 

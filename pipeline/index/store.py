@@ -13,6 +13,9 @@ import numpy as np
 NAMESPACE = UUID("b1d6e0a4-0d5c-5b0e-9a53-3c1f6a1f0c11")
 """Of point ids; any fixed UUID does."""
 
+TEXT_CHARS = 300
+"""Most characters of its segment that a point's payload shows."""
+
 
 @dataclass(frozen=True)
 class Hit:

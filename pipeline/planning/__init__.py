@@ -1,1 +1,1 @@
-"""What a run will take, before it starts: `parlance plan`. Arithmetic only; imports no torch and no pyspark."""
+"""What a run will take, and what must hold, before it starts. Imports no torch and no pyspark."""

@@ -15,10 +15,10 @@ from configs.errors import UserError
 from configs.load import load_architecture
 from configs.profile import Profile
 from configs.size import parameters
-from pipeline.contract.fingerprint import write_atomically
 from pipeline.contract.progress import Progress, say
 from pipeline.contract.run import Run
 from pipeline.contract.stages import TASKS, command_of
+from pipeline.contract.whole_file import write_text
 from pipeline.planning.history import measurements, shape
 from pipeline.planning.sample import Messages, drawn, sample_sources
 
@@ -69,7 +69,7 @@ def calibrate(profile: Profile, root: Path) -> Path:
     }
     root.mkdir(parents=True, exist_ok=True)
     path = root / "calibration.json"
-    write_atomically(path, json.dumps(facts, indent=1))
+    write_text(path, json.dumps(facts, indent=1))
     return path
 
 

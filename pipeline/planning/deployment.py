@@ -14,6 +14,7 @@ from configs.errors import UserError
 from configs.model import Architecture
 from configs.profile import Profile
 from configs.size import parameters
+from pipeline.contract.figures import size
 from pipeline.planning.hardware import Gpu, gpu
 from pipeline.planning.storage import BYTES_A_WEIGHT
 
@@ -96,8 +97,8 @@ def _on_gpus(profile: Profile, plain: Deployment, on: Gpu, count: int, key: str)
     concurrent = math.floor(room / plain.cache_a_request)
     if concurrent < 1:
         raise UserError(
-            f"{key}: {on.name} has {on.memory / 1e9:.0f} GB, of which {MEMORY_SHARE:.0%} can be used; weights in "
-            f"{given.precision} take {plain.weights / 1e9:.3g} GB, one request {plain.cache_a_request / 1e9:.3g} GB; "
+            f"{key}: {on.name} has {size(on.memory)}, of which {MEMORY_SHARE:.0%} can be used; weights in "
+            f"{given.precision} take {size(plain.weights)}, one request {size(plain.cache_a_request)}; "
             "lower plan.deployment.precision or context_tokens, or name a larger GPU"
         )
     bandwidth = on.bandwidth * given.bandwidth_share

@@ -9,6 +9,7 @@ from configs.errors import UserError
 from configs.load import load_architecture
 from configs.model import Architecture
 from configs.profile import Profile
+from pipeline.contract.figures import size
 from pipeline.contract.stages import STAGES, TASKS, above
 from pipeline.planning.cost import estimate_cost, missing_prices
 from pipeline.planning.deployment import estimate_deployment
@@ -172,7 +173,7 @@ def _warnings(profile: Profile, training: Training, memory: list[Any], machines:
         )
         assert machines.gpu is not None
         found.append(
-            f"launch.micro_batch: {chosen.total / 1e9:.1f} GB do not fit {machines.gpu.name}; the largest that does at "
+            f"launch.micro_batch: {size(chosen.total)} do not fit {machines.gpu.name}; the largest that does at "
             f"ZeRO stage {chosen.zero_stage} is {chosen.largest}; {advice}"
         )
     best = training.best_checkpoint_steps

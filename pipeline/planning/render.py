@@ -6,10 +6,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from pipeline.contract.figures import HOUR, MINUTE, NONE, duration, magnitude, percent, size
 from pipeline.contract.stages import STAGES, conversations_into
 
 Plan = dict[str, Any]
-NONE = "–"
 AMOUNTS = ("preparation", "training", "embedding_and_evaluation", "run", "storage_a_month", "serving_a_month")
 
 
@@ -44,8 +44,8 @@ def summary(plan: Plan) -> list[str]:
     lines = [
         f"time     {duration(plan['seconds'])}: data {duration(honest['preparation_seconds'])} on {where}, "
         f"training {duration(honest['training_seconds'])} on {ranks}",
-        f"data     {count(plan['data']['rows']['acquire'])} rows, {count(plan['data']['tokens'])} tokens; "
-        f"training sees {count(honest['tokens'])}, {honest['epochs']:.3g} epochs",
+        f"data     {magnitude(plan['data']['rows']['acquire'])} rows, {magnitude(plan['data']['tokens'])} tokens; "
+        f"training sees {magnitude(honest['tokens'])}, {honest['epochs']:.3g} epochs",
         f"disk     {size(plan['storage']['total'])} under storage.root, "
         f"vector store {size(plan['storage']['vector_store']['total'])}",
     ]
@@ -68,7 +68,7 @@ def _data(plan: Plan) -> Table:
     table = _table("data", "after", "rows", "text", "a row")
     for stage in (name for name, declared in STAGES.items() if declared.resizes):
         rows, text = data["rows"][stage], data["text"][stage]
-        table.add_row(stage, count(rows), size(text), f"{text / rows:,.0f} B")
+        table.add_row(stage, magnitude(rows), size(text), f"{text / rows:,.0f} B")
     return table
 
 
@@ -76,8 +76,8 @@ def _data_notes(plan: Plan) -> list[str]:
     data = plan["data"]
     return [
         f"rows and text: {data['origin']['data']}; what is kept: {data['origin']['shares']}",
-        f"{count(data['tokens'])} tokens, {data['bytes_per_token']:.2f} bytes each ({data['origin']['tokens']}); "
-        f"{count(data['train_tokens'])} of them train, {100 * data['waste']:.1f}% of the packed length is padding",
+        f"{magnitude(data['tokens'])} tokens, {data['bytes_per_token']:.2f} bytes each ({data['origin']['tokens']}); "
+        f"{magnitude(data['train_tokens'])} of them train, {percent(data['waste'])} of the packed length is padding",
     ]
 
 
@@ -85,7 +85,7 @@ def _two_estimates(plan: Plan) -> Table:
     book, honest, hardware = plan["textbook"], plan["honest"], plan["hardware"]
     table = _table("two estimates", "", "textbook", "honest")
     many = "all GPUs" if hardware["gpu"] else "all ranks"
-    mfu = f"{honest['efficiency']:.1%} MFU" if honest["efficiency"] else "as measured"
+    mfu = f"{percent(honest['efficiency'])} MFU" if honest["efficiency"] else "as measured"
     rate = f"{book['flops_a_second'] / 1e12:,.0f} TFLOP/s" if book["flops_a_second"] else NONE
     work = honest["tflop"] * 1e12
     for row in (
@@ -103,8 +103,8 @@ def _two_estimates(plan: Plan) -> Table:
         ("training: parameters", f"{book['parameters']:,}", f"{honest['parameters']:,}"),
         (
             "training: examples",
-            f"{book['epochs']:.4g} × {count(book['rows'])} rows × {book['time_steps']}",
-            f"{honest['epochs']:.3g} × {count(plan['data']['train_tokens'])} tokens",
+            f"{book['epochs']:.4g} × {magnitude(book['rows'])} rows × {book['time_steps']}",
+            f"{honest['epochs']:.3g} × {magnitude(plan['data']['train_tokens'])} tokens",
         ),
         ("training: FLOP an example", f"{6 * book['parameters']:.3g}", f"{honest['flops_a_token']:.3g}"),
         (
@@ -175,7 +175,7 @@ def _work(units: float, unit: str) -> str:
         return ""
     if unit == "TFLOP":
         return f"{units * 1e12:.3g} FLOP"
-    return size(units * 1e6) + " of text" if unit == "MB of text" else f"{count(units * 1e3)} {unit.split()[-1]}"
+    return size(units * 1e6) + " of text" if unit == "MB of text" else f"{magnitude(units * 1e3)} {unit.split()[-1]}"
 
 
 def _memory(plan: Plan) -> Table:
@@ -217,7 +217,7 @@ def _deployment(plan: Plan) -> Table:
     d = plan["deployment"]
     table = _table("deployment", "", "")
     rows = [
-        ("requests", f"{count(d['requests_a_day'])} a day, {d['peak_requests_a_second']:.3g} a second at the peak"),
+        ("requests", f"{magnitude(d['requests_a_day'])} a day, {d['peak_requests_a_second']:.3g} a second at the peak"),
         ("profiles of users", size(d["profiles"])),
         ("conversations kept", size(d["conversations"])),
         ("bandwidth at the peak", f"{size(d['bandwidth_in'])}/s in, {size(d['bandwidth_out'])}/s out (text)"),
@@ -281,47 +281,16 @@ def _table(title: str, *columns: str) -> Table:
     return table
 
 
-def duration(seconds: float | None) -> str:
-    """0.4 s, 12 s, 9.2 min, 3.1 h, 8.35 days."""
-    if seconds is None:
-        return NONE
-    for unit, length in (("days", 172_800), ("h", 5_400), ("min", 90)):
-        divisor = {"days": 86_400, "h": 3_600, "min": 60}[unit]
-        if seconds >= length:
-            value = seconds / divisor
-            return f"{value:,.0f} {unit}" if value >= 100 else f"{value:.3g} {unit}"
-    return f"{seconds:.3g} s" if seconds >= 0.05 or seconds == 0 else f"{seconds:.2f} s"
-
-
 def hours(seconds: float) -> str:
     """Hours, as the textbook gives them; below one, the unit that suits."""
-    return f"{seconds / 3600:,.1f} h" if seconds >= 3600 else duration(seconds)
+    return f"{seconds / HOUR:,.1f} h" if seconds >= HOUR else duration(seconds)
 
 
 def _exact(seconds: float | None) -> str:
     """The textbook's figure to two decimals, and readable."""
     if seconds is None:
         return NONE
-    return f"{seconds:,.2f} s = {duration(seconds)}" if seconds >= 60 else duration(seconds)
-
-
-def count(number: float) -> str:
-    """412, 14,812, 1.02 M, 12.8 billion."""
-    if number >= 1e9:
-        return f"{number / 1e9:.3g} billion"
-    if number >= 1e6:
-        return f"{number / 1e6:.3g} million"
-    return f"{number:,.0f}" if number >= 100 else f"{number:.3g}"
-
-
-def size(bytes_: float) -> str:
-    """Bytes in the unit that suits, powers of 1,000."""
-    value = float(bytes_)
-    for unit in ("B", "kB", "MB", "GB", "TB"):
-        if value < 1000 or unit == "TB":
-            break
-        value /= 1000
-    return f"{value:.3g} {unit}" if value < 1000 else f"{value:,.0f} {unit}"
+    return f"{seconds:,.2f} s = {duration(seconds)}" if seconds >= MINUTE else duration(seconds)
 
 
 def money(amount: float | None, currency: str) -> str:

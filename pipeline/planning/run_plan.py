@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from configs.errors import UserError
-from pipeline.contract.fingerprint import write_atomically
+from pipeline.contract.figures import duration
 from pipeline.contract.run import Run
-from pipeline.planning.render import duration, markdown, summary
+from pipeline.contract.whole_file import write_text
+from pipeline.planning.render import markdown, summary
 
 PLAN = "plan.json"
 
@@ -47,7 +48,7 @@ def plan_run(run: Run) -> RunPlan:
         return RunPlan(None, str(error))
     except Exception as error:  # an estimate must not stop what it estimates
         return RunPlan(None, f"{type(error).__name__}: {' '.join(str(error).split())}")
-    write_atomically(run.folder / PLAN, json.dumps(found.plan, indent=1, ensure_ascii=False))
+    write_text(run.folder / PLAN, json.dumps(found.plan, indent=1, ensure_ascii=False))
     return found
 
 

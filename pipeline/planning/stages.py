@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 
+from configs.evaluate import REPLIES_AT_ONCE
 from configs.flops import flops_per_token
 from configs.model import Architecture
 from configs.profile import Profile
@@ -14,7 +15,6 @@ from pipeline.planning.rates import Rate, cores_of
 from pipeline.planning.training import Training
 from pipeline.planning.workload import Workload
 
-REPLIES_AT_ONCE = 32
 """As eval/evaluate.py generates."""
 
 UNITS = {

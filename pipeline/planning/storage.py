@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from configs.profile import Profile
 from pipeline.contract.stages import STAGES, conversations_into
+from pipeline.index.store import TEXT_CHARS
 from pipeline.planning.hardware import table
 from pipeline.planning.training import Training
 from pipeline.planning.workload import Workload
@@ -20,9 +21,8 @@ SEARCH_OVERHEAD = 1.5
 """Qdrant's documentation, "Capacity planning": 50% for index, versions and segments that are being optimised."""
 
 PAYLOAD_BYTES = 220
-"""Keys, ids, source, topic and split of a point; its text comes on top, at most 300 characters."""
+"""Keys, ids, source, topic and split of a point; its text comes on top, at most TEXT_CHARS."""
 
-TEXT_CHARS = 300
 CHUNK = 32 << 20
 """Bytes of a file of vectors or of payload that Qdrant Edge writes, measured on an index of 5,030 points."""
 

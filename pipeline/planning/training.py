@@ -13,6 +13,7 @@ from configs.flops import flops_per_token
 from configs.model import Architecture
 from configs.profile import Profile
 from configs.size import parameters
+from pipeline.contract.figures import duration
 from pipeline.contract.stages import conversations_into
 from pipeline.planning.hardware import Machines
 from pipeline.planning.history import FORWARD
@@ -132,8 +133,8 @@ def _failures(profile: Profile, machines: Machines, seconds: float, each: float)
     lost = profile.train.checkpoint_every * step / 2 + given.restart_minutes * 60
     if lost >= between:
         raise UserError(
-            f"plan.assumptions.failures_a_gpu_day: {machines.ranks} GPUs are interrupted every {between / 60:.3g} "
-            f"minutes, and each interruption costs {lost / 60:.3g} minutes, so training never ends; lower "
+            f"plan.assumptions.failures_a_gpu_day: {machines.ranks} GPUs are interrupted every "
+            f"{duration(between)}, and each interruption costs {duration(lost)}, so training never ends; lower "
             "train.checkpoint_every or the rate"
         )
     # Lost time can be interrupted too: n = (seconds + n × lost) / between.

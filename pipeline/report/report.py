@@ -18,10 +18,11 @@ import pyarrow.parquet as pq
 
 from configs.errors import UserError
 from pipeline.contract.artifact import Artifact
-from pipeline.contract.fingerprint import fingerprint, write_atomically
+from pipeline.contract.fingerprint import fingerprint
 from pipeline.contract.run import Run
 from pipeline.contract.stage import Stage, config_slice
 from pipeline.contract.stages import STAGES
+from pipeline.contract.whole_file import write_text
 from pipeline.planning.run_plan import comparison, read_plan
 from pipeline.report.dropped_examples import rules_of
 
@@ -71,9 +72,9 @@ def write_report(run: Run) -> Path:
     from pipeline.report.page import render_page  # matplotlib, which is_current does not need
 
     report = build_report(run)
-    write_atomically(run.folder / "report.json", json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False))
+    write_text(run.folder / "report.json", json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False))
     page = run.folder / "report.html"
-    write_atomically(page, render_page(report, audit_plots(run)))
+    write_text(page, render_page(report, audit_plots(run)))
     return page
 
 

@@ -7,8 +7,8 @@ from configs.errors import UserError
 from configs.review import Review
 from pipeline.audit.findings import SEVERITIES, worst
 from pipeline.contract.execute import StageContext
-from pipeline.contract.fingerprint import write_atomically
 from pipeline.contract.progress import say
+from pipeline.contract.whole_file import write_text
 
 ANSWER = "answer in Airflow, or with `parlance stage review --decision approve --by NAME`"
 
@@ -33,7 +33,7 @@ def review(context: StageContext) -> None:
     for finding in audit["findings"]:
         counts[finding["severity"]] += 1
     decision = {"decision": "approve", "by": by, "findings": counts, "remove": remove}
-    write_atomically(context.out / "decision.json", json.dumps(decision, indent=1, ensure_ascii=False) + "\n")
+    write_text(context.out / "decision.json", json.dumps(decision, indent=1, ensure_ascii=False) + "\n")
     words = ", ".join(f"{n} {severity}" for severity, n in counts.items() if n) or "no findings"
     say(f"review: approved by {by}: {words}")
     context.ledger.rows_in = context.ledger.rows_out = audit["rows"]

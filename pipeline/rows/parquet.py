@@ -1,13 +1,13 @@
 """Parquet and Arrow files of rows: whole or not at all, equal rows as equal bytes."""
 
-import os
-import uuid
 from collections.abc import Iterable
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.ipc as ipc
 import pyarrow.parquet as pq
+
+from pipeline.contract.whole_file import replacing
 
 ROWS_PER_FILE = 100_000
 
@@ -16,14 +16,14 @@ LZ4 = ipc.IpcWriteOptions(compression="lz4")
 
 def write_batches(batches: Iterable[pa.RecordBatch], schema: pa.Schema, path: Path) -> None:
     """One Arrow file, for a later task; whole or not at all."""
-    with _replacing(path) as partial, ipc.new_file(str(partial), schema, options=LZ4) as writer:
+    with replacing(path) as partial, ipc.new_file(str(partial), schema, options=LZ4) as writer:
         for batch in batches:
             writer.write_batch(batch)
 
 
 def write_table(table: pa.Table, path: Path) -> None:
     """One Parquet file, the same rows as the same bytes; whole or not at all."""
-    with _replacing(path) as partial:
+    with replacing(path) as partial:
         pq.write_table(
             table.replace_schema_metadata(None),
             partial,
@@ -31,23 +31,6 @@ def write_table(table: pa.Table, path: Path) -> None:
             row_group_size=ROWS_PER_FILE,
             store_schema=False,
         )
-
-
-class _replacing:
-    """A name of its own to write to, renamed to `path` when the body ends without an error."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-
-    def __enter__(self) -> Path:
-        return self._partial
-
-    def __exit__(self, kind: object, *_: object) -> None:
-        if kind is None:
-            os.replace(self._partial, self._path)
-        else:
-            self._partial.unlink(missing_ok=True)
 
 
 def count_by(folder: Path, column: str) -> dict[str, int]:

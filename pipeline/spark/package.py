@@ -21,6 +21,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 from configs.errors import UserError
+from pipeline.contract.figures import size
 from pipeline.contract.progress import say
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -134,7 +135,7 @@ def main() -> None:
     except UserError as error:
         sys.exit(f"error: {error}")
     for path in (code, environment):
-        say(f"{path}: {path.stat().st_size / 1e6:,.1f} MB")
+        say(f"{path}: {size(path.stat().st_size)}")
     say("settings for the profile (spark.conf) or for spark-submit:")
     for key, value in settings(code, environment).items():
         say(f"  {key}: {value}")

@@ -9,10 +9,11 @@ Hi!<|eot_id|>
 Source of the form: the Llama 3 model card, "Prompt format".
 """
 
+from pipeline.contract.tokenised import END_OF_TURN
+
 BEGIN = "<|begin_of_text|>"
 HEADER_START = "<|start_header_id|>"
 HEADER_END = "<|end_header_id|>"
-END_OF_TURN = "<|eot_id|>"
 END_OF_TEXT = "<|end_of_text|>"
 PAD = "<|pad|>"
 

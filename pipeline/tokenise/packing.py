@@ -9,13 +9,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipeline.contract.tokenised import PADDING, UNLEARNED
 from pipeline.tokenise.documents import Document
 
 WINDOW_DOCUMENTS = 8192
 WINDOW_TOKENS = 1 << 24
 """What is sorted at once: bounds memory, and costs one partly filled sequence a window."""
-
-UNLEARNED = -100
 
 SCHEMA = pa.schema(
     [
@@ -71,7 +70,7 @@ def columns(documents: list[Document], length: int, pad: int) -> dict[str, Any]:
     input_ids = np.full(length, pad, np.int32)
     labels = np.full(length, UNLEARNED, np.int32)
     position_ids = np.zeros(length, np.int32)
-    document_ids = np.full(length, -1, np.int32)
+    document_ids = np.full(length, PADDING, np.int32)
     start = 0
     for number, document in enumerate(documents):
         span = slice(start, start + len(document))

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from configs.errors import UserError
 from pipeline.contract.execute import StageContext
+from pipeline.contract.figures import percent
 from pipeline.contract.progress import say
 from pipeline.spark.session import session_of, task_progress
 from pipeline.tokenise.tokenised_file import SPLITS, Job, read_split, tokenise_file
@@ -49,7 +50,7 @@ def tokenise(context: StageContext) -> None:
     for split, fact in context.metrics["splits"].items():
         say(
             f"tokenise: {split}: {fact['rows']:,} rows, {fact['sequences']:,} sequences, {fact['tokens']:,} tokens "
-            f"({fact['learned_tokens']:,} learned), {fact['waste']:.2%} padding"
+            f"({fact['learned_tokens']:,} learned), {percent(fact['waste'], digits=2)} padding"
         )
     if not counts["train.learned_tokens"]:
         raise UserError(

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from pipeline.contract.whole_file import replacing
 from pipeline.rows.schema import DROPPED
 from pipeline.tokenise.documents import ConversationEncoder, Document
 from pipeline.tokenise.packing import pack, write_packed
@@ -44,15 +45,11 @@ def tokenise_file(job: Job, number: int) -> Counter[str]:
     for split in SPLITS:
         documents = _documents(job, number, split, counts, dropped)
         sequences = pack(documents, job.sequence_length)
-        target = job.out / "packed" / split / name
-        partial = target.with_name(f".{name}.{os.getpid()}")
-        counts[f"{split}.sequences"] = write_packed(sequences, partial, job.sequence_length, job.pad)
-        partial.replace(target)
+        with replacing(job.out / "packed" / split / name) as partial:
+            counts[f"{split}.sequences"] = write_packed(sequences, partial, job.sequence_length, job.pad)
     dropped.sort(key=lambda row: row["row_id"])
-    target = job.out / "dropped" / name
-    partial = target.with_name(f".{name}.{os.getpid()}")
-    pq.write_table(pa.Table.from_pylist(dropped, DROPPED), partial, compression="zstd")
-    partial.replace(target)
+    with replacing(job.out / "dropped" / name) as partial:
+        pq.write_table(pa.Table.from_pylist(dropped, DROPPED), partial, compression="zstd")
     return counts
 
 

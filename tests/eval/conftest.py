@@ -212,7 +212,7 @@ def fill_tokenise(folder: Path, tokenizer: PreTrainedTokenizerFast, rows: list[C
 def empty_registry(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An MLflow database with its tables and nothing in them, which takes seconds to make."""
     root = tmp_path_factory.mktemp("registry")
-    assert registry.champion(registry.tracking_uri(Tracking(), root), "nobody") is None
+    assert registry.champion(Tracking().address(root), "nobody") is None
     return root / "mlflow.db"
 
 
@@ -234,6 +234,7 @@ def world(
         steps: int = 100,
         overrides: tuple[str, ...] = (),
         tokenizer: PreTrainedTokenizerFast = tokenizer,
+        rows: list[Conversation] = conversations,
     ) -> Run:
         settings = [
             f"storage.root={tmp_path / 'root'}",
@@ -246,15 +247,15 @@ def world(
         ]
         run = Run.begin(load_profile("demo", settings, str(raw)), f"steps-{steps}")
         contents: dict[str, Callable[[Path], None]] = {
-            "balance": lambda out: write_conversations(out / "data", conversations),
+            "balance": lambda out: write_conversations(out / "data", rows),
             "review": lambda out: write_json(out / "decision.json", {"decision": "approve", "by": "automatic"}),
             "audit": lambda out: write_json(out / "audit.json", {"findings": [FINDING]}),
-            "tokenise": lambda out: fill_tokenise(out, tokenizer, conversations),
+            "tokenise": lambda out: fill_tokenise(out, tokenizer, rows),
             "train": lambda out: fill_train(out, model, steps),
         }
         for name in STAGES:
             if name not in ("index", "evaluate", "promote") and run.find(name) is None:
-                commit(run, name, contents.get(name, nothing), len(conversations))
+                commit(run, name, contents.get(name, nothing), len(rows))
         return run
 
     return begin

@@ -47,3 +47,20 @@ def test_the_groups_and_the_conversations_add_up_to_the_whole(
         assert sum(g["tokens"] for g in evaluation[group].values()) == evaluation["tokens"]
     assert set(evaluation["by_source"]) == {"left", "right"}
     assert evaluation["bits_per_byte"] == pytest.approx(nats / math.log(2) / evaluation["bytes"])
+
+
+def test_a_test_split_in_which_nobody_asks_has_scores_of_loss_and_none_of_replies(
+    world: Callable[..., Run],
+    trained: LlamaForCausalLM,
+    conversations: list[dict[str, Any]],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monologues = [row | {"messages": row["messages"][1:2]} for row in conversations]
+    assert {turn["role"] for row in monologues for turn in row["messages"]} == {"assistant"}
+    (artifact,) = execute(world(trained, rows=monologues), "evaluate")
+    evaluation = artifact.json("evaluation.json")
+    assert evaluation["perplexity"] > 1
+    assert (evaluation["generations"], evaluation["rouge"]) == (0, {})
+    assert evaluation["bleu"]["score"] is artifact.manifest["metrics"]["bleu"] is None
+    assert artifact.json("samples.json") == []
+    assert "bits a byte, BLEU –" in capsys.readouterr().out

@@ -41,7 +41,7 @@ def test_a_better_model_replaces_the_champion_and_rollback_restores_it(
     assert third["decision"] == "kept_champion"
     assert (third["version"], third["champion"], third["challenger"]) == (3, 2, 3)
 
-    uri = registry.tracking_uri(first.profile.tracking, first.root)
+    uri = first.profile.tracking.address(first.root)
     assert "version 1 is the champion again" in registry.rollback(uri, "parlance-chat")
     champion, challenger = registry.champion(uri, "parlance-chat"), registry.challenger(uri, "parlance-chat")
     assert champion is not None
@@ -110,7 +110,7 @@ def test_a_repeated_attempt_does_not_undo_a_rollback(
     promotion(world(untrained, steps=101, overrides=lax))
     second = world(trained, steps=102, overrides=lax)
     assert promotion(second)["champion"] == 2
-    registry.rollback(registry.tracking_uri(second.profile.tracking, second.root), "parlance-chat")
+    registry.rollback(second.profile.tracking.address(second.root), "parlance-chat")
     (second.artifact("promote").path / "manifest.sha256").unlink()
     assert promotion(second)["champion"] == 1
 
@@ -118,7 +118,7 @@ def test_a_repeated_attempt_does_not_undo_a_rollback(
 def test_plain_transformers_loads_and_chats_with_the_folder(world: World, trained: LlamaForCausalLM) -> None:
     run = world(trained)
     promotion(run)
-    champion = registry.champion(registry.tracking_uri(run.profile.tracking, run.root), "parlance-chat")
+    champion = registry.champion(run.profile.tracking.address(run.root), "parlance-chat")
     assert champion is not None
     folder = champion.folder
     tokenizer: Any = AutoTokenizer.from_pretrained(folder)
@@ -150,4 +150,5 @@ def test_the_model_card_tells_data_scores_and_limits(world: World, trained: Llam
     assert "| clean | 36 | 36 | – |" in body
     assert "**warning**: travel makes up 30% of the rows" in body
     assert "Decision of the review: approve, by automatic." in body
+    assert "| wall time | 1 min 40 s |" in body
     assert run.fingerprint("train") in body

@@ -10,7 +10,7 @@ from eval import registry
 
 
 def test_nothing_to_roll_back_is_said(empty_registry: Path) -> None:
-    uri = registry.tracking_uri(Tracking(), empty_registry.parent)
+    uri = Tracking().address(empty_registry.parent)
     assert registry.champion(uri, "parlance-chat") is None
     with pytest.raises(UserError, match="holds no champion to roll back"):
         registry.rollback(uri, "parlance-chat")

@@ -1,11 +1,17 @@
 """The command line refuses what cannot work in one line that names the remedy, with status 2."""
 
 import os
+import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from pipeline.cli import COMMANDS, Row, main, parser
+
+PROJECT = Path(__file__).resolve().parents[2]
 
 
 def parlance(*arguments: str, **environment: str) -> tuple[int, str]:
@@ -80,11 +86,45 @@ def test_a_run_that_does_not_exist(tmp_path: Path) -> None:
     assert "no such run" in _one_line(output)
 
 
-@pytest.mark.parametrize("command", ["run", "stage", "verify", "explain", "search", "chat", "report", "rollback"])
-def test_help_explains_every_argument(command: str) -> None:
-    status, output = parlance(command, "--help")
-    assert status == 0
-    assert len(output.splitlines()) > 5
+def _help(capsys: pytest.CaptureFixture[str], *command: str) -> str:
+    with pytest.raises(SystemExit, match="0"):
+        main([*command, "--help"])
+    return capsys.readouterr().out
+
+
+def test_help_lists_every_command_with_what_it_does(capsys: pytest.CaptureFixture[str]) -> None:
+    text = _help(capsys)
+    for row in COMMANDS:
+        assert f"{row.name:<8}  {row.does}" in text
+
+
+@pytest.mark.parametrize("row", COMMANDS, ids=lambda row: row.name)
+def test_help_of_a_command_says_what_it_does_and_explains_its_options(
+    row: Row, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = _help(capsys, row.name)
+    assert row.does[1:] + "." in text
+    assert "--root ROOT" in text
+
+
+def test_every_command_line_that_help_and_documents_show_is_one(capsys: pytest.CaptureFixture[str]) -> None:
+    texts = [_help(capsys), *(_help(capsys, row.name) for row in COMMANDS)]
+    texts += [path.read_text(encoding="utf-8") for path in (PROJECT / "README.md", *(PROJECT / "docs").glob("*.md"))]
+    shown = [line for text in texts for line in re.findall(r"^ *parlance (.+)$", text, re.MULTILINE)]
+    assert "explain --rule too_short --examples 3" in shown
+    for line in shown:
+        words = shlex.split(re.split(r"  +", line)[0], comments=True)
+        assert callable(parser().parse_args(words).command), line
+
+
+def test_help_of_any_command_loads_no_engine() -> None:
+    help_ = "import contextlib, sys; from pipeline.cli import main\n"
+    for row in COMMANDS:
+        help_ += f"with contextlib.suppress(SystemExit): main(['{row.name}', '--help'])\n"
+    heavy = ("numpy", "pandas", "pyarrow.dataset", "pyspark", "torch", "transformers", "mlflow", "matplotlib")
+    help_ += f"assert not [name for name in {heavy} if name in sys.modules], sorted(sys.modules)"
+    done = subprocess.run([sys.executable, "-c", help_], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_the_corpus_that_cleaning_empties_is_refused_with_the_rule_and_the_key(tmp_path: Path, chats: str) -> None:

@@ -22,8 +22,6 @@ METADATA = frozenset(
 CONVERSATION_ID = frozenset(["conversationid", "dialogueid", "dialogid", "threadid", "convid", "id", "uuid"])
 USER_ID = frozenset(["userid", "authorid", "askerid"])
 
-Record = dict[str, Any]
-
 
 @dataclass(frozen=True)
 class Layout:

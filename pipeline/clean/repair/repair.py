@@ -1,6 +1,5 @@
 """The repair of one text: all steps, in order, until nothing changes."""
 
-import re
 from collections.abc import Callable
 
 from configs.clean import Text
@@ -8,13 +7,17 @@ from pipeline.clean.repair.annotations import drop_annotations
 from pipeline.clean.repair.emoji import treat_emoji
 from pipeline.clean.repair.encoding import repair_encoding
 from pipeline.clean.repair.html import strip_html
-from pipeline.clean.repair.punctuation import shorten_elongated, standardise_punctuation, standardise_white_space
+from pipeline.clean.repair.punctuation import (
+    REPEATED_MARK,
+    shorten_elongated,
+    standardise_punctuation,
+    standardise_white_space,
+)
 from pipeline.clean.repair.urls import PLACEHOLDER, treat_urls
 
 ROUNDS = 8
 """One round is enough for nearly every text; what is escaped twice needs two."""
 
-MARKS = re.compile(r"[!?.,;:]{4}")
 
 Step = tuple[str, Callable[[str], str]]
 
@@ -82,7 +85,7 @@ def is_ordinary(text: str) -> bool:
             return False
         if text[0] == "\n" or text[-1] == "\n":
             return False
-    return "  " not in text and "<" not in text and "&" not in text and MARKS.search(text) is None
+    return "  " not in text and "<" not in text and "&" not in text and REPEATED_MARK.search(text) is None
 
 
 def _single_spaces(text: str) -> str:

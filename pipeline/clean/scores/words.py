@@ -126,7 +126,7 @@ class Words:
                 0 if word == lowered else sum(map(str.isupper, word)),
                 0 if plain else sum(map(str.isdecimal, word)),
                 -(-len(word) // PIECE_BYTES) if plain else estimated_tokens(word),
-                (-1, terms[0] if terms else -1, -2)[min(len(terms), 2)],
+                terms[0] if len(terms) == 1 else -2 if terms else -1,
                 len(rows),
                 letters if plain else sum(map(_tells, spoken)),
             )

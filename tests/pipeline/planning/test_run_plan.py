@@ -9,12 +9,13 @@ import pytest
 from rich.console import Console
 
 from configs.profile import Profile
+from pipeline.contract.figures import duration
 from pipeline.contract.run import Run
 from pipeline.contract.stage import Stage
 from pipeline.contract.stages import STAGES
 from pipeline.planning.estimate import estimate
 from pipeline.planning.rates import table_rates
-from pipeline.planning.render import duration, print_plan, size
+from pipeline.planning.render import print_plan
 from pipeline.planning.run_plan import comparison, plan_run, read_plan, remaining
 
 Make = Callable[..., Profile]
@@ -121,8 +122,3 @@ def test_a_narrow_terminal_is_kept_to(cluster: Make, tmp_path: Path) -> None:
     out = io.StringIO()
     print_plan(estimate(cluster(), tmp_path / "root"), Console(file=out, width=80))
     assert max(map(len, out.getvalue().splitlines())) <= 80
-
-
-def test_units_that_suit() -> None:
-    assert [duration(s) for s in (0.01, 12, 300, 7200, 721_153.85)] == ["0.01 s", "12 s", "5 min", "2 h", "8.35 days"]
-    assert [size(b) for b in (5, 12_000, 6e9, 1.5e12)] == ["5 B", "12 kB", "6 GB", "1.5 TB"]

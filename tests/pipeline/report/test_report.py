@@ -15,7 +15,6 @@ import pytest
 
 from configs.load import load_profile
 from pipeline.contract.artifact import Ledger
-from pipeline.contract.figures import duration, magnitude, percent
 from pipeline.contract.run import Run
 from pipeline.contract.stage import config_slice
 from pipeline.contract.stages import STAGES
@@ -399,14 +398,3 @@ def test_the_unigram_baseline_is_told_in_every_unit() -> None:
     scores = {"loss": 2.0, "bits_per_byte": 1.0, "unigram_perplexity": math.exp(3.0)}
     assert unigram_baseline(scores) == pytest.approx({"loss": 3.0, "perplexity": math.exp(3.0), "bits_per_byte": 1.5})
     assert unigram_baseline(None)["loss"] is None
-
-
-def test_numbers_read_as_people_write_them() -> None:
-    assert [percent(0.4567), percent(0.0001), percent(0), percent(None)] == ["45.7%", "<0.1%", "0.0%", "–"]
-    assert [duration(0.44), duration(59.6), duration(754), duration(11_045)] == [
-        "0.4 s",
-        "1 min 00 s",
-        "12 min 34 s",
-        "3 h 04 min",
-    ]
-    assert [magnitude(3_212_749_824), magnitude(950), magnitude(None)] == ["3.2 B", "950", "–"]

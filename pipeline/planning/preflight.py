@@ -8,6 +8,7 @@ from pathlib import Path
 from configs.errors import UserError
 from configs.profile import Profile
 from pipeline.acquire.sources import source_files
+from pipeline.contract.figures import size
 from pipeline.contract.fingerprint import FileHashes
 from pipeline.contract.stages import STAGES
 
@@ -77,6 +78,6 @@ def sources(profile: Profile) -> None:
     free = shutil.disk_usage(root).free
     if needed > free:
         raise UserError(
-            f"storage.root: {root} has {free / 1e9:.1f} GB free, and the sources need about "
-            f"{needed / 1e9:.1f} GB of artifacts; choose a larger disk"
+            f"storage.root: {root} has {size(free)} free, and the sources need about "
+            f"{size(needed)} of artifacts; choose a larger disk"
         )
