@@ -1,12 +1,45 @@
 """What to read."""
 
+from collections.abc import Iterable
 from typing import Literal
 
 from pydantic import Field, model_validator
 
 from configs.section import Section
 
-Shape = Literal["auto", "alpaca", "sharegpt", "messages", "preference", "columns", "text"]
+CONTAINERS = {
+    "json_array": "JSON",
+    "json_lines": "JSON Lines",
+    "csv_rows": "CSV",
+    "parquet_rows": "Parquet",
+}
+"""What files are read: a file of pipeline/acquire/containers/, and its format's name.
+
+The last is tried first, the first takes what is left: a new one goes to the end.
+"""
+
+SHAPES = {
+    "text": "transcripts",
+    "columns": "tables with a question and an answer",
+    "alpaca": "Alpaca",
+    "messages": "messages",
+    "sharegpt": "ShareGPT",
+    "preference": "preference pairs",
+}
+"""What records are read: a file of pipeline/acquire/shapes/, and what people call it. Tried from the end too."""
+
+PACKAGES = {"chitchat-dataset": "chitchat", "chatterbot-corpus": "chatterbot"}
+"""Python packages that carry conversations, and the file of pipeline/acquire/shapes/ that reads each."""
+
+
+def _either(names: Iterable[str]) -> str:
+    *others, last = names
+    return f"{', '.join(others)} or {last}"
+
+
+FORMATS = _either(CONTAINERS.values())
+Shape = Literal[("auto", *SHAPES)]  # type: ignore[valid-type]
+Package = Literal[(*PACKAGES,)]  # type: ignore[valid-type]
 Encoding = Literal["utf-8", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "cp1252", "latin-1", "gb18030", "shift_jis"]
 
 
@@ -24,14 +57,15 @@ class Source(Section):
     """One place that conversations come from. Exactly one of path, hub and package is set."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", description="Name of the source in every report")
-    path: str | None = Field(None, description="File or folder: JSON, JSON Lines, CSV or Parquet, also gzipped")
+    path: str | None = Field(None, description=f"File or folder: {FORMATS}, also gzipped")
     hub: str | None = Field(None, description="Name of a data set on the Hugging Face hub")
     hub_config: str | None = Field(None, description="Configuration of the hub data set")
     split: str = Field("train", description="Split of the hub data set")
-    package: Literal["chitchat-dataset", "chatterbot-corpus"] | None = Field(
-        None, description="Python package that carries conversations"
+    package: Package | None = Field(None, description="Python package that carries conversations")
+    shape: Shape = Field(
+        "auto",
+        description=f"How a record holds its conversation: {_either(SHAPES.values())}; auto looks at the records",
     )
-    shape: Shape = Field("auto", description="How a record holds its conversation; auto looks at the first records")
     encoding: Encoding | None = Field(
         None, description="Encoding of all files of the source; by default UTF-8, or UTF-16 and UTF-32 as a file shows"
     )

@@ -12,10 +12,10 @@ from pathlib import Path
 import pyarrow as pa
 from pyspark.sql import SparkSession
 
-from configs.acquire import Source
+from configs.acquire import SHAPES, Source
 from configs.errors import UserError
 from pipeline.acquire.batches import Held, batches_of_task
-from pipeline.acquire.containers.csv_rows import Outcome
+from pipeline.acquire.containers.container import Outcome
 from pipeline.acquire.packages import package_files
 from pipeline.acquire.reading_plan import Plan, check_mapping, plan
 from pipeline.acquire.selection import threshold
@@ -95,7 +95,8 @@ def _units(spark: SparkSession, plans: list[Plan]) -> tuple[list[Unit], dict[str
     uncounted: list[list[Unit]] = []
     for unit in (unit for found in plans for unit in found.units):
         ranges = unit.split(RANGE_BYTES)
-        if unit.source in limits or (len(ranges) > 1 and unit.container.kind != "parquet"):
+        known = len(ranges) == 1 or (unit.container is not None and unit.container.parts_numbered)
+        if unit.source in limits or not known:
             uncounted.append(ranges)
         else:
             ready += ranges
@@ -160,7 +161,7 @@ def _read(context: StageContext, units: list[Unit], scratch: Path, buckets: int)
 
 def _weight(unit: Unit) -> int:
     """About the bytes of text in a unit."""
-    return unit.size * (GZIP_WEIGHT if unit.container.gzipped else 1)
+    return unit.size * (GZIP_WEIGHT if unit.container and unit.container.gzipped else 1)
 
 
 def _tasks(units: list[Unit], cores: int) -> list[list[Unit]]:
@@ -240,5 +241,6 @@ def _nothing(found: Plan, held: Held) -> str:
     return (
         f"acquire.sources: {found.source.name}: {file.path}: no conversation found ({reason})"
         + (f"; its columns are: {there}" if there else "")
-        + "; give conversations in a known shape, or set columns: {prompt: [...], reply: ...}"
+        + f"; give conversations in a known shape ({', '.join(SHAPES.values())}), "
+        "or set columns: {prompt: [...], reply: ...}"
     )

@@ -78,7 +78,7 @@ def batches_of(unit: Unit, held: Held, consumed: Callable[[int], None]) -> Itera
             held.read["conversations"] += len(rows.ordinals)
             yield from (taken.take() for taken in (rows, dropped) if taken.ordinals)
             size = 0
-            consumed(min(max(opened[0].consumed - unit.start, 0), unit.size) if opened else 0)
+            consumed(min(max(opened[0].consumed - unit.part.start, 0), unit.size) if opened else 0)
     held.read["conversations"] += len(rows.ordinals)
     yield from (taken.take() for taken in (rows, dropped) if taken.ordinals)
     consumed(unit.size)

@@ -2,19 +2,17 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from configs.acquire import Source
 from configs.errors import UserError
-from pipeline.acquire import packages
-from pipeline.acquire.containers.container import Container, container_of
+from pipeline.acquire.containers.detect import container_of
 from pipeline.acquire.containers.malformed import Malformed
+from pipeline.acquire.packages import package_of
 from pipeline.acquire.shapes.detect import layout_of
 from pipeline.acquire.shapes.layout import Layout, names
 from pipeline.acquire.units import Unit, sample
-
-TABLES = ("csv", "parquet")
 
 
 @dataclass
@@ -47,9 +45,9 @@ def plan(source: Source, files: Iterable[tuple[str, Path]]) -> Plan:
     """
     found = Plan(source)
     for name, path in files:
-        unit = Unit(source.name, name, path, Container(""), licence=source.licence)
+        unit = Unit(source.name, name, path, None, licence=source.licence)
         found.units.append(_package(unit, source.package) if source.package else _file(unit, source, found.columns))
-    if all(unit.container.kind in TABLES for unit in found.units if not unit.refused):
+    if all(unit.container.is_table for unit in found.units if unit.container and not unit.refused):
         check_mapping(source, {c for columns in found.columns.values() for c in columns}, found.columns)
     return found
 
@@ -72,24 +70,15 @@ def check_mapping(source: Source, seen: set[str], columns: dict[str, list[str]])
                 )
 
 
-def _package(unit: Unit, package: str) -> Unit:
-    size = unit.path.stat().st_size
-    return Unit(
-        unit.source,
-        unit.file,
-        unit.path,
-        packages.CONTAINERS[package],
-        packages.LAYOUTS[package],
-        licence=unit.licence,
-        size=size,
-    )
+def _package(unit: Unit, name: str) -> Unit:
+    package = package_of(name)
+    return replace(unit, container=package.CONTAINER, layout=package.LAYOUT, size=unit.path.stat().st_size)
 
 
 def _file(unit: Unit, source: Source, columns: dict[str, list[str]]) -> Unit:
     try:
-        container = container_of(unit.path, source.encoding or "")
-        size = unit.path.stat().st_size
-        unit = Unit(unit.source, unit.file, unit.path, container, licence=unit.licence, size=size)
+        unit = replace(unit, container=container_of(unit.path, source.encoding or ""))
+        unit = replace(unit, size=unit.path.stat().st_size)
         first = sample(unit)
         columns[unit.file] = names(first)
         layout = layout_of(source, first)
@@ -101,5 +90,5 @@ def _file(unit: Unit, source: Source, columns: dict[str, list[str]]) -> Unit:
     except Malformed as error:
         problem = error
     else:
-        return Unit(unit.source, unit.file, unit.path, container, layout, licence=unit.licence, size=size)
-    return Unit(unit.source, unit.file, unit.path, unit.container, licence=unit.licence, refused=problem)
+        return replace(unit, layout=layout)
+    return replace(unit, size=0, refused=problem)

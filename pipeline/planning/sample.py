@@ -25,8 +25,6 @@ LEAST_BYTES = 128 << 10
 
 MOST_RECORDS = 4000
 LEAST_RECORDS = 50
-WHOLE = ("chitchat", "chatterbot")
-"""Containers that are read whole or not at all."""
 
 Messages = list[tuple[str, str]]
 
@@ -94,7 +92,8 @@ def _add(found: Sample, unit: Unit, keep: int, most_bytes: int) -> None:
     """Reads about `most_bytes` of a unit, and counts them as the whole."""
     opened: list[Stream] = []
     seen = Sample()
-    whole = unit.container.kind in WHOLE
+    assert unit.container is not None
+    whole = unit.container.read_whole
     consumed, ended = 0, True
     for _, record in records(unit, opened):
         seen.records += 1
@@ -114,8 +113,8 @@ def _add(found: Sample, unit: Unit, keep: int, most_bytes: int) -> None:
     scale = 1.0
     if not ended:
         found.exact = False
-        parquet = unit.container.kind == "parquet"
-        scale = _records_of(unit) / seen.records if parquet else max(1.0, unit.size / max(1, consumed))
+        stated = unit.container.records(unit.path)
+        scale = max(1.0, unit.size / max(1, consumed)) if stated is None else stated / seen.records
     for name in ("records", "rows", "text", "messages"):
         setattr(found, name, getattr(found, name) + getattr(seen, name) * scale)
 
@@ -127,12 +126,6 @@ def _messages(record: object, unit: Unit) -> Messages:
         return list(conversation_of(record, unit.layout).messages)
     except Malformed:
         return []
-
-
-def _records_of(unit: Unit) -> int:
-    import pyarrow.parquet as pq
-
-    return pq.read_metadata(unit.path).num_rows
 
 
 def _size(path: Path) -> int:

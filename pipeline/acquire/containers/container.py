@@ -1,24 +1,21 @@
-"""What kind of file it is, decided by its first bytes and not by its name."""
+"""What a container is: a kind of file that yields records, whole or a part at a time."""
 
-import codecs
-import csv
-import json
-import re
-import stat
-from collections import Counter
-from dataclasses import dataclass, replace
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
+from typing import Any, ClassVar
 
-from pipeline.acquire.containers.csv_rows import header_of
-from pipeline.acquire.containers.gzipped import Stream, is_gzipped
-from pipeline.acquire.containers.json_array import ROWS_INSIDE
-from pipeline.acquire.containers.lines import BOM
+from configs.acquire import CONTAINERS
+from pipeline.acquire.containers.gzipped import Stream
 from pipeline.acquire.containers.malformed import Malformed
-from pipeline.acquire.containers.parquet_rows import MAGIC as PARQUET
 
-HEAD_BYTES = 1 << 20
+Records = Iterator[tuple[int, Any]]
+"""(record number in its file from 0, record or Malformed)"""
+
 ENCODINGS = {"": "", "utf-8": "carriage returns"}
-LABELS = {"json_lines": "JSON Lines", "json": "JSON", "csv": "CSV", "parquet": "Parquet"}
 OTHERS = {
     b"PK\x03\x04": "a zip archive",
     b"BZh": "bzip2",
@@ -34,134 +31,125 @@ OTHERS = {
     b"\x89PNG": "an image",
     b"\xff\xd8\xff": "an image",
 }
-BYTE_ORDER_MARKS = {
-    codecs.BOM_UTF32_LE: "utf-32",
-    codecs.BOM_UTF32_BE: "utf-32",
-    codecs.BOM_UTF16_LE: "utf-16",
-    codecs.BOM_UTF16_BE: "utf-16",
-}
-DELIMITERS = ",\t;|"
 
 
 @dataclass(frozen=True)
-class Container:
-    """kind: a key of LABELS, or the name of a package's format. delimiter and header: of CSV.
+class Head:
+    """The first bytes of a file, decompressed, in UTF-8, without byte order mark.
 
-    encoding: as Stream takes it; empty for UTF-8 with line feeds.
+    encoding: as Stream takes it. whole: the file has no more bytes.
     """
 
-    kind: str
+    path: Path
+    data: bytes
+    gzipped: bool
+    encoding: str
+    whole: bool
+
+    @cached_property
+    def text(self) -> str:
+        return self.data.decode("utf-8", "replace")
+
+    @cached_property
+    def is_json(self) -> bool:
+        """Whether it begins as an object or an array."""
+        return self.text.lstrip()[:1] in ("{", "[")
+
+    @cached_property
+    def foreign(self) -> str | None:
+        """What the file is, when it is neither text nor of a container that is read."""
+        start = self.text[:4096]
+        binary = start.count("\0") > 0.05 * len(start) or start.count("\ufffd") > 400
+        named = (name for magic, name in OTHERS.items() if self.data.startswith(magic))
+        return next(named, "binary data" if binary else None)
+
+
+@dataclass(frozen=True)
+class Part:
+    """What is read at once. start, stop: bytes, or row groups of Parquet; stop None is the end.
+
+    first: number of its first record. inside_quotes: of a part of CSV.
+    """
+
+    start: int = 0
+    stop: int | None = None
+    first: int = 0
+    inside_quotes: bool = False
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a part holds if it begins in a certain state.
+
+    rows: records that begin in it. open: whether its end lies inside quotes.
+    """
+
+    rows: int
+    open: bool
+
+
+@dataclass(frozen=True)
+class Container(ABC):
+    """How the bytes of one file are read. Each kind is a file of this folder and a row of CONTAINERS.
+
+    encoding: as Stream takes it; empty for UTF-8 with line feeds.
+    splits: a part of the file can be read without what comes before it. parts_numbered: a part knows
+    the number of its first record. is_table: the first record has every column. read_whole: the file
+    is small and read to its end once it is opened.
+    """
+
+    splits: ClassVar[bool] = False
+    parts_numbered: ClassVar[bool] = False
+    is_table: ClassVar[bool] = False
+    read_whole: ClassVar[bool] = False
+
     gzipped: bool = False
-    delimiter: str = ","
-    header: tuple[str, ...] = ()
     encoding: str = ""
+
+    @abstractmethod
+    def read(self, stream: Stream, part: Part, wanted: Callable[[int], bool], columns: list[str] | None) -> Records:
+        """The records of a part. wanted: by number, those to give. columns: those to read, where that saves work.
+
+        A record that cannot be read is given as Malformed. Raises Malformed for all that would follow.
+        """
+
+    def count(self, stream: Stream, part: Part) -> tuple[Outcome, Outcome] | None:  # noqa: ARG002
+        """The records of a part that begins outside, and inside quotes. None: only reading tells. Raises Malformed."""
+        return None
+
+    def split(self, path: Path, size: int, part_bytes: int) -> list[tuple[Part, int]]:  # noqa: ARG002
+        """Parts of about part_bytes and the bytes of each. Raises Malformed."""
+        bounds = [*range(0, size, part_bytes), size]
+        return [(Part(a, b), b - a) for a, b in pairwise(bounds)]
+
+    def records(self, path: Path) -> int | None:  # noqa: ARG002
+        """How many records the file says that it has, if it says."""
+        return None
 
     @property
     def splittable(self) -> bool:
-        """Whether a part of the file can be read without what comes before it."""
-        return not self.gzipped and not self.encoding and self.kind in ("json_lines", "csv", "parquet")
+        return self.splits and not self.gzipped and not self.encoding
 
     def __str__(self) -> str:
+        kind = type(self).__module__.rpartition(".")[2]
         notes = [", gzip" if self.gzipped else "", f", {ENCODINGS.get(self.encoding, self.encoding)}"]
-        return LABELS.get(self.kind, self.kind) + "".join(notes).rstrip(", ")
+        return CONTAINERS.get(kind, kind) + "".join(notes).rstrip(", ")
 
 
-def container_of(path: Path, encoding: str = "") -> Container:
-    """The container of a file. Raises Malformed (unreadable_file, empty_file, unknown_format, no_header).
+@dataclass(frozen=True)
+class WholeContainer(Container):
+    """A container whose values lie one after the other, and no part can be read without those before it."""
 
-    encoding: what the profile says; when it says nothing, UTF-16 and UTF-32 are known by their byte
-    order mark or their zeros, and everything else is UTF-8.
-    """
-    try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise Malformed("unreadable_file", "neither a file nor a link to one")
-        gzipped = is_gzipped(path)
-        head, damage = _head(path, gzipped, "")
-        encoding = encoding or _encoding(head)
-        if encoding:
-            head, damage = _head(path, gzipped, encoding)
-        whole = len(head) < HEAD_BYTES
-    except OSError as error:
-        raise Malformed("unreadable_file", error.strerror or type(error).__name__) from error
-    head = head.removeprefix(BOM)
-    if not head.strip():
-        raise Malformed("unreadable_file" if damage else "empty_file", damage or "nothing but white space")
-    if head.startswith(PARQUET):
-        return Container("parquet", gzipped)
-    for magic, name in OTHERS.items():
-        if head.startswith(magic):
-            raise Malformed("unknown_format", f"{name}; give JSON, JSON Lines, CSV or Parquet, also gzipped")
-    text = head.decode("utf-8", "replace")
-    if text.lstrip()[:1] in ("{", "["):
-        return Container("json_lines" if _is_lines(text, whole) else "json", gzipped, encoding=encoding)
-    return replace(_table(text, gzipped, path), encoding=encoding)
+    @abstractmethod
+    def values(self, stream: Stream) -> Iterator[Any]:
+        """Each record, or Malformed in its place. Raises Malformed for all that would follow."""
+
+    def read(self, stream: Stream, part: Part, wanted: Callable[[int], bool], columns: list[str] | None) -> Records:  # noqa: ARG002
+        for ordinal, record in enumerate(self.values(stream)):
+            if wanted(ordinal) or is_rest(record):
+                yield ordinal, record
 
 
-def _head(path: Path, gzipped: bool, encoding: str) -> tuple[bytes, str | None]:
-    """The first bytes of a file, and why they end early."""
-    with Stream(path, gzipped, encoding) as stream:
-        return stream.file.read(HEAD_BYTES), stream.damage
-
-
-def _encoding(head: bytes) -> str:
-    """utf-32 or utf-16 when the first bytes show it, utf-8 when lines end in carriage returns only, else nothing."""
-    for mark, name in BYTE_ORDER_MARKS.items():
-        if head.startswith(mark):
-            return name
-    even, odd = (sum(byte == 0 for byte in half) for half in (head[0:4096:2], head[1:4096:2]))
-    if max(even, odd) > 0.7 * len(head[0:4096:2]) and min(even, odd) < 0.3 * max(even, odd):
-        return "utf-16-le" if odd > even else "utf-16-be"
-    return "utf-8" if b"\r" in head and b"\n" not in head else ""
-
-
-def _is_lines(text: str, whole: bool) -> bool:
-    """Whether JSON values lie one on a line, and not in one array or one object over many lines."""
-    if ROWS_INSIDE.match(text):
-        return False
-    lines = text.splitlines()[: None if whole else -1]
-    lines = [line for line in lines if line.strip()]
-    if text.lstrip().startswith("["):
-        return len(lines) > 1 and all(_parses(line) for line in lines[:2])
-    return not lines or any(line.startswith("{") and _parses(line) for line in lines[:1000])
-
-
-def _parses(line: str) -> bool:
-    try:
-        json.loads(line)
-    except (ValueError, RecursionError):
-        return False
-    return True
-
-
-def _table(text: str, gzipped: bool, path: Path) -> Container:
-    """A CSV file: its first rows have as many fields as its header. Raises Malformed (unknown_format)."""
-    if text[:4096].count("\0") > 0.05 * len(text[:4096]) or text[:4096].count("\ufffd") > 400:
-        raise Malformed("unknown_format", "binary data; give JSON, JSON Lines, CSV or Parquet, also gzipped")
-    lines = [line for line in text.splitlines(keepends=True) if line.strip()]
-    counts = Counter(c for c in re.sub(r'"[^"]*"', "", lines[0]) if c in DELIMITERS)
-    delimiter = counts.most_common(1)[0][0] if counts else ","
-    header = header_of(lines[0], delimiter)
-    named = ".csv" in path.suffixes or ".tsv" in path.suffixes
-    if not named and (len(header) < 2 or not _regular(lines, delimiter, len(header))):
-        raise Malformed("unknown_format", "text without columns; give JSON, JSON Lines, CSV or Parquet, also gzipped")
-    if any(_is_prose(name) for name in header):
-        raise Malformed("no_header", "the first line is a record; put a line of column names before it")
-    return Container("csv", gzipped, delimiter, header)
-
-
-def _is_prose(name: str) -> bool:
-    """Whether a field of the first line is a text or a number and not the name of a column."""
-    return len(name) > 64 or len(name.split()) > 5 or name.rstrip()[-1:] in tuple("?!.") or name.strip().isdigit()
-
-
-def _regular(lines: list[str], delimiter: str, fields: int) -> bool:
-    """Whether most of the first rows have that many fields."""
-    rows = []
-    try:
-        for row in csv.reader(lines, delimiter=delimiter):
-            rows.append(len(row) == fields)
-            if len(rows) == 100:
-                break
-    except csv.Error:
-        pass
-    return len(rows) > 1 and sum(rows) > len(rows) / 2
+def is_rest(record: Any) -> bool:
+    """Whether a record stands for the unread rest of a file."""
+    return isinstance(record, Malformed) and record.rule == "truncated"

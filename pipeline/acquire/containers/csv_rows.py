@@ -1,56 +1,89 @@
 """CSV: rows under a header. A row may span lines inside quotes, so ranges need to know how they begin."""
 
 import csv
+import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from pipeline.acquire.containers.container import Container, Head, Outcome, Part, Records
 from pipeline.acquire.containers.gzipped import Stream
-from pipeline.acquire.containers.json_lines import Records
 from pipeline.acquire.containers.lines import Lines
 from pipeline.acquire.containers.malformed import Malformed
 
 MAX_FIELD_CHARS = 16 << 20
+DELIMITERS = ",\t;|"
 MARK = "\0end\0"
 LARGE = "\0large\0"
 """Stand for the end of the file, and for a line that is too large, in the text that is parsed."""
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What a range holds if it begins in a certain state.
+class CsvRows(Container):
+    """Rows under a header, which is row −1.
 
-    rows: rows that begin in it. open: whether its end lies inside quotes.
+    Bytes that are not UTF-8 become lone surrogates, which the shapes refuse. When the file ends early,
+    the row that was cut and all that would have followed are one record, truncated. A quote that is
+    never closed costs the rows of the next MAX_FIELD_CHARS.
     """
 
-    rows: int
-    open: bool
+    splits = True
+    is_table = True
+
+    delimiter: str = ","
+    header: tuple[str, ...] = ()
+
+    def read(self, stream: Stream, part: Part, wanted: Callable[[int], bool], columns: list[str] | None) -> Records:  # noqa: ARG002
+        """What ends inside the quotes that a part begins in belongs to an earlier part."""
+        lines = Lines(stream.file, part.start, part.stop)
+        ordinal = part.first - (part.start == 0)
+        for row in _whole(_rows(lines, self.delimiter, part.inside_quotes), stream):
+            if ordinal >= 0 and wanted(ordinal):
+                yield ordinal, _record(row, self.header)
+            ordinal += 1
+        if stream.damage:
+            yield max(ordinal, 0), Malformed("truncated", stream.damage)
+
+    def count(self, stream: Stream, part: Part) -> tuple[Outcome, Outcome] | None:
+        if part.stop is None:
+            return None
+        header = part.start == 0
+        outside, inside = outcomes(stream, part.start, part.stop, self.delimiter)
+        return Outcome(outside.rows - header, outside.open), Outcome(inside.rows - header, inside.open)
 
 
-def read(
-    stream: Stream,
-    start: int,
-    stop: int | None,
-    first: int,
-    wanted: Callable[[int], bool],
-    delimiter: str,
-    header: tuple[str, ...],
-    inside_quotes: bool = False,
-) -> Records:
-    """The rows that begin on a line in [start, stop), the first of them with number `first`.
+def detect(head: Head) -> CsvRows | None:
+    """A file named as CSV, or whose first rows have as many fields as its header. Raises Malformed (no_header)."""
+    if head.foreign or head.is_json:
+        return None
+    lines = [line for line in head.text.splitlines(keepends=True) if line.strip()]
+    counts = Counter(c for c in re.sub(r'"[^"]*"', "", lines[0]) if c in DELIMITERS)
+    delimiter = counts.most_common(1)[0][0] if counts else ","
+    header = header_of(lines[0], delimiter)
+    named = ".csv" in head.path.suffixes or ".tsv" in head.path.suffixes
+    if not named and (len(header) < 2 or not _regular(lines, delimiter, len(header))):
+        return None
+    if any(_is_prose(name) for name in header):
+        raise Malformed("no_header", "the first line is a record; put a line of column names before it")
+    return CsvRows(head.gzipped, head.encoding, delimiter, header)
 
-    The header is row −1. inside_quotes: the range begins inside a quoted field, so what ends there
-    belongs to an earlier range. Bytes that are not UTF-8 become lone surrogates, which the shapes
-    refuse. When the file ends early, the row that was cut and all that would have followed are one
-    record, truncated. A quote that is never closed costs the rows of the next MAX_FIELD_CHARS.
-    """
-    lines = Lines(stream.file, start, stop)
-    ordinal = first
-    for row in _whole(_rows(lines, delimiter, inside_quotes), stream):
-        if ordinal >= 0 and wanted(ordinal):
-            yield ordinal, _record(row, header)
-        ordinal += 1
-    if stream.damage:
-        yield max(ordinal, 0), Malformed("truncated", stream.damage)
+
+def _is_prose(name: str) -> bool:
+    """Whether a field of the first line is a text or a number and not the name of a column."""
+    return len(name) > 64 or len(name.split()) > 5 or name.rstrip()[-1:] in tuple("?!.") or name.strip().isdigit()
+
+
+def _regular(lines: list[str], delimiter: str, fields: int) -> bool:
+    """Whether most of the first rows have that many fields."""
+    rows = []
+    try:
+        for row in csv.reader(lines, delimiter=delimiter):
+            rows.append(len(row) == fields)
+            if len(rows) == 100:
+                break
+    except csv.Error:
+        pass
+    return len(rows) > 1 and sum(rows) > len(rows) / 2
 
 
 def _whole(rows: Iterator[list[str] | Malformed], stream: Stream) -> Iterator[list[str] | Malformed]:

@@ -101,6 +101,7 @@ class Stream:
     """
 
     def __init__(self, path: Path, gzipped: bool, encoding: str = "") -> None:
+        self.path = path
         self._disk = path.open("rb", buffering=BLOCK)
         self._gunzip = Gunzip(self._disk) if gzipped else None
         self.file: BinaryIO = io.BufferedReader(self._gunzip, BLOCK) if self._gunzip else self._disk

@@ -4,10 +4,12 @@ import codecs
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
+from pipeline.acquire.containers.container import Head, WholeContainer
 from pipeline.acquire.containers.gzipped import Stream
-from pipeline.acquire.containers.json_lines import Records, explain
+from pipeline.acquire.containers.json_lines import ROWS_INSIDE, explain
 from pipeline.acquire.containers.malformed import Malformed
 
 CHUNK = 1 << 18
@@ -19,17 +21,20 @@ TOKEN = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[\[\]{}]|"', re.DOTALL)
 CLOSES = {"]": "[", "}": "{"}
 UNBALANCED = -1
 BARE = re.compile(r"[^,\[\]{}]*")
-ROWS_INSIDE = re.compile(
-    r'\s*\{\s*(?:"[^"\\]*"\s*:\s*(?:"(?:[^"\\]|\\.)*"|[-+.\deE]+|true|false|null)\s*,\s*)*'
-    r'"(?:data|rows|examples|records|instances|items)"\s*:\s*(?=\[)'
-)
-"""The head of an object that wraps the array of records, as in {"version": 1, "data": [...]}."""
 
 
-def read(stream: Stream) -> Records:
+@dataclass(frozen=True)
+class JsonArray(WholeContainer):
     """The values of the array, or of the sequence when there is no array. Bytes that are not UTF-8 become
     lone surrogates, which the shapes refuse one record at a time."""
-    yield from enumerate(_Scanner(stream).values())
+
+    def values(self, stream: Stream) -> Iterator[Any]:
+        yield from _Scanner(stream).values()
+
+
+def detect(head: Head) -> JsonArray | None:
+    """Any JSON."""
+    return JsonArray(head.gzipped, head.encoding) if head.is_json else None
 
 
 class _Scanner:

@@ -1,43 +1,73 @@
 """JSON Lines: one value a line. Blank lines are no records."""
 
 import json
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
+from pipeline.acquire.containers.container import Container, Head, Outcome, Part, Records
 from pipeline.acquire.containers.gzipped import Stream
 from pipeline.acquire.containers.lines import Lines
 from pipeline.acquire.containers.malformed import Malformed
 
 _scan = json.JSONDecoder().scan_once  # type: ignore[attr-defined]  # json.loads without its checks, which cost as much as the parsing
 
-Records = Iterator[tuple[int, Any]]
-"""(record number in its file from 0, record or Malformed)"""
+ROWS_INSIDE = re.compile(
+    r'\s*\{\s*(?:"[^"\\]*"\s*:\s*(?:"(?:[^"\\]|\\.)*"|[-+.\deE]+|true|false|null)\s*,\s*)*'
+    r'"(?:data|rows|examples|records|instances|items)"\s*:\s*(?=\[)'
+)
+"""The head of an object that wraps the array of records, as in {"version": 1, "data": [...]}."""
 
 
-def read(stream: Stream, start: int, stop: int | None, first: int, wanted: Callable[[int], bool]) -> Records:
-    """The records whose line begins in [start, stop); the first of them has number `first`.
+@dataclass(frozen=True)
+class JsonLines(Container):
+    """Lines that are not wanted are counted, not parsed. When the file ends early, the line that was
+    cut and all that would have followed are one record, truncated."""
 
-    Lines that are not wanted are counted, not parsed. When the file ends early, the line that was
-    cut and all that would have followed are one record, truncated.
-    """
-    ordinal = first
-    for line in Lines(stream.file, start, stop):
-        if line is not None:
-            if line.isspace():
-                continue
-            if line[-1:] != b"\n" and stream.damage:
-                break
-        if wanted(ordinal):
-            yield ordinal, _parse(line)
-        ordinal += 1
-    if stream.damage:
-        yield ordinal, Malformed("truncated", stream.damage)
+    splits = True
+
+    def read(self, stream: Stream, part: Part, wanted: Callable[[int], bool], columns: list[str] | None) -> Records:  # noqa: ARG002
+        ordinal = part.first
+        for line in Lines(stream.file, part.start, part.stop):
+            if line is not None:
+                if line.isspace():
+                    continue
+                if line[-1:] != b"\n" and stream.damage:
+                    break
+            if wanted(ordinal):
+                yield ordinal, _parse(line)
+            ordinal += 1
+        if stream.damage:
+            yield ordinal, Malformed("truncated", stream.damage)
+
+    def count(self, stream: Stream, part: Part) -> tuple[Outcome, Outcome]:
+        lines = Lines(stream.file, part.start, part.stop)
+        found = Outcome(sum(line is None or not line.isspace() for line in lines), False)
+        return found, found
 
 
-def count(stream: Stream, start: int, stop: int | None) -> int:
-    """The records that read() would number."""
-    found = sum(line is None or not line.isspace() for line in Lines(stream.file, start, stop))
-    return found
+def detect(head: Head) -> JsonLines | None:
+    """JSON values that lie one on a line, and not in one array or one object over many lines."""
+    return JsonLines(head.gzipped, head.encoding) if head.is_json and _is_lines(head) else None
+
+
+def _is_lines(head: Head) -> bool:
+    if ROWS_INSIDE.match(head.text):
+        return False
+    lines = head.text.splitlines()[: None if head.whole else -1]
+    lines = [line for line in lines if line.strip()]
+    if head.text.lstrip().startswith("["):
+        return len(lines) > 1 and all(_parses(line) for line in lines[:2])
+    return not lines or any(line.startswith("{") and _parses(line) for line in lines[:1000])
+
+
+def _parses(line: str) -> bool:
+    try:
+        json.loads(line)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _parse(line: bytes | None) -> Any:

@@ -1,5 +1,7 @@
 """Why a record, or a whole file, is put in quarantine."""
 
+from configs.acquire import FORMATS
+
 RULES = {
     "bad_csv": "a row that the CSV parser refuses",
     "bad_json": "text that is not JSON",
@@ -15,7 +17,7 @@ RULES = {
     "ragged_row": "a row with more or fewer fields than the header",
     "too_large": "a record above the size limit",
     "truncated": "the file ends early; what came before is kept, this stands for the rest",
-    "unknown_format": "a file that is neither JSON, JSON Lines, CSV nor Parquet",
+    "unknown_format": f"a file that is not {FORMATS}",
     "unknown_role": "speakers that are neither user nor assistant, and not two",
     "unknown_shape": "records in which no conversation was recognised",
     "unreadable_file": "a file, or a part of one, that cannot be read",

@@ -3,18 +3,73 @@
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipeline.acquire.containers.container import Container, Head, Outcome, Part, Records
 from pipeline.acquire.containers.gzipped import Stream
-from pipeline.acquire.containers.json_lines import Records
 from pipeline.acquire.containers.malformed import Malformed
 
 BATCH_ROWS = 500
 MAGIC = b"PAR1"
+
+
+@dataclass(frozen=True)
+class ParquetRows(Container):
+    """A row group that cannot be decoded is one record, unreadable_file, at the row where reading stopped."""
+
+    splits = True
+    parts_numbered = True
+    is_table = True
+
+    def read(self, stream: Stream, part: Part, wanted: Callable[[int], bool], columns: list[str] | None) -> Records:
+        first = part.first
+        with opened(stream.path, self.gzipped) as file:
+            for group in _groups(file, part):
+                after = first + file.metadata.row_group(group).num_rows
+                try:
+                    for batch in file.iter_batches(BATCH_ROWS, row_groups=[group], columns=columns):
+                        yield from _records(batch, first, wanted)
+                        first += batch.num_rows
+                except (pa.ArrowException, OSError) as error:
+                    yield first, Malformed("unreadable_file", f"rows from {first:,} to {after - 1:,}: {_line(error)}")
+                first = after
+
+    def count(self, stream: Stream, part: Part) -> tuple[Outcome, Outcome]:
+        with opened(stream.path, self.gzipped) as file:
+            rows = sum(file.metadata.row_group(group).num_rows for group in _groups(file, part))
+        return Outcome(rows, False), Outcome(rows, False)
+
+    def split(self, path: Path, size: int, part_bytes: int) -> list[tuple[Part, int]]:
+        """Row groups, joined until they have part_bytes. Raises Malformed (unreadable_file)."""
+        found = []
+        with opened(path, self.gzipped) as file:
+            start = first = rows = held = 0
+            for group in range(file.num_row_groups):
+                metadata = file.metadata.row_group(group)
+                rows += metadata.num_rows
+                held += sum(metadata.column(c).total_compressed_size for c in range(metadata.num_columns))
+                if held >= part_bytes or group == file.num_row_groups - 1:
+                    found.append((Part(start, group + 1, first), held))
+                    start, first, rows, held = group + 1, first + rows, 0, 0
+        return found or [(Part(), size)]
+
+    def records(self, path: Path) -> int:
+        with opened(path, self.gzipped) as file:
+            return file.metadata.num_rows
+
+
+def detect(head: Head) -> ParquetRows | None:
+    """By the mark that every Parquet file begins with."""
+    return ParquetRows(head.gzipped) if head.data.startswith(MAGIC) else None
+
+
+def _groups(file: pq.ParquetFile, part: Part) -> range:
+    return range(file.num_row_groups) if part.stop is None else range(part.start, part.stop)
 
 
 @contextmanager
@@ -30,30 +85,6 @@ def opened(path: Path, gzipped: bool) -> Iterator[pq.ParquetFile]:
             raise Malformed("unreadable_file", _line(error)) from error
         with file:
             yield file
-
-
-def read(
-    path: Path,
-    gzipped: bool,
-    groups: range | None,
-    first: int,
-    wanted: Callable[[int], bool],
-    columns: list[str] | None,
-) -> Records:
-    """The rows of the row groups (None: of all), the first of them with number `first`.
-
-    A row group that cannot be decoded is one record, unreadable_file, at the row where reading stopped.
-    """
-    with opened(path, gzipped) as file:
-        for group in range(file.num_row_groups) if groups is None else groups:
-            after = first + file.metadata.row_group(group).num_rows
-            try:
-                for batch in file.iter_batches(BATCH_ROWS, row_groups=[group], columns=columns):
-                    yield from _records(batch, first, wanted)
-                    first += batch.num_rows
-            except (pa.ArrowException, OSError) as error:
-                yield first, Malformed("unreadable_file", f"rows from {first:,} to {after - 1:,}: {_line(error)}")
-            first = after
 
 
 def _records(batch: pa.RecordBatch, first: int, wanted: Callable[[int], bool]) -> Iterator[tuple[int, Any]]:

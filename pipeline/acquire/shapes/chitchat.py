@@ -2,19 +2,31 @@
 
 import json
 from collections.abc import Iterator
-from typing import Any, BinaryIO
+from dataclasses import dataclass
+from typing import Any
 
+from pipeline.acquire.containers.container import WholeContainer
+from pipeline.acquire.containers.gzipped import Stream
 from pipeline.acquire.containers.malformed import Malformed
 from pipeline.acquire.shapes.conversation import Conversation, from_turns
 from pipeline.acquire.shapes.layout import Layout
 
+MODULE, FOLDER, PATTERN = "chitchat_dataset", ".", "dataset.json"
 LAYOUT = Layout("chitchat", column="messages", conversation_id="id", metadata=("prompt",))
 
 
-def records(file: BinaryIO) -> Iterator[dict[str, Any]]:
+@dataclass(frozen=True)
+class Chitchat(WholeContainer):
     """Each conversation as {id, prompt, messages: [[{text, sender}]], ratings}. The file is held in memory (40 MB)."""
-    for name, value in json.load(file).items():
-        yield {"id": name, **value}
+
+    read_whole = True
+
+    def values(self, stream: Stream) -> Iterator[dict[str, Any]]:
+        for name, value in json.load(stream.file).items():
+            yield {"id": name, **value}
+
+
+CONTAINER = Chitchat()
 
 
 def read(record: Any, layout: Layout) -> Conversation:  # noqa: ARG001

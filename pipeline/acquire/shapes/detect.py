@@ -1,47 +1,37 @@
 """Which shape the first records of a file have, and the conversation of one record."""
 
 from collections import Counter
-from collections.abc import Callable
-from typing import Any
+from functools import cache
+from importlib import import_module
+from typing import Any, Protocol, cast
 
-from configs.acquire import Source
+from configs.acquire import SHAPES, Source
 from pipeline.acquire.containers.malformed import Malformed
-from pipeline.acquire.shapes import alpaca, chatterbot, chitchat, columns, messages, preference, sharegpt, transcript
+from pipeline.acquire.shapes import columns
 from pipeline.acquire.shapes.cell import metadata_of, name_of
 from pipeline.acquire.shapes.conversation import Conversation, check_text
 from pipeline.acquire.shapes.layout import Layout
 
 RARE = 0.05
 
-AUTO: tuple[Callable[[list[Any]], Layout | None], ...] = (
-    preference.detect,
-    sharegpt.detect,
-    messages.detect,
-    messages.detect_texts,
-    alpaca.detect,
-    columns.detect,
-    transcript.detect,
-)
-"""Shapes in the order in which they are tried: the ones with the surest marks first."""
 
-ASSUME: dict[str, Callable[[list[Any]], Layout]] = {
-    "alpaca": alpaca.assume,
-    "sharegpt": sharegpt.assume,
-    "messages": messages.assume,
-    "preference": preference.assume,
-    "text": transcript.assume,
-}
+class Shape(Protocol):
+    """A file of this folder that SHAPES names."""
 
-READ: dict[str, Callable[[Any, Layout], Conversation]] = {
-    "alpaca": alpaca.read,
-    "sharegpt": sharegpt.read,
-    "messages": messages.read,
-    "preference": preference.read,
-    "columns": columns.read,
-    "text": transcript.read,
-    "chitchat": chitchat.read,
-    "chatterbot": chatterbot.read,
-}
+    def detect(self, records: list[Any]) -> Layout | None:
+        """The layout that the first records of a file show; None when they have another shape."""
+
+    def assume(self, records: list[Any]) -> Layout:
+        """The layout when the profile names the shape. columns has none: there the profile gives it."""
+
+    def read(self, record: Any, layout: Layout) -> Conversation:
+        """The conversation of one record. Raises Malformed."""
+
+
+@cache
+def shape_of(name: str) -> Shape:
+    """The file that reads a shape."""
+    return cast(Shape, import_module(f"pipeline.acquire.shapes.{name}"))
 
 
 def layout_of(source: Source, records: list[Any]) -> Layout | None:
@@ -49,9 +39,10 @@ def layout_of(source: Source, records: list[Any]) -> Layout | None:
     if source.columns is not None and source.shape in ("auto", "columns"):
         return columns.given(source.columns, records)
     if source.shape != "auto":
-        return ASSUME[source.shape](records)
+        return shape_of(source.shape).assume(records)
     usual = without_rare(records)
-    return next((found for detect in AUTO if (found := detect(usual)) is not None), None)
+    found = (shape_of(name).detect(usual) for name in reversed(SHAPES))
+    return next((layout for layout in found if layout is not None), None)
 
 
 def without_rare(records: list[Any]) -> list[Any]:
@@ -64,7 +55,7 @@ def without_rare(records: list[Any]) -> list[Any]:
 def conversation_of(record: Any, layout: Layout) -> Conversation:
     """The conversation of one record. Raises Malformed."""
     try:
-        found = READ[layout.shape](record, layout)
+        found = shape_of(layout.shape).read(record, layout)
     except RecursionError as error:
         raise Malformed("wrong_type", "nested too deeply") from error
     if isinstance(record, dict):

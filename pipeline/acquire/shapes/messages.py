@@ -12,31 +12,14 @@ SPEAKER = ("role", "from", "speaker", "author", "sender", "speaker_id")
 TEXT = ("content", "value", "text", "message", "utterance", "body")
 
 
-def detect(records: list[Any], speaker: tuple[str, ...] = SPEAKER, shape: str = "messages") -> Layout | None:
-    """The column whose values are lists of turns; the record itself when it is such a list."""
-    if any(_has_turns(record, speaker) for record in records if isinstance(record, list)):
-        return Layout(shape)
-    columns = names(records)
-    columns.sort(key=lambda c: COLUMNS.index(c.lower()) if c.lower() in COLUMNS else len(COLUMNS))
-    for column in columns:
-        values = [list_of(r.get(column)) for r in records if isinstance(r, dict)]
-        if any(_has_turns(value, speaker) for value in values if value):
-            return _layout(records, column, shape)
-    return None
-
-
-def detect_texts(records: list[Any]) -> Layout | None:
-    """The column, named as one of COLUMNS, whose values are lists of plain texts."""
-    for column in names(records):
-        values = [list_of(r.get(column)) for r in records if isinstance(r, dict)]
-        if column.lower() in COLUMNS and any(value and all(isinstance(t, str) for t in value) for value in values):
-            return _layout(records, column, "messages")
-    return None
+def detect(records: list[Any]) -> Layout | None:
+    """The column whose values are lists of turns, else the one whose values are lists of plain texts."""
+    return find_turns(records, SPEAKER, "messages") or _find_texts(records)
 
 
 def assume(records: list[Any]) -> Layout:
     """The layout when the profile names the shape but the first records do not show it."""
-    return detect(records) or detect_texts(records) or Layout("messages", column="messages")
+    return detect(records) or Layout("messages", column="messages")
 
 
 def read(record: Any, layout: Layout) -> Conversation:
@@ -57,6 +40,28 @@ def read(record: Any, layout: Layout) -> Conversation:
     system = record.get(layout.system) if layout.system else None
     head: list[Turn] = [("system", system)] if isinstance(system, str) else []
     return from_turns(head + turns_of(turns))
+
+
+def find_turns(records: list[Any], speaker: tuple[str, ...], shape: str) -> Layout | None:
+    """The column whose values are lists of turns, each with one of the keys `speaker`; the record itself when it is."""
+    if any(_has_turns(record, speaker) for record in records if isinstance(record, list)):
+        return Layout(shape)
+    columns = names(records)
+    columns.sort(key=lambda c: COLUMNS.index(c.lower()) if c.lower() in COLUMNS else len(COLUMNS))
+    for column in columns:
+        values = [list_of(r.get(column)) for r in records if isinstance(r, dict)]
+        if any(_has_turns(value, speaker) for value in values if value):
+            return _layout(records, column, shape)
+    return None
+
+
+def _find_texts(records: list[Any]) -> Layout | None:
+    """The column, named as one of COLUMNS, whose values are lists of plain texts."""
+    for column in names(records):
+        values = [list_of(r.get(column)) for r in records if isinstance(r, dict)]
+        if column.lower() in COLUMNS and any(value and all(isinstance(t, str) for t in value) for value in values):
+            return _layout(records, column, "messages")
+    return None
 
 
 def turns_of(turns: list[Any]) -> list[Turn]:

@@ -10,10 +10,10 @@ read = messages.read
 
 def detect(records: list[Any]) -> Layout | None:
     """The column whose turns say `from`."""
-    return messages.detect(records, speaker=("from",), shape="sharegpt")
+    return messages.find_turns(records, ("from",), "sharegpt")
 
 
 def assume(records: list[Any]) -> Layout:
     """The layout when the profile names the shape but the first records do not show it."""
-    found = detect(records) or messages.detect(records, shape="sharegpt")
+    found = detect(records) or messages.find_turns(records, messages.SPEAKER, "sharegpt")
     return found or Layout("sharegpt", column="conversations")

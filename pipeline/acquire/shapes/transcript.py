@@ -1,12 +1,8 @@
 """Transcripts: one text in which marks such as "Human:" or "<|im_start|>user" say who speaks."""
 
 import re
-from typing import Any
 
-from pipeline.acquire.containers.malformed import Malformed
-from pipeline.acquire.shapes import thread
-from pipeline.acquire.shapes.conversation import Conversation, Turn, from_turns
-from pipeline.acquire.shapes.layout import Layout, about, names
+from pipeline.acquire.shapes.conversation import Turn
 
 PEOPLE = r"(?i:human|user|customer|prompter|system|assistant|chatbot|bot|ai|gpt|agent)"
 QUESTIONS = r"(?i:question|answer)|Q|A"
@@ -24,44 +20,6 @@ MARKS = (
 ROLES = {"user": ("question", "q", "instruction", "input"), "assistant": ("answer", "a", "response")}
 ROLE_OF = {mark: role for role, marks in ROLES.items() for mark in marks}
 ENDS = re.compile(r"<\|(?:im_end|endoftext)\|>|</s>")
-SAMPLE = 50
-
-
-def detect(records: list[Any]) -> Layout | None:
-    """The text column (or the record itself) in which most values are transcripts or threads."""
-    plain = [record for record in records if isinstance(record, str)]
-    if plain and _are_transcripts(plain):
-        return Layout("text")
-    for column in names(records):
-        values = [r[column] for r in records if isinstance(r, dict) and isinstance(r.get(column), str)]
-        if _are_transcripts(values):
-            return Layout("text", column=column, **about(records, (column,)))
-    return None
-
-
-def assume(records: list[Any]) -> Layout:
-    """The layout when the profile names the shape but the first records do not show it."""
-    return detect(records) or Layout("text", column="text")
-
-
-def read(record: Any, layout: Layout) -> Conversation:
-    """The conversation of a transcript or of a forum thread. Raises Malformed."""
-    if layout.column is None:
-        value = record
-    elif not isinstance(record, dict):
-        raise Malformed("wrong_type", f"the record is {type(record).__name__}, not an object")
-    elif layout.column not in record:
-        raise Malformed("missing_columns", f"no {layout.column}")
-    else:
-        value = record[layout.column]
-    if not isinstance(value, str):
-        raise Malformed("wrong_type", f"{layout.column or 'the record'} is {type(value).__name__}, not text")
-    if thread.is_thread(value):
-        return thread.read(value)
-    spoken = turns(value)
-    if not spoken:
-        raise Malformed("no_transcript", f"no speakers are marked in {layout.column or 'the record'}")
-    return from_turns(spoken)
 
 
 def turns(text: str) -> list[Turn]:
@@ -86,8 +44,3 @@ def turns(text: str) -> list[Turn]:
 
 def _clean(text: str) -> str:
     return ENDS.sub("", text).strip()
-
-
-def _are_transcripts(values: list[str]) -> bool:
-    values = values[:SAMPLE]
-    return 2 * sum(thread.is_thread(v) or bool(turns(v)) for v in values) > len(values)
