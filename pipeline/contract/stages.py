@@ -48,7 +48,7 @@ STAGES = {
             config=("deduplicate", "seed"),
             settings=("spark", "storage.root"),
             engine="spark",
-            raw="pipeline.deduplicate.references:raw_inputs",
+            raw="pipeline.deduplicate.reference_files:raw_inputs",
         ),
         Stage(
             "embed",

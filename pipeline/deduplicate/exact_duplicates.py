@@ -7,7 +7,7 @@ import xxhash
 from pipeline.rows.text_hash import text_hash
 from pipeline.rows.turns import turns_of
 
-EQUAL = pa.schema(
+TEXTS = pa.schema(
     {
         "text": pa.binary(16),
         "rank": pa.int8(),
@@ -32,8 +32,8 @@ def text_hashes(table: pa.Table) -> pa.Array:
     return pa.array([xxhash.xxh3_128_digest(text.encode()) for text in texts], pa.binary(16))
 
 
-def equal_rows(rows: pa.Table) -> pa.Table:
-    """(ordinal, matched_ordinal, matched) for every row of EQUAL that is not the best of its text."""
+def exact_duplicates(rows: pa.Table) -> pa.Table:
+    """(ordinal, matched_ordinal, matched) for every row of TEXTS that is not the best of its text."""
     if not rows.num_rows:
         return pa.table({"ordinal": rows["ordinal"], "matched_ordinal": rows["ordinal"], "matched": rows["row_id"]})
     halves = np.frombuffer(rows["text"].combine_chunks().buffers()[1], np.uint64).reshape(-1, 2)[: rows.num_rows]
