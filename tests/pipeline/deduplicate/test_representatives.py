@@ -1,6 +1,9 @@
 """The choice of representatives, on clusters made by hand."""
 
+from typing import Any
+
 import pyarrow as pa
+import pytest
 
 from configs.deduplicate import Deduplicate
 from pipeline.deduplicate.hashed_words import HashedWords
@@ -41,6 +44,48 @@ def test_the_best_row_stays_and_a_chain_does_not_reach_its_far_end() -> None:
     assert len(stays) > 1
     assert found["row001"] == "row000"
     assert all(matched in stays for matched in found.values() if matched)
+
+
+@pytest.mark.parametrize(
+    ("better", "worse"),
+    [
+        ({"rank": 1}, {"rank": 2, "chars": 99}),
+        ({"chars": 11, "repaired": 3}, {"chars": 10}),
+        ({"repaired": 1}, {"repaired": 2}),
+        ({"row_id": "a"}, {"row_id": "b"}),
+    ],
+    ids=["earlier", "longer", "less repaired", "smaller row_id"],
+)
+def test_the_better_row_of_a_cluster_stays(better: dict[str, Any], worse: dict[str, Any]) -> None:
+    for first, second in ((better, worse), (worse, better)):
+        rows = members([changed(1), changed(2)]).to_pylist()
+        named = [{"row_id": "z"}, {"row_id": "y"}] if first is better else [{"row_id": "y"}, {"row_id": "z"}]
+        table = pa.Table.from_pylist(
+            [row | name | change for row, name, change in zip(rows, named, (first, second), strict=True)],
+            schema=MEMBERS,
+        )
+        dropped = [r["ordinal"] for r in represent(table, Deduplicate()).to_pylist() if r["matched"]]
+        assert dropped == ([1] if first is better else [0])
+
+
+def test_the_similarity_is_that_to_the_row_that_stays_and_a_cluster_is_named_by_its_smallest_row() -> None:
+    table = members([changed(1), changed(1, 5), changed(1, 7)])
+    table = table.set_column(table.schema.get_field_index("row_id"), "row_id", pa.array(["c", "a", "b"]))
+    table = table.set_column(table.schema.get_field_index("chars"), "chars", pa.array([9, 8, 7], pa.int32()))
+    found = represent(table, Deduplicate()).sort_by("ordinal").to_pylist()
+    # of 60 words and 59 pairs a changed word leaves 59 and 57; the question adds 3
+    share = round((59 + 57 + 3) / (61 + 61 + 3), 4)
+    assert [(f["cluster"], f["matched"], f["matched_ordinal"], f["jaccard"]) for f in found] == [
+        ("a", None, None, None),
+        ("a", "c", 0, share),
+        ("a", "c", 0, share),
+    ]
+
+
+def test_a_cluster_of_which_several_rows_stay_is_shared() -> None:
+    found = represent(members([changed(), changed(1), changed(*range(20, 60))]), Deduplicate())
+    assert found["shared"].to_pylist() == [True] * 3
+    assert found["matched"].null_count == 2
 
 
 def test_reference_rows_stay_and_new_rows_go_for_them() -> None:
