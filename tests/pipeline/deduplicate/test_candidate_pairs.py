@@ -6,7 +6,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipeline.deduplicate.candidate_pairs import BUCKETS, candidate_pairs, ends
+from configs.deduplicate import Deduplicate
+from pipeline.deduplicate.candidate_pairs import BUCKETS, buckets_of, candidate_pairs, ends
+from pipeline.deduplicate.hashed_words import HashedWords
 
 
 def buckets(members: dict[int, list[int]]) -> pa.Table:
@@ -43,3 +45,29 @@ def test_candidates_do_not_depend_on_the_order_of_rows() -> None:
 
 def test_of_no_buckets_there_are_no_pairs() -> None:
     assert candidate_pairs(BUCKETS.empty_table(), 64, 10) == (pytest.approx(np.empty(0)), 0)
+
+
+def features(words: list[int]) -> pa.Table:
+    """One conversation of each number of words, with the keys 100, 101, ..."""
+    texts = [" ".join("w" + "x" * i for i in range(count)) for count in words]
+    hashed = HashedWords.of([[("user", text)] for text in texts])
+    return pa.table({"key": np.arange(100, 100 + len(words), dtype=np.uint64), **hashed.to_arrow()})
+
+
+@pytest.mark.parametrize(
+    ("words", "kinds"),
+    [(10, 1), (79, 1), (80, 2), (100, 2), (125, 2), (126, 1), (300, 1)],
+    ids=lambda value: str(value),
+)
+def test_a_row_near_100_words_may_meet_shorter_and_longer_ones(words: int, kinds: int) -> None:
+    found = buckets_of(features([words]), np.array([7]), Deduplicate())
+    assert len(set(found["bucket"].to_pylist())) == kinds * Deduplicate().bands
+    assert set(found["key"].to_pylist()) == {100}
+    assert set(found["ordinal"].to_pylist()) == {7}
+
+
+@pytest.mark.parametrize(("one", "other"), [(10, 11), (79, 99), (80, 99), (101, 125), (126, 150), (300, 299)])
+def test_rows_of_like_lengths_and_words_share_a_bucket(one: int, other: int) -> None:
+    found = buckets_of(features([one, other]), np.array([3, 8]), Deduplicate(jaccard=0.5, bands=32))
+    pairs, _ = candidate_pairs(found, 64, 10)
+    assert [end.tolist() for end in ends(pairs)] == [[3], [8]]

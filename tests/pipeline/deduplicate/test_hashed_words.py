@@ -1,9 +1,10 @@
 """Words of conversations, and their hashes in Arrow."""
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipeline.deduplicate.hashed_words import HashedWords, words_of
+from pipeline.deduplicate.hashed_words import HashedWords, ngrams, words_of
 from pipeline.rows.turns import Turn
 
 
@@ -30,3 +31,13 @@ def test_hashed_words_survive_arrow() -> None:
     expected = HashedWords.of([talk("a", "b c d"), [], [("user", "")]])
     for name in ("words", "turns", "roles", "rows"):
         assert getattr(again, name).tolist() == getattr(expected, name).tolist()
+
+
+def test_ngrams_are_told_apart_by_their_words_their_order_and_their_size() -> None:
+    words = np.array([1, 2, 3, 1, 2, 2, 1], np.uint32)
+    pairs = ngrams(words, 2).tolist()
+    assert len(pairs) == 6
+    assert pairs[0] == pairs[3], "1 2"
+    assert len({*pairs, *ngrams(words, 1).tolist(), *ngrams(words, 3).tolist()}) == 5 + 3 + 5
+    assert ngrams(words, 7).size == 1
+    assert ngrams(words, 8).size == 0

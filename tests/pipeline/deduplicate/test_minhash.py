@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pipeline.deduplicate.hashed_words import HashedWords
-from pipeline.deduplicate.minhash import bands_of
+from pipeline.deduplicate.minhash import ROWS_AT_ONCE, bands_of
 from pipeline.deduplicate.shingles import SHORT_SIZES, Sets, shingle_sets
 from pipeline.rows.turns import Turn
 
@@ -41,3 +41,14 @@ def test_bands_find_the_share_of_pairs_that_theory_expects() -> None:
 def test_signatures_mean_the_same_in_every_run() -> None:
     sets = Sets(np.array([1, 2, 3], np.uint64), np.array([0, 3]))
     assert bands_of(sets, 96, 16)[1][0, :2].tolist() == [2212393109509249897, 11098287059782709256]
+
+
+def test_a_signature_does_not_depend_on_the_block_that_its_row_is_in() -> None:
+    random = np.random.default_rng(2)
+    several = [random.integers(0, 1 << 48, random.integers(1, 5), np.uint64) for _ in range(2 * ROWS_AT_ONCE + 3)]
+    bounds = np.cumsum([0, *map(len, several)])
+    rows, bands = bands_of(Sets(np.concatenate(several), bounds), 32, 8)
+    assert rows.tolist() == list(range(len(several)))
+    for row in (0, ROWS_AT_ONCE - 1, ROWS_AT_ONCE, 2 * ROWS_AT_ONCE, len(several) - 1):
+        alone = bands_of(Sets(several[row], np.array([0, len(several[row])])), 32, 8)[1]
+        assert alone[0].tolist() == bands[row].tolist()
