@@ -32,10 +32,12 @@ import pyarrow as pa
 
 from benchmarks.arguments import argument, shared_data
 from configs.deduplicate import Deduplicate
-from pipeline.deduplicate import near_duplicates as near
-from pipeline.deduplicate.connected_components import union
-from pipeline.deduplicate.hashed_words import Spoken
-from pipeline.deduplicate.similarity import Compared, duplicates, similarities
+from pipeline.deduplicate.candidate_pairs import buckets_of, candidate_pairs
+from pipeline.deduplicate.connected_components import components_in_memory
+from pipeline.deduplicate.hashed_words import HashedWords
+from pipeline.deduplicate.near_duplicates import WORDS_OF_ROWS, duplicates, verify
+from pipeline.deduplicate.representatives import MEMBERS, represent
+from pipeline.deduplicate.similarity import Compared, similarities
 
 CLASSES = {"8-15": (8, 15), "16-40": (16, 40), "41-": (41, 400)}
 Exchange = tuple[str, str]
@@ -93,19 +95,19 @@ class Found:
     """What the search finds among exchanges: all candidate pairs with their verdicts, and the drops."""
 
     def __init__(self, rows: list[Exchange], config: Deduplicate) -> None:
-        self.spoken = Spoken.of([[("user", prompt), ("assistant", reply)] for prompt, reply in rows])
+        self.hashed = HashedWords.of([[("user", prompt), ("assistant", reply)] for prompt, reply in rows])
         ordinals = np.arange(len(rows))
         keys = np.array([Random(i).getrandbits(64) for i in range(len(rows))], np.uint64)
-        signed = pa.table({"ordinal": ordinals, "key": keys, **self.spoken.to_arrow()})
-        buckets = near.buckets_of(signed, ordinals, config)
-        pairs, _ = near.candidate_pairs(buckets, config.neighbours, len(rows))
-        spoken = signed.select(near.SPOKEN.names)
-        judged = near.judge(pairs, spoken, spoken, config).to_pylist()
-        self.verdicts = {(pair["a"], pair["b"]): pair["duplicate"] for pair in judged}
+        features = pa.table({"ordinal": ordinals, "key": keys, **self.hashed.to_arrow()})
+        buckets = buckets_of(features, ordinals, config)
+        pairs, _ = candidate_pairs(buckets, config.neighbours, len(rows))
+        hashed = features.select(WORDS_OF_ROWS.names)
+        verified = verify(pairs, hashed, hashed, config).to_pylist()
+        self.verdicts = {(pair["a"], pair["b"]): pair["duplicate"] for pair in verified}
         self.pairs = {pair for pair, duplicate in self.verdicts.items() if duplicate}
         a, b = (np.array([pair[i] for pair in sorted(self.pairs)], np.int64) for i in (0, 1))
-        vertices, components = union(a, b)
-        members = spoken.take(pa.array(vertices))
+        vertices, components = components_in_memory(a, b)
+        members = hashed.take(pa.array(vertices))
         size = len(vertices)
         columns = {
             "component": components,
@@ -114,7 +116,7 @@ class Found:
             "chars": np.array([len(rows[v][0]) + len(rows[v][1]) for v in vertices], np.int32),
             "repaired": np.zeros(size, np.int32),
         } | {name: members[name] for name in members.column_names}
-        placed = near.represent(pa.table({name: columns[name] for name in near.MEMBERS.names}), config).to_pylist()
+        placed = represent(pa.table({name: columns[name] for name in MEMBERS.names}), config).to_pylist()
         self.drops = {(p["ordinal"], p["matched_ordinal"]) for p in placed if p["matched"] is not None}
 
 
@@ -130,7 +132,7 @@ def measure(originals: list[Exchange], vocabulary: list[str], config: Deduplicat
     copies = [edited(exchange, changes, vocabulary, random) for exchange in originals for changes in (1, 2)]
     rows = [*originals, *copies]
     found = Found(rows, config)
-    compared = Compared(found.spoken, config.jaccard)
+    compared = Compared(found.hashed, config.jaccard)
     everything = np.array(list(combinations(range(len(rows)), 2)))
     jaccard = similarities(compared, everything[:, 0], compared, everything[:, 1])[0]
     true = set(map(tuple, everything[np.round(jaccard, 4) >= config.jaccard].tolist()))
@@ -157,7 +159,7 @@ def measure_shared_passage(
     random = Random(12)
     originals = [(f"{passage}\n\n{question}", "Yes") for passage, question in asked]
     rows = [*originals, *(edited(o, 1 + i % 2, vocabulary, random) for i, o in enumerate(originals))]
-    compared = Compared(Spoken.of([[("user", p), ("assistant", r)] for p, r in rows]), config.jaccard)
+    compared = Compared(HashedWords.of([[("user", p), ("assistant", r)] for p, r in rows]), config.jaccard)
     count = len(originals)
 
     def verdicts(pairs: list[tuple[int, int]]) -> tuple[np.ndarray, np.ndarray]:

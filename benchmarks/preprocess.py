@@ -9,7 +9,7 @@ seconds: wall time of the task, without the start of Spark, which `total` gives 
 cpu_seconds: of all processes, which another load on the machine changes less than wall time.
 peak_memory_mb: largest sum of the proportional set sizes of the driver, its JVM and the Python workers,
   sampled once a second; driver_memory_mb: of the Python driver alone, resident.
-shuffle_bytes_per_row: what Spark wrote for its shuffles, and acquire for its own exchange.
+shuffle_bytes_per_row: what Spark wrote for its shuffles, and acquire for its own shuffle.
 """
 
 import argparse

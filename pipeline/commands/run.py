@@ -9,7 +9,7 @@ from pipeline.contract.options import Runs, add_answer, add_profile, add_root, p
 from pipeline.contract.process_group import run_attached
 from pipeline.contract.progress import say
 from pipeline.contract.run import Run
-from pipeline.contract.stages import TASKS, command_of
+from pipeline.contract.stages import TASKS, command_of, stages_of
 
 
 def command(parser: ArgumentParser) -> Runs:
@@ -42,7 +42,7 @@ def _run(options: Namespace) -> None:
     failed = True
     try:
         for task in TASKS[: TASKS.index(options.until) + 1]:
-            _in_process(this, task, answer if task == "review" else {})
+            _in_process(this, task, answer if any(stage.asks for stage in stages_of(task)) else {})
         failed = False
     finally:
         from pipeline.report.report import write_report

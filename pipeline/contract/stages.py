@@ -63,7 +63,7 @@ STAGES = {
             config=("deduplicate", "seed"),
             settings=("spark", "storage.root"),
             engine="spark",
-            raw="pipeline.deduplicate.references:raw_inputs",
+            raw="pipeline.deduplicate.reference_files:raw_inputs",
             holds="conversations",
             shown=Shown(funnel="unique"),
             form={"Data": ("deduplicate.jaccard",)},

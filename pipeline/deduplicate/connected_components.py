@@ -28,15 +28,15 @@ def connected_components(edges: DataFrame, scratch: Path, in_memory: int = EDGES
     # one more than the driver takes: reading stops there
     head = wanted.limit(in_memory + 1).toArrow()
     if head.num_rows > in_memory:
-        return stars(wanted, scratch)
-    vertices, components = union(head["a"].to_numpy(), head["b"].to_numpy())
+        return components_in_spark(wanted, scratch)
+    vertices, components = components_in_memory(head["a"].to_numpy(), head["b"].to_numpy())
     found = scratch / "found"
     found.mkdir(parents=True, exist_ok=True)
     _write(found / "part-00000.parquet", vertices, components)
     return edges.sparkSession.read.parquet(str(found))
 
 
-def union(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def components_in_memory(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(vertices, the smallest vertex of each one's component), vertices ascending. a, b: int64 ends of edges."""
     from scipy.sparse import coo_matrix  # half a second, which every Spark worker would pay
     from scipy.sparse.csgraph import connected_components as scipy_components
@@ -56,7 +56,7 @@ def _write(file: Path, vertices: np.ndarray, components: np.ndarray) -> None:
     pq.write_table(pa.table(columns), file)
 
 
-def stars(edges: DataFrame, scratch: Path) -> DataFrame:
+def components_in_spark(edges: DataFrame, scratch: Path) -> DataFrame:
     """The same in Spark alone, whatever the number of edges.
 
     Alternating large-star and small-star: Kiveris, Lattanzi, Mirrokni, Rastogi and Vassilvitskii,

@@ -1,4 +1,4 @@
-"""Conversations that repeat an evaluation set: by n-grams, by whole short turns, by whole short exchanges.
+"""Conversations that repeat an evaluation set: by n-ngrams, by whole short turns, by whole short exchanges.
 
 Following Brown et al. 2020, Language Models are Few-Shot Learners, appendix C: an overlap is a run of 13
 words, case and punctuation left aside, or of as many words as a shorter text has, and of 8 at the least.
@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.deduplicate.exchanges import exchanges_of
-from pipeline.deduplicate.hashed_words import Spoken, grams, starts
+from pipeline.deduplicate.exchanges import exchange_hashes
+from pipeline.deduplicate.hashed_words import HashedWords, ngrams, starts
 from pipeline.rows.ranges import Range
 from pipeline.rows.turns import turns_of
 
@@ -33,16 +33,16 @@ class EvaluationIndex:
     keys: dict[int, tuple[np.ndarray, np.ndarray]]
     rows: list[tuple[str, str]]
 
-    def overlaps(self, spoken: Spoken) -> dict[int, str]:
+    def overlaps(self, hashed: HashedWords) -> dict[int, str]:
         """Conversation to evidence, for those that repeat an evaluation row: the longest match, the first of them."""
         found: dict[int, str] = {}
-        row_of_turn, turn = spoken.row_of_turns(), spoken.turn_of_words()
+        row_of_turn, turn = hashed.row_of_turns(), hashed.turn_of_words()
         for words in sorted(self.keys, reverse=True):
             if words == EXCHANGE:
-                rows, hashes = exchanges_of(spoken, LEAST_WORDS, 1)
+                rows, hashes = exchange_hashes(hashed, LEAST_WORDS, 1)
                 hashes = hashes.view(np.uint64)
             else:
-                hashes = grams(spoken.words, words)
+                hashes = ngrams(hashed.words, words)
                 inside = np.flatnonzero(turn[: len(hashes)] == turn[words - 1 :]) if len(hashes) else np.zeros(0, int)
                 rows, hashes = row_of_turn[turn[inside]], hashes[inside]
             known, owners = self.keys[words]
@@ -80,7 +80,7 @@ class EvaluationIndex:
         return cls(keys, [(name, row_id) for name, row_id in json.loads((folder / "rows.json").read_text())])
 
 
-def index_of(evaluation: Iterable[tuple[str, list[str], Spoken]]) -> tuple[EvaluationIndex, int]:
+def index_of(evaluation: Iterable[tuple[str, list[str], HashedWords]]) -> tuple[EvaluationIndex, int]:
     """The index of evaluation sets, and how many of their rows are too short to be recognised.
 
     evaluation: (name of the set, row ids, conversations).
@@ -88,9 +88,9 @@ def index_of(evaluation: Iterable[tuple[str, list[str], Spoken]]) -> tuple[Evalu
     pieces: dict[int, list[tuple[np.ndarray, np.ndarray]]] = {}
     rows: list[tuple[str, str]] = []
     unseen = 0
-    for name, row_ids, spoken in evaluation:
+    for name, row_ids, hashed in evaluation:
         seen = np.zeros(len(row_ids), bool)
-        for words, place, hashes in _recognised(spoken):
+        for words, place, hashes in _recognised(hashed):
             pieces.setdefault(words, []).append((hashes, place + len(rows)))
             seen[place] = True
         rows += [(name, row_id) for row_id in row_ids]
@@ -105,23 +105,23 @@ def index_of(evaluation: Iterable[tuple[str, list[str], Spoken]]) -> tuple[Evalu
     return EvaluationIndex(keys, rows), unseen
 
 
-def _recognised(spoken: Spoken) -> Iterable[tuple[int, np.ndarray, np.ndarray]]:
+def _recognised(hashed: HashedWords) -> Iterable[tuple[int, np.ndarray, np.ndarray]]:
     """(length in words or EXCHANGE, row of each hash, hashes)."""
-    row_of_turn, turn = spoken.row_of_turns(), spoken.turn_of_words()
-    whole = grams(spoken.words, GRAM_WORDS)
+    row_of_turn, turn = hashed.row_of_turns(), hashed.turn_of_words()
+    whole = ngrams(hashed.words, GRAM_WORDS)
     inside = np.flatnonzero(turn[: len(whole)] == turn[GRAM_WORDS - 1 :]) if len(whole) else np.zeros(0, int)
     yield GRAM_WORDS, row_of_turn[turn[inside]], whole[inside]
-    first = starts(spoken.turns)
+    first = starts(hashed.turns)
     for words in range(LEAST_WORDS, GRAM_WORDS):
-        short = np.flatnonzero(spoken.turns == words)
+        short = np.flatnonzero(hashed.turns == words)
         if len(short):
-            yield words, row_of_turn[short], grams(spoken.words, words)[first[short]]
-    rows, hashes = exchanges_of(spoken, LEAST_WORDS, 1)
+            yield words, row_of_turn[short], ngrams(hashed.words, words)[first[short]]
+    rows, hashes = exchange_hashes(hashed, LEAST_WORDS, 1)
     yield EXCHANGE, rows, hashes.view(np.uint64)
 
 
-def conversations(ranges: Iterable[Range]) -> Iterable[tuple[str, list[str], Spoken]]:
+def conversations(ranges: Iterable[Range]) -> Iterable[tuple[str, list[str], HashedWords]]:
     """The evaluation rows of these ranges, as index_of wants them."""
     for part in ranges:
         table = part.read(["row_id", "messages"])
-        yield part.corpus.name, table["row_id"].to_pylist(), Spoken.of(turns_of(table["messages"]))
+        yield part.corpus.name, table["row_id"].to_pylist(), HashedWords.of(turns_of(table["messages"]))

@@ -9,8 +9,8 @@ from configs.deduplicate import Deduplicate
 from configs.errors import UserError
 from pipeline.contract.execute import StageContext
 from pipeline.contract.progress import say
+from pipeline.deduplicate.duplicate_search import DuplicateSearch
 from pipeline.deduplicate.reference_corpora import reference_corpora
-from pipeline.deduplicate.search import Search
 from pipeline.deduplicate.splits import group_rows, overlaps, split_rows
 from pipeline.rows.parquet import count_by
 from pipeline.rows.ranges import Corpus
@@ -28,11 +28,11 @@ def deduplicate(context: StageContext) -> None:
     before = shuffled_bytes(spark)
     own = Corpus("this run", "new", context.inputs["clean"].parquet())
     references = reference_corpora(config, context.config("storage.root"), context.out / "scratch" / "references")
-    search = Search(spark, [own, *references], config, context.out / "scratch")
+    search = DuplicateSearch(spark, [own, *references], config, context.out / "scratch")
     total = search.ranges.new_rows
 
-    search.sign()
-    context.metrics.update(search.match_near())
+    search.find_exact()
+    context.metrics.update(search.find_near())
     kept = search.kept()
     grouped = search.steps.run("groups", group_rows(kept, search.steps.folder / "links"))
     placed = search.steps.run("splits", split_rows(grouped, context.config("seed"), config))

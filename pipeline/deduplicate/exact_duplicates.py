@@ -7,7 +7,7 @@ import xxhash
 from pipeline.rows.text_hash import text_hash
 from pipeline.rows.turns import turns_of
 
-EQUAL = pa.schema(
+TEXTS = pa.schema(
     {
         "text": pa.binary(16),
         "rank": pa.int8(),
@@ -32,27 +32,27 @@ def text_hashes(table: pa.Table) -> pa.Array:
     return pa.array([xxhash.xxh3_128_digest(text.encode()) for text in texts], pa.binary(16))
 
 
-def equal_rows(rows: pa.Table) -> pa.Table:
-    """(ordinal, matched_ordinal, matched) for every row of EQUAL that is not the best of its text."""
+def exact_duplicates(rows: pa.Table) -> pa.Table:
+    """(ordinal, matched_ordinal, matched) for every row of TEXTS that is not the best of its text."""
     if not rows.num_rows:
         return pa.table({"ordinal": rows["ordinal"], "matched_ordinal": rows["ordinal"], "matched": rows["row_id"]})
     halves = np.frombuffer(rows["text"].combine_chunks().buffers()[1], np.uint64).reshape(-1, 2)[: rows.num_rows]
     order = np.lexsort((halves[:, 1], halves[:, 0]))
     ordered = halves[order]
     same = (ordered[1:] == ordered[:-1]).all(axis=1)
-    group = np.cumsum(np.concatenate([[False], ~same])) if len(order) else np.empty(0, np.int64)
-    several = np.bincount(group)[group] > 1 if len(order) else np.empty(0, bool)
-    found = rows.take(pa.array(order[several])).append_column("group", pa.array(group[several]))
-    found = found.sort_by([("group", "ascending"), *BEST_FIRST])
-    groups = found["group"].to_numpy()
+    group = np.cumsum(np.concatenate([[False], ~same]))
+    several = np.bincount(group)[group] > 1
+    equal = rows.take(pa.array(order[several])).append_column("group", pa.array(group[several]))
+    equal = equal.sort_by([("group", "ascending"), *BEST_FIRST])
+    groups = equal["group"].to_numpy()
     best = np.flatnonzero(np.concatenate([[True], groups[1:] != groups[:-1]])) if len(groups) else groups
     sizes = np.diff(np.append(best, len(groups)))
-    matched = found.take(pa.array(np.repeat(best, sizes), pa.int64()))
+    matched = equal.take(pa.array(np.repeat(best, sizes), pa.int64()))
     loses = np.ones(len(groups), bool)
     loses[best] = False
     return pa.table(
         {
-            "ordinal": found["ordinal"],
+            "ordinal": equal["ordinal"],
             "matched_ordinal": matched["ordinal"],
             "matched": matched["row_id"],
         }

@@ -2,15 +2,15 @@
 
 import numpy as np
 
-from pipeline.deduplicate.hashed_words import ASSISTANT, USER, Spoken, starts
+from pipeline.deduplicate.hashed_words import ASSISTANT, USER, HashedWords, starts
 from pipeline.rows.splitmix import chained, mix
 
 LEAST_REPLY_WORDS = 5
 """Shorter replies are common property ("yes, please do that"), whatever they reply to."""
 
 
-def exchanges_of(
-    spoken: Spoken, least_words: int, least_reply_words: int = LEAST_REPLY_WORDS
+def exchange_hashes(
+    hashed: HashedWords, least_words: int, least_reply_words: int = LEAST_REPLY_WORDS
 ) -> tuple[np.ndarray, np.ndarray]:
     """(rows, hashes): a 64-bit hash (int64) for each user turn with the assistant turn after it.
 
@@ -18,13 +18,13 @@ def exchanges_of(
     `least_words` words, both sides together, or with a reply below `least_reply_words` are left out:
     greetings and thanks recur in conversations that have nothing else in common.
     """
-    whole = turn_hashes(spoken)
-    row = spoken.row_of_turns()
-    asked, replied = spoken.turns[:-1], spoken.turns[1:]
+    whole = turn_hashes(hashed)
+    row = hashed.row_of_turns()
+    asked, replied = hashed.turns[:-1], hashed.turns[1:]
     found = np.flatnonzero(
         (row[:-1] == row[1:])
-        & (spoken.roles[:-1] == USER)
-        & (spoken.roles[1:] == ASSISTANT)
+        & (hashed.roles[:-1] == USER)
+        & (hashed.roles[1:] == ASSISTANT)
         & (replied >= least_reply_words)
         & (asked + replied >= least_words)
     )
@@ -32,10 +32,10 @@ def exchanges_of(
     return row[found], hashes.view(np.int64)
 
 
-def turn_hashes(spoken: Spoken) -> np.ndarray:
+def turn_hashes(hashed: HashedWords) -> np.ndarray:
     """uint64 hash of the words of each turn, in order: the sum of mix(word, position) modulo 2^64."""
-    first = starts(spoken.turns)
-    position = (np.arange(len(spoken.words)) - np.repeat(first[:-1], spoken.turns)).astype(np.uint64)
+    first = starts(hashed.turns)
+    position = (np.arange(len(hashed.words)) - np.repeat(first[:-1], hashed.turns)).astype(np.uint64)
     with np.errstate(over="ignore"):
-        ends = np.concatenate([[np.uint64(0)], np.cumsum(mix(position << np.uint64(32) | spoken.words))])
-        return mix(ends[first[1:]] - ends[first[:-1]] + spoken.turns.astype(np.uint64))
+        ends = np.concatenate([[np.uint64(0)], np.cumsum(mix(position << np.uint64(32) | hashed.words))])
+        return mix(ends[first[1:]] - ends[first[:-1]] + hashed.turns.astype(np.uint64))

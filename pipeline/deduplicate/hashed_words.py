@@ -21,7 +21,7 @@ _ASCII_WORD = re.compile(r"[a-z0-9][a-z0-9_']*")
 USER, ASSISTANT = 0, 1
 
 COLUMNS = {"words": pa.list_(pa.uint32()), "turns": pa.list_(pa.int32()), "roles": pa.list_(pa.int8())}
-"""Arrow columns of Spoken: word hashes, words a turn and role of each turn (0 user, 1 assistant)."""
+"""Arrow columns of HashedWords: word hashes, words a turn and role of each turn (0 user, 1 assistant)."""
 
 
 def words_of(text: str) -> list[str]:
@@ -39,7 +39,7 @@ class WordHashes(dict[str, int]):
 
 
 @dataclass(frozen=True)
-class Spoken:
+class HashedWords:
     """Conversations without their system turns, one after the other.
 
     words: uint32 hashes of all words. turns: int64 words of each turn. roles: int8 of each turn.
@@ -52,7 +52,7 @@ class Spoken:
     rows: np.ndarray
 
     @classmethod
-    def of(cls, conversations: Sequence[Sequence[Turn]], known: WordHashes | None = None) -> "Spoken":
+    def of(cls, conversations: Sequence[Sequence[Turn]], known: WordHashes | None = None) -> "HashedWords":
         """From (role, content) turns; a role other than assistant and system is the user's."""
         known = WordHashes() if known is None else known
         words: list[str] = []
@@ -60,18 +60,18 @@ class Spoken:
         roles: list[int] = []
         rows: list[int] = []
         for conversation in conversations:
-            spoken = [(role, content) for role, content in conversation if role != "system"]
-            for role, content in spoken:
+            dialogue = [(role, content) for role, content in conversation if role != "system"]
+            for role, content in dialogue:
                 found = words_of(content)
                 words += found
                 turns.append(len(found))
                 roles.append(ASSISTANT if role == "assistant" else USER)
-            rows.append(len(spoken))
+            rows.append(len(dialogue))
         hashes = np.fromiter(map(known.__getitem__, words), np.uint32, len(words))
         return cls(hashes, np.array(turns, np.int64), np.array(roles, np.int8), np.array(rows, np.int64))
 
     @classmethod
-    def from_arrow(cls, batch: pa.RecordBatch | pa.Table) -> "Spoken":
+    def from_arrow(cls, batch: pa.RecordBatch | pa.Table) -> "HashedWords":
         """From the columns of COLUMNS."""
         flat = {}
         for name in COLUMNS:
@@ -112,7 +112,7 @@ def starts(lengths: np.ndarray) -> np.ndarray:
     return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
 
 
-def grams(words: np.ndarray, size: int) -> np.ndarray:
+def ngrams(words: np.ndarray, size: int) -> np.ndarray:
     """uint64 hash of every `size` consecutive words: len(words) - size + 1 of them, across turns too."""
     count = max(len(words) - size + 1, 0)
     found = np.full(count, size, np.uint64)

@@ -16,7 +16,7 @@ from pipeline.acquire.reading_plan import plan
 from pipeline.acquire.shapes.detect import conversation_of
 from pipeline.acquire.units import Unit, records
 from pipeline.contract.progress import say
-from pipeline.deduplicate.references import declared, locate
+from pipeline.deduplicate.reference_files import declared, locate
 from pipeline.rows.ranges import Corpus
 from pipeline.rows.schema import MESSAGES
 

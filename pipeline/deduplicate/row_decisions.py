@@ -4,18 +4,18 @@ import json
 
 import pyarrow as pa
 
-from pipeline.deduplicate.near_duplicates import PLACED
+from pipeline.deduplicate.representatives import CLUSTERED
 from pipeline.rows.ranges import Range, Ranges
 from pipeline.spark.blocks import Received
 
-EQUALS = pa.schema({"ordinal": pa.int64(), "matched_ordinal": pa.int64(), "matched": pa.string()})
+EXACT_MATCHES = pa.schema({"ordinal": pa.int64(), "matched_ordinal": pa.int64(), "matched": pa.string()})
 SPLITS = pa.schema({"ordinal": pa.int64(), "split": pa.string(), "rule": pa.string(), "matched": pa.string()})
 
-EXACT = {"new": "exact_duplicate", "earlier": "earlier_exact_duplicate", "evaluation": "overlaps_evaluation"}
-NEAR = {"new": "near_duplicate", "earlier": "earlier_near_duplicate", "evaluation": "overlaps_evaluation"}
+EXACT_RULES = {"new": "exact_duplicate", "earlier": "earlier_exact_duplicate", "evaluation": "overlaps_evaluation"}
+NEAR_RULES = {"new": "near_duplicate", "earlier": "earlier_near_duplicate", "evaluation": "overlaps_evaluation"}
 
 
-class Fate:
+class RowDecisions:
     """By place in the range: rules and evidence (null for a row that stays), clusters (null for a row alone), shared.
 
     shared: whether several rows of the row's cluster stay.
@@ -27,13 +27,13 @@ class Fate:
         self.rules: list[str | None] = [e and "overlaps_evaluation" for e in self.evidence]
         self.clusters: list[str | None] = [None] * part.rows
         self.shared = [False] * part.rows
-        for row in received.table("equals", EQUALS).to_pylist():
-            self._drop(row, EXACT, {})
-        for row in received.table("placed", PLACED).to_pylist():
+        for row in received.table("exact", EXACT_MATCHES).to_pylist():
+            self._drop(row, EXACT_RULES, {})
+        for row in received.table("clustered", CLUSTERED).to_pylist():
             place = row["ordinal"] - part.first
             self.clusters[place], self.shared[place] = row["cluster"], row["shared"]
             if row["matched"] is not None:
-                self._drop(row, NEAR, {"jaccard": row["jaccard"]})
+                self._drop(row, NEAR_RULES, {"jaccard": row["jaccard"]})
 
     def _drop(self, row: dict[str, object], rules: dict[str, str], more: dict[str, object]) -> None:
         place, matched = row["ordinal"] - self._first, row["matched_ordinal"]  # type: ignore[operator]

@@ -8,9 +8,9 @@ import xxhash
 
 from pipeline.contract.whole_file import replacing
 from pipeline.deduplicate.contamination import EvaluationIndex
-from pipeline.deduplicate.exact_duplicates import EQUAL, text_hashes
-from pipeline.deduplicate.exchanges import exchanges_of
-from pipeline.deduplicate.hashed_words import COLUMNS, Spoken, WordHashes, starts
+from pipeline.deduplicate.exact_duplicates import TEXTS, text_hashes
+from pipeline.deduplicate.exchanges import exchange_hashes
+from pipeline.deduplicate.hashed_words import HashedWords, WordHashes, starts
 from pipeline.rows.ranges import RANKS, Range
 from pipeline.rows.turns import turns_of
 
@@ -18,29 +18,29 @@ READ = ["row_id", "source", "conversation_id", "user_id", "messages", "chars", "
 ROWS_AT_ONCE = 4_000
 
 
-def sign(part: Range, scratch: Path, least_words: int, evaluation: EvaluationIndex) -> pa.Table:
-    """Writes the signed rows of a range, and returns what is needed to find exact duplicates (EQUAL).
+def write_features(part: Range, scratch: Path, least_words: int, evaluation: EvaluationIndex) -> pa.Table:
+    """Writes the features of a range, and returns what is needed to find exact duplicates (TEXTS).
 
-    Signed rows: row_id, source, conversation_id, user_id, the columns of Spoken, `key` uint64 (a hash of
+    Features: row_id, source, conversation_id, user_id, the columns of HashedWords, `key` uint64 (a hash of
     the row_id, which orders rows without looking at where they lie), rank, chars, repaired, exchanges
     list<int64>, and overlap (evidence, JSON, of what the row has in common with an evaluation set).
     """
     table = part.read(READ)
     known = WordHashes()
     pieces = [
-        _signed(table.slice(at, ROWS_AT_ONCE), part, known, least_words, evaluation)
+        _features(table.slice(at, ROWS_AT_ONCE), part, known, least_words, evaluation)
         for at in range(0, table.num_rows, ROWS_AT_ONCE)
     ]
-    signed = pa.concat_tables(pieces)
-    with replacing(_file(scratch, part.number)) as partial, pa.ipc.new_file(partial, signed.schema) as writer:
-        writer.write_table(signed)
+    features = pa.concat_tables(pieces)
+    with replacing(_file(scratch, part.number)) as partial, pa.ipc.new_file(partial, features.schema) as writer:
+        writer.write_table(features)
     ordinals = pa.array(np.arange(part.first, part.first + part.rows))
-    columns = [text_hashes(table), *(signed[name] for name in ("rank", "chars", "repaired", "row_id")), ordinals]
-    return pa.table(columns, schema=EQUAL)
+    columns = [text_hashes(table), *(features[name] for name in ("rank", "chars", "repaired", "row_id")), ordinals]
+    return pa.table(columns, schema=TEXTS)
 
 
-def signed_rows(scratch: Path, number: int) -> pa.Table:
-    """The signed rows of a range, mapped into memory."""
+def read_features(scratch: Path, number: int) -> pa.Table:
+    """The features of a range, mapped into memory."""
     return pa.ipc.open_file(pa.memory_map(str(_file(scratch, number)))).read_all()
 
 
@@ -48,15 +48,17 @@ def _file(scratch: Path, number: int) -> Path:
     return scratch / f"{number:06d}.arrow"
 
 
-def _signed(table: pa.Table, part: Range, known: WordHashes, least_words: int, evaluation: EvaluationIndex) -> pa.Table:
-    spoken = Spoken.of(turns_of(table["messages"]), known)
+def _features(
+    table: pa.Table, part: Range, known: WordHashes, least_words: int, evaluation: EvaluationIndex
+) -> pa.Table:
+    hashed = HashedWords.of(turns_of(table["messages"]), known)
     count = table.num_rows
     new = part.corpus.kind == "new"
-    rows, hashes = exchanges_of(spoken, least_words)
+    rows, hashes = exchange_hashes(hashed, least_words)
     ends = starts(np.bincount(rows, minlength=count))
     exchanges = pa.ListArray.from_arrays(pa.array(ends, pa.int32()), pa.array(hashes, pa.int64()))
     overlap: list[str | None] = [None] * count
-    for row, evidence in (evaluation.overlaps(spoken) if new else {}).items():
+    for row, evidence in (evaluation.overlaps(hashed) if new else {}).items():
         overlap[row] = evidence
     row_ids = table["row_id"].to_pylist()
     keys = np.array([xxhash.xxh3_64_intdigest(r.encode()) for r in row_ids], np.uint64)
@@ -72,7 +74,7 @@ def _signed(table: pa.Table, part: Range, known: WordHashes, least_words: int, e
     return pa.table(
         {
             **named,
-            **spoken.to_arrow(),
+            **hashed.to_arrow(),
             "key": keys,
             "rank": pa.array(np.full(count, RANKS[part.corpus.kind], np.int8)),
             "chars": chars.cast(pa.int32()),
@@ -81,6 +83,3 @@ def _signed(table: pa.Table, part: Range, known: WordHashes, least_words: int, e
             "overlap": pa.array(overlap, pa.string()),
         }
     )
-
-
-SPOKEN = pa.schema(COLUMNS)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.deduplicate.hashed_words import ASSISTANT, Spoken, grams, starts
+from pipeline.deduplicate.hashed_words import ASSISTANT, HashedWords, ngrams, starts
 
 SHORT_WORDS = 100
 """Up to this many words a conversation is compared by single words and pairs of words, above it by
@@ -30,29 +30,29 @@ class Sets:
         return self.values[self.bounds[row] : self.bounds[row + 1]]
 
 
-def shingle_sets(spoken: Spoken, sizes: tuple[int, ...], unique: bool = True) -> Sets:
+def shingle_sets(hashed: HashedWords, sizes: tuple[int, ...], unique: bool = True) -> Sets:
     """The shingles of each conversation.
 
     Shingles do not cross turns and carry the role, so swapping prompt and reply is not a duplicate. A
     turn with fewer words than the smallest size is one shingle. unique: without repetition, as the
     similarity needs them and a signature does not.
     """
-    turn = spoken.turn_of_words()
-    row_of_turn = spoken.row_of_turns()
+    turn = hashed.turn_of_words()
+    row_of_turn = hashed.row_of_turns()
     values, rows = [], []
     for size in sizes:
-        hashes = grams(spoken.words, size)
+        hashes = ngrams(hashed.words, size)
         inside = turn[: len(hashes)] == turn[size - 1 :] if len(hashes) else np.zeros(0, bool)
-        values.append(_with_role(hashes[inside], spoken.roles[turn[: len(hashes)][inside]]))
+        values.append(_with_role(hashes[inside], hashed.roles[turn[: len(hashes)][inside]]))
         rows.append(row_of_turn[turn[: len(hashes)][inside]])
     for length in range(1, min(sizes)):
-        short = np.flatnonzero(spoken.turns == length)
-        first = starts(spoken.turns)[short]
-        whole = grams(spoken.words, length)
-        values.append(_with_role(whole[first], spoken.roles[short]))
+        short = np.flatnonzero(hashed.turns == length)
+        first = starts(hashed.turns)[short]
+        whole = ngrams(hashed.words, length)
+        values.append(_with_role(whole[first], hashed.roles[short]))
         rows.append(row_of_turn[short])
     value, row = np.concatenate(values), np.concatenate(rows)
-    count = len(spoken.rows)
+    count = len(hashed.rows)
     if not unique:
         order = np.argsort(row, kind="stable")
         return Sets(value[order], starts(np.bincount(row, minlength=count)))

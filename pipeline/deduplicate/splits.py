@@ -84,7 +84,7 @@ def _count_groups(placed: DataFrame) -> list[Row]:
 def overlaps(rows: DataFrame) -> DataFrame:
     """(row_id, rule, matched) for training rows with an exchange that a held-out row has too.
 
-    rows: row_id, split, exchanges (hashes of exchanges, see text/exchanges.py); read twice.
+    rows: row_id, split, exchanges (hashes of exchanges, see exchanges.py); read twice.
     Near-equal conversations share a group, so they cannot straddle; this finds what longer
     conversations have in common. The rule is overlaps_test or overlaps_validation; matched is the
     smallest row_id among the held-out rows of that split.

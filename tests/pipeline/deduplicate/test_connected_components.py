@@ -4,10 +4,11 @@ from itertools import pairwise
 from pathlib import Path
 from random import Random
 
+import numpy as np
 import pytest
 from pyspark.sql import SparkSession
 
-from pipeline.deduplicate.connected_components import connected_components
+from pipeline.deduplicate.connected_components import components_in_memory, connected_components
 
 Edges = list[tuple[int, int]]
 
@@ -50,6 +51,22 @@ def test_the_component_is_the_smallest_vertex(
     spark: SparkSession, tmp_path: Path, edges: Edges, expected: dict[int, int]
 ) -> None:
     assert components(spark, edges, tmp_path, in_memory=100) == expected
+
+
+@pytest.mark.parametrize(
+    ("edges", "expected"),
+    [
+        ([], {}),
+        ([(7, 3), (9, 7), (4, 5)], {3: 3, 7: 3, 9: 3, 4: 4, 5: 4}),
+        ([(2, 2), (-1, 6)], {2: 2, -1: -1, 6: -1}),
+    ],
+)
+def test_in_memory_vertices_ascend_and_each_has_its_smallest(edges: Edges, expected: dict[int, int]) -> None:
+    a, b = (np.array([edge[end] for edge in edges], np.int64) for end in (0, 1))
+    vertices, least = components_in_memory(a, b)
+    assert vertices.tolist() == sorted(expected)
+    assert dict(zip(vertices.tolist(), least.tolist(), strict=True)) == expected
+    assert vertices.dtype == least.dtype == np.int64
 
 
 def test_a_long_chain_and_random_graphs_agree_with_union_find(spark: SparkSession, tmp_path: Path) -> None:

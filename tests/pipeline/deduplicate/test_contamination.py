@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.deduplicate.contamination import EvaluationIndex, index_of
-from pipeline.deduplicate.hashed_words import Spoken
+from pipeline.deduplicate.hashed_words import HashedWords
 from pipeline.rows.turns import Turn
 
 PASSAGE = " ".join(f"word{i}" for i in range(40))
@@ -21,7 +21,7 @@ EVALUATION: list[list[Turn]] = [
 
 @pytest.fixture
 def index(tmp_path: Path) -> EvaluationIndex:
-    found, unseen = index_of([("trivia", [f"e{i}" for i in range(4)], Spoken.of(EVALUATION))])
+    found, unseen = index_of([("trivia", [f"e{i}" for i in range(4)], HashedWords.of(EVALUATION))])
     assert unseen == 1, "a greeting cannot be told from common speech"
     found.save(tmp_path / "index")
     return EvaluationIndex.load(tmp_path / "index")
@@ -55,10 +55,10 @@ def index(tmp_path: Path) -> EvaluationIndex:
 def test_a_row_repeats_an_evaluation_row(
     index: EvaluationIndex, prompt: str, reply: str, evidence: dict[str, object] | None
 ) -> None:
-    talk = Spoken.of([[("user", "unlike"), ("assistant", "it")], [("user", prompt), ("assistant", reply)]])
+    talk = HashedWords.of([[("user", "unlike"), ("assistant", "it")], [("user", prompt), ("assistant", reply)]])
     found = {row: json.loads(text) for row, text in index.overlaps(talk).items()}
     assert found == ({1: {"evaluation_set": "trivia", **evidence}} if evidence else {})
 
 
 def test_without_evaluation_sets_nothing_overlaps(tmp_path: Path) -> None:
-    assert EvaluationIndex.load(tmp_path).overlaps(Spoken.of(EVALUATION)) == {}
+    assert EvaluationIndex.load(tmp_path).overlaps(HashedWords.of(EVALUATION)) == {}

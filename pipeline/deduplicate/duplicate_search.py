@@ -12,12 +12,14 @@ from pyspark.sql import functions as F
 
 from configs.deduplicate import Deduplicate
 from pipeline.contract.progress import say
-from pipeline.deduplicate import near_duplicates as near
+from pipeline.deduplicate.candidate_pairs import BUCKETS, PAIRS, buckets_of, candidate_pairs, ends
 from pipeline.deduplicate.connected_components import connected_components
 from pipeline.deduplicate.contamination import EvaluationIndex, conversations, index_of
-from pipeline.deduplicate.exact_duplicates import EQUAL, equal_rows
-from pipeline.deduplicate.row_decisions import EQUALS, SPLITS, Fate
-from pipeline.deduplicate.row_features import sign, signed_rows
+from pipeline.deduplicate.exact_duplicates import TEXTS, exact_duplicates
+from pipeline.deduplicate.near_duplicates import WORDS_OF_ROWS, verify
+from pipeline.deduplicate.representatives import MEMBERS, represent
+from pipeline.deduplicate.row_decisions import EXACT_MATCHES, SPLITS, RowDecisions
+from pipeline.deduplicate.row_features import read_features, write_features
 from pipeline.rows.parquet import write_table
 from pipeline.rows.ranges import Corpus, Range, Ranges
 from pipeline.rows.splitmix import mix
@@ -29,7 +31,7 @@ ROWS_PER_BATCH = 10_000
 ROWS_PER_TASK = 100_000
 """Rows whose texts or buckets one task holds at once: some 50 MB each."""
 
-JUDGED = "a bigint, b bigint, jaccard double, duplicate boolean, bounded bigint"
+VERIFIED = "a bigint, b bigint, jaccard double, duplicate boolean, bounded bigint"
 BOUNDED = pa.schema({"bounded": pa.int64()})
 KEPT = (
     "ordinal bigint, row_id string, source string, cluster_key bigint, conversation_key bigint, user_key bigint, "
@@ -56,19 +58,19 @@ class Steps:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-class Search:
+class DuplicateSearch:
     """One search. Its methods are jobs, called in the order in which they stand here."""
 
     def __init__(self, spark: SparkSession, corpora: Sequence[Corpus], config: Deduplicate, scratch: Path) -> None:
         self.spark, self.config, self.steps = spark, config, Steps(scratch)
         self.ranges = Ranges(corpora)
-        self.signed = scratch / "signed"
-        self.signed.mkdir(exist_ok=True)
+        self.features = scratch / "features"
+        self.features.mkdir(exist_ok=True)
         self.tasks = max(LEAST_FILES, -(-self.ranges.rows // ROWS_PER_TASK))
         self.files = file_count(self.ranges.new_rows)
         spark.conf.set("spark.sql.execution.arrow.maxBytesPerBatch", str(BATCH_BYTES))
 
-    def sign(self) -> None:
+    def find_exact(self) -> None:
         """Words, order and exchanges of every row, written once; rows of equal text are found on the way."""
         evaluation = self.steps.folder / "evaluation"
         sets = [part for part in self.ranges.all if part.corpus.kind == "evaluation"]
@@ -78,84 +80,82 @@ class Search:
             say(
                 f"deduplicate: evaluation sets: {len(index.rows):,} rows, {unseen:,} of them too short to be recognised"
             )
-        ranges, signed, least, targets = self.ranges, self.signed, self.config.overlap_words, self.tasks
+        ranges, features, least, targets = self.ranges, self.features, self.config.overlap_words, self.tasks
 
         def texts(received: Received) -> Batches:
-            found = sign(ranges.all[received.target], signed, least, EvaluationIndex.load(evaluation))
+            found = write_features(ranges.all[received.target], features, least, EvaluationIndex.load(evaluation))
             first = np.array([text[0] | text[1] << 8 | text[2] << 16 for text in found["text"].to_pylist()], np.int64)
             yield from cut("texts", found, first % targets)
 
         def equal(received: Received) -> Batches:
-            found = equal_rows(received.table("texts", EQUAL))
-            yield from cut("equals", found, ranges.of(found["ordinal"].to_numpy()))
+            found = exact_duplicates(received.table("texts", TEXTS))
+            yield from cut("exact", found, ranges.of(found["ordinal"].to_numpy()))
 
         frame = run(deliver([], len(ranges.all), self.spark), texts)
-        self.equals = self.steps.run("signatures", run(deliver([frame], targets, self.spark), equal))
+        self.exact = self.steps.run("exact duplicates", run(deliver([frame], targets, self.spark), equal))
 
-    def match_near(self) -> dict[str, int]:
+    def find_near(self) -> dict[str, int]:
         """Finds which rows duplicate which, and which of them stay. Returns the counts for the metrics."""
-        judged = self.steps.run("candidate pairs", self._judged())
-        counts = judged.agg(F.count("a"), F.count_if("duplicate"), F.coalesce(F.sum("bounded"), F.lit(0))).first()
+        verified = self.steps.run("candidate pairs", self._verified())
+        counts = verified.agg(F.count("a"), F.count_if("duplicate"), F.coalesce(F.sum("bounded"), F.lit(0))).first()
         assert counts is not None
         found = dict(zip(("candidate_pairs", "duplicate_pairs", "bounded_buckets"), map(int, counts), strict=True))
         say(
             f"deduplicate: {found['candidate_pairs']:,} candidate pairs, {found['duplicate_pairs']:,} duplicates; "
             f"{found['bounded_buckets']:,} buckets of more than {self.config.neighbours + 1} rows were bounded"
         )
-        edges = judged.where("duplicate").select("a", "b")
+        edges = verified.where("duplicate").select("a", "b")
         components = connected_components(edges, self.steps.folder / "components")
-        self.placed = self.steps.run("near duplicates", self._placed(components))
+        self.clustered = self.steps.run("near duplicates", self._clustered(components))
         return found
 
-    def _judged(self) -> DataFrame:
-        ranges, signed, config, targets = self.ranges, self.signed, self.config, self.tasks
+    def _verified(self) -> DataFrame:
+        ranges, features, config, targets = self.ranges, self.features, self.config, self.tasks
         count = len(ranges.all)
 
         def buckets(received: Received) -> Batches:
             part = ranges.all[received.target]
-            rows = signed_rows(signed, part.number)
+            rows = read_features(features, part.number)
             wanted = rows["overlap"].is_null().to_numpy(zero_copy_only=False)
-            wanted[received.table("equals", EQUALS)["ordinal"].to_numpy() - part.first] = False
+            wanted[received.table("exact", EXACT_MATCHES)["ordinal"].to_numpy() - part.first] = False
             ordinals = np.flatnonzero(wanted) + part.first
-            found = near.buckets_of(rows.filter(pa.array(wanted)), ordinals, config)
+            found = buckets_of(rows.filter(pa.array(wanted)), ordinals, config)
             yield from cut("buckets", found, found["bucket"].to_numpy() % np.uint64(targets))
 
         def pairs(received: Received) -> Batches:
-            found, bounded = near.candidate_pairs(
-                received.table("buckets", near.BUCKETS), config.neighbours, ranges.new_rows
-            )
-            yield from cut("pairs", pa.table([found], schema=near.PAIRS), ranges.of(near.ends(found)[0]))
+            found, bounded = candidate_pairs(received.table("buckets", BUCKETS), config.neighbours, ranges.new_rows)
+            yield from cut("pairs", pa.table([found], schema=PAIRS), ranges.of(ends(found)[0]))
             yield from cut("bounded", pa.table([[bounded]], schema=BOUNDED), np.zeros(1, int))
 
         def first_rows(received: Received) -> Batches:
             part = ranges.all[received.target]
-            found = np.unique(received.table("pairs", near.PAIRS)["pair"].to_numpy())
-            a, b = near.ends(found)
+            found = np.unique(received.table("pairs", PAIRS)["pair"].to_numpy())
+            a, b = ends(found)
             homes = ranges.of(b)
-            yield from cut("pairs", pa.table([found], schema=near.PAIRS), homes)
+            yield from cut("pairs", pa.table([found], schema=PAIRS), homes)
             sent = np.unique(np.stack([homes, a], 1), axis=0)
-            yield from cut("rows", _words(signed_rows(signed, part.number), sent[:, 1], part), sent[:, 0])
+            yield from cut("rows", _words(read_features(features, part.number), sent[:, 1], part), sent[:, 0])
             bounded = received.table("bounded", BOUNDED)
             yield from cut("bounded", bounded, np.zeros(bounded.num_rows, int))
 
-        def judge(received: Received) -> Batches:
+        def verified(received: Received) -> Batches:
             part = ranges.all[received.target]
-            found = received.table("pairs", near.PAIRS)["pair"].to_numpy()
-            first = received.table("rows", near.SPOKEN)
-            second = _words(signed_rows(signed, part.number), np.unique(near.ends(found)[1]), part)
-            table = near.judge(found, first, second, config)
+            found = received.table("pairs", PAIRS)["pair"].to_numpy()
+            first = received.table("rows", WORDS_OF_ROWS)
+            second = _words(read_features(features, part.number), np.unique(ends(found)[1]), part)
+            table = verify(found, first, second, config)
             yield from table.append_column("bounded", pa.nulls(table.num_rows, pa.int64())).to_batches()
             for bounded in received.table("bounded", BOUNDED)["bounded"].to_pylist():
                 empty = {name: pa.nulls(1, table.schema.field(name).type) for name in table.schema.names}
                 yield pa.record_batch({**empty, "bounded": pa.array([bounded], pa.int64())})
 
-        found = run(deliver([self.equals], count, self.spark), buckets)
+        found = run(deliver([self.exact], count, self.spark), buckets)
         found = run(deliver([found], targets, self.spark), pairs)
         found = run(deliver([found], count, self.spark), first_rows)
-        return run(deliver([found], count, self.spark), judge, JUDGED)
+        return run(deliver([found], count, self.spark), verified, VERIFIED)
 
-    def _placed(self, components: DataFrame) -> DataFrame:
-        ranges, signed, config, targets = self.ranges, self.signed, self.config, self.tasks
+    def _clustered(self, components: DataFrame) -> DataFrame:
+        ranges, features, config, targets = self.ranges, self.features, self.config, self.tasks
         count = len(ranges.all)
         sent = send(components, "components", lambda table: ranges.of(table["vertex"].to_numpy()))
 
@@ -163,33 +163,33 @@ class Search:
             part = ranges.all[received.target]
             found = received.table("components", pa.schema({"vertex": pa.int64(), "component": pa.int64()}))
             place = pa.array(found["vertex"].to_numpy() - part.first)
-            rows = signed_rows(signed, part.number).take(place)
+            rows = read_features(features, part.number).take(place)
             columns = {"component": found["component"], "ordinal": found["vertex"]}
-            columns |= {name: rows[name] for name in near.MEMBERS.names[2:]}
+            columns |= {name: rows[name] for name in MEMBERS.names[2:]}
             component = found["component"].to_numpy().astype(np.uint64)
-            yield from cut("members", pa.table(columns, schema=near.MEMBERS), mix(component) % np.uint64(targets))
+            yield from cut("members", pa.table(columns, schema=MEMBERS), mix(component) % np.uint64(targets))
 
-        def represent(received: Received) -> Batches:
-            found = near.represent(received.table("members", near.MEMBERS), config)
-            yield from cut("placed", found, ranges.of(found["ordinal"].to_numpy()))
+        def representatives(received: Received) -> Batches:
+            found = represent(received.table("members", MEMBERS), config)
+            yield from cut("clustered", found, ranges.of(found["ordinal"].to_numpy()))
 
         found = run(deliver([sent], count, self.spark), members)
-        return run(deliver([found], targets, self.spark), represent)
+        return run(deliver([found], targets, self.spark), representatives)
 
     def kept(self) -> DataFrame:
         """KEPT: the rows that no rule so far drops, with what binds them together."""
-        ranges, signed = self.ranges, self.signed
+        ranges, features = self.ranges, self.features
 
         def kept(received: Received) -> Batches:
             part = ranges.all[received.target]
-            rows = signed_rows(signed, part.number)
-            fate = Fate(ranges, part, rows, received)
-            stays = np.array([rule is None for rule in fate.rules], bool)
+            rows = read_features(features, part.number)
+            decisions = RowDecisions(ranges, part, rows, received)
+            stays = np.array([rule is None for rule in decisions.rules], bool)
             rows = rows.filter(pa.array(stays))
             sources = rows["source"].to_pylist()
             cluster = [
                 _key("cluster", name) if shared else None
-                for name, shared, s in zip(fate.clusters, fate.shared, stays, strict=True)
+                for name, shared, s in zip(decisions.clusters, decisions.shared, stays, strict=True)
                 if s
             ]
             keys = [
@@ -204,28 +204,28 @@ class Search:
             table = pa.table([*columns, *arrays, rows["exchanges"]], names=[c.split()[0] for c in KEPT.split(", ")])
             yield from table.combine_chunks().to_batches(max_chunksize=ROWS_PER_BATCH)
 
-        return run(deliver([self.equals, self.placed], ranges.new_ranges, self.spark), kept, KEPT)
+        return run(deliver([self.exact, self.clustered], ranges.new_ranges, self.spark), kept, KEPT)
 
     def write(self, out: Path, placed: DataFrame, overlapping: DataFrame) -> None:
         """data/ and dropped/. placed: ordinal, row_id, split. overlapping: row_id, rule, matched."""
-        ranges, signed, files = self.ranges, self.signed, self.files
+        ranges, features, files = self.ranges, self.features, self.files
         splits = placed.select("row_id", "ordinal", "split").join(overlapping, "row_id", "left")
         sent = send(splits.select(*SPLITS.names), "splits", lambda table: ranges.of(table["ordinal"].to_numpy()))
 
         def rows(received: Received) -> Batches:
             part = ranges.all[received.target]
-            known = signed_rows(signed, part.number)
-            fate = Fate(ranges, part, known, received)
-            split = fate.add_splits(received.table("splits", SPLITS))
+            known = read_features(features, part.number)
+            decisions = RowDecisions(ranges, part, known, received)
+            split = decisions.add_splits(received.table("splits", SPLITS))
             table = part.read()
             place = (known["key"].to_numpy() % np.uint64(files)).astype(np.int64)
-            stays = np.array([rule is None for rule in fate.rules], bool)
+            stays = np.array([rule is None for rule in decisions.rules], bool)
             kept = table.append_column("split", pa.array(split, pa.string()))
-            clusters = [c or r for c, r in zip(fate.clusters, table["row_id"].to_pylist(), strict=True)]
+            clusters = [c or r for c, r in zip(decisions.clusters, table["row_id"].to_pylist(), strict=True)]
             kept = kept.append_column("cluster", pa.array(clusters, pa.string()))
             dropped = table.select(["row_id", "source", "origin"])
-            dropped = dropped.append_column("rule", pa.array(fate.rules, pa.string()))
-            dropped = dropped.append_column("evidence", pa.array(fate.evidence, pa.string()))
+            dropped = dropped.append_column("rule", pa.array(decisions.rules, pa.string()))
+            dropped = dropped.append_column("evidence", pa.array(decisions.evidence, pa.string()))
             yield from cut("data", kept.filter(pa.array(stays)), place[stays])
             yield from cut("dropped", dropped.filter(pa.array(~stays)), place[~stays])
 
@@ -247,15 +247,15 @@ class Search:
 
         for kind in ("data", "dropped"):
             (out / kind).mkdir(exist_ok=True)
-        frame = run(deliver([self.equals, self.placed, sent], ranges.new_ranges, self.spark), rows)
+        frame = run(deliver([self.exact, self.clustered, sent], ranges.new_ranges, self.spark), rows)
         with task_progress(self.spark, "deduplicate: writing"):
             run(deliver([frame], files, self.spark), written, "file int").collect()
 
 
 def _words(rows: pa.Table, ordinals: np.ndarray, part: Range) -> pa.Table:
-    """near.SPOKEN of some rows of a range. rows: its signed rows."""
-    found = rows.select(near.SPOKEN.names[1:]).take(pa.array(ordinals - part.first))
-    return found.add_column(0, "ordinal", pa.array(ordinals, pa.int64())).cast(near.SPOKEN)
+    """WORDS_OF_ROWS of some rows of a range. rows: its features."""
+    found = rows.select(WORDS_OF_ROWS.names[1:]).take(pa.array(ordinals - part.first))
+    return found.add_column(0, "ordinal", pa.array(ordinals, pa.int64())).cast(WORDS_OF_ROWS)
 
 
 def _key(*names: str | None) -> int:
