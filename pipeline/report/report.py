@@ -7,6 +7,7 @@ import fcntl
 import json
 import math
 import time
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
@@ -21,7 +22,7 @@ from pipeline.contract.artifact import Artifact
 from pipeline.contract.fingerprint import fingerprint
 from pipeline.contract.run import Run
 from pipeline.contract.stage import Stage, config_slice
-from pipeline.contract.stages import STAGES
+from pipeline.contract.stages import STAGES, conversations_into
 from pipeline.contract.whole_file import write_text
 from pipeline.planning.run_plan import comparison, read_plan
 from pipeline.report.dropped_examples import rules_of
@@ -193,12 +194,12 @@ def _when(run: Run, stages: list[dict[str, Any]]) -> dict[str, Any]:
 def _data(made: dict[str, Artifact]) -> dict[str, Any] | None:
     """Rows by source from what was read to what was kept, and by split.
 
-    kept counts the human rows of the latest stage that has conversations (named by `stage`), added
-    its synthetic ones; splits counts both.
+    kept counts the human rows of the latest stage whose conversations are on their way to training (named by
+    `stage`), added its synthetic ones; splits counts both.
     """
     if "acquire" not in made:
         return None
-    latest = [name for name, stage in STAGES.items() if stage.conversations and name in made][-1]
+    latest = next(name for name in _towards_training() if name in made)
     read = _count(made["acquire"], "data", ("source",))
     quarantined = _count(made["acquire"], "dropped", ("source",))
     columns = ("source", "split", "augmentation")
@@ -212,6 +213,14 @@ def _data(made: dict[str, Artifact]) -> dict[str, Any] | None:
             if label == "kept" and split:
                 splits[split] = splits.get(split, 0) + rows
     return {"stage": latest, "by_source": dict(sorted(by_source.items())), "splits": splits}
+
+
+def _towards_training() -> Iterator[str]:
+    """The stages through which conversations come to be packed, the latest first. A branch is not among them."""
+    name = next(name for name, stage in STAGES.items() if stage.holds == "packed tokens")
+    while (before := conversations_into(name)) != name:
+        yield before
+        name = before
 
 
 @lru_cache(maxsize=256)  # an artifact never changes, and a page of a running run is built again and again

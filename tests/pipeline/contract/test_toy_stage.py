@@ -140,6 +140,8 @@ def test_the_report_shows_it_its_bar_and_what_it_dropped(house: House) -> None:
     [rule] = report["rules"]
     assert (rule["stage"], rule["rule"], rule["share"]) == ("questions", "no_question", 0.5)
     assert rule["examples"][0]["row_id"] == IDS["telling"]
+    kept = {"read": 2, "quarantined": 0, "kept": 2, "added": 0}
+    assert report["data"]["by_source"] == {"talks": kept}  # of deduplicate: what a branch drops is not lost to training
     html = page.read_text()
     assert '<span class="label">asking<small>questions</small></span>' in html
     assert "<dd>The kettle is on.</dd>" in html
