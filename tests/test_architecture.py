@@ -20,7 +20,7 @@ FLOORS = """
     pipeline/deduplicate        pipeline/audit
     pipeline/acquire            pipeline/clean              pipeline/embed      pipeline/balance    pipeline/tokenise
     pipeline/acquire/shapes     pipeline/clean/scores
-    pipeline/acquire/containers  pipeline/clean/privacy      pipeline/clean/repair
+    pipeline/acquire/containers  pipeline/clean/privacy      pipeline/clean/repair      pipeline/clean/rules
     pipeline/spark
     pipeline/rows               training                    eval
     pipeline/contract
