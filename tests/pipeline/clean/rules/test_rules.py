@@ -41,13 +41,13 @@ GOOD = {
 }
 STRICT = Rules(turn_languages="replies", refusals="drop", min_reply_ratio=0.1, role_faults=["unanswered"])
 """The rules that the default leaves out as well."""
-EXAMPLES = [
+EXAMPLES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("empty", {"assistant_chars": 0, "reply_chars": 0}, {"assistant_chars": 2}),
     ("reply_too_short", {"reply_chars": 0}, {"reply_chars": 1}),
     ("too_short", {"chars": 4}, {"chars": 5}),
     ("too_long", {"chars": 100_001}, {"chars": 100_000}),
     ("language", {"language": "fr", "language_confidence": 0.4}, {"language": "fr", "language_confidence": 0.39}),
-    ("language", {"language": "fr"}, {"language": "und", "language_confidence": 0.0}),
+    ("language", {"language": "fr"}, {"language": "und", "language_confidence": 0.9}),
     ("repetition", {"repetition": 0.51}, {"repetition": 0.5}),
     ("empty_turn", {"empty_turns": 1}, {"empty_turns": 0}),
     ("role_order", {"role_faults": ["same_role_twice", "unanswered"]}, {"role_faults": ["same_role_twice"]}),
@@ -58,7 +58,7 @@ EXAMPLES = [
         {"turn_languages": [("en", 0.9), ("fr", 0.9)]},
         {"turn_languages": [("fr", 0.99), ("fr", 0.89)]},  # a prompt, and a reply that is not sure
     ),
-    ("turn_language", {"turn_languages": [("en", 0.9), ("fr", 0.9)]}, {"turn_languages": [("en", 0.9), ("und", 0.0)]}),
+    ("turn_language", {"turn_languages": [("en", 0.9), ("fr", 0.9)]}, {"turn_languages": [("en", 0.9), ("und", 0.9)]}),
     ("reply_equals_prompt", {"echo": 0.6}, {"echo": 0.5}),
     ("refusal", {"refusals": 1}, {"refusals": 0}),
     ("prompt_leak", {"leaks": 1}, {"leaks": 0}),
