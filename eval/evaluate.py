@@ -4,22 +4,23 @@ import json
 from collections import defaultdict
 from typing import Any
 
+import numpy as np
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from configs.evaluate import Evaluate
-from eval.bleu import Bleu
 from eval.checkpoint import load_model, load_tokenizer
 from eval.exchanges import Exchange, attributes_of, choose_exchanges
 from eval.generate import Message, encode_prompt, greedy_replies
 from eval.losses import ConversationLoss, split_losses
-from eval.packed import read_packed, sequence_count, sequence_length
-from eval.perplexity import Perplexity, bits_per_byte
-from eval.rouge import Rouge
-from eval.unigram import Unigram, learned_token_counts
+from eval.metrics.metric import Outcome
+from eval.metrics.perplexity import Perplexity
+from eval.packed import learned_token_counts, read_packed, sequence_count, sequence_length
 from pipeline.contract.artifact import Artifact
 from pipeline.contract.execute import StageContext
+from pipeline.contract.figures import count, number
 from pipeline.contract.fingerprint import write_atomically
+from pipeline.contract.metrics import METRICS, figures_of
 from pipeline.contract.progress import Progress, say
 
 COUNTED_SEQUENCES = 1024
@@ -45,14 +46,24 @@ def evaluate(context: StageContext) -> None:
     say(f"evaluate: {model.num_parameters():,} parameters on {model.device}, {torch.get_num_threads()} CPU threads")
 
     conversations = split_losses(model, tokenizer, tokenise, "test")
-    training = train.json("training.json")
     exchanges = choose_exchanges(balance, list(conversations), config.generations, context.config("seed"))
+    if not exchanges:
+        say("evaluate: no test conversation has a turn before a reply, so BLEU and ROUGE are empty")
     replies, greetings = _reply(model, tokenizer, tokenise, exchanges, config)
+    train_counts, test_counts = (_token_counts(tokenise, split, len(tokenizer)) for split in ("train", "test"))
+    outcome = Outcome(
+        losses=[c.loss for c in conversations.values()],
+        tokens=[c.tokens for c in conversations.values()],
+        bytes=[c.bytes for c in conversations.values()],
+        train_counts=train_counts,
+        test_counts=test_counts,
+        replies=replies,
+        references=[e.reference for e in exchanges],
+        training=train.json("training.json"),
+    )
     evaluation = {
-        **_loss_scores(conversations),
-        "unigram_perplexity": _unigram_perplexity(tokenise, len(tokenizer)),
-        "validation_loss": best_validation_loss(training),
-        **_reply_scores(replies, exchanges),
+        **measure(outcome),
+        "generations": len(replies),
         **_by_group(conversations, attributes_of(balance, "test")),
         "greetings": greetings,
         "conversations": [[r, c.loss, c.tokens, c.bytes] for r, c in sorted(conversations.items())],
@@ -60,32 +71,29 @@ def evaluate(context: StageContext) -> None:
     write_atomically(context.out / "evaluation.json", json.dumps(evaluation, ensure_ascii=False))
     write_atomically(context.out / "samples.json", _samples(exchanges, replies, config.samples))
     context.ledger.rows_in = context.ledger.rows_out = len(conversations)
-    context.metrics.update(_headline(evaluation))
-    say(
-        f"evaluate: perplexity {evaluation['perplexity']:.2f} (unigram {evaluation['unigram_perplexity']:.1f}), "
-        f"{evaluation['bits_per_byte']:.3f} bits a byte, BLEU {evaluation['bleu']['score']:.2f}"
-    )
+    headline = headline_of(evaluation)
+    context.metrics.update(headline)
+    say("evaluate: " + ", ".join(f"{name.replace('_', ' ')} {told(value)}" for name, value in headline.items()))
 
 
-def best_validation_loss(training: dict[str, Any]) -> float | None:
-    """The validation loss at the step whose weights were kept; None when training never validated."""
-    losses = dict(training["validation_loss"])
-    return losses.get(training["best_step"], min(losses.values(), default=None))
+def measure(outcome: Outcome) -> dict[str, Any]:
+    """What all metrics of the table say of an outcome."""
+    return {key: value for metric in METRICS for key, value in metric.load()(outcome).items()}
 
 
-def _loss_scores(conversations: dict[str, ConversationLoss]) -> dict[str, float]:
-    found = list(conversations.values())
-    size = sum(c.bytes for c in found)
-    scores = Perplexity().compute(predictions=[c.loss for c in found], references=[c.tokens for c in found])
-    return {**scores, "bytes": size, "bits_per_byte": bits_per_byte(sum(c.loss for c in found), max(size, 1))}
+def headline_of(evaluation: dict[str, Any]) -> dict[str, Any]:
+    """The figures that are logged, by name."""
+    return {figure.name: value for _, figure, value in figures_of(evaluation) if figure.name}
 
 
-def _unigram_perplexity(tokenise: Artifact, vocabulary: int) -> float:
-    counts = []
-    for split in ("train", "test"):
-        with Progress(f"evaluate: tokens of {split}", sequence_count(tokenise, split), "sequences") as progress:
-            counts.append(learned_token_counts(read_packed(tokenise, split, COUNTED_SEQUENCES), vocabulary, progress))
-    return Unigram().compute(predictions=counts[0], references=counts[1])["perplexity"]
+def told(value: Any) -> str:
+    """A count as it is, any other number to three decimals."""
+    return count(value) if isinstance(value, int) else number(value)
+
+
+def _token_counts(tokenise: Artifact, split: str, vocabulary: int) -> np.ndarray:
+    with Progress(f"evaluate: tokens of {split}", sequence_count(tokenise, split), "sequences") as progress:
+        return learned_token_counts(read_packed(tokenise, split, COUNTED_SEQUENCES), vocabulary, progress)
 
 
 def _reply(
@@ -103,18 +111,6 @@ def _reply(
         replies = greedy_replies(model, tokenizer, prompts, config.max_new_tokens, REPLIES_AT_ONCE, progress)
     greetings = [{"prompt": p, "reply": r} for p, r in zip(GREETINGS, replies, strict=False)]
     return replies[len(GREETINGS) :], greetings
-
-
-def _reply_scores(replies: list[str], exchanges: list[Exchange]) -> dict[str, Any]:
-    if not exchanges:
-        say("evaluate: no test conversation has a turn before a reply, so BLEU and ROUGE are empty")
-        return {"bleu": {"score": None, "signature": ""}, "rouge": {}, "generations": 0}
-    references = [e.reference for e in exchanges]
-    return {
-        "bleu": Bleu().compute(predictions=replies, references=references),
-        "rouge": Rouge().compute(predictions=replies, references=references),
-        "generations": len(replies),
-    }
 
 
 def _by_group(conversations: dict[str, ConversationLoss], attributes: dict[str, tuple[str, str]]) -> dict[str, Any]:
@@ -140,9 +136,3 @@ def _samples(exchanges: list[Exchange], replies: list[str], count: int) -> str:
     pairs = list(zip(exchanges, replies, strict=True))[:count]
     found = [{"prompt": e.prompt, "reference": e.reference, "reply": r, "row_id": e.row_id} for e, r in pairs]
     return json.dumps(found, indent=1, ensure_ascii=False)
-
-
-def _headline(evaluation: dict[str, Any]) -> dict[str, Any]:
-    names = ("loss", "perplexity", "bits_per_byte", "tokens", "unigram_perplexity", "validation_loss")
-    rouge = evaluation["rouge"].get("rougeL")
-    return {name: evaluation[name] for name in names} | {"bleu": evaluation["bleu"]["score"], "rougeL": rouge}

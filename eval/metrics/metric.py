@@ -1,6 +1,29 @@
-"""The base of our metrics."""
+"""What a metric is given, and the base of those that are `evaluate` metrics."""
+
+from dataclasses import dataclass
+from typing import Any
 
 import evaluate
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What is known of a model after the test split.
+
+    losses (nats, summed), tokens, bytes: of the learned text of each conversation. train_counts, test_counts: how
+    often each token id is learned in a split, int64 (vocabulary,). replies: the model's greedy ones; references:
+    what a human said there. training: training.json.
+    """
+
+    losses: list[float]
+    tokens: list[int]
+    bytes: list[int]
+    train_counts: np.ndarray
+    test_counts: np.ndarray
+    replies: list[str]
+    references: list[str]
+    training: dict[str, Any]
 
 
 class LocalMetric(evaluate.Metric):
