@@ -52,7 +52,7 @@ def write_model_card(path: Path, made: dict[str, Artifact], name: str, verdict: 
         settings=made["train"].manifest["config"],
         tokenise=made["tokenise"].manifest["config"]["tokenise"],
         scores=evaluation,
-        figures=_figures(evaluation),
+        figures=card_figures(evaluation),
         verdict=verdict,
         fingerprints={stage: artifact.manifest["fingerprint"] for stage, artifact in sorted(made.items())},
         versions=made["train"].manifest["libraries"],
@@ -82,7 +82,7 @@ def _front_matter(name: str, made: dict[str, Artifact], evaluation: dict[str, An
     return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
 
 
-def _figures(evaluation: dict[str, Any]) -> list[tuple[str, str]]:
+def card_figures(evaluation: dict[str, Any]) -> list[tuple[str, str]]:
     """(label, value) of each figure that the card shows and the evaluation has."""
     return [
         (figure.card[0].format(**evaluation), f"{value:.{figure.card[1]}f}")

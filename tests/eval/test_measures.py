@@ -34,9 +34,9 @@ KEYS = [
 ]
 
 
-def test_the_table_says_what_evaluation_json_holds_in_this_order() -> None:
+def test_evaluation_json_begins_with_these_keys_in_this_order() -> None:
     evaluation = measure(OUTCOME)
-    assert list(evaluation) == KEYS
+    assert list(evaluation)[: len(KEYS)] == KEYS
     assert evaluation["perplexity"] == pytest.approx(2 ** (10 / 6))
     assert (evaluation["tokens"], evaluation["bytes"], evaluation["bits_per_byte"]) == (6, 5, pytest.approx(2))
     assert evaluation["unigram_perplexity"] == pytest.approx(math.sqrt(7 / 4 * 7 / 1))
@@ -60,12 +60,13 @@ def test_the_validation_loss_is_that_of_the_weights_that_were_kept() -> None:
 
 def test_mlflow_gets_one_number_a_name() -> None:
     names = {"loss", "perplexity", "tokens", "bits_per_byte", "unigram_perplexity", "validation_loss", "bleu", "rougeL"}
-    assert headline_of(measure(OUTCOME)).keys() == names
+    assert headline_of(measure(OUTCOME)).keys() >= names
 
 
 def test_a_model_without_replies_is_measured_all_the_same() -> None:
     evaluation = measure(replace(OUTCOME, replies=[], references=[]))
-    assert list(evaluation) == KEYS
+    assert list(evaluation)[: len(KEYS)] == KEYS
     assert (evaluation["bleu"], evaluation["rouge"]) == ({"score": None, "signature": ""}, {})
-    assert [told(value) for value in headline_of(evaluation).values()][-2:] == ["2.200", "–"]
-    assert [row["label"] for row in measures(evaluation)] == ["Perplexity", "Loss", "Bits per byte", "BLEU"]
+    headline = headline_of(evaluation)
+    assert (told(headline["tokens"]), told(headline["validation_loss"]), told(headline["bleu"])) == ("6", "2.200", "–")
+    assert not [row for row in measures(evaluation) if "ROUGE" in row["label"]]
