@@ -4,22 +4,22 @@ import json
 from collections import defaultdict
 from typing import Any
 
+import numpy as np
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from configs.evaluate import REPLIES_AT_ONCE, Evaluate
-from eval.bleu import Bleu
 from eval.checkpoint import load_model, load_tokenizer
 from eval.generate import Message, encode_prompt, greedy_replies
 from eval.losses import ConversationLoss, split_losses
-from eval.packed import read_packed, sequence_count, sequence_length
-from eval.perplexity import Perplexity, bits_per_byte
+from eval.metrics.metric import Outcome
+from eval.metrics.perplexity import Perplexity
+from eval.packed import learned_token_counts, read_packed, sequence_count, sequence_length
 from eval.prompts import Prompt, attributes_of, choose_prompts
-from eval.rouge import Rouge
-from eval.unigram import Unigram, learned_token_counts
 from pipeline.contract.artifact import Artifact
 from pipeline.contract.execute import StageContext
-from pipeline.contract.figures import number
+from pipeline.contract.figures import count, number
+from pipeline.contract.metrics import METRICS, figures_of
 from pipeline.contract.progress import Progress, say
 from pipeline.contract.whole_file import write_text
 
@@ -45,14 +45,24 @@ def evaluate(context: StageContext) -> None:
     say(f"evaluate: {model.num_parameters():,} parameters on {model.device}, {torch.get_num_threads()} CPU threads")
 
     conversations = split_losses(model, tokenizer, tokenise, "test")
-    training = train.json("training.json")
     prompts = choose_prompts(balance, list(conversations), config.generations, context.config("seed"))
+    if not prompts:
+        say("evaluate: no test conversation has a turn before a reply, so BLEU and ROUGE are empty")
     replies, greetings = _reply(model, tokenizer, tokenise, prompts, config)
+    train_counts, test_counts = (_token_counts(tokenise, split, len(tokenizer)) for split in ("train", "test"))
+    outcome = Outcome(
+        losses=[c.loss for c in conversations.values()],
+        tokens=[c.tokens for c in conversations.values()],
+        bytes=[c.bytes for c in conversations.values()],
+        train_counts=train_counts,
+        test_counts=test_counts,
+        replies=replies,
+        references=[p.reference for p in prompts],
+        training=train.json("training.json"),
+    )
     evaluation = {
-        **_loss_scores(conversations),
-        "unigram_perplexity": _unigram_perplexity(tokenise, len(tokenizer)),
-        "validation_loss": best_validation_loss(training),
-        **_reply_scores(replies, prompts),
+        **measure(outcome),
+        "generations": len(replies),
         **_by_group(conversations, attributes_of(balance, "test")),
         "greetings": greetings,
         "conversations": [[r, c.loss, c.tokens, c.bytes] for r, c in sorted(conversations.items())],
@@ -60,32 +70,29 @@ def evaluate(context: StageContext) -> None:
     write_text(context.out / "evaluation.json", json.dumps(evaluation, ensure_ascii=False))
     write_text(context.out / "samples.json", _samples(prompts, replies, config.samples))
     context.ledger.rows_in = context.ledger.rows_out = len(conversations)
-    context.metrics.update(_headline(evaluation))
-    say(
-        f"evaluate: perplexity {evaluation['perplexity']:.2f} (unigram {evaluation['unigram_perplexity']:.1f}), "
-        f"{evaluation['bits_per_byte']:.3f} bits a byte, BLEU {number(evaluation['bleu']['score'], 2)}"
-    )
+    headline = headline_of(evaluation)
+    context.metrics.update(headline)
+    say("evaluate: " + ", ".join(f"{name.replace('_', ' ')} {told(value)}" for name, value in headline.items()))
 
 
-def best_validation_loss(training: dict[str, Any]) -> float | None:
-    """The validation loss at the step whose weights were kept; None when training never validated."""
-    losses = dict(training["validation_loss"])
-    return losses.get(training["best_step"], min(losses.values(), default=None))
+def measure(outcome: Outcome) -> dict[str, Any]:
+    """What all metrics of the table say of an outcome."""
+    return {key: value for metric in METRICS for key, value in metric.load()(outcome).items()}
 
 
-def _loss_scores(conversations: dict[str, ConversationLoss]) -> dict[str, float]:
-    losses = list(conversations.values())
-    size = sum(c.bytes for c in losses)
-    scores = Perplexity().compute(predictions=[c.loss for c in losses], references=[c.tokens for c in losses])
-    return {**scores, "bytes": size, "bits_per_byte": bits_per_byte(sum(c.loss for c in losses), max(size, 1))}
+def headline_of(evaluation: dict[str, Any]) -> dict[str, Any]:
+    """The figures that are logged, by name."""
+    return {figure.name: value for _, figure, value in figures_of(evaluation) if figure.name}
 
 
-def _unigram_perplexity(tokenise: Artifact, vocabulary: int) -> float:
-    counts = []
-    for split in ("train", "test"):
-        with Progress(f"evaluate: tokens of {split}", sequence_count(tokenise, split), "sequences") as progress:
-            counts.append(learned_token_counts(read_packed(tokenise, split, COUNTED_SEQUENCES), vocabulary, progress))
-    return Unigram().compute(predictions=counts[0], references=counts[1])["perplexity"]
+def told(value: Any) -> str:
+    """A count as it is, any other number to three decimals."""
+    return count(value) if isinstance(value, int) else number(value)
+
+
+def _token_counts(tokenise: Artifact, split: str, vocabulary: int) -> np.ndarray:
+    with Progress(f"evaluate: tokens of {split}", sequence_count(tokenise, split), "sequences") as progress:
+        return learned_token_counts(read_packed(tokenise, split, COUNTED_SEQUENCES), vocabulary, progress)
 
 
 def _reply(
@@ -103,18 +110,6 @@ def _reply(
         replies = greedy_replies(model, tokenizer, encoded, config.max_new_tokens, REPLIES_AT_ONCE, progress)
     greetings = [{"prompt": p, "reply": r} for p, r in zip(GREETINGS, replies, strict=False)]
     return replies[len(GREETINGS) :], greetings
-
-
-def _reply_scores(replies: list[str], prompts: list[Prompt]) -> dict[str, Any]:
-    if not prompts:
-        say("evaluate: no test conversation has a turn before a reply, so BLEU and ROUGE are empty")
-        return {"bleu": {"score": None, "signature": ""}, "rouge": {}, "generations": 0}
-    references = [prompt.reference for prompt in prompts]
-    return {
-        "bleu": Bleu().compute(predictions=replies, references=references),
-        "rouge": Rouge().compute(predictions=replies, references=references),
-        "generations": len(replies),
-    }
 
 
 def _by_group(conversations: dict[str, ConversationLoss], attributes: dict[str, tuple[str, str]]) -> dict[str, Any]:
@@ -140,9 +135,3 @@ def _samples(prompts: list[Prompt], replies: list[str], count: int) -> str:
     pairs = list(zip(prompts, replies, strict=True))[:count]
     samples = [{"prompt": p.messages, "reference": p.reference, "reply": r, "row_id": p.row_id} for p, r in pairs]
     return json.dumps(samples, indent=1, ensure_ascii=False)
-
-
-def _headline(evaluation: dict[str, Any]) -> dict[str, Any]:
-    names = ("loss", "perplexity", "bits_per_byte", "tokens", "unigram_perplexity", "validation_loss")
-    rouge = evaluation["rouge"].get("rougeL")
-    return {name: evaluation[name] for name in names} | {"bleu": evaluation["bleu"]["score"], "rougeL": rouge}

@@ -9,6 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from pipeline.contract.artifact import Artifact, ArtifactStore
 from pipeline.contract.figures import count, duration
+from pipeline.contract.metrics import figures_of
 from pipeline.contract.stages import STAGES
 
 FINDINGS_SHOWN = 20
@@ -53,6 +54,7 @@ def write_model_card(path: Path, made: dict[str, Artifact], name: str, verdict: 
         settings=made["train"].manifest["config"],
         tokenise=made["tokenise"].manifest["config"]["tokenise"],
         scores=evaluation,
+        figures=card_figures(evaluation),
         verdict=verdict,
         fingerprints={stage: artifact.manifest["fingerprint"] for stage, artifact in sorted(made.items())},
         versions=made["train"].manifest["libraries"],
@@ -63,11 +65,10 @@ def write_model_card(path: Path, made: dict[str, Artifact], name: str, verdict: 
 def _front_matter(name: str, made: dict[str, Artifact], evaluation: dict[str, Any]) -> str:
     languages = made["clean"].manifest["config"]["clean.rules"]["languages"] if "clean" in made else []
     metrics = [
-        {"type": "perplexity", "value": round(evaluation["perplexity"], 4)},
-        {"type": "bits_per_byte", "value": round(evaluation["bits_per_byte"], 4)},
+        {"type": metric.name, "value": round(value, figure.hub)}
+        for metric, figure, value in figures_of(evaluation)
+        if figure.hub is not None and value is not None
     ]
-    if evaluation["bleu"]["score"] is not None:
-        metrics.append({"type": "bleu", "value": round(evaluation["bleu"]["score"], 2)})
     result = {
         "task": {"type": "text-generation"},
         "dataset": {"name": "held-out conversations", "type": "conversations", "split": "test"},
@@ -81,6 +82,15 @@ def _front_matter(name: str, made: dict[str, Artifact], evaluation: dict[str, An
         "model-index": [{"name": name, "results": [result]}],
     }
     return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
+
+
+def card_figures(evaluation: dict[str, Any]) -> list[tuple[str, str]]:
+    """(label, value) of each figure that the card shows and the evaluation has."""
+    return [
+        (figure.card[0].format(**evaluation), f"{value:.{figure.card[1]}f}")
+        for _, figure, value in figures_of(evaluation)
+        if figure.card and value is not None
+    ]
 
 
 def _sources(made: dict[str, Artifact]) -> list[dict[str, Any]]:

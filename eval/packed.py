@@ -1,12 +1,13 @@
 """Reads packed sequences: what tokenise wrote and training learned from."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 
 from pipeline.contract.artifact import Artifact
+from pipeline.contract.progress import Progress
 from pipeline.contract.tokenised import PADDING, UNLEARNED
 
 
@@ -50,6 +51,15 @@ def read_packed(tokenise: Artifact, split: str, sequences: int) -> Iterator[Pack
         if batch.num_rows:
             input_ids, labels, positions, documents = (_matrix(batch.column(name)) for name in columns[:4])
             yield PackedBatch(input_ids, labels, positions, documents, batch.column("row_ids").to_pylist())
+
+
+def learned_token_counts(batches: Iterable[PackedBatch], vocabulary: int, progress: Progress) -> np.ndarray:
+    """How often each token id is learned, int64 (vocabulary,)."""
+    counts_V = np.zeros(vocabulary, dtype=np.int64)
+    for batch in batches:
+        counts_V += np.bincount(batch.input_ids[batch.learned], minlength=vocabulary)
+        progress.advance(len(batch.input_ids))
+    return counts_V
 
 
 def _matrix(column: pa.ListArray) -> np.ndarray:

@@ -21,10 +21,10 @@ FLOORS = """
     pipeline/deduplicate        pipeline/audit
     pipeline/acquire            pipeline/clean              pipeline/embed      pipeline/balance    pipeline/tokenise
     pipeline/acquire/shapes     pipeline/clean/scores
-    pipeline/acquire/containers  pipeline/clean/privacy      pipeline/clean/repair
+    pipeline/acquire/containers  pipeline/clean/privacy      pipeline/clean/repair      pipeline/clean/rules
     pipeline/spark
     pipeline/rows               training                    eval
-    pipeline/contract
+    pipeline/contract           eval/metrics
     configs
 """
 """From the roof to the ground; two spaces or more lie between the folders of a floor, which do not see each other."""
@@ -39,8 +39,8 @@ FLOOR = {
 NEIGHBOURS = ("pipeline", "training", "eval")
 """They meet only in artifacts and the contract."""
 
-TABLES = ("pipeline/contract/stages.py", "pipeline/cli.py")
-"""Name what lies above them, by text, for whoever runs it to load: a stage's entry, a command's."""
+TABLES = ("pipeline/contract/stages.py", "pipeline/contract/metrics.py", "pipeline/cli.py")
+"""Name what lies above them, by text, for whoever runs it to load: a stage's entry, a metric's, a command's."""
 
 
 @cache

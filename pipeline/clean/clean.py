@@ -5,7 +5,7 @@ import pyarrow.parquet as pq
 
 from configs.clean import Rules
 from configs.errors import UserError
-from pipeline.clean.rules import RULES, evidence, first_failures
+from pipeline.clean.rules.rules import RULES, evidence, first_failures
 from pipeline.contract.execute import StageContext
 from pipeline.rows.parquet import count_by, write_table
 from pipeline.spark.session import session_of, task_progress
@@ -49,8 +49,8 @@ def nothing_left(rows: int, dropped: dict[str, int]) -> str:
     """What to tell the user when every row failed a rule."""
     if not rows:
         return "clean: there are no rows to clean; check acquire.sources"
-    keys = {rule.name: rule.key for rule in RULES}
     counts = ", ".join(f"{rule} {count:,}" for rule, count in sorted(dropped.items(), key=lambda item: -item[1]))
     worst = max(dropped, key=lambda rule: dropped[rule])
-    remedy = f"relax clean.rules.{keys[worst]}" if keys[worst] else "the sources hold no assistant text, check them"
+    setting = next(rule.setting for rule in RULES if rule.name == worst)
+    remedy = f"relax clean.rules.{setting}" if setting else "the sources hold no assistant text, check them"
     return f"clean: all {rows:,} rows were dropped ({counts}); {remedy}"

@@ -10,6 +10,7 @@ from jinja2 import ChainableUndefined, Environment, PackageLoader
 from markupsafe import Markup
 
 from pipeline.contract.figures import count, duration, magnitude, moment, number, percent, size
+from pipeline.contract.metrics import figures_of, value_at
 from pipeline.contract.stages import STAGES
 from pipeline.report.loss_plot import loss_curve
 
@@ -27,6 +28,7 @@ def render_page(report: dict[str, Any], audit_plots: dict[str, bytes]) -> str:
         verdict=verdict(report),
         funnel=funnel(report["stages"]),
         baseline=unigram_baseline(report["evaluation"]),
+        measures=measures(report["evaluation"] or {}),
         curve=_curve(report),
         plots=[
             {"name": name.replace("_", " ").replace("-", " "), "src": _data_uri(svg)}
@@ -81,6 +83,23 @@ def _bar(
         "dropped": sorted(dropped.items(), key=lambda item: (-item[1], item[0])),
         "gained": sorted(added.items(), key=lambda item: (-item[1], item[0])),
     }
+
+
+def measures(evaluation: dict[str, Any]) -> list[dict[str, Any]]:
+    """One row a figure of the evaluation: {label, decimals, value, baseline, reading, note}."""
+    baseline = unigram_baseline(evaluation)
+    return [
+        {
+            "label": figure.page[0],
+            "decimals": figure.page[1],
+            "value": value,
+            "baseline": baseline.get(figure.key),
+            "reading": figure.reading,
+            "note": value_at(evaluation, figure.note) if figure.note else "",
+        }
+        for _, figure, value in figures_of(evaluation)
+        if figure.page
+    ]
 
 
 def unigram_baseline(evaluation: dict[str, Any] | None) -> dict[str, float | None]:

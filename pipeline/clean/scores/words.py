@@ -111,8 +111,9 @@ class Words:
         lowered = word.lower()
         plain = word.isascii() and word.isalpha()
         terms = terms_of(lowered)
+        term = terms[0] if terms else -1
         if len(terms) > 1:
-            self.terms[number] = terms
+            self.terms[number], term = terms, -2
         spoken = [word] if plain else NOT_LANGUAGE.sub(" ", word).split()
         rows = self._rows_of(spoken[0]) if len(spoken) == 1 else [row for each in spoken for row in self._rows_of(each)]
         letters = len(word) if plain else len(NOT_LETTER.sub("", word))
@@ -126,7 +127,7 @@ class Words:
                 0 if word == lowered else sum(map(str.isupper, word)),
                 0 if plain else sum(map(str.isdecimal, word)),
                 -(-len(word) // PIECE_BYTES) if plain else estimated_tokens(word),
-                terms[0] if len(terms) == 1 else -2 if terms else -1,
+                term,
                 len(rows),
                 letters if plain else sum(map(_tells, spoken)),
             )

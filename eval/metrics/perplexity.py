@@ -1,4 +1,4 @@
-"""Perplexity and bits per byte."""
+"""Perplexity."""
 
 import math
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import datasets
 import evaluate
 
-from eval.metric import LocalMetric
+from eval.metrics.metric import LocalMetric, Outcome
 
 
 class Perplexity(LocalMetric):
@@ -33,9 +33,6 @@ class Perplexity(LocalMetric):
         return {"loss": loss, "perplexity": math.exp(loss), "tokens": tokens}
 
 
-def bits_per_byte(loss: float, size: int) -> float:
-    """loss: summed over the text, in nats. size: UTF-8 bytes of the text.
-
-    Unlike perplexity it compares models of different vocabularies (Gao et al., 2020, The Pile, section 3.1).
-    """
-    return loss / math.log(2) / size
+def scores(outcome: Outcome) -> dict[str, Any]:
+    """loss, perplexity and tokens of the held-out conversations."""
+    return Perplexity().compute(predictions=outcome.losses, references=outcome.tokens)

@@ -1,16 +1,13 @@
 """The baseline that a model must beat: token frequencies alone."""
 
 import math
-from collections.abc import Iterable
 from typing import Any
 
 import datasets
 import evaluate
 import numpy as np
 
-from eval.metric import LocalMetric
-from eval.packed import PackedBatch
-from pipeline.contract.progress import Progress
+from eval.metrics.metric import LocalMetric, Outcome
 
 
 class Unigram(LocalMetric):
@@ -36,10 +33,7 @@ class Unigram(LocalMetric):
         return {"loss": loss, "perplexity": math.exp(loss)}
 
 
-def learned_token_counts(batches: Iterable[PackedBatch], vocabulary: int, progress: Progress) -> np.ndarray:
-    """How often each token id is learned, int64 (vocabulary,)."""
-    counts_V = np.zeros(vocabulary, dtype=np.int64)
-    for batch in batches:
-        counts_V += np.bincount(batch.input_ids[batch.learned], minlength=vocabulary)
-        progress.advance(len(batch.input_ids))
-    return counts_V
+def scores(outcome: Outcome) -> dict[str, Any]:
+    """unigram_perplexity, of the test split under the frequencies of the training split."""
+    found = Unigram().compute(predictions=outcome.train_counts, references=outcome.test_counts)
+    return {"unigram_perplexity": found["perplexity"]}

@@ -6,7 +6,7 @@ import datasets
 import evaluate
 from rouge_score.rouge_scorer import RougeScorer
 
-from eval.metric import LocalMetric
+from eval.metrics.metric import LocalMetric, Outcome
 
 KINDS = ("rouge1", "rouge2", "rougeL", "rougeLsum")
 
@@ -32,3 +32,10 @@ class Rouge(LocalMetric):
         scorer = RougeScorer(list(KINDS))
         scores = [scorer.score(r, p) for r, p in zip(references, predictions, strict=True)]
         return {kind: sum(score[kind].fmeasure for score in scores) / len(scores) for kind in KINDS}
+
+
+def scores(outcome: Outcome) -> dict[str, Any]:
+    """rouge of the greedy replies; empty where nothing was generated."""
+    if not outcome.replies:
+        return {"rouge": {}}
+    return {"rouge": Rouge().compute(predictions=outcome.replies, references=outcome.references)}

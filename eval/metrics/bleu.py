@@ -6,7 +6,7 @@ import datasets
 import evaluate
 from sacrebleu.metrics import BLEU
 
-from eval.metric import LocalMetric
+from eval.metrics.metric import LocalMetric, Outcome
 
 
 class Bleu(LocalMetric):
@@ -27,3 +27,10 @@ class Bleu(LocalMetric):
         bleu = BLEU()
         score = bleu.corpus_score(predictions, [references]).score
         return {"score": score, "signature": str(bleu.get_signature())}
+
+
+def scores(outcome: Outcome) -> dict[str, Any]:
+    """bleu of the greedy replies; empty where nothing was generated."""
+    if not outcome.replies:
+        return {"bleu": {"score": None, "signature": ""}}
+    return {"bleu": Bleu().compute(predictions=outcome.replies, references=outcome.references)}

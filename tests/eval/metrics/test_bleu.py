@@ -1,6 +1,6 @@
 import sacrebleu
 
-from eval.bleu import Bleu
+from eval.metrics.bleu import Bleu
 
 REPLIES = ["the cat sat on the mat", "I had noodles for dinner last night"]
 REFERENCES = ["the cat sat on a mat", "I had noodles for lunch last night"]

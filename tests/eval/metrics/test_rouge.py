@@ -1,6 +1,6 @@
 import pytest
 
-from eval.rouge import Rouge
+from eval.metrics.rouge import Rouge
 
 
 def test_rouge_by_hand() -> None:

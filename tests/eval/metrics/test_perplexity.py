@@ -2,7 +2,8 @@ import math
 
 import pytest
 
-from eval.perplexity import Perplexity, bits_per_byte
+from eval.metrics.bits_per_byte import bits_per_byte
+from eval.metrics.perplexity import Perplexity
 
 
 def test_perplexity_of_two_texts_by_hand() -> None:

@@ -3,8 +3,8 @@ import math
 import numpy as np
 import pytest
 
-from eval.packed import PackedBatch
-from eval.unigram import Unigram, learned_token_counts
+from eval.metrics.unigram import Unigram
+from eval.packed import PackedBatch, learned_token_counts
 from pipeline.contract.progress import Progress
 
 
