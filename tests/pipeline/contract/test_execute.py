@@ -127,11 +127,11 @@ def test_a_stage_that_was_told_nothing_has_no_arguments(run: Run, declare: Calla
     assert SEEN["trial"] == ({}, {}, [])
 
 
-@pytest.mark.parametrize(("resumable", "left"), [(True, ["half"]), (False, [])])
+@pytest.mark.parametrize(("settings", "left"), [({"resumable": True}, ["half"]), ({}, [])])
 def test_what_a_failed_attempt_left_is_there_for_a_stage_that_resumes(
-    run: Run, declare: Callable[..., Stage], resumable: bool, left: list[str]
+    run: Run, declare: Callable[..., Stage], settings: dict[str, bool], left: list[str]
 ) -> None:
-    stage = declare(fails_the_first_time, resumable=resumable)
+    stage = declare(fails_the_first_time, **settings)
     with pytest.raises(KeyboardInterrupt):
         run_stage(stage, run)
     run_stage(stage, run)

@@ -1,5 +1,6 @@
 """The stage contract: fingerprint, cache, commit, ledger, damage."""
 
+import json
 import multiprocessing
 import os
 import signal
@@ -11,12 +12,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from configs.errors import UserError
 from configs.load import load_profile
+from configs.profile import Profile
 from pipeline.contract.artifact import Artifact
 from pipeline.contract.execute import StageContext, run_stage
-from pipeline.contract.fingerprint import fingerprint
+from pipeline.contract.fingerprint import FileHashes, fingerprint
 from pipeline.contract.run import Run
-from pipeline.contract.stage import Stage
+from pipeline.contract.stage import Stage, config_slice
 from pipeline.contract.stages import STAGES, TASKS
 
 CALLS: list[str] = []
@@ -176,3 +179,38 @@ def test_every_declared_stage_has_its_function_and_reads_earlier_stages_only(sta
     assert callable(stage.load())
     before = list(STAGES)[: list(STAGES).index(stage.name)]
     assert set(stage.inputs) <= set(before)
+
+
+def refuses(profile: Profile) -> None:
+    raise UserError(f"seed: {profile.seed} is not lucky")
+
+
+def names_its_seed(profile: Profile, hashes: FileHashes) -> dict[str, str]:  # noqa: ARG001
+    return {"seed": str(profile.seed)}
+
+
+def test_a_stage_refuses_a_profile_when_its_check_does(run: Run) -> None:
+    with pytest.raises(UserError, match="seed: 20 is not lucky"):
+        Stage("trial", entry="", check=f"{__name__}:refuses").refuse(run.profile)
+    Stage("trial", entry="").refuse(run.profile)
+
+
+def test_a_stage_without_raw_inputs_has_none(run: Run) -> None:
+    assert Stage("trial", entry="", raw=f"{__name__}:names_its_seed").raw_inputs(run.profile, run.file_hashes) == {
+        "seed": "20"
+    }
+    assert Stage("trial", entry="").raw_inputs(run.profile, run.file_hashes) == {}
+
+
+def test_a_stage_is_its_own_task_unless_another_is_named() -> None:
+    assert Stage("trial", entry="").task == "trial"
+    assert Stage("trial", entry="", task="group").task == "group"
+
+
+def test_what_decides_an_output_is_plain_values_without_the_places_of_sources(run: Run) -> None:
+    values = config_slice(Stage("trial", entry="", config=("seed", "acquire", "embed.model")), run.profile)
+    assert values == json.loads(json.dumps(values))
+    assert list(values) == ["seed", "acquire", "embed.model"]
+    (source,) = values["acquire"]["sources"]
+    assert source["name"] == "chat"
+    assert "path" not in source
