@@ -106,6 +106,12 @@ def test_an_artifact_whose_files_hold_other_rows_than_its_ledger_is_not_committe
             store.commit(partial, manifest(ledger))
 
 
+def test_an_artifact_without_rows_may_count_those_that_its_stage_read(store: ArtifactStore) -> None:
+    with store.building("trial", PRINT, resume=False) as partial:
+        (partial / "audit.json").write_text("{}")
+        assert store.commit(partial, manifest(Ledger(7, 7))).ledger == Ledger(7, 7)
+
+
 def test_every_kind_of_damage_has_its_line(commit: Callable[..., Artifact]) -> None:
     artifact = commit()
     note = artifact.path / "note.json"

@@ -138,6 +138,15 @@ def test_what_a_failed_attempt_left_is_there_for_a_stage_that_resumes(
     assert SEEN["trial"][2] == left
 
 
+def test_what_is_found_is_not_waited_for(
+    run: Run, declare: Callable[..., Stage], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = declare(tells_what_it_sees)
+    made = run_stage(stage, run)
+    monkeypatch.delattr(ArtifactStore, "building")
+    assert run_stage(stage, run) == made
+
+
 def test_a_run_that_finds_what_another_made_says_so(run: Run, declare: Callable[..., Stage]) -> None:
     stage, other = declare(tells_what_it_sees), Run.begin(run.profile, "other")
     assert run_stage(stage, other) == run_stage(stage, run)

@@ -48,6 +48,12 @@ def test_the_latest_run_is_the_one_that_began_last(begin: Callable[..., Run]) ->
     assert [p.name for p in begin().folder.parent.iterdir() if p.name.startswith(".")] == []
 
 
+def test_what_a_run_that_was_killed_at_its_beginning_left_is_in_nobodys_way(begin: Callable[..., Run]) -> None:
+    folder = begin(run_id="earlier").folder.parent
+    (folder / ".latest.first").symlink_to("nowhere")
+    assert Run.open(begin().root).id == "first"
+
+
 def test_a_run_without_a_name_is_named_by_the_time(begin: Callable[..., Run]) -> None:
     begun = datetime.strptime(begin(run_id=None).id, "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
     assert abs((datetime.now(UTC) - begun).total_seconds()) < 60
@@ -96,6 +102,14 @@ def test_raw_files_are_hashed_once_a_root(begin: Callable[..., Run]) -> None:
     run = begin()
     run.fingerprint("acquire")
     assert list(json.loads((run.root / "raw-hashes.json").read_text())) == [str(run.root.parent / "chat.jsonl")]
+
+
+def test_a_fingerprint_is_computed_once_a_run(begin: Callable[..., Run], tmp_path: Path) -> None:
+    run = begin()
+    before = run.fingerprint("promote")
+    (tmp_path / "chat.jsonl").write_text("another\n")
+    assert run.fingerprint("promote") == before
+    assert Run(run.folder).fingerprint("promote") != before
 
 
 def test_an_outcome_is_recorded(begin: Callable[..., Run]) -> None:

@@ -85,6 +85,13 @@ def test_a_window_holds_no_more_tokens_than_it_may(
     assert names(list(pack(documents, 10))) == packed
 
 
+@pytest.mark.parametrize(("before", "size"), [(8192, 6), (16, 1 << 20)], ids=["8192 documents", "2^24 tokens"])
+def test_a_full_window_leaves_the_next_document_to_another_sequence(before: int, size: int) -> None:
+    large, small = document("large", size), document("small", 4)
+    assert len(list(pack([large] * (before - 1) + [small], size + 4))) == before - 1
+    assert len(list(pack([large] * before + [small], size + 4))) == before + 1
+
+
 def test_a_sequence_as_columns() -> None:
     row = columns([document("a", 4), document("b", 3)], 9, pad=5)
     assert row["input_ids"].tolist() == [10, 11, 12, 13, 10, 11, 12, 5, 5]
