@@ -45,7 +45,7 @@ def test_equal_outputs_are_no_news(outputs: dict[str, Output]) -> None:
 
 def test_a_changed_output_under_the_old_version_names_the_stage_to_raise(outputs: dict[str, Output]) -> None:
     assert unversioned(outputs, changed(outputs, "promote")) == [
-        f"stage promote: its output changed (data) but its version did not; {RAISE.format('promote')}"
+        f"stage promote: its output changed (data) but its version is still 1; {RAISE.format('promote')}"
     ]
 
 
@@ -61,6 +61,12 @@ def test_what_follows_from_a_changed_input_is_not_blamed_on_its_readers(outputs:
 def test_two_stages_that_do_not_read_each_other_are_both_to_raise(outputs: dict[str, Output]) -> None:
     lines = unversioned(outputs, changed(outputs, "index", "tokenise"))
     assert [line.endswith(RAISE.format(name)) for name, line in zip(("index", "tokenise"), lines, strict=True)]
+
+
+def test_what_changed_over_an_unchanged_input_has_its_own_cause(outputs: dict[str, Output]) -> None:
+    assert STAGES["audit"].inputs == ("annotate",)
+    lines = unversioned(outputs, changed(outputs, "deduplicate", "audit"))
+    assert [line.endswith(RAISE.format(name)) for name, line in zip(("deduplicate", "audit"), lines, strict=True)]
 
 
 def test_a_raised_version_asks_for_a_new_record_only(outputs: dict[str, Output]) -> None:

@@ -14,8 +14,8 @@ RECORD = "python -m tests.golden.record"
 def unversioned(recorded: dict[str, Output], found: dict[str, Output]) -> list[str]:
     """One line for each stage that leaves something new under a fingerprint that was recorded.
 
-    Only the first of those that follow from one another is to blame: what its readers make of a changed input may
-    well be new, and they get a new fingerprint with its new version.
+    Only a stage whose inputs are as they were is to blame: what is made of a changed input may well be new, and gets
+    a new fingerprint with the version of the stage that changed it.
     """
     changed = {
         name: parts
@@ -24,7 +24,7 @@ def unversioned(recorded: dict[str, Output], found: dict[str, Output]) -> list[s
         and output.fingerprint == recorded[name].fingerprint
         and (parts := output.differs_in(recorded[name]))
     }
-    return [_told(name, changed) for name in found if name in changed]
+    return [_told(found[name], name, changed) for name in found if name in changed]
 
 
 def outdated(recorded: dict[str, Output], found: dict[str, Output]) -> list[str]:
@@ -37,18 +37,16 @@ def outdated(recorded: dict[str, Output], found: dict[str, Output]) -> list[str]
     return new + sorted(recorded.keys() - found.keys())
 
 
-def _told(name: str, changed: dict[str, list[str]]) -> str:
+def _told(output: Output, name: str, changed: dict[str, list[str]]) -> str:
     what = f"stage {name}: its output changed ({', '.join(changed[name])})"
-    cause = _first_changed(name, changed)
+    cause = _cause(name, changed)
     if cause != name:
         return f"{what}, which follows from {cause}"
-    return (
-        f"{what} but its version did not; raise version of {name} in pipeline/contract/stages.py, then run `{RECORD}`"
-    )
+    remedy = f"raise version of {name} in pipeline/contract/stages.py, then run `{RECORD}`"
+    return f"{what} but its version is still {output.version}; {remedy}"
 
 
-def _first_changed(name: str, changed: dict[str, list[str]]) -> str:
-    """The earliest changed stage that the stage's input comes from, or the stage itself."""
-    before = [_first_changed(other, changed) for other in STAGES[name].inputs]
-    earliest = [other for other in STAGES if other in before and other in changed]
-    return earliest[0] if earliest else name
+def _cause(name: str, changed: dict[str, list[str]]) -> str:
+    """The changed stage with unchanged inputs that a changed stage's inputs come from; itself when they are its own."""
+    inputs = [other for other in STAGES[name].inputs if other in changed]
+    return _cause(inputs[0], changed) if inputs else name
