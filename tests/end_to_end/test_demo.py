@@ -10,6 +10,7 @@ from pipeline.contract.artifact import ArtifactStore
 from pipeline.contract.run import Run
 from pipeline.contract.stages import STAGES
 from tests.end_to_end.conftest import SMALL, Small, demonstrate, parlance
+from training.order import global_batch
 
 
 def test_the_run_makes_every_artifact_and_its_report_has_what_users_read(demo: Small) -> None:
@@ -69,7 +70,19 @@ def test_a_dropped_and_a_kept_row_tell_their_story(demo: Small) -> None:
     story = parlance(demo.root, "explain", kept)
     assert "acquire: read from source" in story.output
     assert "tokenise: packed into train sequence" in story.output
-    assert "train: learned from in epoch 1" in story.output or "train: not reached: 24 steps" in story.output
+
+
+def test_a_row_tells_in_which_step_it_was_learned_or_that_training_ended_before_its_turn(demo: Small) -> None:
+    run = Run.open(demo.root)
+    sequences = run.artifact("tokenise").read("packed/train").to_table()["row_ids"].to_pylist()
+    batches = [global_batch(step, 1024 // 128, len(sequences), run.profile.seed) for step in range(1, 24 + 1)]
+    reached = {row for batch in batches for number in batch for row in sequences[number]}
+    later = {row for batch in batches[1:] for number in batch for row in sequences[number]}
+    at_once = next(row for row in sequences[batches[0][0]] if row not in later)
+    never = next(row for row_ids in sequences for row in row_ids if row not in reached)
+    assert "train: learned from in epoch 1, step 1 of 24" in parlance(demo.root, "explain", at_once).output
+    words = "train: not reached: 24 steps of 8 sequences ended before its turn"
+    assert words in parlance(demo.root, "explain", never).output
 
 
 def test_the_index_finds_conversations_by_meaning(demo: Small) -> None:

@@ -1,23 +1,25 @@
 """The stage contract: fingerprint, cache, commit, ledger, damage."""
 
+import json
 import multiprocessing
 import os
 import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from configs.errors import UserError
 from configs.load import load_profile
+from configs.profile import Profile
 from pipeline.contract.artifact import Artifact
 from pipeline.contract.execute import StageContext, run_stage
-from pipeline.contract.fingerprint import fingerprint
-from pipeline.contract.run import Run, safe_run_id
-from pipeline.contract.stage import Stage
+from pipeline.contract.fingerprint import FileHashes, fingerprint
+from pipeline.contract.run import Run
+from pipeline.contract.stage import Stage, config_slice
 from pipeline.contract.stages import STAGES, TASKS
 
 CALLS: list[str] = []
@@ -41,10 +43,6 @@ def miscounts_what_lies_there(context: StageContext) -> None:
     context.ledger.rows_in = context.ledger.rows_out = 3
 
 
-def reads_what_it_did_not_declare(context: StageContext) -> None:
-    context.config("train.steps")
-
-
 def writes_then_sleeps(context: StageContext) -> None:
     _write(context.out / "data", ["half"])
     if not (context.run.folder / "second").exists():
@@ -56,23 +54,6 @@ def writes_then_sleeps(context: StageContext) -> None:
 def _write(folder: Path, rows: list[str]) -> None:
     folder.mkdir(exist_ok=True)
     pq.write_table(pa.table({"row_id": rows}), folder / "part-00000.parquet")
-
-
-@pytest.fixture
-def run(tmp_path: Path) -> Run:
-    data = tmp_path / "chat.jsonl"
-    data.write_text("{}\n")
-    return Run.begin(load_profile("demo", [f"storage.root={tmp_path / 'root'}"], str(data)), "test")
-
-
-@pytest.fixture
-def declare(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Stage]:
-    def declare(function: Callable[[StageContext], None], **settings: Any) -> Stage:
-        stage = Stage("trial", entry=f"{__name__}:{function.__name__}", **settings)
-        monkeypatch.setitem(STAGES, "trial", stage)
-        return stage
-
-    return declare
 
 
 def test_an_artifact_that_exists_is_found_and_not_made_again(run: Run, declare: Callable[..., Stage]) -> None:
@@ -100,11 +81,6 @@ def test_a_stage_that_loses_a_row_fails_and_leaves_no_artifact(
     with pytest.raises(AssertionError, match="ledger"):
         run_stage(stage, run)
     assert run.find("trial") is None
-
-
-def test_a_setting_that_was_not_declared_cannot_be_read(run: Run, declare: Callable[..., Stage]) -> None:
-    with pytest.raises(AssertionError, match=r"does not declare train\.steps"):
-        run_stage(declare(reads_what_it_did_not_declare), run)
 
 
 def test_a_changed_setting_changes_only_the_fingerprints_that_depend_on_it(run: Run, tmp_path: Path) -> None:
@@ -205,7 +181,36 @@ def test_every_declared_stage_has_its_function_and_reads_earlier_stages_only(sta
     assert set(stage.inputs) <= set(before)
 
 
-def test_a_run_id_of_airflow_becomes_a_folder_name() -> None:
-    assert safe_run_id("manual__2026-01-02T03:04:05+00:00") == "manual__2026-01-02T03_04_05_00_00"
-    assert safe_run_id("../../etc") == "run-.._.._etc"
-    assert safe_run_id("latest") != "latest"
+def refuses(profile: Profile) -> None:
+    raise UserError(f"seed: {profile.seed} is not lucky")
+
+
+def names_its_seed(profile: Profile, hashes: FileHashes) -> dict[str, str]:  # noqa: ARG001
+    return {"seed": str(profile.seed)}
+
+
+def test_a_stage_refuses_a_profile_when_its_check_does(run: Run) -> None:
+    with pytest.raises(UserError, match="seed: 20 is not lucky"):
+        Stage("trial", entry="", check=f"{__name__}:refuses").refuse(run.profile)
+    Stage("trial", entry="").refuse(run.profile)
+
+
+def test_a_stage_without_raw_inputs_has_none(run: Run) -> None:
+    assert Stage("trial", entry="", raw=f"{__name__}:names_its_seed").raw_inputs(run.profile, run.file_hashes) == {
+        "seed": "20"
+    }
+    assert Stage("trial", entry="").raw_inputs(run.profile, run.file_hashes) == {}
+
+
+def test_a_stage_is_its_own_task_unless_another_is_named() -> None:
+    assert Stage("trial", entry="").task == "trial"
+    assert Stage("trial", entry="", task="group").task == "group"
+
+
+def test_what_decides_an_output_is_plain_values_without_the_places_of_sources(run: Run) -> None:
+    values = config_slice(Stage("trial", entry="", config=("seed", "acquire", "embed.model")), run.profile)
+    assert values == json.loads(json.dumps(values))
+    assert list(values) == ["seed", "acquire", "embed.model"]
+    (source,) = values["acquire"]["sources"]
+    assert source["name"] == "chat"
+    assert "path" not in source

@@ -1,10 +1,20 @@
 """The index holds what trains, finds it again, and is not touched by a search."""
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from qdrant_client import QdrantClient
 
+from configs.errors import UserError
+from pipeline.contract.artifact import Ledger
 from pipeline.contract.execute import execute
+from pipeline.embed.shard import segments_schema
+from pipeline.index import index as stage
+from pipeline.index.qdrant_edge import EdgeStore
+from pipeline.index.qdrant_server import ServerStore
 from pipeline.index.search import search_text
-from pipeline.index.store import point_id
+from pipeline.index.store import Hit, point_id
 
 
 @pytest.fixture
@@ -46,6 +56,8 @@ def test_kept_and_added_rows_are_found_by_meaning_and_dropped_ones_are_not(corpu
         "dimensions": 384,
         "url": None,
     }
+    assert artifact.metrics == {"points": 4, "encoded": 1}
+    assert artifact.ledger == Ledger(4, 4)
     hits = search_text(run, "Was there a goal in the football match?", 10)
     assert {hit.row_id for hit in hits} == {rows[k]["row_id"] for k in ("dog", "tax", "goal", "added")}
     assert hits[0].payload == {
@@ -94,6 +106,166 @@ def test_an_attempt_that_was_cut_short_ends_with_every_point_once(corpus, monkey
     assert set(calls[3:]).isdisjoint(first[:2]), "points that were there were sent again"
 
 
-def test_point_ids_are_the_same_everywhere():
-    assert point_id("00" * 16, 0) == point_id("00" * 16, 0)
-    assert point_id("00" * 16, 0) != point_id("00" * 16, 1)
+def test_point_ids_are_the_same_everywhere_and_in_every_release():
+    assert point_id("00" * 16, 0) == "571d52e4-f406-5ec4-9cb8-cc0d5ee9a073"
+    assert point_id("00" * 16, 1) == "d1ee5b47-96a6-5a0a-ac72-c26c0599aced"
+
+
+SIZE = 8
+
+
+@pytest.fixture
+def seven(talk):
+    """Seven conversations in the order of their row_ids."""
+    found = [talk(f"Question {n}?", f"Answer {n}.", "And then?", "Nothing.") for n in range(7)]
+    return sorted(found, key=lambda row: row["row_id"])
+
+
+@pytest.fixture
+def embedded(begin, balanced, seven):
+    """embedded(*overrides, kept=[…], a_file=7, first=0) begins a run whose embed holds two segments of each of the
+    seven conversations, `a_file` of them in a file, and whose balance kept some. Returns the run and the vectors, by
+    row and segment."""
+
+    def make(*overrides, kept=range(7), a_file=7, first=0):
+        run = begin(*overrides)
+        draw = np.random.default_rng(0)
+        rows = []
+        for row in seven:
+            for segment, (turns, char) in enumerate((((0, 1), 3), ((2, 3), 0))):
+                vector = draw.standard_normal(SIZE).astype(np.float32)
+                vector /= np.linalg.norm(vector)
+                place = {"segment": segment, "first_turn": turns[0], "last_turn": turns[1], "first_char": char}
+                rows.append({"row_id": row["row_id"], **place, "vector": vector})
+        with run.store.building("embed", run.fingerprint("embed"), resume=False) as partial:
+            (partial / "data").mkdir()
+            for number, start in enumerate(range(0, len(rows), 2 * a_file), first):
+                table = pa.Table.from_pylist(rows[start : start + 2 * a_file], segments_schema(SIZE))
+                pq.write_table(table, partial / "data" / f"part-{number:05d}.parquet")
+            manifest = {"stage": "embed", "fingerprint": run.fingerprint("embed"), "metrics": {}}
+            run.store.commit(partial, manifest | {"ledger": Ledger(7, 14, added={"further segments": 7})})
+        balanced(run, [seven[n] for n in kept])
+        return run, {(row["row_id"], row["segment"]): row["vector"] for row in rows}
+
+    return make
+
+
+def nearest(artifact, vectors, kept):
+    """Id and payload of the point nearest to the vector of each segment of the rows that were kept."""
+    store = EdgeStore.copy_of(artifact.path / "store")
+    hits = {key: store.search(vector, 1)[0] for key, vector in vectors.items() if key[0] in kept}
+    store.close()
+    return {key: (hit.id, hit.payload) for key, hit in hits.items()}
+
+
+@pytest.mark.parametrize(("a_file", "at_once"), [(1, 3), (2, 1), (7, 100)])
+@pytest.mark.parametrize("kept", [range(7), (0, 2, 3, 6), (1, 4)])
+def test_every_segment_of_a_kept_row_is_one_point_however_the_rows_lie_in_files(embedded, seven, kept, at_once, a_file):
+    run, vectors = embedded(f"embed.shard_rows={at_once}", kept=kept, a_file=a_file)
+    [artifact] = execute(run, "index")
+    assert artifact.metrics == {"points": 2 * len(kept), "encoded": 0}
+    assert artifact.ledger == Ledger(len(kept), len(kept))
+    expected = {}
+    for row in (seven[n] for n in kept):
+        about = {"row_id": row["row_id"], "source": "hand", "topic": "small talk", "split": "train"}
+        asked, answered = (message["content"] for message in row["messages"][:2])
+        for segment, text in enumerate((f"{asked[3:]}\n{answered}", "And then?\nNothing.")):
+            point = point_id(row["row_id"], segment)
+            expected[row["row_id"], segment] = (point, {**about, "segment": segment, "text": text})
+    assert nearest(artifact, vectors, {row["row_id"] for row in (seven[n] for n in kept)}) == expected
+
+
+def test_the_hundred_thousandth_file_comes_after_the_one_before_it(embedded, seven):
+    run, vectors = embedded("embed.shard_rows=1", a_file=4, first=99_999)
+    [artifact] = execute(run, "index")
+    found = nearest(artifact, vectors, {row["row_id"] for row in seven})
+    assert [point for point, _ in found.values()] == [point_id(*key) for key in vectors]
+
+
+def test_the_text_of_a_point_is_its_first_300_characters(begin, balanced, deduplicated, talk):
+    long = talk("Say a. " * 50, "a")
+    run = begin()
+    deduplicated(run, [long])
+    execute(run, "embed")
+    balanced(run, [long])
+    execute(run, "index")
+    (hit,) = search_text(run, "anything", 10)
+    assert hit.payload["text"] == ("Say a. " * 50)[:300]
+
+
+def test_points_are_sent_in_batches(embedded, monkeypatch):
+    run, _ = embedded("vectors.batch_size=4", "embed.shard_rows=5")
+    real, sent = EdgeStore.upsert, []
+
+    def upsert(store, ids, vectors_ND, payloads):
+        assert len(ids) == len(vectors_ND) == len(payloads)
+        sent.append(len(ids))
+        real(store, ids, vectors_ND, payloads)
+
+    monkeypatch.setattr(EdgeStore, "upsert", upsert)
+    execute(run, "index")
+    assert sent == [4, 4, 2, 4]  # of five rows, then of two, with two segments each
+
+
+def test_a_store_with_a_point_too_many_is_refused(embedded, monkeypatch):
+    run, _ = embedded()
+    monkeypatch.setattr(EdgeStore, "count", lambda _: 15)
+    with pytest.raises(UserError, match=r"the store holds 15 points instead of 14; delete the collection"):
+        execute(run, "index")
+    assert run.find("index") is None
+
+
+@pytest.mark.parametrize("hits", [[], [Hit("", "", 0.998, {})]])
+def test_a_store_that_does_not_find_a_point_by_its_vector_is_refused(embedded, seven, monkeypatch, hits):
+    run, _ = embedded()
+    monkeypatch.setattr(EdgeStore, "search", lambda *_: hits)
+    with pytest.raises(UserError, match=f"point {point_id(seven[0]['row_id'], 0)} is not found by its own vector"):
+        execute(run, "index")
+    assert run.find("index") is None
+
+
+def test_of_many_blocks_only_the_first_few_are_searched_for(embedded, monkeypatch):
+    run, vectors = embedded("embed.shard_rows=1")
+    monkeypatch.setattr(stage, "SAMPLES", 3)
+    real, looked = EdgeStore.search, []
+    monkeypatch.setattr(EdgeStore, "search", lambda store, *query: looked.append(query) or real(store, *query))
+    execute(run, "index")
+    firsts = [vector for (_, segment), vector in vectors.items() if segment == 0]
+    assert [limit for _, limit in looked] == [1, 1, 1]
+    assert np.array_equal([vector for vector, _ in looked], firsts[:3])
+
+
+def test_the_store_is_made_ready_for_searches_and_closed_also_after_a_failure(embedded, monkeypatch):
+    called = []
+    for name in ("optimise", "close"):
+        real = getattr(EdgeStore, name)
+        monkeypatch.setattr(EdgeStore, name, lambda store, n=name, f=real: called.append(n) or f(store))
+    execute(embedded()[0], "index")
+    assert called == ["optimise", "close"]
+    monkeypatch.setattr(EdgeStore, "count", lambda _: 0)
+    with pytest.raises(UserError):
+        execute(embedded("vectors.collection=other")[0], "index")
+    assert called == ["optimise", "close"] * 2
+
+
+def test_a_server_gets_a_collection_of_its_own_for_every_fingerprint(embedded, monkeypatch):
+    client, asked = QdrantClient(":memory:"), []
+
+    def connect(settings, collection, dimensions):
+        asked.append(collection)
+        return ServerStore(client, collection, settings, dimensions)
+
+    monkeypatch.setattr(ServerStore, "connect", connect)
+    monkeypatch.setattr(ServerStore, "close", lambda _: None)  # which would end the in-memory engine
+    run, _ = embedded("vectors.url=http://qdrant:6333")
+    [artifact] = execute(run, "index")
+    assert artifact.json("index.json") == {
+        "engine": "qdrant-server",
+        "collection": f"conversations-{run.fingerprint('index')[:12]}",
+        "points": 14,
+        "dimensions": SIZE,
+        "url": "http://qdrant:6333",
+    }
+    assert asked == [artifact.json("index.json")["collection"]]
+    assert client.count(asked[0]).count == 14
+    assert [file["path"] for file in artifact.manifest["files"]] == ["index.json"]

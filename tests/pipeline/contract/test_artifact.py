@@ -1,0 +1,216 @@
+"""What a stage leaves: whole or not at all, described, and every damage named."""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from configs.errors import UserError
+from pipeline.contract.artifact import MANIFEST, SEAL, Artifact, ArtifactStore, Ledger
+from pipeline.contract.fingerprint import file_sha256, fingerprint
+
+PRINT = fingerprint("trial", "1", {}, {})
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> ArtifactStore:
+    return ArtifactStore(tmp_path)
+
+
+def write(folder: Path, name: str, rows: list[str]) -> None:
+    folder.mkdir(exist_ok=True)
+    pq.write_table(pa.table({"row_id": rows}), folder / f"{name}.parquet")
+
+
+def manifest(ledger: Ledger, **more: Any) -> dict[str, Any]:
+    about = {"stage": "trial", "version": "1", "fingerprint": PRINT, "config": {}, "inputs": {}, "metrics": {}}
+    return {**about, "ledger": ledger, **more}
+
+
+@pytest.fixture
+def commit(store: ArtifactStore) -> Callable[..., Artifact]:
+    """commit(**more) leaves two rows and note.json under the stage trial; more enters the manifest."""
+
+    def commit(**more: Any) -> Artifact:
+        with store.building("trial", PRINT, resume=False) as partial:
+            write(partial / "data", "part-00000", ["a", "b"])
+            (partial / "note.json").write_text('{"said": "ja"}')
+            return store.commit(partial, manifest(Ledger(2, 2), **more))
+
+    return commit
+
+
+def reseal(artifact: Artifact, **changes: Any) -> Artifact:
+    """The artifact with another manifest, and a seal that fits it."""
+    path = artifact.path / MANIFEST
+    path.write_text(json.dumps({**artifact.manifest, **changes}))
+    (artifact.path / SEAL).write_text(f"{file_sha256(path)}  {MANIFEST}\n")
+    return Artifact(artifact.path)
+
+
+@pytest.mark.parametrize(
+    ("ledger", "missing"),
+    [
+        (Ledger(), 0),
+        (Ledger(rows_in=5, rows_out=4, added={"copies": 1, "marks": 1}, dropped={"short": 2, "long": 1}), 0),
+        (Ledger(rows_in=5, rows_out=4), 1),
+        (Ledger(rows_in=5, rows_out=4, dropped={"short": 2}), -1),
+    ],
+)
+def test_a_ledger_balances_when_every_row_is_accounted_for(ledger: Ledger, missing: int) -> None:
+    assert ledger.imbalance() == missing
+
+
+def test_what_was_committed_is_read_again(commit: Callable[..., Artifact], store: ArtifactStore) -> None:
+    artifact = commit(metrics={"kept": "Größe"})
+    assert artifact.path == store.root / "trial" / PRINT
+    assert artifact == store.find("trial", PRINT)
+    assert artifact.ledger == Ledger(2, 2)
+    assert artifact.metrics == {"kept": "Größe"}
+    assert "Größe" in (artifact.path / MANIFEST).read_text(encoding="utf-8")
+    assert artifact.json("note.json") == {"said": "ja"}
+    assert artifact.damage() == []
+
+
+def test_rows_are_read_file_by_file_in_the_order_of_their_names(store: ArtifactStore) -> None:
+    with store.building("trial", PRINT, resume=False) as partial:
+        for name, row in (("part-00001", "b"), ("part-00000", "a"), ("part-00002", "c")):
+            write(partial / "shards", name, [row])
+        artifact = store.commit(partial, manifest(Ledger()))
+    assert artifact.parquet("shards") == artifact.path / "shards"
+    assert artifact.read("shards").to_table()["row_id"].to_pylist() == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("out", [1, 3])
+def test_an_artifact_whose_ledger_does_not_balance_is_not_committed(store: ArtifactStore, out: int) -> None:
+    with store.building("trial", PRINT, resume=False) as partial:
+        write(partial / "data", "part-00000", ["a"] * out)
+        with pytest.raises(AssertionError, match="the ledger does not balance"):
+            store.commit(partial, manifest(Ledger(2, out)))
+    assert store.find("trial", PRINT) is None
+
+
+@pytest.mark.parametrize(("name", "ledger"), [("data", Ledger(3, 3)), ("dropped", Ledger(3, 0, dropped={"short": 3}))])
+def test_an_artifact_whose_files_hold_other_rows_than_its_ledger_is_not_committed(
+    store: ArtifactStore, name: str, ledger: Ledger
+) -> None:
+    with store.building("trial", PRINT, resume=False) as partial:
+        for part in ("part-00000", "part-00001"):
+            write(partial / name, part, ["a", "b"])
+        with pytest.raises(AssertionError, match=f"{name}/ holds 4 rows, the ledger says 3"):
+            store.commit(partial, manifest(ledger))
+
+
+def test_an_artifact_without_rows_may_count_those_that_its_stage_read(store: ArtifactStore) -> None:
+    with store.building("trial", PRINT, resume=False) as partial:
+        (partial / "audit.json").write_text("{}")
+        assert store.commit(partial, manifest(Ledger(7, 7))).ledger == Ledger(7, 7)
+
+
+def test_every_kind_of_damage_has_its_line(commit: Callable[..., Artifact]) -> None:
+    artifact = commit()
+    note = artifact.path / "note.json"
+    note.write_text('{"said": "no"}')
+    assert artifact.damage() == [f"{note}: contents changed (sha256 differs from the manifest)"]
+    note.write_text("{}")
+    assert artifact.damage() == [f"{note}: 2 bytes instead of 14"]
+    note.rename(artifact.path / "moved.json")
+    moved = artifact.path / "moved.json"
+    assert artifact.damage() == [f"{note}: missing", f"{moved}: not in the manifest"]
+
+
+@pytest.mark.parametrize("change", [lambda file: file.write_text("{}"), lambda file: file.unlink()])
+@pytest.mark.parametrize("name", [MANIFEST, SEAL])
+def test_a_manifest_without_its_seal_is_damaged(
+    commit: Callable[..., Artifact], name: str, change: Callable[[Path], None]
+) -> None:
+    artifact = commit()
+    change(artifact.path / name)
+    (line,) = artifact.damage()
+    assert line == f"{artifact.path / MANIFEST}: does not match {SEAL}; delete {artifact.path} and run again"
+
+
+def test_a_manifest_that_contradicts_itself_is_damaged(commit: Callable[..., Artifact]) -> None:
+    artifact = commit()
+    for changes in ({"version": "2"}, {"config": {"seed": 1}}, {"inputs": {"raw": "0"}}):
+        (line,) = reseal(artifact, **changes).damage()
+        assert line.endswith("the fingerprint does not follow from the manifest")
+    (line,) = reseal(artifact, ledger={"rows_in": 2, "rows_out": 1}).damage()
+    assert line.endswith("the ledger does not balance")
+
+
+def test_the_seal_is_what_sha256sum_checks(commit: Callable[..., Artifact]) -> None:
+    artifact = commit()
+    assert (artifact.path / SEAL).read_text() == f"{file_sha256(artifact.path / MANIFEST)}  {MANIFEST}\n"
+
+
+def test_all_are_the_committed_ones_by_stage(store: ArtifactStore, commit: Callable[..., Artifact]) -> None:
+    first = commit()
+    with store.building("earlier", "0", resume=False) as partial:
+        second = store.commit(partial, manifest(Ledger(), stage="earlier", fingerprint="0"))
+    with store.building("trial", "unfinished", resume=False):
+        assert store.all() == [second, first]
+
+
+def test_a_root_that_cannot_be_written_is_the_users_to_change(tmp_path: Path) -> None:
+    (tmp_path / "artifacts").touch()
+    with (
+        pytest.raises(UserError, match=r"artifacts/trial: cannot be written .*; set storage\.root to a writable"),
+        ArtifactStore(tmp_path).building("trial", PRINT, resume=False),
+    ):
+        pass
+
+
+@pytest.mark.parametrize(("resume", "left"), [(True, ["shard"]), (False, [])])
+def test_what_a_killed_attempt_left_is_there_only_for_a_stage_that_resumes(
+    store: ArtifactStore, resume: bool, left: list[str]
+) -> None:
+    with store.building("trial", PRINT, resume=resume) as partial:
+        (partial / "shard").touch()
+    with store.building("trial", PRINT, resume=resume) as partial:
+        assert [p.name for p in partial.iterdir()] == left
+
+
+def test_the_second_to_commit_leaves_the_first_one_and_nothing_of_its_own(
+    store: ArtifactStore, commit: Callable[..., Artifact]
+) -> None:
+    first = commit().path / MANIFEST
+    before = first.read_bytes()
+    with store.building("trial", PRINT, resume=False) as partial:
+        assert store.commit(partial, manifest(Ledger(), metrics={"late": 1})).path == first.parent
+    with store.building("trial", PRINT, resume=False):
+        pass
+    assert first.read_bytes() == before
+    assert [p.name for p in first.parent.parent.iterdir() if p.is_dir()] == [PRINT]
+
+
+def test_a_folder_without_a_seal_gives_way(store: ArtifactStore, commit: Callable[..., Artifact]) -> None:
+    half = store.root / "trial" / PRINT
+    half.mkdir(parents=True)
+    (half / "half").touch()
+    assert store.find("trial", PRINT) is None
+    assert commit().damage() == []
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="needs Linux's list of open files")
+def test_every_file_and_folder_is_on_disk_before_the_artifact_is_seen(
+    store: ArtifactStore, commit: Callable[..., Artifact], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced, real = [], os.fsync
+
+    def fsync(handle: int) -> None:
+        assert store.find("trial", PRINT) is None
+        synced.append(Path(f"/proc/self/fd/{handle}").readlink())
+        real(handle)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    open_before = len(list(Path("/proc/self/fd").iterdir()))
+    artifact = commit()
+    partial = artifact.path.with_name(f".{PRINT}.partial")
+    assert {partial / p for p in ("data/part-00000.parquet", "note.json", "data", "")} <= set(synced)
+    assert len(list(Path("/proc/self/fd").iterdir())) == open_before
