@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,7 +21,7 @@ from pipeline.acquire.selection import threshold
 from pipeline.acquire.sources import source_files
 from pipeline.acquire.units import RANGE_BYTES, Unit, count, numbered
 from pipeline.contract.execute import StageContext
-from pipeline.contract.progress import Progress, say
+from pipeline.contract.progress import Progress, say, watching
 from pipeline.rows.schema import CONVERSATIONS, DROPPED
 from pipeline.spark.external_sort import Runs, merge
 from pipeline.spark.session import session_of, task_progress
@@ -181,26 +180,15 @@ def _tasks(units: list[Unit], cores: int) -> list[list[Unit]]:
 @contextmanager
 def _watching(context: StageContext, folder: Path, size: int) -> Iterator[None]:
     """Shows the sum of what the tasks noted in a folder, while the body runs."""
-    ended = threading.Event()
-
-    def consumed() -> int:
-        noted = [file.read_text() for file in folder.iterdir()]
-        return sum(int(text) for text in noted if text)
-
     with context.progress(size // 1000, "kB") as progress:
 
-        def watch() -> None:
-            while not ended.wait(1.0):
-                progress.update(consumed() // 1000)
+        def look() -> None:
+            noted = [file.read_text() for file in folder.iterdir()]
+            progress.update(sum(int(text) for text in noted if text) // 1000)
 
-        thread = threading.Thread(target=watch, daemon=True)
-        thread.start()
-        try:
+        with watching(look):
             yield
-        finally:
-            ended.set()
-            thread.join()
-            progress.update(consumed() // 1000)
+        look()
 
 
 def _account(context: StageContext, plans: list[Plan], held: dict[str, Held], available: dict[str, int]) -> None:

@@ -3,7 +3,10 @@
 import json
 import os
 import sys
+import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 
 from pipeline.contract.figures import duration, percent
@@ -21,6 +24,24 @@ def emit(kind: str, **values: object) -> None:
 def say(text: str) -> None:
     """One line for the reader of the log."""
     print(text, flush=True)
+
+
+@contextmanager
+def watching(look: Callable[[], object], seconds: float = 1.0) -> Iterator[None]:
+    """Calls `look` every so many seconds, in a thread of its own, while the body waits for others' work."""
+    ended = threading.Event()
+
+    def watch() -> None:
+        while not ended.wait(seconds):
+            look()
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
 
 
 class Progress:

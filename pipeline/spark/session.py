@@ -3,7 +3,6 @@
 import logging
 import os
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -11,7 +10,7 @@ from pyspark.sql import SparkSession
 
 from configs.engines import LOCAL_JVM, Spark
 from pipeline.contract.execute import StageContext
-from pipeline.contract.progress import Progress
+from pipeline.contract.progress import Progress, watching
 
 DEFAULTS = {
     "spark.ui.enabled": "false",
@@ -55,12 +54,12 @@ def spark_session(settings: Spark, name: str) -> SparkSession:
 def task_progress(spark: SparkSession, label: str) -> Iterator[None]:
     """Says how many Spark tasks of the running job are done, while the body runs."""
     tracker = spark.sparkContext.statusTracker()
-    ended = threading.Event()
+    finished: dict[int, int] = {}
+    total: dict[int, int] = {}
 
-    def watch(progress: Progress) -> None:
-        finished: dict[int, int] = {}
-        total: dict[int, int] = {}
-        while not ended.wait(1.0):
+    with Progress(label, total=0, unit="tasks") as progress:
+
+        def look() -> None:
             for stage in tracker.getActiveStageIds():
                 info = tracker.getStageInfo(stage)
                 if info:
@@ -72,15 +71,9 @@ def task_progress(spark: SparkSession, label: str) -> Iterator[None]:
             if total:
                 progress.update(sum(finished.values()))
 
-    with Progress(label, total=0, unit="tasks") as progress:
-        thread = threading.Thread(target=watch, args=(progress,), daemon=True)
-        thread.start()
-        try:
+        with watching(look):
             yield
-        finally:
-            ended.set()
-            thread.join()
-            progress.done = progress.total
+        progress.done = progress.total
 
 
 def shuffled_bytes(spark: SparkSession) -> int:

@@ -16,10 +16,10 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 from configs.load import load_profile
 from configs.promote import Tracking
 from eval import registry
-from pipeline.contract.artifact import Artifact, Ledger
+from pipeline.contract.artifact import Artifact
 from pipeline.contract.run import Run
-from pipeline.contract.stage import config_slice
 from pipeline.contract.stages import STAGES
+from tests.artifacts import commit
 
 torch.set_num_threads(1)  # two threads that share busy cores spend their time waiting for each other
 
@@ -255,7 +255,7 @@ def world(
         }
         for name in STAGES:
             if name not in ("index", "evaluate", "promote") and run.find(name) is None:
-                commit(run, name, contents.get(name, nothing), len(rows))
+                commit(run, name, len(rows), contents.get(name, nothing))
         return run
 
     return begin
@@ -291,22 +291,3 @@ def write_json(path: Path, value: Any) -> None:
 def write_conversations(folder: Path, rows: list[Conversation]) -> None:
     folder.mkdir()
     pq.write_table(pa.Table.from_pylist(rows), folder / "part-00000.parquet")
-
-
-def commit(run: Run, name: str, fill: Callable[[Path], None], rows: int) -> None:
-    """A hand-made artifact under the fingerprint that the run expects."""
-    stage, print_ = STAGES[name], run.fingerprint(name)
-    with run.store.building(name, print_, resume=False) as partial:
-        fill(partial)
-        manifest = {
-            "stage": name,
-            "version": stage.version,
-            "fingerprint": print_,
-            "inputs": run.input_fingerprints(name),
-            "config": config_slice(stage, run.profile),
-            "ledger": Ledger(rows_in=rows, rows_out=rows),
-            "metrics": {},
-            "timing": {"started": "2026-01-01T00:00:00+00:00", "seconds": 1.0, "peak_memory_mb": 1},
-            "libraries": {},
-        }
-        run.store.commit(partial, manifest)

@@ -6,13 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from configs.load import load_profile
-from pipeline.contract.artifact import Artifact, Ledger
+from pipeline.contract.artifact import Artifact
 from pipeline.contract.run import Run
-from pipeline.contract.stages import STAGES
+from tests.artifacts import commit_parts
 
 MESSAGES = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
 STRINGS = ("row_id", "source", "split", "language", "cluster")
@@ -44,16 +43,10 @@ def commit() -> Callable[..., Artifact]:
     """commit(run, stage, rows, schema, files=2) commits an artifact whose data/ holds the rows, as its stage would."""
 
     def store(run: Run, stage: str, rows: list[dict[str, Any]], schema: pa.Schema, files: int = 2) -> Artifact:
-        print_ = run.fingerprint(stage)
-        with run.store.building(stage, print_, resume=False) as partial:
-            (partial / "data").mkdir()
-            for number in range(files):
-                part = [row for row in rows if int(row["row_id"][:8], 16) % files == number]
-                table = pa.Table.from_pylist(sorted(part, key=lambda row: row["row_id"]), schema=schema)
-                pq.write_table(table, partial / "data" / f"part-{number:05d}.parquet")
-            manifest = {"stage": stage, "version": STAGES[stage].version, "fingerprint": print_, "inputs": {}}
-            ledger = Ledger(rows_in=len(rows), rows_out=len(rows))
-            return run.store.commit(partial, {**manifest, "config": {}, "metrics": {}, "ledger": ledger})
+        parts: list[list[dict[str, Any]]] = [[] for _ in range(files)]
+        for row in sorted(rows, key=lambda row: row["row_id"]):
+            parts[int(row["row_id"][:8], 16) % files].append(row)
+        return commit_parts(run, stage, parts, schema)
 
     return store
 

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from configs.load import load_profile
-from pipeline.contract.artifact import Ledger
 from pipeline.contract.run import Run
 from pipeline.planning.estimate import estimate
 from plugins.review_operators import ReviewBranch, answer_options, summary
+from tests import artifacts
 from tests.plugins.conftest import commit
 
 AUDIT: dict[str, Any] = {
@@ -40,11 +40,7 @@ def audited(run: Run, mode: str) -> Run:
         str(run.profile.acquire.sources[0].path),
     )
     run = Run.begin(profile, mode)
-    print_ = run.fingerprint("audit")
-    with run.store.building("audit", print_, resume=False) as partial:
-        (partial / "audit.json").write_text(json.dumps(AUDIT))
-        described = {"stage": "audit", "version": "1", "fingerprint": print_, "metrics": {}}
-        run.store.commit(partial, {**described, "ledger": Ledger(rows_in=1200, rows_out=1200)})
+    artifacts.commit(run, "audit", 1200, lambda folder: (folder / "audit.json").write_text(json.dumps(AUDIT)))
     return run
 
 
@@ -83,7 +79,8 @@ def test_the_approval_says_what_it_will_cost(run: Run) -> None:
     plan = estimate(load_profile("cluster-32xa100"), asked.root)
     (asked.folder / "plan.json").write_text(json.dumps(plan))
     text = summary(asked)
-    assert re.search(r"Approving starts about \S+ \w+ of work, \S+ \w+ of it training on 32 × A100-80GB\.", text)
+    hours = r"\d+ h \d\d min"
+    assert re.search(rf"Approving starts about {hours} of work, {hours} of it training on 32 × A100-80GB\.", text)
     assert "- money not known: plan.prices.machine_hour" in text
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from configs.errors import UserError
@@ -17,6 +16,7 @@ from pipeline.contract.execute import run_stage
 from pipeline.contract.run import Run
 from pipeline.contract.stages import STAGES
 from pipeline.rows.row_id import row_id
+from tests.artifacts import commit, commit_parts
 
 MESSAGES = pa.list_(pa.struct({"role": pa.string(), "content": pa.string()}))
 DEDUPLICATED = pa.schema(
@@ -78,19 +78,10 @@ def balanced(make_run: Callable[..., Run], tmp_path: Path) -> Made:
         root = tmp_path / f"root-{len(list(tmp_path.iterdir()))}"
         settings = [f"storage.root={root}", *(overrides or [])]
         run = make_run(conversations=[[("user", "unused"), ("assistant", "unused")]], overrides=settings)
-        for stage, schema in (("deduplicate", DEDUPLICATED), ("annotate", ANNOTATED), ("review", None)):
-            print_ = run.fingerprint(stage)
-            with run.store.building(stage, print_, False) as partial:
-                if schema is None:
-                    (partial / "decision.json").write_text(json.dumps(decision or {"decision": "approve"}))
-                else:
-                    (partial / "data").mkdir()
-                    for part in range(parts):
-                        table = pa.Table.from_pylist(rows[part::parts], schema=schema)
-                        pq.write_table(table, partial / "data" / f"part-{part:05d}.parquet")
-                manifest = {"stage": stage, "version": "1", "fingerprint": print_, "inputs": {}, "config": {}}
-                ledger = Ledger(len(rows), len(rows))
-                run.store.commit(partial, {**manifest, "ledger": ledger, "metrics": {}})
+        for stage, schema in (("deduplicate", DEDUPLICATED), ("annotate", ANNOTATED)):
+            commit_parts(run, stage, [rows[part::parts] for part in range(parts)], schema)
+        answer = json.dumps(decision or {"decision": "approve"})
+        commit(run, "review", len(rows), lambda folder: (folder / "decision.json").write_text(answer))
         return run_stage(STAGES["balance"], run)
 
     return make

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from configs.errors import UserError
-from pipeline.contract.artifact import Ledger
 from pipeline.contract.execute import execute
+from tests.artifacts import commit
 
 WARNING = {
     "severity": "warning",
@@ -25,13 +25,8 @@ def audited(begin):
 
     def make(findings, *overrides):
         run = begin(*overrides)
-        print_ = run.fingerprint("audit")
         audit = {"rows": 10, "topics": {"sport": 7, "other": 3}, "by_source": {"club": {}}, "findings": findings}
-        with run.store.building("audit", print_, resume=False) as partial:
-            (partial / "audit.json").write_text(json.dumps(audit))
-            run.store.commit(
-                partial, {"stage": "audit", "fingerprint": print_, "ledger": Ledger(10, 10), "metrics": {}}
-            )
+        commit(run, "audit", 10, lambda folder: (folder / "audit.json").write_text(json.dumps(audit)))
         return run
 
     return make
