@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from pipeline.contract.fingerprint import write_atomically
+from pipeline.contract.whole_file import write_text
 from tests.golden.output import Output, Part
 from tests.golden.run import HERE
 
@@ -21,4 +21,4 @@ def read_recorded(file: Path = FILE) -> dict[str, Output]:
 
 
 def write_recorded(outputs: dict[str, Output], file: Path = FILE) -> None:
-    write_atomically(file, json.dumps({name: asdict(output) for name, output in outputs.items()}, indent=1) + "\n")
+    write_text(file, json.dumps({name: asdict(output) for name, output in outputs.items()}, indent=1) + "\n")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.contract.fingerprint import BLOCK, FileHashes, canonical_json, file_sha256, fingerprint, write_atomically
+from pipeline.contract.fingerprint import BLOCK, FileHashes, canonical_json, file_sha256, fingerprint
 
 CLEAN: dict[str, Any] = {
     "stage": "clean",
@@ -78,26 +78,3 @@ def test_a_memory_that_cannot_be_read_is_made_anew(raw: Path, tmp_path: Path) ->
     (tmp_path / "hashes.json").write_text('{"half')
     assert FileHashes(tmp_path / "hashes.json").of([raw]) == {raw: sha256("old")}
     assert FileHashes(tmp_path / "hashes.json").of([raw]) == {raw: sha256("old")}
-
-
-def test_a_small_file_is_replaced_once_its_new_text_is_on_disk(raw: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    seen, real = [], os.fsync
-
-    def fsync(handle: int) -> None:
-        seen.append((os.fstat(handle).st_size, raw.read_text()))
-        real(handle)
-
-    monkeypatch.setattr(os, "fsync", fsync)
-    write_atomically(raw, "grün")
-    assert seen == [(5, "old")]
-    assert raw.read_text(encoding="utf-8") == "grün"
-
-
-def test_a_write_that_is_cut_short_leaves_the_old_text(raw: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def no_space(handle: int) -> None:  # noqa: ARG001
-        raise OSError("no space left on device")
-
-    monkeypatch.setattr(os, "fsync", no_space)
-    with pytest.raises(OSError, match="no space"):
-        write_atomically(raw, "new")
-    assert raw.read_text() == "old"

@@ -1,5 +1,6 @@
 """A file is the old one or the new one, whatever becomes of who writes it."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -88,3 +89,18 @@ def test_what_is_not_a_writers_is_not_removed(tmp_path: Path) -> None:
     remove_partials(tmp_path)
     assert names(tmp_path) == sorted([*kept, "data"])
     assert names(tmp_path / "data") == []
+
+
+def test_a_small_file_is_replaced_once_its_new_text_is_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "plan.json"
+    write_text(file, "old")
+    seen, real = [], os.fsync
+
+    def fsync(handle: int) -> None:
+        seen.append((os.fstat(handle).st_size, file.read_text()))
+        real(handle)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    write_text(file, "grün")
+    assert seen == [(5, "old")]
+    assert file.read_text(encoding="utf-8") == "grün"

@@ -228,7 +228,12 @@ def test_of_many_blocks_only_the_first_few_are_searched_for(embedded, monkeypatc
     run, vectors = embedded("embed.shard_rows=1")
     monkeypatch.setattr(stage, "SAMPLES", 3)
     real, looked = EdgeStore.search, []
-    monkeypatch.setattr(EdgeStore, "search", lambda store, *query: looked.append(query) or real(store, *query))
+
+    def search(store, *query):
+        looked.append(query)
+        return real(store, *query)
+
+    monkeypatch.setattr(EdgeStore, "search", search)
     execute(run, "index")
     firsts = [vector for (_, segment), vector in vectors.items() if segment == 0]
     assert [limit for _, limit in looked] == [1, 1, 1]
@@ -237,9 +242,18 @@ def test_of_many_blocks_only_the_first_few_are_searched_for(embedded, monkeypatc
 
 def test_the_store_is_made_ready_for_searches_and_closed_also_after_a_failure(embedded, monkeypatch):
     called = []
-    for name in ("optimise", "close"):
+
+    def telling(name):
         real = getattr(EdgeStore, name)
-        monkeypatch.setattr(EdgeStore, name, lambda store, n=name, f=real: called.append(n) or f(store))
+
+        def method(store):
+            called.append(name)
+            return real(store)
+
+        return method
+
+    for name in ("optimise", "close"):
+        monkeypatch.setattr(EdgeStore, name, telling(name))
     execute(embedded()[0], "index")
     assert called == ["optimise", "close"]
     monkeypatch.setattr(EdgeStore, "count", lambda _: 0)
