@@ -1,5 +1,6 @@
 """Artifacts made by hand, so that what reads them can be tested without the stages before."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -44,3 +45,14 @@ def commit_parts(run: Run, name: str, parts: list[list[Row]], schema: pa.Schema)
             pq.write_table(table, folder / "data" / f"part-{number:05d}.parquet")
 
     return commit(run, name, sum(map(len, parts)), fill)
+
+
+def kept(artifact: Artifact) -> dict[str, Row]:
+    """row_id to row of data/."""
+    return {row["row_id"]: row for row in artifact.read().to_table().to_pylist()}
+
+
+def dropped(artifact: Artifact) -> dict[str, tuple[str, dict[str, Any]]]:
+    """row_id to (rule, evidence) of dropped/."""
+    rows = artifact.read("dropped").to_table().to_pylist()
+    return {row["row_id"]: (row["rule"], json.loads(row["evidence"])) for row in rows}

@@ -15,6 +15,7 @@ from configs.errors import UserError
 from pipeline.balance.counterfactual import swap_gender
 from pipeline.balance.topic_cap import rows_to_keep
 from pipeline.contract.execute import StageContext
+from pipeline.contract.figures import percent
 from pipeline.contract.progress import say
 from pipeline.rows.parquet import count_by, rows_in
 from pipeline.rows.row_id import row_id
@@ -101,7 +102,7 @@ def _over_cap(train: DataFrame, counts: dict[str, int], share: float, seed: int,
         return spark.createDataFrame([], "row_id string, rule string, evidence string")
     total = sum(counts.values())
     for topic, cap in keep.items():
-        now = f"{counts[topic] / total:.1%} of the training rows"
+        now = f"{percent(counts[topic] / total)} of the training rows"
         say(f"balance: topic {topic} has {now}: {cap:,} of {counts[topic]:,} stay")
     caps = spark.createDataFrame(
         [(topic, cap, round(counts[topic] / total, 4)) for topic, cap in keep.items()],

@@ -16,7 +16,7 @@ from pipeline.contract.execute import run_stage
 from pipeline.contract.run import Run
 from pipeline.contract.stages import STAGES
 from pipeline.rows.row_id import row_id
-from tests.artifacts import commit, commit_parts
+from tests.artifacts import commit, commit_parts, dropped, kept
 
 MESSAGES = pa.list_(pa.struct({"role": pa.string(), "content": pa.string()}))
 DEDUPLICATED = pa.schema(
@@ -85,15 +85,6 @@ def balanced(make_run: Callable[..., Run], tmp_path: Path) -> Made:
         return run_stage(STAGES["balance"], run)
 
     return make
-
-
-def kept(artifact: Artifact) -> dict[str, dict[str, Any]]:
-    return {r["row_id"]: r for r in artifact.read().to_table().to_pylist()}
-
-
-def dropped(artifact: Artifact) -> dict[str, tuple[str, dict[str, Any]]]:
-    rows = artifact.read("dropped").to_table().to_pylist()
-    return {r["row_id"]: (r["rule"], json.loads(r["evidence"])) for r in rows}
 
 
 def test_a_topic_above_the_cap_shrinks_to_it_in_the_training_split_only(balanced: Made) -> None:

@@ -18,6 +18,7 @@ from pipeline.contract.execute import run_stage
 from pipeline.contract.run import Run
 from pipeline.contract.stages import STAGES
 from pipeline.rows.text_hash import text_hash
+from tests.artifacts import commit_parts, dropped, kept
 
 CLEAN = pa.schema(
     {
@@ -77,27 +78,10 @@ def deduplicated(make_run: Callable[..., Run], tmp_path: Path) -> Made:
         root = tmp_path / f"root-{len(list(tmp_path.iterdir()))}"
         settings = [f"storage.root={root}", *(overrides or [])]
         run = make_run(conversations=[[("user", "unused"), ("assistant", "unused")]], overrides=settings)
-        print_ = run.fingerprint("clean")
-        with run.store.building("clean", print_, False) as partial:
-            (partial / "data").mkdir()
-            for part in range(parts):
-                table = pa.Table.from_pylist(rows[part::parts], schema=CLEAN)
-                pq.write_table(table, partial / "data" / f"part-{part:05d}.parquet")
-            ledger = Ledger(rows_in=len(rows), rows_out=len(rows))
-            manifest = {"stage": "clean", "version": "1", "fingerprint": print_, "inputs": {}, "config": {}}
-            run.store.commit(partial, {**manifest, "ledger": ledger, "metrics": {}})
+        commit_parts(run, "clean", [rows[part::parts] for part in range(parts)], CLEAN)
         return run_stage(STAGES["deduplicate"], run)
 
     return make
-
-
-def kept(artifact: Artifact) -> dict[str, dict[str, Any]]:
-    return {r["row_id"]: r for r in artifact.read().to_table().to_pylist()}
-
-
-def dropped(artifact: Artifact) -> dict[str, tuple[str, dict[str, Any]]]:
-    rows = artifact.read("dropped").to_table().to_pylist()
-    return {r["row_id"]: (r["rule"], json.loads(r["evidence"])) for r in rows}
 
 
 def swap_words(text: str, *positions: int) -> str:
