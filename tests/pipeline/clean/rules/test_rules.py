@@ -150,7 +150,8 @@ def test_every_row_is_judged_by_itself() -> None:
 
 @pytest.mark.parametrize("score", sorted(GOOD.keys() - {"language", "turn_languages", "messages"}))
 def test_a_score_that_is_missing_fails_no_rule(score: str) -> None:
-    assert judge({score: None}, STRICT) is None
+    rows = table({score: None}, {"role_faults": ["unanswered"]})
+    assert first_failures(rows, STRICT).to_pylist() == [None, "role_order"]
 
 
 def test_a_rule_is_named_as_its_file() -> None:
@@ -199,6 +200,13 @@ def test_refusals_and_the_language_of_turns_are_only_counted_unless_asked() -> N
     assert judge(odd, Rules()) is None
     assert judge({"turn_languages": [("fr", 1.0), ("en", 1.0)]}, Rules(turn_languages="all")) == "turn_language"
     assert judge(odd, Rules(turn_languages="replies", languages=[])) is None
+
+
+def test_fewer_than_a_raised_limit_pass() -> None:
+    lax = Rules(max_empty_turns=2, max_leaks=2)
+    assert judge({"empty_turns": 1, "leaks": 1}, lax) is None
+    assert judge({"empty_turns": 3}, lax) == "empty_turn"
+    assert judge({"leaks": 3}, lax) == "prompt_leak"
 
 
 def test_no_languages_keeps_all() -> None:
