@@ -46,6 +46,8 @@ def test_the_encoder_is_the_one_of_the_profile(model: Path, hashes: FileHashes) 
 
 def test_a_tokenizer_is_an_input_unless_it_is_trained(model: Path, hashes: FileHashes) -> None:
     assert tokenizer(load_profile("demo"), hashes) == {}
+    of_the_hub = load_profile("demo", ["tokenise.tokenizer=with/tokenizer"])
+    assert tokenizer(of_the_hub, hashes) == {"tokenise.tokenizer": "hub:with/tokenizer"}
     assert list(tokenizer(load_profile("demo", [f"tokenise.tokenizer={model}"]), hashes)) == [
         "tokenise.tokenizer/deep/config",
         "tokenise.tokenizer/weights",

@@ -193,18 +193,19 @@ def test_the_text_of_a_point_is_its_first_300_characters(begin, balanced, dedupl
     assert hit.payload["text"] == ("Say a. " * 50)[:300]
 
 
-def test_points_are_sent_in_batches(embedded, monkeypatch):
+def test_points_are_sent_in_batches_and_every_block_is_on_disk_before_the_next(embedded, monkeypatch):
     run, _ = embedded("vectors.batch_size=4", "embed.shard_rows=5")
-    real, sent = EdgeStore.upsert, []
+    upsert, flush, done = EdgeStore.upsert, EdgeStore.flush, []
 
-    def upsert(store, ids, vectors_ND, payloads):
+    def sent(store, ids, vectors_ND, payloads):
         assert len(ids) == len(vectors_ND) == len(payloads)
-        sent.append(len(ids))
-        real(store, ids, vectors_ND, payloads)
+        done.append(len(ids))
+        upsert(store, ids, vectors_ND, payloads)
 
-    monkeypatch.setattr(EdgeStore, "upsert", upsert)
+    monkeypatch.setattr(EdgeStore, "upsert", sent)
+    monkeypatch.setattr(EdgeStore, "flush", lambda store: done.append("flushed") or flush(store))
     execute(run, "index")
-    assert sent == [4, 4, 2, 4]  # of five rows, then of two, with two segments each
+    assert done == [4, 4, 2, "flushed", 4, "flushed"]  # of five rows, then of two, with two segments each
 
 
 def test_a_store_with_a_point_too_many_is_refused(embedded, monkeypatch):
