@@ -195,15 +195,20 @@ def test_the_text_of_a_point_is_its_first_300_characters(begin, balanced, dedupl
 
 def test_points_are_sent_in_batches_and_every_block_is_on_disk_before_the_next(embedded, monkeypatch):
     run, _ = embedded("vectors.batch_size=4", "embed.shard_rows=5")
-    upsert, flush, done = EdgeStore.upsert, EdgeStore.flush, []
+    upsert, flush = EdgeStore.upsert, EdgeStore.flush
+    done: list[int | str] = []
 
     def sent(store, ids, vectors_ND, payloads):
         assert len(ids) == len(vectors_ND) == len(payloads)
         done.append(len(ids))
         upsert(store, ids, vectors_ND, payloads)
 
+    def flushed(store):
+        done.append("flushed")
+        flush(store)
+
     monkeypatch.setattr(EdgeStore, "upsert", sent)
-    monkeypatch.setattr(EdgeStore, "flush", lambda store: done.append("flushed") or flush(store))
+    monkeypatch.setattr(EdgeStore, "flush", flushed)
     execute(run, "index")
     assert done == [4, 4, 2, "flushed", 4, "flushed"]  # of five rows, then of two, with two segments each
 
