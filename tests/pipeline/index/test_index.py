@@ -106,6 +106,16 @@ def test_an_attempt_that_was_cut_short_ends_with_every_point_once(corpus, monkey
     assert set(calls[3:]).isdisjoint(first[:2]), "points that were there were sent again"
 
 
+def test_a_row_that_balance_added_before_all_others_takes_none_of_their_points(begin, deduplicated, balanced, talk):
+    run = begin("embed.shard_rows=1")
+    known = [talk("My dog barks at night.", "Walk him."), talk("Who scored?", "The striker.")]
+    deduplicated(run, known)
+    execute(run, "embed")
+    balanced(run, [talk("My cat barks at night.", "Walk her.", row_id="0" * 32), *known])
+    [artifact] = execute(run, "index")
+    assert artifact.metrics == {"points": 3, "encoded": 1}
+
+
 def test_point_ids_are_the_same_everywhere_and_in_every_release():
     assert point_id("00" * 16, 0) == "571d52e4-f406-5ec4-9cb8-cc0d5ee9a073"
     assert point_id("00" * 16, 1) == "d1ee5b47-96a6-5a0a-ac72-c26c0599aced"
@@ -195,15 +205,19 @@ def test_the_text_of_a_point_is_its_first_300_characters(begin, balanced, dedupl
 
 def test_points_are_sent_in_batches_and_every_block_is_on_disk_before_the_next(embedded, monkeypatch):
     run, _ = embedded("vectors.batch_size=4", "embed.shard_rows=5")
-    upsert, flush, done = EdgeStore.upsert, EdgeStore.flush, []
+    upsert, flush, done = EdgeStore.upsert, EdgeStore.flush, list[int | str]()
 
     def sent(store, ids, vectors_ND, payloads):
         assert len(ids) == len(vectors_ND) == len(payloads)
         done.append(len(ids))
         upsert(store, ids, vectors_ND, payloads)
 
+    def flushed(store):
+        done.append("flushed")
+        flush(store)
+
     monkeypatch.setattr(EdgeStore, "upsert", sent)
-    monkeypatch.setattr(EdgeStore, "flush", lambda store: done.append("flushed") or flush(store))
+    monkeypatch.setattr(EdgeStore, "flush", flushed)
     execute(run, "index")
     assert done == [4, 4, 2, "flushed", 4, "flushed"]  # of five rows, then of two, with two segments each
 
@@ -229,7 +243,12 @@ def test_of_many_blocks_only_the_first_few_are_searched_for(embedded, monkeypatc
     run, vectors = embedded("embed.shard_rows=1")
     monkeypatch.setattr(stage, "SAMPLES", 3)
     real, looked = EdgeStore.search, []
-    monkeypatch.setattr(EdgeStore, "search", lambda store, *query: looked.append(query) or real(store, *query))
+
+    def search(store, *query):
+        looked.append(query)
+        return real(store, *query)
+
+    monkeypatch.setattr(EdgeStore, "search", search)
     execute(run, "index")
     firsts = [vector for (_, segment), vector in vectors.items() if segment == 0]
     assert [limit for _, limit in looked] == [1, 1, 1]
@@ -237,10 +256,18 @@ def test_of_many_blocks_only_the_first_few_are_searched_for(embedded, monkeypatc
 
 
 def test_the_store_is_made_ready_for_searches_and_closed_also_after_a_failure(embedded, monkeypatch):
-    called = []
-    for name in ("optimise", "close"):
-        real = getattr(EdgeStore, name)
-        monkeypatch.setattr(EdgeStore, name, lambda store, n=name, f=real: called.append(n) or f(store))
+    optimise, close, called = EdgeStore.optimise, EdgeStore.close, []
+
+    def optimised(store):
+        called.append("optimise")
+        optimise(store)
+
+    def closed(store):
+        called.append("close")
+        close(store)
+
+    monkeypatch.setattr(EdgeStore, "optimise", optimised)
+    monkeypatch.setattr(EdgeStore, "close", closed)
     execute(embedded()[0], "index")
     assert called == ["optimise", "close"]
     monkeypatch.setattr(EdgeStore, "count", lambda _: 0)
