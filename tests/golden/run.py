@@ -17,6 +17,7 @@ HERE = Path("tests/golden")
 SETTINGS = [
     "spark.master=local[2]",
     "spark.driver_memory=1g",
+    "spark.conf={spark.sql.shuffle.partitions: '2'}",
     "clean.rules.languages=[en, de]",
     "clean.rules.refusals=drop",
     f"deduplicate.evaluation_sets=[{HERE / 'evaluation.jsonl'}]",

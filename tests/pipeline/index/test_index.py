@@ -106,6 +106,16 @@ def test_an_attempt_that_was_cut_short_ends_with_every_point_once(corpus, monkey
     assert set(calls[3:]).isdisjoint(first[:2]), "points that were there were sent again"
 
 
+def test_a_row_that_balance_added_before_all_others_takes_none_of_their_points(begin, deduplicated, balanced, talk):
+    run = begin("embed.shard_rows=1")
+    known = [talk("My dog barks at night.", "Walk him."), talk("Who scored?", "The striker.")]
+    deduplicated(run, known)
+    execute(run, "embed")
+    balanced(run, [talk("My cat barks at night.", "Walk her.", row_id="0" * 32), *known])
+    [artifact] = execute(run, "index")
+    assert artifact.metrics == {"points": 3, "encoded": 1}
+
+
 def test_point_ids_are_the_same_everywhere_and_in_every_release():
     assert point_id("00" * 16, 0) == "571d52e4-f406-5ec4-9cb8-cc0d5ee9a073"
     assert point_id("00" * 16, 1) == "d1ee5b47-96a6-5a0a-ac72-c26c0599aced"
@@ -195,8 +205,7 @@ def test_the_text_of_a_point_is_its_first_300_characters(begin, balanced, dedupl
 
 def test_points_are_sent_in_batches_and_every_block_is_on_disk_before_the_next(embedded, monkeypatch):
     run, _ = embedded("vectors.batch_size=4", "embed.shard_rows=5")
-    upsert, flush = EdgeStore.upsert, EdgeStore.flush
-    done: list[int | str] = []
+    upsert, flush, done = EdgeStore.upsert, EdgeStore.flush, list[int | str]()
 
     def sent(store, ids, vectors_ND, payloads):
         assert len(ids) == len(vectors_ND) == len(payloads)
@@ -247,19 +256,18 @@ def test_of_many_blocks_only_the_first_few_are_searched_for(embedded, monkeypatc
 
 
 def test_the_store_is_made_ready_for_searches_and_closed_also_after_a_failure(embedded, monkeypatch):
-    called = []
+    optimise, close, called = EdgeStore.optimise, EdgeStore.close, []
 
-    def telling(name):
-        real = getattr(EdgeStore, name)
+    def optimised(store):
+        called.append("optimise")
+        optimise(store)
 
-        def method(store):
-            called.append(name)
-            return real(store)
+    def closed(store):
+        called.append("close")
+        close(store)
 
-        return method
-
-    for name in ("optimise", "close"):
-        monkeypatch.setattr(EdgeStore, name, telling(name))
+    monkeypatch.setattr(EdgeStore, "optimise", optimised)
+    monkeypatch.setattr(EdgeStore, "close", closed)
     execute(embedded()[0], "index")
     assert called == ["optimise", "close"]
     monkeypatch.setattr(EdgeStore, "count", lambda _: 0)
