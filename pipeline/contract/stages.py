@@ -111,7 +111,7 @@ STAGES = {
         Stage(
             "train",
             entry="training.train:train",
-            version="2",
+            version="3",
             inputs=("tokenise",),
             config=("model", "train", "seed"),
             settings=("launch", "tracking", "storage"),

@@ -78,7 +78,9 @@ def test_the_bound_lies_as_far_below_as_normal_theory_says(confidence: float) ->
     challenger = champion - np.random.default_rng(5).normal(1, 3, 1000)
     found = compare(champion, challenger, tokens, confidence)
     error = np.std(champion - challenger) / 30 / math.sqrt(1000)
-    assert found.low == pytest.approx(found.improvement - NormalDist().inv_cdf(confidence) * error, abs=0.12 * error)
+    assert found.low == pytest.approx(
+        found.improvement - NormalDist().inv_cdf(confidence) * error, abs=0.12 * float(error)
+    )
 
 
 def test_when_every_conversation_gains_alike_the_bound_is_the_gain() -> None:

@@ -1,8 +1,6 @@
 """One optimiser step, taken by a DeepSpeed engine of a single rank in this process."""
 
 import math
-import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +9,6 @@ import pytest
 import torch
 import torch.distributed as dist
 from deepspeed import DeepSpeedEngine
-from deepspeed.comm import comm
 
 from configs.errors import UserError
 from configs.model import Lora
@@ -20,6 +17,8 @@ from training.communication import CommunicationClock
 from training.job_config import JobConfig
 from training.prefetch import RankBatch
 from training.step import Outcome, local_gradient_norm, optimiser_step, seed_dropout
+
+pytestmark = pytest.mark.usefixtures("one_rank")
 
 CPU = torch.device("cpu")
 
@@ -33,19 +32,6 @@ class Slope(torch.nn.Module):
 
     def forward(self, x: list[float]) -> torch.Tensor:
         return (self.weight * sum(x)).sum()
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_rank() -> Iterator[None]:
-    """A process group of this process alone."""
-    os.environ["LOCAL_RANK"] = "0"
-    deepspeed.ops.__compatible_ops__ = {}  # or DeepSpeed compiles an operator that is not needed
-    dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
-    deepspeed.init_distributed("gloo", auto_mpi_discovery=False)
-    yield
-    dist.destroy_process_group()
-    comm.cdb = None
-    del os.environ["LOCAL_RANK"]
 
 
 @pytest.fixture
