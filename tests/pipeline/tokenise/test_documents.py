@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.tokenise.chat_template import BEGIN
+from pipeline.contract.chat_template import BEGIN
 from pipeline.tokenise.documents import ConversationEncoder, Document
 from pipeline.tokenise.tokenizer import train_tokenizer
 
