@@ -35,9 +35,9 @@ def model() -> SummedLoss:
     return SummedLoss(LlamaForCausalLM(llama_config(ARCHITECTURE, VOCABULARY)))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def one_rank() -> Iterator[None]:
-    """DeepSpeed in this process, which is the only rank."""
+    """DeepSpeed in this process, which is the only rank; it does not begin twice in one."""
     import deepspeed
     from deepspeed.comm import comm
 

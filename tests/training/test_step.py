@@ -90,6 +90,7 @@ def test_the_learning_rate_is_that_of_the_step(clock: CommunicationClock) -> Non
     made = engine()
     outcome = optimiser_step(made, job(), batch(1, [[4.0]], 1), clock)
     assert outcome.rate == 0.5
+    assert outcome.loss == 4
     assert made.module.weight.item() == 1 - 0.5 * 4
 
 
@@ -106,7 +107,24 @@ def test_a_batch_in_which_nothing_is_learned_has_no_loss_and_changes_no_weight(c
 
 
 def test_figures_can_be_read_at_once_where_there_is_no_gpu(clock: CommunicationClock) -> None:
-    assert not optimiser_step(engine(), job(), batch(2, [[1.0]], 1), clock).waits_for_device
+    assert optimiser_step(engine(), job(), batch(2, [[1.0]], 1), clock).waits_for_device is False
+
+
+def test_reading_an_outcome_waits_until_the_device_has_copied_it() -> None:
+    figures = torch.zeros(2)
+    copied = type("Copied", (), {"synchronize": lambda _: figures.fill_(8.0)})()
+    outcome = Outcome(1, 4, 0.1, 0.0, lambda: 0.0, figures, copied)
+    assert outcome.waits_for_device is True
+    assert outcome.loss == 2.0
+
+
+def test_a_step_seeds_its_dropout(clock: CommunicationClock) -> None:
+    drawn = []
+    for before in (1, 2):
+        torch.manual_seed(before)
+        optimiser_step(engine(), job(dropout=0.1), batch(2, [[1.0]], 1), clock)
+        drawn.append(torch.rand(()).item())
+    assert drawn[0] == drawn[1]
 
 
 def test_only_the_collectives_of_the_step_itself_count_as_its_communication(clock: CommunicationClock) -> None:

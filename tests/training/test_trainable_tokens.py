@@ -12,7 +12,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import AutoModelForCausalLM, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from configs.model import Lora
-from pipeline.tokenise.chat_template import BEGIN, END_OF_TURN
+from pipeline.contract.chat_template import BEGIN, END_OF_TURN
 from pipeline.tokenise.documents import ConversationEncoder, Document
 from pipeline.tokenise.packing import pack, write_packed
 from pipeline.tokenise.tokenizer import load_tokenizer
@@ -97,7 +97,7 @@ def job_on(base: Path, folder: Path) -> tuple[JobConfig, list[Document]]:
     (folder / "packed").mkdir()
     write_packed(pack(documents, LENGTH), folder / "packed" / "part-00000.parquet", LENGTH, tokenizer.pad_token_id)
     arrow_copy(folder / "packed", folder / "own" / "train", LENGTH, lambda: None)
-    train = {"steps": 40, "batch_tokens": 8 * LENGTH, "learning_rate": 2e-2, "warmup_steps": 2}
+    train = {"steps": 60, "batch_tokens": 8 * LENGTH, "learning_rate": 2e-2, "warmup_steps": 2}
     job = small_job(folder, train, {"ranks": 1, "micro_batch": 4})
     changes: dict[str, Any] = {
         "architecture": None,
