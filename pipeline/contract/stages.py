@@ -102,6 +102,7 @@ STAGES = {
         Stage(
             "tokenise",
             entry="pipeline.tokenise.tokenise:tokenise",
+            version="2",
             inputs=("balance",),
             config=("tokenise",),
             settings=("spark",),

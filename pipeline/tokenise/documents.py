@@ -7,7 +7,7 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.contract.turns import Turn, TurnEncoder
+from pipeline.contract.turns import Turn, TurnEncoder, beside, opening
 
 REPLY_SHARE = 0.75
 """Least share of a sequence left to the reply, when an exchange is too long for one."""
@@ -40,13 +40,16 @@ class ConversationEncoder:
     def encode(self, conversations: list[tuple[str, list[dict[str, str]]]]) -> Iterator[tuple[list[Document], int]]:
         """For each (row_id, messages): its documents, and how many of its tokens they leave out.
 
+        A system text that opens several documents counts once.
+
         There is no document when no assistant speaks.
         """
         encoded = iter(self._turns.encode([m for _, messages in conversations for m in messages]))
         for row_id, messages in conversations:
             turns = list(islice(encoded, len(messages)))
             pieces = cut(turns, self.room)
-            left_out = sum(map(len, turns)) - sum(len(turn) for piece in pieces for turn in piece)
+            repeated = sum(map(len, opening(pieces[0]))) * (len(pieces) - 1) if pieces and opening(turns) else 0
+            left_out = sum(map(len, turns)) - sum(len(turn) for piece in pieces for turn in piece) + repeated
             yield [self._document(row_id, piece) for piece in pieces], left_out
 
     def _document(self, row_id: str, turns: list[Turn]) -> Document:
@@ -61,16 +64,20 @@ class ConversationEncoder:
 def cut(turns: list[Turn], room: int) -> list[list[Turn]]:
     """Pieces of at most `room` tokens, cut between exchanges; each exchange ends with its reply.
 
-    Left out are prompts after the last reply, and what `shorten` takes from an exchange that is
-    itself too long.
+    Each piece opens with the system text that the conversation begins with. Left out are prompts after the
+    last reply, and what `shorten` takes from an exchange that is itself too long.
     """
+    system = opening(turns)
+    own = list(exchanges(turns[len(system) :]))
+    system = beside(system, max((sum(map(len, exchange)) for exchange in own), default=0), room)
+    room -= sum(map(len, system))
     pieces: list[list[Turn]] = []
     used = room
-    for exchange in exchanges(turns):
+    for exchange in own:
         kept = shorten(exchange, room)
         size = sum(map(len, kept))
         if used + size > room:
-            pieces.append([])
+            pieces.append([*system])
             used = 0
         pieces[-1] += kept
         used += size
