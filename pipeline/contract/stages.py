@@ -124,6 +124,7 @@ STAGES = {
         Stage(
             "evaluate",
             entry="eval.evaluate:evaluate",
+            version="2",
             inputs=("train", "tokenise", "balance"),
             config=("evaluate", "seed"),
         ),
