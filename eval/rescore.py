@@ -61,7 +61,8 @@ def _recode(
 
     Special tokens become the same special tokens; text that only looks like one stays text.
     """
-    markers = {number: own.convert_tokens_to_ids(token) for token, number in today.get_added_vocab().items()}
+    numbers = own.get_vocab()
+    markers = {number: numbers[token] for token, number in today.get_added_vocab().items() if token in numbers}
     new_ids: list[int] = []
     new_labels: list[int] = []
     for (learned, is_marker), run in _runs(ids, labels != NOT_LEARNED, np.isin(ids, list(markers))):

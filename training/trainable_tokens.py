@@ -7,6 +7,7 @@ of the whole vocabulary are held.
 """
 
 from types import MethodType
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -24,7 +25,8 @@ def train_tokens(model: PreTrainedModel, ids: tuple[int, ...]) -> None:
 
     They begin as the rows that they take the place of. Training reads the head's in training/loss.py.
     """
-    embedding, head = model.get_input_embeddings(), model.get_output_embeddings()
+    embedding: Any = model.get_input_embeddings()
+    head: Any = model.get_output_embeddings()
     index = torch.tensor(ids, device=embedding.weight.device)
     tied = head.weight is embedding.weight
     for module in (embedding, head):
@@ -35,7 +37,7 @@ def train_tokens(model: PreTrainedModel, ids: tuple[int, ...]) -> None:
     embedding.forward = MethodType(_embed, embedding)
 
 
-def _embed(embedding: nn.Embedding, input_ids: torch.Tensor) -> torch.Tensor:
+def _embed(embedding: Any, input_ids: torch.Tensor) -> torch.Tensor:
     """[batch, length] to [batch, length, width]."""
     frozen_BLD = F.embedding(input_ids, embedding.weight)
     is_row_BLN = input_ids[..., None] == embedding.trainable_ids

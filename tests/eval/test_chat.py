@@ -93,7 +93,8 @@ def test_a_last_turn_too_long_keeps_its_end_under_its_header_and_after_the_syste
     tokenizer: PreTrainedTokenizerFast,
 ) -> None:
     rule = {"role": "system", "content": "Be kind."}
-    text = tokenizer.decode(encode_prompt(tokenizer, [rule, {"role": "user", "content": "rain " * 100 + "whales"}], 60))
+    last = {"role": "user", "content": "rain " * 100 + "whales"}
+    text = str(tokenizer.decode(encode_prompt(tokenizer, [rule, last], 60)))
     assert text.startswith("<|begin_of_text|><|start_header_id|>system<|end_header_id|>\n\nBe ")
     assert "<|eot_id|><|start_header_id|>user<|end_header_id|>\n\n" in text
     assert text.endswith("rain whales<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\n")

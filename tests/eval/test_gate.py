@@ -91,9 +91,8 @@ def test_when_every_conversation_gains_alike_the_bound_is_the_gain() -> None:
 def test_another_seed_draws_other_conversations() -> None:
     champion, tokens = losses(50)
     challenger = champion * 0.9 + np.random.default_rng(1).normal(0, 2, 50)
-    default, zero, one = (
-        compare(champion, challenger, tokens, 0.95, **seed) for seed in ({}, {"seed": 0}, {"seed": 1})
-    )
+    default = compare(champion, challenger, tokens, 0.95)
+    zero, one = (compare(champion, challenger, tokens, 0.95, seed=seed) for seed in (0, 1))
     assert default == zero
     assert default.low != one.low
 
