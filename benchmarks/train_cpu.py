@@ -19,8 +19,8 @@ import pyarrow.parquet as pq
 
 from configs.load import load_architecture
 from configs.train import Launch, Train
+from pipeline.contract.chat_template import BEGIN
 from pipeline.contract.tokenised import UNLEARNED
-from pipeline.tokenise.chat_template import BEGIN
 from pipeline.tokenise.tokenizer import save_tokenizer, train_tokenizer
 from training.arrow import arrow_copy
 from training.job_config import JobConfig

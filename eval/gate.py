@@ -8,6 +8,7 @@ RESAMPLES = 5_000
 MOST_UNITS = 5_000
 """Above this many conversations they are resampled in bundles, which bounds time and memory."""
 BLOCK = 1 << 22
+"""Most indices drawn at once, which take 32 MiB."""
 
 
 @dataclass(frozen=True)

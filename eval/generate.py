@@ -1,34 +1,53 @@
 """Replies of a model to the turns before them."""
 
-from bisect import bisect_left
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 import torch
 from transformers import GenerationConfig, PreTrainedTokenizerBase
 
+from configs.errors import UserError
+from pipeline.contract.chat_template import END_OF_TEXT, END_OF_TURN, HEADER_END, HEADER_START
 from pipeline.contract.progress import Progress
+from pipeline.contract.turns import Turn, TurnEncoder, beside, opening
 
 Message = dict[str, str]
-TURN_ENDS = ("<|eot_id|>", "<|end_of_text|>")
+TURN_ENDS = (END_OF_TURN, END_OF_TEXT)
 REPETITION_PENALTY = 1.2
 """Divides the likelihood of tokens that are there already (Keskar et al. 2019, CTRL, section 4.1)."""
 
 
 def encode_prompt(tokenizer: PreTrainedTokenizerBase, messages: list[Message], limit: int) -> list[int]:
-    """Tokens of the turns and of the header of the reply, at most `limit`.
+    """Tokens of the turns and of the header of the reply, at most `limit`; as in training, text stays text.
 
     The oldest turns are left out until the rest fits; a system message stays. When the last turn alone
     is too long, its first tokens are left out.
     """
-    system = [m for m in messages[:1] if m["role"] == "system"]
-    turns = messages[len(system) :]
+    encoder = _encoder(tokenizer)
+    turns, reply = encoder.encode(messages), encoder.header("assistant")
+    room = limit - 1 - len(reply)
+    system = beside(opening(turns), len(turns[-1]), room)
+    room -= sum(map(len, system))
+    kept: list[Turn] = []
+    for turn in reversed(turns[len(system) :]):
+        if len(turn) > room:
+            kept = kept or [turn.last(room)]
+            break
+        kept.insert(0, turn)
+        room -= len(turn)
+    return [encoder.begin, *(token for turn in [*system, *kept] for token in turn.tokens), *reply]
 
-    def fits(first: int) -> bool:
-        return len(_render(tokenizer, system + turns[first:])) <= limit
 
-    first = bisect_left(range(len(turns) - 1), True, key=fits)
-    return _render(tokenizer, system + turns[first:])[-limit:]
+@lru_cache(maxsize=1)
+def _encoder(tokenizer: PreTrainedTokenizerBase) -> TurnEncoder:
+    """Raises UserError when the tokenizer lacks the markers of our turns."""
+    missing = [token for token in (HEADER_START, HEADER_END, END_OF_TURN) if token not in tokenizer.get_vocab()]
+    if tokenizer.bos_token is None:
+        missing.append("token to begin with")
+    if missing:
+        raise UserError(f"the tokenizer has no {' and no '.join(missing)}; name a model that training wrote")
+    return TurnEncoder(tokenizer.backend_tokenizer.to_str(), tokenizer.bos_token)
 
 
 def stop_tokens(tokenizer: PreTrainedTokenizerBase) -> list[int]:
@@ -73,21 +92,6 @@ def greedy_replies(
             replies[i] = text.strip()
         progress.advance(len(chosen))
     return replies
-
-
-def _render(tokenizer: PreTrainedTokenizerBase, messages: list[Message]) -> list[int]:
-    """Special tokens written out in a message are taken out, so that nobody can forge the end of a turn."""
-    plain = [{"role": m["role"], "content": _without(m["content"], tokenizer.all_special_tokens)} for m in messages]
-    ids: Any = tokenizer.apply_chat_template(
-        plain, add_generation_prompt=True, return_dict=False, tokenizer_kwargs={"verbose": False}
-    )
-    return ids
-
-
-def _without(text: str, tokens: list[str]) -> str:
-    for token in tokens:
-        text = text.replace(token, "")
-    return text
 
 
 def _by_length(prompts: list[list[int]], batch: int) -> Iterator[list[int]]:

@@ -58,19 +58,29 @@ def tokenise_anew(batch: PackedBatch, today: PreTrainedTokenizerBase, own: PreTr
 def _recode(
     ids: np.ndarray, labels: np.ndarray, today: PreTrainedTokenizerBase, own: PreTrainedTokenizerBase
 ) -> tuple[list[int], list[int]]:
-    """Runs of learned and of other tokens are recoded one by one, so that the border stays where it is."""
+    """Runs of learned and of other tokens are recoded one by one, so that the border stays where it is.
+
+    Special tokens become the same special tokens; text that only looks like one stays text.
+    """
+    numbers = own.get_vocab()
+    markers = {number: numbers[token] for token, number in today.get_added_vocab().items() if token in numbers}
     new_ids: list[int] = []
     new_labels: list[int] = []
-    for learned, run in _runs(ids, labels != UNLEARNED):
-        recoded = own.encode(today.decode(run), add_special_tokens=False)
+    for (learned, is_marker), run in _runs(ids, labels != UNLEARNED, np.isin(ids, list(markers))):
+        if is_marker:
+            recoded = [markers[number] for number in run]
+        else:
+            recoded = own.encode(today.decode(run), add_special_tokens=False, split_special_tokens=True)
         new_ids += recoded
         new_labels += recoded if learned else [UNLEARNED] * len(recoded)
     return new_ids, new_labels
 
 
-def _runs(ids: np.ndarray, learned: np.ndarray) -> Iterator[tuple[bool, list[int]]]:
-    for is_learned, pairs in groupby(zip(learned.tolist(), ids.tolist(), strict=True), key=lambda pair: pair[0]):
-        yield is_learned, [token for _, token in pairs]
+def _runs(ids: np.ndarray, *kinds: np.ndarray) -> Iterator[tuple[tuple[bool, ...], list[int]]]:
+    """Neighbours that are alike in every kind."""
+    each = zip(zip(*(kind.tolist() for kind in kinds), strict=True), ids.tolist(), strict=True)
+    for alike, pairs in groupby(each, key=lambda pair: pair[0]):
+        yield alike, [token for _, token in pairs]
 
 
 def _check_markers(tokenise: Artifact, today: PreTrainedTokenizerBase, own: PreTrainedTokenizerBase) -> None:

@@ -16,6 +16,7 @@ from training.layers import prepare_layers
 from training.loss import SummedLoss
 from training.model import build_model, unrounded_buffers
 from training.optimizer import adamw
+from training.trainable_tokens import ROWS
 
 COLLECTIVE_TIMEOUT = timedelta(hours=2)
 """Longest wait for another rank: saving the weights of a large model keeps the others waiting."""
@@ -44,7 +45,8 @@ def build_engine(job: JobConfig, device: torch.device) -> tuple[DeepSpeedEngine,
     """
     model = build_model(job, device)
     prepare_layers(model, job, device, fp8=precision(job, device) == "fp8")
-    parameters = sum(p.numel() for name, p in model.named_parameters() if ".lora_" not in name)
+    own = (p for name, p in model.named_parameters() if ".lora_" not in name and not name.endswith(ROWS))
+    parameters = sum(p.numel() for p in own)
     return engine_of(SummedLoss(model, job.train.label_smoothing), job, device), parameters
 
 

@@ -24,6 +24,9 @@ class JobConfig(Section):
     architecture: Architecture | None = Field(description="Architecture; empty with pretrained weights")
     pretrained: str | None = Field(description="Folder or hub name of initial weights")
     lora: Lora | None = Field(None, description="Adapters; empty trains all weights")
+    new_tokens: tuple[int, ...] = Field(
+        (), description="Ids of tokens that the pretrained tokenizer lacks; with adapters, their rows are trained too"
+    )
     vocabulary: int = Field(ge=1, description="Tokens of the tokenizer")
     sequence_length: int = Field(ge=1, description="Length of a packed sequence (tokens)")
     world_size: int = Field(ge=1, description="Ranks on all machines")

@@ -58,7 +58,8 @@ class SummedLoss(nn.Module):
 
 
 def _head_loss(head: nn.Linear, hidden_KD: torch.Tensor, targets_K: torch.Tensor, smoothing: float) -> torch.Tensor:
-    return _LinearCrossEntropy.apply(hidden_KD, head.weight, targets_K, smoothing, torch.is_grad_enabled())
+    rows, ids = getattr(head, "trainable_rows", None), getattr(head, "trainable_ids", None)
+    return _LinearCrossEntropy.apply(hidden_KD, head.weight, targets_K, smoothing, torch.is_grad_enabled(), rows, ids)
 
 
 class _LinearCrossEntropy(torch.autograd.Function):
@@ -68,6 +69,8 @@ class _LinearCrossEntropy(torch.autograd.Function):
     logits are: softmax minus one-hot. It overwrites them and goes straight into the two matrix
     products of the backward pass, chunk by chunk: no logits are kept, none are computed twice.
     The idea is that of Liger's fused linear cross-entropy (Hsu et al. 2024, section 3.2).
+
+    rows_ND, ids_N: rows that stand in for those of the tokens `ids_N` (training/trainable_tokens.py).
     """
 
     @staticmethod
@@ -78,33 +81,46 @@ class _LinearCrossEntropy(torch.autograd.Function):
         targets_K: torch.Tensor,
         smoothing: float,
         with_gradient: bool,
+        rows_ND: torch.Tensor | None = None,
+        ids_N: torch.Tensor | None = None,
     ) -> torch.Tensor:
         hidden_KD = hidden_KD.to(weight_VD.dtype)
         by_hidden = with_gradient and ctx.needs_input_grad[0]  # type: ignore[attr-defined]
         by_weight = with_gradient and ctx.needs_input_grad[1]  # type: ignore[attr-defined]
         grad_KD = torch.empty_like(hidden_KD) if by_hidden else None
         grad_VD = None
+        grad_ND = torch.zeros_like(rows_ND, dtype=torch.float32) if rows_ND is not None and with_gradient else None
         total = torch.zeros((), dtype=torch.float32, device=hidden_KD.device)
         size = max(1, LOGITS_AT_ONCE // len(weight_VD))
         for start in range(0, len(targets_K), size):
             part = slice(start, start + size)
             logits_CV = hidden_KD[part] @ weight_VD.T
+            if rows_ND is not None:
+                logits_CV[:, ids_N] = hidden_KD[part] @ rows_ND.T
             total += cross_entropy_(logits_CV, targets_K[part], smoothing)  # logits_CV now holds the gradient
             if grad_KD is not None:
                 torch.mm(logits_CV, weight_VD, out=grad_KD[part])
+                if rows_ND is not None:
+                    grad_KD[part] += logits_CV[:, ids_N] @ (rows_ND - weight_VD[ids_N])
+            if grad_ND is not None:
+                grad_ND += (logits_CV[:, ids_N].T @ hidden_KD[part]).float()
             if by_weight:
                 grad_VD = _add_product(grad_VD, logits_CV, hidden_KD[part], len(targets_K) > size)
         if by_weight and grad_VD is None:
             grad_VD = torch.zeros_like(weight_VD)
-        ctx.gradients = (grad_KD, None if grad_VD is None else grad_VD.to(weight_VD.dtype))  # type: ignore[attr-defined]
+        ctx.gradients = (  # type: ignore[attr-defined]
+            grad_KD,
+            None if grad_VD is None else grad_VD.to(weight_VD.dtype),
+            None if grad_ND is None else grad_ND.to(weight_VD.dtype),
+        )
         return total
 
     @staticmethod
     @once_differentiable
     def backward(ctx: FunctionCtx, upstream: torch.Tensor) -> tuple[torch.Tensor | None, ...]:  # type: ignore[override]
-        grads = [None if g is None else g.mul_(upstream) for g in ctx.gradients]  # type: ignore[attr-defined]
+        by_hidden, by_weight, by_rows = (None if g is None else g.mul_(upstream) for g in ctx.gradients)  # type: ignore[attr-defined]
         ctx.gradients = None  # type: ignore[attr-defined]
-        return (*grads, None, None, None)
+        return by_hidden, by_weight, None, None, None, by_rows, None
 
 
 def _add_product(

@@ -38,7 +38,7 @@ def build_model(job: JobConfig, device: torch.device) -> PreTrainedModel:
     model.generation_config = generation
     set_dropout(model, job.train.dropout)
     if job.lora:
-        add_adapters(model, job.lora)
+        add_adapters(model, job.lora, job.new_tokens)
     model.train()
     return model
 

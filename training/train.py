@@ -66,8 +66,9 @@ def make_job(context: StageContext) -> JobConfig:
     architecture = None if model.pretrained else load_architecture(model.name)
     if architecture:
         check_vocabulary(architecture, len(tokenizer), model.name)
+    new: tuple[int, ...] = ()
     if model.pretrained:
-        check_tokenizer(model.pretrained, tokenizer.get_vocab())
+        new = new_tokens(model.pretrained, tokenizer.get_vocab())
     if launch_settings.micro_batch == "auto":
         shape = architecture or AutoConfig.from_pretrained(model.pretrained)
         micro_batch = fitting_micro_batch(context.profile, shape, len(tokenizer))
@@ -80,6 +81,7 @@ def make_job(context: StageContext) -> JobConfig:
         architecture=architecture,
         pretrained=model.pretrained,
         lora=model.lora,
+        new_tokens=new,
         vocabulary=len(tokenizer),
         sequence_length=context.profile.tokenise.sequence_length,
         world_size=world_size(launch_settings),
@@ -91,17 +93,17 @@ def make_job(context: StageContext) -> JobConfig:
     )
 
 
-def check_tokenizer(pretrained: str, vocabulary: dict[str, int]) -> None:
-    """Raises UserError when the pretrained model's tokenizer gives a token another id than `vocabulary` does.
+def new_tokens(pretrained: str, vocabulary: dict[str, int]) -> tuple[int, ...]:
+    """The ids in `vocabulary` that the pretrained model's tokenizer lacks, in order; their rows hold nothing yet.
 
-    Its embeddings would then belong to other tokens. Tokens that only one of the two has do no harm: new
-    ones get rows of their own.
+    Raises UserError when that tokenizer gives a token another id than `vocabulary` does, since its embeddings
+    would then belong to other tokens. Without a tokenizer, ids beyond the model's vocabulary count as new.
     """
     try:
         own = AutoTokenizer.from_pretrained(pretrained).get_vocab()
     except (OSError, ValueError):
         say(f"train: {pretrained} has no tokenizer that loads, so nobody can tell whether its tokens are these")
-        return
+        return _beyond(pretrained, vocabulary)
     taken = set(own.values())
     differing = sorted(t for t, number in vocabulary.items() if (own[t] != number if t in own else number in taken))
     if differing:
@@ -109,6 +111,16 @@ def check_tokenizer(pretrained: str, vocabulary: dict[str, int]) -> None:
             f"model.pretrained: {pretrained} was trained with another tokenizer: {len(differing):,} tokens have other "
             f"numbers there, {differing[0]!r} for one; set tokenise.tokenizer={pretrained}"
         )
+    return tuple(sorted(number for token, number in vocabulary.items() if token not in own))
+
+
+def _beyond(pretrained: str, vocabulary: dict[str, int]) -> tuple[int, ...]:
+    """The ids that the pretrained model has no rows for; a model that does not load is reported by the ranks."""
+    try:
+        rows = AutoConfig.from_pretrained(pretrained).vocab_size
+    except (OSError, ValueError):
+        return ()
+    return tuple(sorted(number for number in vocabulary.values() if number >= rows))
 
 
 def _copy_sequences(context: StageContext, job: JobConfig) -> None:

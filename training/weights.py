@@ -13,6 +13,7 @@ from transformers import PreTrainedModel
 from configs.model import Lora
 from training import lora
 from training.job_config import JobConfig
+from training.trainable_tokens import State, token_indices
 
 ADAPTER_FOLDER = "adapter"
 
@@ -35,7 +36,7 @@ def save_weights(engine: DeepSpeedEngine, job: JobConfig, step: int) -> Path:
         shutil.rmtree(partial, ignore_errors=True)
         if job.lora:
             _save_adapter(state, job, job.lora, partial / ADAPTER_FOLDER)
-            state = lora.merged(state, job.lora)
+            state = lora.merged(state, job.lora, job.new_tokens)
         with torch.device("meta"):
             whole = type(model)(model.config)
         whole.load_state_dict(state, strict=False, assign=True)
@@ -48,9 +49,10 @@ def save_weights(engine: DeepSpeedEngine, job: JobConfig, step: int) -> Path:
     return path
 
 
-def _save_adapter(state: lora.State, job: JobConfig, settings: Lora, folder: Path) -> None:
+def _save_adapter(state: State, job: JobConfig, settings: Lora, folder: Path) -> None:
     folder.mkdir(parents=True)
-    lora.lora_config(settings, job.pretrained).save_pretrained(str(folder))
+    tokens = token_indices(state, job.new_tokens)
+    lora.lora_config(settings, job.pretrained, tokens).save_pretrained(str(folder))
     save_file(lora.adapter(state), folder / "adapter_model.safetensors", metadata={"format": "pt"})
 
 

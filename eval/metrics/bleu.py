@@ -7,10 +7,14 @@ import evaluate
 from sacrebleu.metrics import BLEU
 
 from eval.metrics.metric import LocalMetric, Outcome
+from eval.metrics.words import bleu_tokeniser
 
 
 class Bleu(LocalMetric):
-    """Corpus BLEU-4 as sacrebleu computes it (Post, 2018), with the signature that makes it comparable."""
+    """Corpus BLEU-4 as sacrebleu computes it (Post, 2018), with the signature that makes it comparable.
+
+    The signature names the tokeniser, which is that of the language that most of the references are in.
+    """
 
     def _info(self) -> evaluate.MetricInfo:
         return evaluate.MetricInfo(
@@ -24,7 +28,7 @@ class Bleu(LocalMetric):
 
     def _compute(self, predictions: list[str], references: list[str]) -> dict[str, Any]:  # type: ignore[override]
         """score (0 to 100) and signature."""
-        bleu = BLEU()
+        bleu = BLEU(tokenize=bleu_tokeniser(references))
         score = bleu.corpus_score(predictions, [references]).score
         return {"score": score, "signature": str(bleu.get_signature())}
 

@@ -1,13 +1,13 @@
 """From a conversation to documents: token ids, which of them are learned, and how long ones are cut."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
-from tokenizers import Encoding, Tokenizer
 
-from pipeline.tokenise.chat_template import AFTER_HEADER, END_OF_TURN, HEADER_END, HEADER_START
+from pipeline.contract.turns import Turn, TurnEncoder, beside, opening
 
 REPLY_SHARE = 0.75
 """Least share of a sequence left to the reply, when an exchange is too long for one."""
@@ -30,86 +30,32 @@ class Document:
         return len(self.tokens)
 
 
-@dataclass(frozen=True)
-class Turn:
-    """One message: header tokens, content tokens, and <|eot_id|> unless the content was shortened."""
-
-    header: list[int]
-    content: list[int]
-    end: list[int]
-    learned: bool
-    learned_bytes: int
-    text: str
-    encoding: Encoding
-
-    def __len__(self) -> int:
-        return len(self.header) + len(self.content) + len(self.end)
-
-    def first(self, room: int) -> "Turn":
-        """The start of the turn in `room` tokens; without <|eot_id|>, since it does not end there."""
-        kept = self.content[: max(room - len(self.header), 0)]
-        last = len(self.encoding) - len(self.content) + len(kept) - 1
-        spelt = self.text[: self.encoding.offsets[last][1]].strip()
-        return replace(self, content=kept, end=[], learned_bytes=len(spelt.encode()))
-
-    def last(self, room: int) -> "Turn":
-        """The end of the turn in `room` tokens, under the same header."""
-        kept = max(room - len(self.header) - len(self.end), 0)
-        return replace(self, content=self.content[len(self.content) - kept :])
-
-
 class ConversationEncoder:
-    """Encodes conversations exactly as the chat template and the tokenizer would.
-
-    One difference, on purpose: a special token written out inside a message stays ordinary text,
-    so no row can forge the end of a turn.
-    """
+    """Conversations to documents of at most `sequence_length` tokens."""
 
     def __init__(self, tokenizer_json: str, begin: str, sequence_length: int) -> None:
-        self.tokenizer = Tokenizer.from_str(tokenizer_json)
+        self._turns = TurnEncoder(tokenizer_json, begin)
         self.room = sequence_length - 1
-        self._begin = self._id(begin)
-        self._end = self._id(END_OF_TURN)
-        self._headers = {role: self._header(role) for role in ("system", "user", "assistant")}
-        self.tokenizer.encode_special_tokens = True
-        self._gap = self.tokenizer.encode(AFTER_HEADER, add_special_tokens=False).ids
 
     def encode(self, conversations: list[tuple[str, list[dict[str, str]]]]) -> Iterator[tuple[list[Document], int]]:
         """For each (row_id, messages): its documents, and how many of its tokens they leave out.
 
+        A system text that opens several documents counts once.
+
         There is no document when no assistant speaks.
         """
-        texts = [AFTER_HEADER + m["content"].strip() for _, messages in conversations for m in messages]
-        encodings = iter(zip(texts, self.tokenizer.encode_batch(texts, add_special_tokens=False), strict=True))
+        encoded = iter(self._turns.encode([m for _, messages in conversations for m in messages]))
         for row_id, messages in conversations:
-            turns = [self._turn(m["role"], *next(encodings)) for m in messages]
+            turns = list(islice(encoded, len(messages)))
             pieces = cut(turns, self.room)
-            left_out = sum(map(len, turns)) - sum(len(turn) for piece in pieces for turn in piece)
+            repeated = sum(map(len, opening(pieces[0]))) * (len(pieces) - 1) if pieces and opening(turns) else 0
+            left_out = sum(map(len, turns)) - sum(len(turn) for piece in pieces for turn in piece) + repeated
             yield [self._document(row_id, piece) for piece in pieces], left_out
 
-    def _header(self, role: str) -> list[int]:
-        words = self.tokenizer.encode(role, add_special_tokens=False).ids
-        return [self._id(HEADER_START), *words, self._id(HEADER_END)]
-
-    def _id(self, token: str) -> int:
-        found = self.tokenizer.token_to_id(token)
-        assert found is not None, f"the tokenizer has no {token}"
-        return found
-
-    def _turn(self, role: str, text: str, encoding: Encoding) -> Turn:
-        ids = encoding.ids
-        gap = len(self._gap)
-        if ids[:gap] != self._gap:  # this tokenizer merges across the border: what touches the content is content
-            gap = sum(1 for _, end in encoding.offsets if end <= len(AFTER_HEADER))
-        learned = role == "assistant"
-        learned_bytes = len(text.encode()) - len(AFTER_HEADER) if learned else 0
-        header = [*self._headers[role], *ids[:gap]]
-        return Turn(header, ids[gap:], [self._end], learned, learned_bytes, text, encoding)
-
     def _document(self, row_id: str, turns: list[Turn]) -> Document:
-        tokens, learned = [self._begin], [False]
+        tokens, learned = [self._turns.begin], [False]
         for turn in turns:
-            tokens += turn.header + turn.content + turn.end
+            tokens += turn.tokens
             learned += [False] * len(turn.header) + [turn.learned] * (len(turn.content) + len(turn.end))
         total = sum(turn.learned_bytes for turn in turns)
         return Document(row_id, np.array(tokens, np.int32), np.array(learned, np.bool_), total)
@@ -118,16 +64,20 @@ class ConversationEncoder:
 def cut(turns: list[Turn], room: int) -> list[list[Turn]]:
     """Pieces of at most `room` tokens, cut between exchanges; each exchange ends with its reply.
 
-    Left out are prompts after the last reply, and what `shorten` takes from an exchange that is
-    itself too long.
+    Each piece opens with the system text that the conversation begins with. Left out are prompts after the
+    last reply, and what `shorten` takes from an exchange that is itself too long.
     """
+    system = opening(turns)
+    own = list(exchanges(turns[len(system) :]))
+    system = beside(system, max((sum(map(len, exchange)) for exchange in own), default=0), room)
+    room -= sum(map(len, system))
     pieces: list[list[Turn]] = []
     used = room
-    for exchange in exchanges(turns):
+    for exchange in own:
         kept = shorten(exchange, room)
         size = sum(map(len, kept))
         if used + size > room:
-            pieces.append([])
+            pieces.append([*system])
             used = 0
         pieces[-1] += kept
         used += size

@@ -12,7 +12,7 @@ from tokenizers.trainers import BpeTrainer
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from configs.errors import UserError
-from pipeline.tokenise.chat_template import (
+from pipeline.contract.chat_template import (
     BEGIN,
     CHAT_TEMPLATE,
     END_OF_TEXT,
@@ -77,7 +77,9 @@ def load_tokenizer(name: str) -> PreTrainedTokenizerFast:
         raise UserError(f"tokenise.tokenizer: {name!r} has no tokenizer.json; choose one that has")
     known = tokenizer.get_vocab()
     markers = [HEADER_START, HEADER_END, END_OF_TURN, END_OF_TEXT]
-    tokenizer.add_tokens([AddedToken(t, special=True, normalized=False) for t in markers if t not in known])
+    special = {token.content for token in tokenizer.added_tokens_decoder.values() if token.special}
+    # Special, or text in a message that looks like one would be one.
+    tokenizer.add_tokens([AddedToken(t, special=True, normalized=False) for t in markers if t not in special])
     if tokenizer.bos_token is None:
         tokenizer.add_special_tokens({"bos_token": BEGIN})
     if tokenizer.pad_token is None:

@@ -1,14 +1,20 @@
 """A model and packed documents small enough to check by eye."""
 
+import os
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 import torch
+import torch.distributed as dist
 from transformers import LlamaForCausalLM
 
 from configs.model import Architecture
 from training.data import Batch, packed_batch
 from training.loss import SummedLoss
 from training.model import llama_config
+
+torch.set_num_threads(1)  # two threads that share busy cores spend their time waiting for each other
 
 ARCHITECTURE = Architecture(
     hidden_size=32,
@@ -27,6 +33,22 @@ def model() -> SummedLoss:
     """Two layers, float32, seeded."""
     torch.manual_seed(0)
     return SummedLoss(LlamaForCausalLM(llama_config(ARCHITECTURE, VOCABULARY)))
+
+
+@pytest.fixture(scope="session")
+def one_rank() -> Iterator[None]:
+    """DeepSpeed in this process, which is the only rank; it does not begin twice in one."""
+    import deepspeed
+    from deepspeed.comm import comm
+
+    os.environ["LOCAL_RANK"] = "0"
+    deepspeed.ops.__compatible_ops__ = {}  # or DeepSpeed compiles an operator that is not needed
+    dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    deepspeed.init_distributed("gloo", auto_mpi_discovery=False)
+    yield
+    dist.destroy_process_group()
+    comm.cdb = None
+    del os.environ["LOCAL_RANK"]
 
 
 @pytest.fixture

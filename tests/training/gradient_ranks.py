@@ -28,7 +28,8 @@ from training.weights import gather
 STEPS = 2
 LORA = Lora(rank=2, alpha=8)
 CASES: list[tuple[int, Lora | None]] = [(4, None), (1, None), (2, LORA)]
-"""Micro-batch (accumulation is 4 over it, in a global batch of 8 sequences), and adapters."""
+"""Micro-batch (accumulation is 4 over it, in a global batch of 8 sequences), and adapters, with
+which the rows of two tokens are trained."""
 
 
 def main() -> None:
@@ -39,7 +40,7 @@ def main() -> None:
     found = []
     for micro_batch, lora in CASES:
         launch = job.launch.model_copy(update={"micro_batch": micro_batch})
-        case = job.model_copy(update={"launch": launch, "lora": lora})
+        case = job.model_copy(update={"launch": launch, "lora": lora, "new_tokens": (5, 500) if lora else ()})
         expected = plain_torch(case, data)
         found += [measured(case, stage, data, device, clock, expected) for stage in (0, 1, 2, 3)]
     if dist.get_rank() == 0:

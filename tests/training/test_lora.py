@@ -29,7 +29,7 @@ from training.loss import SummedLoss
 from training.model import build_model
 from training.optimizer import adamw
 from training.prefetch import rank_batch
-from training.train import check_tokenizer
+from training.train import new_tokens
 
 CPU = torch.device("cpu")
 LORA = Lora(rank=4, alpha=8, target_modules=("q_proj", "v_proj", "down_proj"))
@@ -195,11 +195,11 @@ def test_a_tokenizer_with_more_tokens_gets_new_rows(job: JobConfig, base: Path) 
 
 def test_a_pretrained_model_with_another_tokenizer_is_refused(job: JobConfig, base: Path) -> None:
     vocabulary = AutoTokenizer.from_pretrained(job.tokenizer).get_vocab()
-    check_tokenizer(str(base), vocabulary)
-    check_tokenizer(str(base), vocabulary | {"a new one": len(vocabulary)})
+    assert new_tokens(str(base), vocabulary) == ()
+    assert new_tokens(str(base), vocabulary | {"new": 513, "newer": 512}) == (512, 513)
     token = next(iter(vocabulary))
     with pytest.raises(UserError, match=r"1 tokens have other numbers there, .*set tokenise\.tokenizer="):
-        check_tokenizer(str(base), vocabulary | {token: len(vocabulary)})
+        new_tokens(str(base), vocabulary | {token: len(vocabulary)})
 
 
 @pytest.mark.parametrize("name", ["no-such-organisation/no-such-model", "/no/such/folder"])

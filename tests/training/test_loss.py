@@ -108,7 +108,11 @@ def test_smoothing_counts_in_training_only(model: SummedLoss, documents: Documen
     batch = packed(documents, 24)
     smoothed = SummedLoss(copy.deepcopy(model.model), label_smoothing=0.2)
     assert smoothed(**batch).item() != pytest.approx(model(**batch).item(), abs=0.01)
-    assert smoothed.eval()(**batch).item() == model.eval()(**batch).item()
+    assert smoothed.eval()(**batch).item() == model.train()(**batch).item()
+
+
+def test_the_most_logits_held_at_once_take_2_gib_in_bf16() -> None:
+    assert loss.LOGITS_AT_ONCE * torch.bfloat16.itemsize == 2 * 2**30
 
 
 def products(dtype: torch.dtype, positions: int = 6) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

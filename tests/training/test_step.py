@@ -1,8 +1,6 @@
 """One optimiser step, taken by a DeepSpeed engine of a single rank in this process."""
 
 import math
-import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +9,6 @@ import pytest
 import torch
 import torch.distributed as dist
 from deepspeed import DeepSpeedEngine
-from deepspeed.comm import comm
 
 from configs.errors import UserError
 from configs.model import Lora
@@ -20,6 +17,8 @@ from training.communication import CommunicationClock
 from training.job_config import JobConfig
 from training.prefetch import RankBatch
 from training.step import Outcome, local_gradient_norm, optimiser_step, seed_dropout
+
+pytestmark = pytest.mark.usefixtures("one_rank")
 
 CPU = torch.device("cpu")
 
@@ -33,19 +32,6 @@ class Slope(torch.nn.Module):
 
     def forward(self, x: list[float]) -> torch.Tensor:
         return (self.weight * sum(x)).sum()
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_rank() -> Iterator[None]:
-    """A process group of this process alone."""
-    os.environ["LOCAL_RANK"] = "0"
-    deepspeed.ops.__compatible_ops__ = {}  # or DeepSpeed compiles an operator that is not needed
-    dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
-    deepspeed.init_distributed("gloo", auto_mpi_discovery=False)
-    yield
-    dist.destroy_process_group()
-    comm.cdb = None
-    del os.environ["LOCAL_RANK"]
 
 
 @pytest.fixture
@@ -104,6 +90,7 @@ def test_the_learning_rate_is_that_of_the_step(clock: CommunicationClock) -> Non
     made = engine()
     outcome = optimiser_step(made, job(), batch(1, [[4.0]], 1), clock)
     assert outcome.rate == 0.5
+    assert outcome.loss == 4
     assert made.module.weight.item() == 1 - 0.5 * 4
 
 
@@ -120,7 +107,24 @@ def test_a_batch_in_which_nothing_is_learned_has_no_loss_and_changes_no_weight(c
 
 
 def test_figures_can_be_read_at_once_where_there_is_no_gpu(clock: CommunicationClock) -> None:
-    assert not optimiser_step(engine(), job(), batch(2, [[1.0]], 1), clock).waits_for_device
+    assert optimiser_step(engine(), job(), batch(2, [[1.0]], 1), clock).waits_for_device is False
+
+
+def test_reading_an_outcome_waits_until_the_device_has_copied_it() -> None:
+    figures = torch.zeros(2)
+    copied = type("Copied", (), {"synchronize": lambda _: figures.fill_(8.0)})()
+    outcome = Outcome(1, 4, 0.1, 0.0, lambda: 0.0, figures, copied)
+    assert outcome.waits_for_device is True
+    assert outcome.loss == 2.0
+
+
+def test_a_step_seeds_its_dropout(clock: CommunicationClock) -> None:
+    drawn = []
+    for before in (1, 2):
+        torch.manual_seed(before)
+        optimiser_step(engine(), job(dropout=0.1), batch(2, [[1.0]], 1), clock)
+        drawn.append(torch.rand(()).item())
+    assert drawn[0] == drawn[1]
 
 
 def test_only_the_collectives_of_the_step_itself_count_as_its_communication(clock: CommunicationClock) -> None:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from configs.load import load_profile
 from pipeline.contract.artifact import Ledger
+from pipeline.contract.chat_template import BEGIN
 from pipeline.contract.execute import execute
 from pipeline.contract.run import Run
-from pipeline.tokenise.chat_template import BEGIN
 from pipeline.tokenise.documents import ConversationEncoder
 from pipeline.tokenise.packing import pack, write_packed
 from pipeline.tokenise.tokenizer import save_tokenizer, train_tokenizer

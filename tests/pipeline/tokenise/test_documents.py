@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.tokenise.chat_template import BEGIN
+from pipeline.contract.chat_template import BEGIN
 from pipeline.tokenise.documents import ConversationEncoder, Document
 from pipeline.tokenise.tokenizer import train_tokenizer
 
@@ -92,6 +92,35 @@ def test_a_short_prompt_stays_whole_before_a_long_reply(tokenizer: Any) -> None:
     (document,), _ = encode(tokenizer, [("user", "How are you?"), ("assistant", "thank you " * 100)], length=64)
     assert "user<|end_header_id|>\n\nHow are you?<|eot_id|>" in tokenizer.decode(document.tokens)
     assert len(document) == 64
+
+
+def test_each_piece_of_a_long_conversation_opens_with_its_system_text(tokenizer: Any) -> None:
+    exchange = [("user", "How are you today?"), ("assistant", "I am well, thank you.")]
+    (single,), _ = encode(tokenizer, [("system", "Be kind."), *exchange])
+    documents, left_out = encode(tokenizer, [("system", "Be kind."), *exchange * 20], length=100)
+    assert left_out == 0  # the system text counts once
+    opening = "<|begin_of_text|><|start_header_id|>system<|end_header_id|>\n\nBe kind.<|eot_id|>"
+    assert len(documents) > 3
+    assert all(tokenizer.decode(d.tokens).startswith(opening) for d in documents)
+    assert all(len(d) <= 100 for d in documents)
+    learned = [tokenizer.decode(d.tokens[d.learned]) for d in documents]
+    assert "".join(learned) == "I am well, thank you.<|eot_id|>" * 20
+    assert sum(d.learned_bytes for d in documents) == 20 * single.learned_bytes
+
+
+def test_a_system_text_that_leaves_no_room_keeps_its_start_in_a_quarter_of_it(tokenizer: Any) -> None:
+    rules = " ".join(f"{i} good morning" for i in range(100))
+    reply = " ".join(f"{i} thank you" for i in range(100))
+    (document,), left_out = encode(tokenizer, [("system", rules), ("user", "How?"), ("assistant", reply)], length=100)
+    assert len(document) == 100
+    assert left_out > 0
+    text = tokenizer.decode(document.tokens)
+    system, user, assistant = text.split("<|start_header_id|>")[1:]
+    assert system.startswith("system<|end_header_id|>\n\n0 good morning")
+    assert system.endswith("<|eot_id|>")
+    assert user == "user<|end_header_id|>\n\nHow?<|eot_id|>"
+    assert assistant.startswith("assistant<|end_header_id|>\n\n0 thank you")
+    assert document.learned.sum() > 45
 
 
 @pytest.mark.parametrize("turns", [[], [("user", "Hello?")], [("system", "x"), ("user", "y")]])

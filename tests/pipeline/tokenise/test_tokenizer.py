@@ -7,7 +7,7 @@ import pytest
 from transformers import AutoTokenizer
 
 from configs.errors import UserError
-from pipeline.tokenise.chat_template import CHAT_TEMPLATE, SPECIAL_TOKENS
+from pipeline.contract.chat_template import CHAT_TEMPLATE, SPECIAL_TOKENS
 from pipeline.tokenise.tokenizer import load_tokenizer, save_tokenizer, train_tokenizer
 
 LINE = "good morning how are you today I am well thank you what shall we do tomorrow perhaps a walk by the sea"

@@ -1,0 +1,107 @@
+"""From messages to tokens, for training, evaluation and chat alike: what a model is served is what it learned from.
+
+The tokens are those that the chat template and the tokenizer give, but for one difference, on purpose: a special
+token written out inside a message stays ordinary text, so nobody can forge the end of a turn.
+"""
+
+from dataclasses import dataclass, replace
+
+from tokenizers import Encoding, Tokenizer
+
+from pipeline.contract.chat_template import AFTER_HEADER, END_OF_TURN, HEADER_END, HEADER_START
+
+SYSTEM_SHARE = 0.25
+"""Share of the room that a system text may take from turns that do not fit beside it."""
+
+ROLES = ("system", "user", "assistant")
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One message: header tokens, content tokens, and <|eot_id|> unless the reply was shortened."""
+
+    role: str
+    header: list[int]
+    content: list[int]
+    end: list[int]
+    learned_bytes: int
+    """UTF-8 bytes that the learned tokens spell: those of a reply's content."""
+    text: str
+    encoding: Encoding
+
+    def __len__(self) -> int:
+        return len(self.header) + len(self.content) + len(self.end)
+
+    @property
+    def learned(self) -> bool:
+        return self.role == "assistant"
+
+    @property
+    def tokens(self) -> list[int]:
+        return self.header + self.content + self.end
+
+    def first(self, room: int) -> "Turn":
+        """The start of the turn in `room` tokens; without <|eot_id|>, since it does not end there."""
+        kept = self.content[: max(room - len(self.header), 0)]
+        last = len(self.encoding) - len(self.content) + len(kept) - 1
+        spelt = self.text[: self.encoding.offsets[last][1]].strip()
+        return replace(self, content=kept, end=[], learned_bytes=len(spelt.encode()) if self.learned else 0)
+
+    def last(self, room: int) -> "Turn":
+        """The end of the turn in `room` tokens, under the same header."""
+        kept = max(room - len(self.header) - len(self.end), 0)
+        return replace(self, content=self.content[len(self.content) - kept :])
+
+
+class TurnEncoder:
+    """Encodes messages turn by turn. `begin`: the token that a conversation begins with."""
+
+    def __init__(self, tokenizer_json: str, begin: str) -> None:
+        self.tokenizer = Tokenizer.from_str(tokenizer_json)
+        self.begin = self._id(begin)
+        self._end = self._id(END_OF_TURN)
+        self._headers = {role: self._header(role) for role in ROLES}
+        self.tokenizer.encode_special_tokens = True  # from here on, what looks like a special token is text
+        self._gap = self.tokenizer.encode(AFTER_HEADER, add_special_tokens=False).ids
+
+    def encode(self, messages: list[dict[str, str]]) -> list[Turn]:
+        """The turns of messages {role, content}, of one conversation or of many."""
+        texts = [AFTER_HEADER + message["content"].strip() for message in messages]
+        encodings = self.tokenizer.encode_batch(texts, add_special_tokens=False)
+        return [self._turn(m["role"], t, e) for m, t, e in zip(messages, texts, encodings, strict=True)]
+
+    def header(self, role: str) -> list[int]:
+        """What comes before a message of that role."""
+        return [*self._headers[role], *self._gap]
+
+    def _header(self, role: str) -> list[int]:
+        words = self.tokenizer.encode(role, add_special_tokens=False).ids
+        return [self._id(HEADER_START), *words, self._id(HEADER_END)]
+
+    def _id(self, token: str) -> int:
+        number = self.tokenizer.token_to_id(token)
+        assert number is not None, f"the tokenizer has no {token}"
+        return number
+
+    def _turn(self, role: str, text: str, encoding: Encoding) -> Turn:
+        ids = encoding.ids
+        gap = len(self._gap)
+        if ids[:gap] != self._gap:  # this tokenizer merges across the border: what touches the content is content
+            gap = sum(1 for _, end in encoding.offsets if end <= len(AFTER_HEADER))
+        learned_bytes = len(text.encode()) - len(AFTER_HEADER) if role == "assistant" else 0
+        header = [*self._headers[role], *ids[:gap]]
+        return Turn(role, header, ids[gap:], [self._end], learned_bytes, text, encoding)
+
+
+def opening(turns: list[Turn]) -> list[Turn]:
+    """The system text that the turns begin with, if they do."""
+    return [turn for turn in turns[:1] if turn.role == "system"]
+
+
+def beside(system: list[Turn], tokens: int, room: int) -> list[Turn]:
+    """The system text in what `tokens` beside it leave of the room.
+
+    It is shortened to that, or to SYSTEM_SHARE of the room where that is more; its start stays.
+    """
+    most = max(room - tokens, int(SYSTEM_SHARE * room))
+    return [t if len(t) <= most else replace(t.first(most - len(t.end)), end=t.end) for t in system]
