@@ -15,7 +15,7 @@ STAGES = {
         Stage(
             "acquire",
             entry="pipeline.acquire.acquire:acquire",
-            version="2",
+            version="3",
             config=("acquire",),
             settings=("spark",),
             engine="spark",
@@ -26,7 +26,7 @@ STAGES = {
             task="clean",
             entry="pipeline.clean.score:score",
             inputs=("acquire",),
-            version="3",
+            version="4",
             config=("clean.text", "clean.translation", "clean.pii"),
             settings=("spark",),
             engine="spark",
@@ -102,6 +102,7 @@ STAGES = {
         Stage(
             "tokenise",
             entry="pipeline.tokenise.tokenise:tokenise",
+            version="2",
             inputs=("balance",),
             config=("tokenise",),
             settings=("spark",),

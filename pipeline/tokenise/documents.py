@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Encoding, Tokenizer
 
-from pipeline.tokenise.chat_template import AFTER_HEADER, END_OF_TURN, HEADER_END, HEADER_START
+from pipeline.tokenise.chat_template import AFTER_HEADER, END_OF_TURN, HEADER_END, HEADER_START, HEADERS
 
 REPLY_SHARE = 0.75
 """Least share of a sequence left to the reply, when an exchange is too long for one."""
@@ -17,7 +18,8 @@ REPLY_SHARE = 0.75
 class Document:
     """A piece of one conversation that fits into a sequence.
 
-    tokens: int32 ids. learned: bool of the same length, true on assistant content and its <|eot_id|>.
+    tokens: int32 ids. learned: bool of the same length, true on assistant content and its <|eot_id|>, but
+    for turns that are context only.
     learned_bytes: UTF-8 bytes that the learned tokens spell.
     """
 
@@ -70,25 +72,26 @@ class ConversationEncoder:
         self.room = sequence_length - 1
         self._begin = self._id(begin)
         self._end = self._id(END_OF_TURN)
-        self._headers = {role: self._header(role) for role in ("system", "user", "assistant")}
+        self._headers = {role: self._header(role) for role in ("system", "user", "assistant", "tool")}
         self.tokenizer.encode_special_tokens = True
         self._gap = self.tokenizer.encode(AFTER_HEADER, add_special_tokens=False).ids
 
-    def encode(self, conversations: list[tuple[str, list[dict[str, str]]]]) -> Iterator[tuple[list[Document], int]]:
+    def encode(self, conversations: list[tuple[str, list[dict[str, Any]]]]) -> Iterator[tuple[list[Document], int]]:
         """For each (row_id, messages): its documents, and how many of its tokens they leave out.
 
-        There is no document when no assistant speaks.
+        A message that says learned: False is context, whoever speaks. There is no document when no
+        assistant speaks that is learned.
         """
         texts = [AFTER_HEADER + m["content"].strip() for _, messages in conversations for m in messages]
         encodings = iter(zip(texts, self.tokenizer.encode_batch(texts, add_special_tokens=False), strict=True))
         for row_id, messages in conversations:
-            turns = [self._turn(m["role"], *next(encodings)) for m in messages]
+            turns = [self._turn(m["role"], m.get("learned", True), *next(encodings)) for m in messages]
             pieces = cut(turns, self.room)
             left_out = sum(map(len, turns)) - sum(len(turn) for piece in pieces for turn in piece)
             yield [self._document(row_id, piece) for piece in pieces], left_out
 
     def _header(self, role: str) -> list[int]:
-        words = self.tokenizer.encode(role, add_special_tokens=False).ids
+        words = self.tokenizer.encode(HEADERS.get(role, role), add_special_tokens=False).ids
         return [self._id(HEADER_START), *words, self._id(HEADER_END)]
 
     def _id(self, token: str) -> int:
@@ -96,12 +99,12 @@ class ConversationEncoder:
         assert found is not None, f"the tokenizer has no {token}"
         return found
 
-    def _turn(self, role: str, text: str, encoding: Encoding) -> Turn:
+    def _turn(self, role: str, may_learn: bool, text: str, encoding: Encoding) -> Turn:
         ids = encoding.ids
         gap = len(self._gap)
         if ids[:gap] != self._gap:  # this tokenizer merges across the border: what touches the content is content
             gap = sum(1 for _, end in encoding.offsets if end <= len(AFTER_HEADER))
-        learned = role == "assistant"
+        learned = may_learn and role == "assistant"
         learned_bytes = len(text.encode()) - len(AFTER_HEADER) if learned else 0
         header = [*self._headers[role], *ids[:gap]]
         return Turn(header, ids[gap:], [self._end], learned, learned_bytes, text, encoding)

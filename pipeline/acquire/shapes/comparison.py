@@ -1,0 +1,80 @@
+"""Two conversations or replies, and which of them won. The winner is the conversation."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from pipeline.acquire.containers.malformed import Malformed
+from pipeline.acquire.shapes.conversation import Conversation
+from pipeline.acquire.shapes.layout import Layout, about, find_system
+from pipeline.acquire.shapes.names import find, names, plain, words
+from pipeline.acquire.shapes.preference import PROMPTS, joined
+
+LABELS = (("a", "b"), ("0", "1"), ("1", "2"), ("left", "right"))
+STEMS = (
+    *("conversation", "conversations", "messages", "response", "answer", "output", "completion", "reply"),
+    *("chat", "dialogue", "assistant", "modeloutput", "text"),
+)
+WINNER = (
+    *("winner", "preference", "preferred", "choice", "chosen", "better", "betterresponse", "betterresponseid"),
+    *("verdict", "best", "label", "winningresponse"),
+)
+
+
+def detect(records: list[Any]) -> Layout | None:
+    """Records that have two columns of one name but for a, b or the like at its end, and one that says which won."""
+    there = names(records)
+    return arrange(there, None) if _sides(there) and any(_winners(there)) else None
+
+
+def arrange(there: list[str], found: Layout | None) -> Layout:
+    """The two sides, and the columns that tell which of them won."""
+    sides = _sides(there) or (found.sides if found else ("conversation_a", "conversation_b"))
+    system = find_system(there)
+    prompt = find([c for c in there if c not in sides], *PROMPTS, "history")
+    beside = about(there, (*sides, prompt, system))
+    beside["verdicts"] = tuple(_winners(there))
+    return Layout("comparison", sides=sides, prompt=(prompt,) if prompt else (), system=system, **beside)
+
+
+def read(record: Any, layout: Layout) -> Conversation:
+    """The conversation of the side that won. Raises Malformed (no_winner) when none did."""
+    if not isinstance(record, dict):
+        raise Malformed("wrong_type", f"the record is {type(record).__name__}, not an object")
+    if not any(side in record for side in layout.sides):
+        raise Malformed("missing_columns", f"no {' and no '.join(layout.sides)}")
+    labels = tuple(words(side)[-1] for side in layout.sides)
+    won = {side for column in layout.verdicts if (side := _winner(column, record.get(column), labels)) is not None}
+    if len(won) != 1:
+        raise Malformed("no_winner", f"{' and '.join(layout.verdicts)} {'name both' if won else 'name neither'} side")
+    found = joined(record, layout, layout.sides[won.pop()])
+    found.left_out += ("rejected side",)
+    return found
+
+
+def _sides(there: list[str]) -> tuple[str, str] | None:
+    """The first two columns that differ in a label at their end only."""
+    for labels in LABELS:
+        for column in there:
+            *stem, label = words(column) or [""]
+            if label == labels[0] and "".join(stem) in STEMS:
+                other = next((c for c in there if words(c) == [*stem, labels[1]]), None)
+                if other:
+                    return column, other
+    return None
+
+
+def _winners(there: list[str]) -> Iterator[str]:
+    """The columns that tell which side won: by its label, or one of each side with a yes or no."""
+    for column in there:
+        if plain(column) in WINNER or (words(column) and words(column)[0] == "winner"):
+            yield column
+
+
+def _winner(column: str, value: Any, labels: tuple[str, ...]) -> int | None:
+    """The side, 0 or 1, that a verdict names; None when it names neither or both."""
+    own = words(column)[-1]
+    if own in labels:  # winner_model_a: 1
+        return labels.index(own) if str(value).lower() in ("1", "1.0", "true", "yes") else None
+    named = words(value) if isinstance(value, str) else [str(value)] if type(value) is int else []
+    found = {labels.index(word) for word in named if word in labels}
+    return found.pop() if len(found) == 1 else None
