@@ -382,7 +382,7 @@ def _parquet_cases() -> list[Case]:
         Case("parquet: no rows.parquet", _parquet([], use_dictionary=False), 0, {0: "empty_file"}),
         Case("parquet: null cells.parquet", _parquet([pair(0), pair(1, response=None)]), 1, {1: "no_reply"}),
         Case("parquet: numbers for texts.parquet", _parquet([{"prompt": 1, "response": 2}]), 0, {0: "unknown_shape"}),
-        Case("parquet: bytes for texts.parquet", out.getvalue(), 0, {0: "unknown_shape"}),
+        Case("parquet: bytes for texts.parquet", out.getvalue(), 1, {1: "wrong_type"}),
         Case("parquet: struct for text.parquet", _parquet([pair(0, response={"a": "b"})]), 0, {0: "wrong_type"}),
         Case("parquet: list for text.parquet", _parquet([pair(0, response=["b", "c"])]), 1),
         Case("parquet: in gzip.parquet.gz", gzip.compress(whole), 3),
