@@ -86,8 +86,10 @@ class _Scanner:
                 self.at += 1
                 return
             value = self._next()
-            if every or is_record(value) or isinstance(value, Malformed) or value is _CUT:
+            if value is _CUT:
                 yield from self._given([value])
+            elif every or is_record(value) or isinstance(value, Malformed):
+                yield value
         if not self._cut:
             yield from self._given([_CUT], "the file ends inside the array")
 

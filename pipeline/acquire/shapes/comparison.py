@@ -14,6 +14,7 @@ STEMS = (
     *("conversation", "conversations", "messages", "response", "answer", "output", "completion", "reply"),
     *("chat", "dialogue", "assistant", "modeloutput", "text"),
 )
+SCORES = ("score", "rating", "reward", "votes", "elo")
 WINNER = (
     *("winner", "preference", "preferred", "choice", "chosen", "better", "betterresponse", "betterresponseid"),
     *("verdict", "best", "label", "winningresponse"),
@@ -23,7 +24,8 @@ WINNER = (
 def detect(records: list[Any]) -> Layout | None:
     """Records that have two columns of one name but for a, b or the like at its end, and one that says which won."""
     there = names(records)
-    return arrange(there, None) if _sides(there) and any(_winners(there)) else None
+    sides = _sides(there)
+    return arrange(there, None) if sides and (any(_winners(there)) or _scores(there, sides)) else None
 
 
 def arrange(there: list[str], found: Layout | None) -> Layout:
@@ -32,7 +34,7 @@ def arrange(there: list[str], found: Layout | None) -> Layout:
     system = find_system(there)
     prompt = find([c for c in there if c not in sides], *PROMPTS, "history")
     beside = about(there, (*sides, prompt, system))
-    beside["verdicts"] = tuple(_winners(there))
+    beside["verdicts"] = tuple(_winners(there)) or _scores(there, sides)
     return Layout("comparison", sides=sides, prompt=(prompt,) if prompt else (), system=system, **beside)
 
 
@@ -43,7 +45,10 @@ def read(record: Any, layout: Layout) -> Conversation:
     if not any(side in record for side in layout.sides):
         raise Malformed("missing_columns", f"no {' and no '.join(layout.sides)}")
     labels = tuple(words(side)[-1] for side in layout.sides)
-    won = {side for column in layout.verdicts if (side := _winner(column, record.get(column), labels)) is not None}
+    if layout.verdicts and plain(layout.verdicts[0]).removesuffix(labels[0]) in SCORES:
+        won = _higher([record.get(column) for column in layout.verdicts])
+    else:
+        won = {side for c in layout.verdicts if (side := _winner(c, record.get(c), labels)) is not None}
     if len(won) != 1:
         raise Malformed("no_winner", f"{' and '.join(layout.verdicts)} {'name both' if won else 'name neither'} side")
     found = joined(record, layout, layout.sides[won.pop()])
@@ -61,6 +66,22 @@ def _sides(there: list[str]) -> tuple[str, str] | None:
                 if other:
                     return column, other
     return None
+
+
+def _scores(there: list[str], sides: tuple[str, ...]) -> tuple[str, ...]:
+    """The two columns with the sides' scores, when there are both."""
+    labels = [words(side)[-1] for side in sides]
+    for score in SCORES:
+        found = [next((c for c in there if words(c) == [score, label]), None) for label in labels]
+        if all(found):
+            return tuple(c for c in found if c)
+    return ()
+
+
+def _higher(scores: list[Any]) -> set[int]:
+    """The side of the higher score; none of equal ones."""
+    numbers = [s for s in scores if isinstance(s, int | float) and not isinstance(s, bool)]
+    return {int(numbers[1] > numbers[0])} if len(numbers) == 2 and numbers[0] != numbers[1] else set()
 
 
 def _winners(there: list[str]) -> Iterator[str]:

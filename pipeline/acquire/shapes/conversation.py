@@ -22,6 +22,8 @@ ROLES = {
 
 ROLE_OF = {name: role for role, names in ROLES.items() for name in names}
 ASSISTANT = ("assistant", "call", "unlearned")
+PAIR = ["user", "assistant"]
+IN_TURN = ["user", "assistant"] * 500
 
 
 @dataclass
@@ -57,7 +59,11 @@ def from_turns(turns: Iterable[Turn], reasoning: bool = False) -> Conversation:
         spoken = [(ROLE_OF[speaker], text) for speaker, text in spoken]
     else:
         spoken = _with_roles(spoken)
-    if [role for role, _ in spoken] == ["user", "assistant"]:
+    roles = [role for role, _ in spoken]
+    if roles == PAIR:
+        return Conversation(spoken)
+    head = roles[:1] == ["system"]
+    if len(roles) > head and roles[head:] == IN_TURN[: (len(roles) - head) // 2 * 2]:
         return Conversation(spoken)
     thoughts = sum(role == "reasoning" for role, _ in spoken)
     spoken = _thinking(spoken) if reasoning else [turn for turn in spoken if turn[0] != "reasoning"]

@@ -135,6 +135,9 @@ class Reader:
         needed = [(layout.column,), layout.sides, layout.prompt, (layout.reply,)]
         if all(any(c and record.get(c) for c in columns) for columns in needed if any(columns)):
             return None
+        known = layout.columns
+        if not any(value and isinstance(value, str | list | dict) for c, value in record.items() if c not in known):
+            return None
         found = detected([{name: value for name, value in record.items() if value is not None}])
         return None if found is None else self._arranged_as(found, names([record]))
 

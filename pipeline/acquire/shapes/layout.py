@@ -1,10 +1,11 @@
 """Where, in the records of one file, a conversation lies."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from pipeline.acquire.shapes.names import plain
-from pipeline.acquire.shapes.verdict import VERDICTS
+from pipeline.acquire.shapes.verdict import verdict_name
 
 METADATA = frozenset(
     (
@@ -26,6 +27,9 @@ USER_ID = frozenset(["userid", "authorid", "askerid"])
 SYSTEM = frozenset(["system", "systemprompt", "systemmessage", "systeminstruction"])
 HISTORY = frozenset(["history", "chathistory", "dialoghistory", "dialoguehistory"])
 TOOLS = frozenset(["tools", "functions"])
+THOUGHTS = frozenset(
+    ("reasoning", "reasoningcontent", "thinking", "thought", "thoughts", "cot", "complexcot", "chainofthought")
+)
 MEDIA = frozenset(["image", "images", "imageurl", "imagepath", "video", "videos", "audio", "audios"])
 
 Record = dict[str, Any]
@@ -37,11 +41,11 @@ class Layout:
 
     column: holds the whole conversation, or its last side (preference, completion); None when the record
     itself is the conversation. prompt, reply: the columns of a conversation of two turns. sides: the two
-    columns that a verdict compares. system, history, tools: what comes before. media: images and the like
-    that the conversation is about. verdicts: what people thought of the reply. scales: (column, number
-    below which it is bad) of the verdicts that are numbers. optional: columns of the prompt that the first
-    records did not show, taken where they hold a text. given: the profile says so, nothing else is tried.
-    reasoning: what the model thought before a reply is kept with it.
+    columns that a verdict compares. system, history, tools: what comes before. thoughts: what the model
+    thought before its reply; reasoning: they are kept with it. media: images and the like that the
+    conversation is about. verdicts: what people thought of the reply. scales: (column, number below which
+    it is bad) of the verdicts that are numbers. optional: columns of the prompt that the first records did
+    not show, taken where they hold a text. given: the profile says so, nothing else is tried.
     """
 
     shape: str
@@ -52,6 +56,7 @@ class Layout:
     system: str | None = None
     history: str | None = None
     tools: str | None = None
+    thoughts: str | None = None
     media: tuple[str, ...] = ()
     verdicts: tuple[str, ...] = ()
     scales: tuple[tuple[str, float], ...] = ()
@@ -62,10 +67,24 @@ class Layout:
     given: bool = False
     reasoning: bool = False
 
+    @cached_property
+    def opens(self) -> bool:
+        """Whether something may come before the prompt."""
+        return bool(self.system or self.history or self.tools)
+
     @property
     def text_columns(self) -> list[str]:
         """The columns whose text enters the conversation."""
-        taken = (self.system, self.history, self.tools, *self.prompt, self.column, self.reply, *self.sides)
+        taken = (
+            self.system,
+            self.history,
+            self.tools,
+            self.thoughts,
+            *self.prompt,
+            self.column,
+            self.reply,
+            *self.sides,
+        )
         return [c for c in taken if c is not None]
 
     @property
@@ -94,9 +113,10 @@ def about(columns: list[str], taken: tuple[str | None, ...]) -> dict[str, Any]:
         "user_id": first(USER_ID),
         "history": first(HISTORY),
         "tools": first(TOOLS),
+        "thoughts": first(THOUGHTS),
         "metadata": tuple(c for c, name in free.items() if name in METADATA),
         "media": tuple(c for c, name in free.items() if name in MEDIA),
-        "verdicts": tuple(c for c, name in free.items() if name in VERDICTS),
+        "verdicts": tuple(c for c in free if verdict_name(c)),
     }
 
 

@@ -8,8 +8,8 @@ from pipeline.acquire.containers.malformed import Malformed
 from pipeline.acquire.shapes.cell import list_of
 from pipeline.acquire.shapes.conversation import Conversation, alternating, from_turns
 from pipeline.acquire.shapes.history import opening
-from pipeline.acquire.shapes.layout import Layout, about, find_system
-from pipeline.acquire.shapes.names import names
+from pipeline.acquire.shapes.layout import HISTORY, Layout, about, find_system
+from pipeline.acquire.shapes.names import find, names, plain
 from pipeline.acquire.shapes.parts import SPEAKER, TEXT, turns_of
 
 COLUMNS = (
@@ -31,7 +31,7 @@ def arrange(there: list[str], found: Layout | None) -> Layout:
 def around(there: list[str], found: Layout) -> Layout:
     """A layout with all that lies beside its column."""
     system = find_system(there)
-    return replace(found, system=system, **about(there, (found.column, system)) | {"history": None})
+    return replace(found, system=system, **about(there, (found.column, system)) | {"history": None, "thoughts": None})
 
 
 def read(record: Any, layout: Layout) -> Conversation:
@@ -63,13 +63,19 @@ def find_turns(records: list[Any], speaker: tuple[str, ...], shape: str) -> Layo
     """The column whose values are lists of turns, each with one of the keys `speaker`; the record itself when it is."""
     if any(_has_turns(record, speaker) for record in records if isinstance(record, list)):
         return Layout(shape)
-    columns = names(records)
+    columns = _candidates(names(records))
     columns.sort(key=lambda c: COLUMNS.index(c.lower()) if c.lower() in COLUMNS else len(COLUMNS))
     for column in columns:
         values = [list_of(r.get(column)) for r in records if isinstance(r, dict)]
         if any(_has_turns(value, speaker) for value in values if value):
             return around(names(records), Layout(shape, column=column))
     return None
+
+
+def _candidates(there: list[str]) -> list[str]:
+    """The columns that may hold a conversation: not what is said to come before a prompt and its reply."""
+    answered = find(there, "output", "response", "answer", "completion", "reply", "chosen")
+    return [c for c in there if not (answered and plain(c) in HISTORY)]
 
 
 def is_turn(value: Any, speaker: tuple[str, ...] = SPEAKER) -> bool:
@@ -96,7 +102,7 @@ def _written(turns: list[str]) -> list[Any] | None:
 
 def _find_texts(records: list[Any]) -> Layout | None:
     """The column, named as one of COLUMNS, whose values are lists of plain texts."""
-    for column in names(records):
+    for column in _candidates(names(records)):
         values = [list_of(r.get(column)) for r in records if isinstance(r, dict)]
         if column.lower() in COLUMNS and any(value and all(isinstance(t, str) for t in value) for value in values):
             return around(names(records), Layout("messages", column=column))

@@ -31,32 +31,37 @@ def turns_of(turns: Iterable[Any]) -> list[Turn]:
     """(speaker, text) of each element and of what it holds besides. Raises Malformed (wrong_type, missing_part)."""
     found: list[Turn] = []
     for number, turn in enumerate(turns):
-        if not isinstance(turn, dict):
-            raise Malformed("wrong_type", f"turn {number} is {type(turn).__name__}, not an object")
-        speaker = next((turn[k] for k in SPEAKER if turn.get(k) is not None), None)
-        if isinstance(speaker, dict):  # an author with a role, or with a name
-            speaker = speaker.get("role") or speaker.get("name")
-        if isinstance(speaker, bool) or not isinstance(speaker, str | int):
-            raise Malformed("wrong_type", f"turn {number} does not name its speaker")
-        value = next((turn[k] for k in TEXT if turn.get(k) is not None), None)
-        if isinstance(value, str) and len(turn) == 2 and "<" not in value:
-            found.append((str(speaker), value))
-        else:
-            found += _turn(turn, str(speaker), value, number)
+        if type(turn) is dict and len(turn) == 2:
+            speaker, value = turn.get("role") or turn.get("from"), turn.get("content") or turn.get("value")
+            if type(speaker) is str and type(value) is str and "<" not in value:
+                found.append((speaker, value))
+                continue
+        found += _turn(turn, number)
     return found
 
 
-def _turn(turn: dict[str, Any], speaker: str, value: Any, number: int) -> list[Turn]:
-    """The turns that one element with more than a text makes."""
+def _turn(turn: Any, number: int) -> list[Turn]:
+    """The turns that one element makes."""
+    if not isinstance(turn, dict):
+        raise Malformed("wrong_type", f"turn {number} is {type(turn).__name__}, not an object")
+    speaker = next((turn[k] for k in SPEAKER if turn.get(k) is not None), None)
+    if isinstance(speaker, dict):  # an author with a role, or with a name
+        speaker = speaker.get("role") or speaker.get("name")
+    if isinstance(speaker, bool) or not isinstance(speaker, str | int):
+        raise Malformed("wrong_type", f"turn {number} does not name its speaker")
+    speaker = str(speaker)
     for key in MEDIA:
         if turn.get(key):
             raise Malformed("missing_part", f"turn {number} rests on {key}")
     if ROLE_OF.get(speaker.strip().lower()) == "assistant":
         if turn.get("channel") in UNLEARNABLE:
             speaker = "reasoning"
+        elif turn.get("recipient") not in (None, "all", "user"):
+            speaker = "call"
         elif not _is_learned(turn):
             speaker = "unlearned"
     found: list[Turn] = [("reasoning", turn[key]) for key in REASONING if isinstance(turn.get(key), str)]
+    value = next((turn[k] for k in TEXT if turn.get(k) is not None), None)
     found += pieces(value, speaker, f"turn {number}")
     called = turn.get("tool_calls") or turn.get("function_call")
     for call in list_of(called) or [called]:
