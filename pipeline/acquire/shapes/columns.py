@@ -5,7 +5,7 @@ from typing import Any
 
 from configs.acquire import Columns
 from pipeline.acquire.containers.malformed import Malformed
-from pipeline.acquire.shapes import numbered
+from pipeline.acquire.shapes import numbered, text
 from pipeline.acquire.shapes.cell import text_of
 from pipeline.acquire.shapes.conversation import Conversation, from_turns
 from pipeline.acquire.shapes.history import opening
@@ -77,7 +77,7 @@ def read(record: Any, layout: Layout) -> Conversation:
     prompt = layout.prompt
     if layout.optional:
         prompt = tuple(c for c in prompt if c not in layout.optional or isinstance(record.get(c), str))
-    parts = [text for c in prompt if (text := text_of(record.get(c), c))]
+    parts = [said for c in prompt if (said := text_of(record.get(c), c))]
     if not parts and not any(column in record for column in prompt):
         raise Malformed("missing_columns", f"no {' and no '.join(layout.prompt)}")
     assert layout.reply is not None
@@ -109,7 +109,8 @@ def _reply(found: list[str], records: list[Any]) -> str | None:
         for column in sorted(named, key=lambda c: len(words(c))):
             if any(isinstance(v, str | bool | list | dict) for v in _values(column, records)):
                 return column
-    return next((c for c in found if c.lower() == "label" and _bools(c, records)), None)
+    label = next((c for c in found if c.lower() == "label" and _bools(c, records)), None)
+    return label if label and text.detect(records) is None else None
 
 
 def _ranked(columns: list[str]) -> list[str]:

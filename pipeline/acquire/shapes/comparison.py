@@ -50,7 +50,8 @@ def read(record: Any, layout: Layout) -> Conversation:
     else:
         won = {side for c in layout.verdicts if (side := _winner(c, record.get(c), labels)) is not None}
     if len(won) != 1:
-        raise Malformed("no_winner", f"{' and '.join(layout.verdicts)} {'name both' if won else 'name neither'} side")
+        named = f"{' and '.join(layout.verdicts)} {'name both sides' if won else 'name neither side'}"
+        raise Malformed("no_winner", named if layout.verdicts else "no verdict on the two sides")
     found = joined(record, layout, layout.sides[won.pop()])
     found.left_out += ("rejected side",)
     return found

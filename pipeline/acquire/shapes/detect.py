@@ -66,10 +66,18 @@ def detected(records: list[Any]) -> Layout | None:
 
 
 def without_rare(records: list[Any]) -> list[Any]:
-    """The records without columns that less than RARE of them have: a stray record does not decide for a file."""
-    counts = Counter(name for record in records if isinstance(record, dict) for name in record)
+    """The records without columns that less than RARE of them have: a stray record does not decide for a file.
+
+    A null is no value.
+    """
+    full = [without_nulls(record) if isinstance(record, dict) else record for record in records]
+    counts = Counter(name for record in full if isinstance(record, dict) for name in record)
     rare = {name for name, count in counts.items() if count < RARE * len(records)}
-    return [{k: v for k, v in r.items() if k not in rare} if isinstance(r, dict) else r for r in records]
+    return [{k: v for k, v in r.items() if k not in rare} if isinstance(r, dict) else r for r in full]
+
+
+def without_nulls(record: Record) -> Record:
+    return {name: value for name, value in record.items() if value is not None}
 
 
 class Reader:
@@ -92,7 +100,8 @@ class Reader:
                 found = self._read(record, self._layout)
                 check_text(found)
                 return found
-            layout = self._arranged.get(tuple(record)) or self._arrange(record)
+            there = tuple(without_nulls(record) if None in record.values() else record)
+            layout = self._arranged.get(there) or self._arrange(there)
             try:
                 found = self._read(record, layout)
             except Malformed:
@@ -116,12 +125,13 @@ class Reader:
         check_text(found)
         return found
 
-    def _arrange(self, record: Record) -> Layout:
-        """The layout for records with these columns."""
+    def _arrange(self, there: tuple[Any, ...]) -> Layout:
+        """The layout for records that have these columns."""
         file = self._layout
-        arranged = file if file.given or file.shape not in SHAPES else self._arranged_as(file, names([record]))
+        fixed = file.given or file.shape not in SHAPES
+        arranged = file if fixed else self._arranged_as(file, [name for name in there if isinstance(name, str)])
         if len(self._arranged) < MOST_ARRANGED:
-            self._arranged[tuple(record)] = arranged
+            self._arranged[there] = arranged
         return arranged
 
     def _arranged_as(self, found: Layout, there: list[str]) -> Layout:
@@ -135,11 +145,12 @@ class Reader:
         needed = [(layout.column,), layout.sides, layout.prompt, (layout.reply,)]
         if all(any(c and record.get(c) for c in columns) for columns in needed if any(columns)):
             return None
-        known = layout.columns
+        known = self._layout.columns
         if not any(value and isinstance(value, str | list | dict) for c, value in record.items() if c not in known):
             return None
-        found = detected([{name: value for name, value in record.items() if value is not None}])
-        return None if found is None else self._arranged_as(found, names([record]))
+        full = without_nulls(record)
+        found = detected([full])
+        return None if found is None else self._arranged_as(found, names([full]))
 
 
 @lru_cache(maxsize=64)

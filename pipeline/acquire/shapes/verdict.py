@@ -136,4 +136,6 @@ def _number(value: Any) -> float | None:
 def _shown(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, dict):
+        return "bad"
     return str(value).strip()[:20]
