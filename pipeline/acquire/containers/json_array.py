@@ -14,6 +14,7 @@ from pipeline.acquire.containers.json_wrapper import ROWS, WRAPPER, is_record, r
 from pipeline.acquire.containers.malformed import Malformed
 
 CHUNK = 1 << 18
+LOOK_AHEAD = 1 << 18
 RESYNC_CHARS = 16 << 20
 BETWEEN = re.compile(r"[\s,\ufeff]*")
 COLON = re.compile(r"[\s:]*")
@@ -117,11 +118,14 @@ class _Scanner:
         return self.text.startswith(mark, self.at)
 
     def _holds_whole_value(self) -> bool:
-        """Whether the value at hand lies in the window, and is well formed."""
-        try:
-            return self._value(self.text, self.at)[1] <= len(self.text)
-        except (ValueError, RecursionError):
-            return False
+        """Whether the value at hand is well formed and ends in a window that has grown to LOOK_AHEAD characters."""
+        while True:
+            try:
+                return self._value(self.text, self.at)[1] <= len(self.text)
+            except (ValueError, RecursionError):
+                if self._ended or len(self.text) - self.at >= LOOK_AHEAD:
+                    return False
+            self._grow()
 
     def _next(self) -> Any:
         while True:

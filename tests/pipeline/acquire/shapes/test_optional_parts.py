@@ -1,5 +1,7 @@
 """What only some records have is read in each record that has it."""
 
+from typing import Any
+
 import pytest
 
 from tests.pipeline.acquire.shapes.reading import bot, messages, outcomes, refused, talk, user
@@ -55,7 +57,7 @@ def test_identifiers_and_metadata_that_come_late_are_kept():
     assert (last.conversation_id, last.user_id, last.metadata) == ("7", "8", {"topic": "x"})
 
 
-OTHERS = [
+OTHERS: list[dict[str, Any]] = [
     {"instruction": "a", "output": "b"},
     {"question": "a", "answer": "b"},
     {"conversations": [{"from": "human", "value": "a"}, {"from": "gpt", "value": "b"}]},
