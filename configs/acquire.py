@@ -24,7 +24,10 @@ SHAPES = {
     "alpaca": "Alpaca",
     "messages": "messages",
     "sharegpt": "ShareGPT",
+    "completion": "prompt and completion as turns",
     "preference": "preference pairs",
+    "comparison": "two replies and a verdict",
+    "tree": "ChatGPT's export",
 }
 """What records are read: a file of pipeline/acquire/shapes/, and what people call it. Tried from the end too."""
 
@@ -68,6 +71,9 @@ class Source(Section):
     )
     encoding: Encoding | None = Field(
         None, description="Encoding of all files of the source; by default UTF-8, or UTF-16 and UTF-32 as a file shows"
+    )
+    reasoning: Literal["drop", "keep"] = Field(
+        "drop", description="What a model thought before a reply: left out and counted, or kept as <think> … </think>"
     )
     columns: Columns | None = Field(None, description="Column mapping, for shape columns")
     limit: int | None = Field(None, ge=1, description="Read at most this many records, chosen by hash (records)")

@@ -143,7 +143,7 @@ def _read(context: StageContext, units: list[Unit], scratch: Path, buckets: int)
                 runs[batch.schema].add(batch)
             for run in runs.values():
                 run.flush()
-            summary = {source: [part.read, list(part.columns)] for source, part in held.items()}
+            summary = {source: [part.read, part.left_out, list(part.columns)] for source, part in held.items()}
             written = sum(run.bytes for run in runs.values())
             yield pa.RecordBatch.from_pydict({"held": [json.dumps(summary)], "bytes": [written]})
 
@@ -153,8 +153,8 @@ def _read(context: StageContext, units: list[Unit], scratch: Path, buckets: int)
     say(f"acquire: {sum(summary.bytes for summary in summaries):,} bytes exchanged between tasks")
     found: dict[str, Held] = {}
     for summary in summaries:
-        for source, (read_, columns) in json.loads(summary.held).items():
-            found.setdefault(source, Held()).add(Held(Counter(read_), dict.fromkeys(columns)))
+        for source, (read_, left_out, columns) in json.loads(summary.held).items():
+            found.setdefault(source, Held()).add(Held(Counter(read_), Counter(left_out), dict.fromkeys(columns)))
     return found
 
 
@@ -211,6 +211,9 @@ def _account(context: StageContext, plans: list[Plan], held: dict[str, Held], av
         if found.source.limit:
             context.metrics[name]["not_read"] = max(available[name] - found.source.limit, 0)
             line += f"; limit {found.source.limit:,}, {context.metrics[name]['not_read']:,} more not read"
+        if got.left_out:
+            context.metrics[name]["left_out"] = dict(sorted(got.left_out.items()))
+            line += "; left out: " + ", ".join(f"{what} of {n:,}" for what, n in sorted(got.left_out.items()))
         reasons = ", ".join(f"{n:,} {rule}" for rule, n in got.dropped.items())
         say(line + (f"; quarantined: {reasons}" if reasons else ""))
         if not conversations and context.ledger.rows_out:

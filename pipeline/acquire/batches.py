@@ -13,7 +13,7 @@ import pyarrow as pa
 from pipeline.acquire.containers.gzipped import Stream
 from pipeline.acquire.containers.malformed import Malformed
 from pipeline.acquire.shapes.conversation import Conversation
-from pipeline.acquire.shapes.detect import conversation_of
+from pipeline.acquire.shapes.detect import Reader
 from pipeline.acquire.units import Unit, records
 from pipeline.rows.row_id import row_id
 from pipeline.rows.schema import CONVERSATIONS, DROPPED, MESSAGES, METADATA, ORIGIN
@@ -25,13 +25,16 @@ MAX_COLUMNS_SEEN = 1000
 
 @dataclass
 class Held:
-    """What a source held: records by outcome (conversations, or a rule), and the columns seen."""
+    """What a source held: records by outcome (conversations, or a rule), conversations that are not whole by what
+    was left out of them, and the columns seen."""
 
     read: Counter[str] = field(default_factory=Counter)
+    left_out: Counter[str] = field(default_factory=Counter)
     columns: dict[str, None] = field(default_factory=dict)
 
     def add(self, other: "Held") -> None:
         self.read.update(other.read)
+        self.left_out.update(other.left_out)
         self.columns.update(other.columns)
 
     @property
@@ -60,6 +63,7 @@ def batches_of(unit: Unit, held: Held, consumed: Callable[[int], None]) -> Itera
     consumed: told the bytes read so far, after every batch.
     """
     rows, dropped = _Conversations(unit), _Dropped(unit)
+    conversation_of = Reader(unit.layout) if unit.layout else None
     columns = held.columns
     size = 0
     opened: list[Stream] = []
@@ -69,8 +73,11 @@ def batches_of(unit: Unit, held: Held, consumed: Callable[[int], None]) -> Itera
         try:
             if isinstance(record, Malformed):
                 raise record
-            assert unit.layout is not None
-            size += rows.add(ordinal, conversation_of(record, unit.layout))
+            assert conversation_of is not None
+            found = conversation_of(record)
+            if found.left_out:
+                held.left_out.update(found.left_out)
+            size += rows.add(ordinal, found)
         except Malformed as problem:
             held.read[problem.rule] += 1
             size += dropped.add(ordinal, problem)

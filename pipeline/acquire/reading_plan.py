@@ -11,7 +11,8 @@ from pipeline.acquire.containers.detect import container_of
 from pipeline.acquire.containers.malformed import Malformed
 from pipeline.acquire.packages import package_of
 from pipeline.acquire.shapes.detect import layout_of
-from pipeline.acquire.shapes.layout import Layout, names
+from pipeline.acquire.shapes.layout import Layout
+from pipeline.acquire.shapes.names import names
 from pipeline.acquire.units import Unit, sample
 
 

@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from pipeline.clean.privacy.identifiers import mask_metadata, pseudonym
 from pipeline.clean.scores.conversations import Scores
+from pipeline.clean.scores.roles import ROLE_FAULTS
 from pipeline.rows.schema import MESSAGES
 
 ARROW_PII = pa.list_(
@@ -63,7 +64,10 @@ def with_scores(batch: pa.RecordBatch, scored: list[Scores], pii_types: Sequence
     for name in ("user_id", "conversation_id"):
         columns[name] = pa.array([pseudonym(value, pii_types) for value in batch.column(name).to_pylist()], pa.string())
     columns["metadata"] = _metadata(batch.column("metadata"), scored, pii_types)
-    of_rows = dict(zip(Scores._fields, zip(*scored, strict=True), strict=True)) if scored else {}
+    of_rows: dict[str, Sequence[Any]] = (
+        dict(zip(Scores._fields, zip(*scored, strict=True), strict=True)) if scored else {}
+    )
+    of_rows["role_faults"] = _role_faults(batch.column("metadata"), of_rows.get("role_faults", ()))
     for name, kind in ARROW_SCORES.items():
         columns[name] = _array(of_rows.get(name, ()), kind)
     return pa.RecordBatch.from_pydict(columns)
@@ -78,6 +82,12 @@ def _metadata(metadata: pa.MapArray, scored: list[Scores], pii_types: Sequence[s
             masked["translated_from"] = row.translated_from
         found.append(sorted(masked.items()) if pairs is not None or masked else None)
     return pa.array(found, metadata.type)
+
+
+def _role_faults(metadata: pa.MapArray, found: Sequence[list[str]]) -> list[list[str]]:
+    """The faults in the order of the turns, those that acquire mended with them."""
+    mended = [(dict(pairs or ()).get("role_faults") or "").split(", ") for pairs in metadata.to_pylist()]
+    return [[f for f in ROLE_FAULTS if f in there or f in gone] for there, gone in zip(found, mended, strict=True)]
 
 
 def _array(values: Sequence[Any], kind: pa.DataType) -> pa.Array:

@@ -6,7 +6,7 @@ Hello<|eot_id|><|start_header_id|>assistant<|end_header_id|>
 
 Hi!<|eot_id|>
 
-Source of the form: the Llama 3 model card, "Prompt format".
+Source of the form: the Llama 3 model card, "Prompt format"; of the header of what a tool returned, that of Llama 3.1.
 """
 
 from pipeline.contract.tokenised import END_OF_TURN
@@ -19,13 +19,17 @@ PAD = "<|pad|>"
 
 SPECIAL_TOKENS = [BEGIN, HEADER_START, HEADER_END, END_OF_TURN, END_OF_TEXT, PAD]
 
+HEADERS = {"tool": "ipython"}
+"""Roles whose header has another name."""
+
 AFTER_HEADER = "\n\n"
 """Between a header and the content. The content is stripped, so no token straddles the border."""
 
 CHAT_TEMPLATE = (
     "{{- bos_token -}}"
     "{%- for message in messages -%}"
-    "{{- '<|start_header_id|>' + message['role'] + '<|end_header_id|>\n\n' -}}"
+    "{%- set header = 'ipython' if message['role'] == 'tool' else message['role'] -%}"
+    "{{- '<|start_header_id|>' + header + '<|end_header_id|>\n\n' -}}"
     "{%- if message['role'] == 'assistant' -%}"
     "{%- generation -%}{{- message['content'] | trim + '<|eot_id|>' -}}{%- endgeneration -%}"
     "{%- else -%}"

@@ -5,15 +5,16 @@ token written out inside a message stays ordinary text, so nobody can forge the 
 """
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 from tokenizers import Encoding, Tokenizer
 
-from pipeline.contract.chat_template import AFTER_HEADER, END_OF_TURN, HEADER_END, HEADER_START
+from pipeline.contract.chat_template import AFTER_HEADER, END_OF_TURN, HEADER_END, HEADER_START, HEADERS
 
 SYSTEM_SHARE = 0.25
 """Share of the room that a system text may take from turns that do not fit beside it."""
 
-ROLES = ("system", "user", "assistant")
+ROLES = ("system", "user", "assistant", "tool")
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class Turn:
     header: list[int]
     content: list[int]
     end: list[int]
+    learned: bool
     learned_bytes: int
     """UTF-8 bytes that the learned tokens spell: those of a reply's content."""
     text: str
@@ -31,10 +33,6 @@ class Turn:
 
     def __len__(self) -> int:
         return len(self.header) + len(self.content) + len(self.end)
-
-    @property
-    def learned(self) -> bool:
-        return self.role == "assistant"
 
     @property
     def tokens(self) -> list[int]:
@@ -64,18 +62,21 @@ class TurnEncoder:
         self.tokenizer.encode_special_tokens = True  # from here on, what looks like a special token is text
         self._gap = self.tokenizer.encode(AFTER_HEADER, add_special_tokens=False).ids
 
-    def encode(self, messages: list[dict[str, str]]) -> list[Turn]:
-        """The turns of messages {role, content}, of one conversation or of many."""
+    def encode(self, messages: list[dict[str, Any]]) -> list[Turn]:
+        """The turns of messages {role, content}, of one conversation or of many.
+
+        An assistant's is learned, unless the message says learned: False.
+        """
         texts = [AFTER_HEADER + message["content"].strip() for message in messages]
         encodings = self.tokenizer.encode_batch(texts, add_special_tokens=False)
-        return [self._turn(m["role"], t, e) for m, t, e in zip(messages, texts, encodings, strict=True)]
+        return [self._turn(m, t, e) for m, t, e in zip(messages, texts, encodings, strict=True)]
 
     def header(self, role: str) -> list[int]:
         """What comes before a message of that role."""
         return [*self._headers[role], *self._gap]
 
     def _header(self, role: str) -> list[int]:
-        words = self.tokenizer.encode(role, add_special_tokens=False).ids
+        words = self.tokenizer.encode(HEADERS.get(role, role), add_special_tokens=False).ids
         return [self._id(HEADER_START), *words, self._id(HEADER_END)]
 
     def _id(self, token: str) -> int:
@@ -83,14 +84,16 @@ class TurnEncoder:
         assert number is not None, f"the tokenizer has no {token}"
         return number
 
-    def _turn(self, role: str, text: str, encoding: Encoding) -> Turn:
+    def _turn(self, message: dict[str, Any], text: str, encoding: Encoding) -> Turn:
+        role = message["role"]
+        learned = role == "assistant" and message.get("learned", True)
         ids = encoding.ids
         gap = len(self._gap)
         if ids[:gap] != self._gap:  # this tokenizer merges across the border: what touches the content is content
             gap = sum(1 for _, end in encoding.offsets if end <= len(AFTER_HEADER))
-        learned_bytes = len(text.encode()) - len(AFTER_HEADER) if role == "assistant" else 0
+        learned_bytes = len(text.encode()) - len(AFTER_HEADER) if learned else 0
         header = [*self._headers[role], *ids[:gap]]
-        return Turn(role, header, ids[gap:], [self._end], learned_bytes, text, encoding)
+        return Turn(role, header, ids[gap:], [self._end], learned, learned_bytes, text, encoding)
 
 
 def opening(turns: list[Turn]) -> list[Turn]:

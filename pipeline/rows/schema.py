@@ -3,7 +3,7 @@
 import pyarrow as pa
 
 MESSAGES = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
-"""Roles are system, user and assistant."""
+"""Roles are system, user, assistant, and tool for what a call returned."""
 
 ORIGIN = pa.struct([("file", pa.string()), ("ordinal", pa.int64())])
 """Where a row was read: the file's name within its source, and the record's number in it."""

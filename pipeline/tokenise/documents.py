@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,8 @@ REPLY_SHARE = 0.75
 class Document:
     """A piece of one conversation that fits into a sequence.
 
-    tokens: int32 ids. learned: bool of the same length, true on assistant content and its <|eot_id|>.
+    tokens: int32 ids. learned: bool of the same length, true on assistant content and its <|eot_id|>, but
+    for turns that are context only.
     learned_bytes: UTF-8 bytes that the learned tokens spell.
     """
 
@@ -37,12 +39,11 @@ class ConversationEncoder:
         self._turns = TurnEncoder(tokenizer_json, begin)
         self.room = sequence_length - 1
 
-    def encode(self, conversations: list[tuple[str, list[dict[str, str]]]]) -> Iterator[tuple[list[Document], int]]:
+    def encode(self, conversations: list[tuple[str, list[dict[str, Any]]]]) -> Iterator[tuple[list[Document], int]]:
         """For each (row_id, messages): its documents, and how many of its tokens they leave out.
 
-        A system text that opens several documents counts once.
-
-        There is no document when no assistant speaks.
+        A system text that opens several documents counts once. A message that says learned: False is context,
+        whoever speaks. There is no document when no assistant speaks that is learned.
         """
         encoded = iter(self._turns.encode([m for _, messages in conversations for m in messages]))
         for row_id, messages in conversations:

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.contract.whole_file import replacing
+from pipeline.rows.learned import not_learned
 from pipeline.rows.schema import DROPPED
 from pipeline.tokenise.documents import ConversationEncoder, Document
 from pipeline.tokenise.packing import pack, write_packed
@@ -58,7 +59,7 @@ def _documents(job: Job, number: int, split: str, counts: Counter[str], dropped:
     encoder = ConversationEncoder(job.tokenizer, job.begin, job.sequence_length)
     for rows in read_split(job.parts[number], split):
         counts["rows_in"] += len(rows)
-        encoded = encoder.encode([(row["row_id"], row["messages"] or []) for row in rows])
+        encoded = encoder.encode([(row["row_id"], _marked(row)) for row in rows])
         for row, (documents, left_out) in zip(rows, encoded, strict=True):
             counts["tokens_left_out"] += left_out
             counts["rows_shortened"] += bool(left_out and documents)
@@ -78,9 +79,17 @@ def _documents(job: Job, number: int, split: str, counts: Counter[str], dropped:
                 yield document
 
 
+def _marked(row: dict) -> list[dict]:
+    """The messages of a row; those that are context only say learned: False."""
+    messages = row["messages"] or []
+    for turn in not_learned(row["metadata"]):
+        messages[turn]["learned"] = False
+    return messages
+
+
 def read_split(part: Path, split: str) -> Iterator[list[dict]]:
     """The rows of one split of one file, in batches."""
-    columns = ["row_id", "source", "origin", "messages"]
+    columns = ["row_id", "source", "origin", "messages", "metadata"]
     for batch in pq.ParquetFile(part).iter_batches(BATCH_ROWS, columns=[*columns, "split"]):
         chosen = batch.filter(pc.equal(batch["split"], split))
         if chosen.num_rows:

@@ -57,6 +57,8 @@ def detect(head: Head) -> CsvRows | None:
     if head.foreign or head.is_json:
         return None
     lines = [line for line in head.text.splitlines(keepends=True) if line.strip()]
+    if not lines:
+        return None
     counts = Counter(c for c in re.sub(r'"[^"]*"', "", lines[0]) if c in DELIMITERS)
     delimiter = counts.most_common(1)[0][0] if counts else ","
     header = header_of(lines[0], delimiter)

@@ -9,13 +9,15 @@ from typing import Any
 
 from pipeline.acquire.containers.container import Head, WholeContainer
 from pipeline.acquire.containers.gzipped import Stream
-from pipeline.acquire.containers.json_lines import ROWS_INSIDE, explain
+from pipeline.acquire.containers.json_lines import explain
+from pipeline.acquire.containers.json_wrapper import ROWS, WRAPPER, is_record, rows_of
 from pipeline.acquire.containers.malformed import Malformed
 
 CHUNK = 1 << 18
+LOOK_AHEAD = 1 << 18
 RESYNC_CHARS = 16 << 20
-SPACE = re.compile(r"[\s\ufeff]*")
-BETWEEN = re.compile(r"[\s,]*")
+BETWEEN = re.compile(r"[\s,\ufeff]*")
+COLON = re.compile(r"[\s:]*")
 NEXT_OBJECT = re.compile(r"\}\s*,?\s*(?=\{)")
 TOKEN = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[\[\]{}]|"', re.DOTALL)
 CLOSES = {"]": "[", "}": "{"}
@@ -25,8 +27,10 @@ BARE = re.compile(r"[^,\[\]{}]*")
 
 @dataclass(frozen=True)
 class JsonArray(WholeContainer):
-    """The values of the array, or of the sequence when there is no array. Bytes that are not UTF-8 become
-    lone surrogates, which the shapes refuse one record at a time."""
+    """The values of arrays and of wrappers (json_wrapper), and those that lie one after the other.
+
+    Bytes that are not UTF-8 become lone surrogates, which the shapes refuse one record at a time.
+    """
 
     def values(self, stream: Stream) -> Iterator[Any]:
         yield from _Scanner(stream).values()
@@ -52,28 +56,76 @@ class _Scanner:
         self._decode = codecs.getincrementaldecoder("utf-8")("surrogateescape")
         self._value = json.JSONDecoder().raw_decode
         self._keys: set[str] = set()
-        self._ended = False
+        self._ended = self._cut = False
         self.text, self.at = "", 0
         self._grow()
 
     def values(self) -> Iterator[Any]:
-        head = ROWS_INSIDE.match(self.text)
-        self.at = (head or SPACE.match(self.text)).end()  # type: ignore[union-attr]
-        array = self.text.startswith("[", self.at)
-        self.at += array
-        while self._skip(BETWEEN):
-            if array and self.text[self.at] == "]":
+        """Of each document: the elements of an array, the rows of a wrapper, or the value itself."""
+        closed = False
+        while not self._cut and self._skip(BETWEEN):
+            closed = True
+            if self._sees("["):
+                yield from self._elements()
+            elif (head := WRAPPER.match(self.text, self.at)) and not self._holds_whole_value():
+                self.at = head.end()
+                yield from self._elements()
+                yield from self._rest_of_wrapper()
+            else:
+                closed = False
+                value = self._next()
+                rows = rows_of(value)
+                yield from self._given([value] if rows is None else rows)
+        if self._stream.damage and not closed and not self._cut:
+            yield Malformed("truncated", self._stream.damage)
+
+    def _elements(self, every: bool = True) -> Iterator[Any]:
+        """The elements of the array that begins here. every: those too that can be no records."""
+        self.at += 1
+        while not self._cut and self._skip(BETWEEN):
+            if self._sees("]"):
                 self.at += 1
-                if not head and self._skip(SPACE):
-                    yield Malformed("bad_json", "text after the end of the array")
                 return
             value = self._next()
             if value is _CUT:
-                yield Malformed("truncated", self._stream.damage or "the file ends inside a record")
+                yield from self._given([value])
+            elif every or is_record(value) or isinstance(value, Malformed):
+                yield value
+        if not self._cut:
+            yield from self._given([_CUT], "the file ends inside the array")
+
+    def _rest_of_wrapper(self) -> Iterator[Any]:
+        """The records in the other lists of a wrapper, of which one list has been read."""
+        while not self._cut and self._skip(BETWEEN):
+            if self._sees("}"):
+                self.at += 1
                 return
-            yield value
-        if array or self._stream.damage:
-            yield Malformed("truncated", self._stream.damage or "the file ends inside the array")
+            name = self._next()
+            self._skip(COLON)
+            if self._sees("["):
+                yield from self._elements(every=name in ROWS)
+            else:
+                value = self._next()
+                yield from self._given([v for v in (name, value) if isinstance(v, Malformed) or v is _CUT][:1])
+
+    def _given(self, values: list[Any], detail: str = "the file ends inside a record") -> Iterator[Any]:
+        """The values; in place of what was cut, what stands for all that would follow."""
+        for value in values:
+            self._cut |= value is _CUT
+            yield Malformed("truncated", self._stream.damage or detail) if value is _CUT else value
+
+    def _sees(self, mark: str) -> bool:
+        return self.text.startswith(mark, self.at)
+
+    def _holds_whole_value(self) -> bool:
+        """Whether the value at hand is well formed and ends in a window that has grown to LOOK_AHEAD characters."""
+        while True:
+            try:
+                return self._value(self.text, self.at)[1] <= len(self.text)
+            except (ValueError, RecursionError):
+                if self._ended or len(self.text) - self.at >= LOOK_AHEAD:
+                    return False
+            self._grow()
 
     def _next(self) -> Any:
         while True:

@@ -1,23 +1,20 @@
 """JSON Lines: one value a line. Blank lines are no records."""
 
 import json
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from pipeline.acquire.containers.container import Container, Head, Outcome, Part, Records
 from pipeline.acquire.containers.gzipped import Stream
+from pipeline.acquire.containers.json_wrapper import WRAPPER, rows_of
 from pipeline.acquire.containers.lines import Lines
 from pipeline.acquire.containers.malformed import Malformed
 
 _scan = json.JSONDecoder().scan_once  # type: ignore[attr-defined]  # json.loads without its checks, which cost as much as the parsing
 
-ROWS_INSIDE = re.compile(
-    r'\s*\{\s*(?:"[^"\\]*"\s*:\s*(?:"(?:[^"\\]|\\.)*"|[-+.\deE]+|true|false|null)\s*,\s*)*'
-    r'"(?:data|rows|examples|records|instances|items)"\s*:\s*(?=\[)'
-)
-"""The head of an object that wraps the array of records, as in {"version": 1, "data": [...]}."""
+SPEAKER = frozenset(("role", "from", "speaker", "author", "sender", "speaker_id"))
+"""Keys of a turn."""
 
 
 @dataclass(frozen=True)
@@ -53,21 +50,34 @@ def detect(head: Head) -> JsonLines | None:
 
 
 def _is_lines(head: Head) -> bool:
-    if ROWS_INSIDE.match(head.text):
-        return False
     lines = head.text.splitlines()[: None if head.whole else -1]
     lines = [line for line in lines if line.strip()]
+    first = _parsed(lines[0]) if lines else None
+    if rows_of(first) is not None or (first is None and WRAPPER.match(head.text)):
+        return False
     if head.text.lstrip().startswith("["):
-        return len(lines) > 1 and all(_parses(line) for line in lines[:2])
+        return len(lines) > 1 and all(_is_dialogue(_parsed(line)) for line in lines[:2])
     return not lines or any(line.startswith("{") and _parses(line) for line in lines[:1000])
 
 
+def _is_dialogue(value: Any) -> bool:
+    """Whether a line is an array of turns or texts, and so one record, and not an array of records."""
+    first = value[0] if isinstance(value, list) and value else value
+    return (
+        bool(SPEAKER & first.keys()) if isinstance(first, dict) else value is not None and not isinstance(first, list)
+    )
+
+
 def _parses(line: str) -> bool:
+    return _parsed(line) is not None
+
+
+def _parsed(line: str) -> Any:
+    """The value of a line, None when it is none."""
     try:
-        json.loads(line)
+        return json.loads(line)
     except (ValueError, RecursionError):
-        return False
-    return True
+        return None
 
 
 def _parse(line: bytes | None) -> Any:

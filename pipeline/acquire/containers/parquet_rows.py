@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipeline.acquire.containers.arrow_types import Decode, decoder, readable
 from pipeline.acquire.containers.container import Container, Head, Outcome, Part, Records
 from pipeline.acquire.containers.gzipped import Stream
 from pipeline.acquire.containers.malformed import Malformed
@@ -29,10 +30,11 @@ class ParquetRows(Container):
     def read(self, stream: Stream, part: Part, wanted: Callable[[int], bool], columns: list[str] | None) -> Records:
         first = part.first
         with opened(stream.path, self.gzipped) as file:
+            paths = _paths(file.schema_arrow, columns or [])
             for group in _groups(file, part):
                 after = first + file.metadata.row_group(group).num_rows
                 try:
-                    for batch in file.iter_batches(BATCH_ROWS, row_groups=[group], columns=columns):
+                    for batch in file.iter_batches(BATCH_ROWS, row_groups=[group], columns=paths):
                         yield from _records(batch, first, wanted)
                         first += batch.num_rows
                 except (pa.ArrowException, OSError) as error:
@@ -87,14 +89,31 @@ def opened(path: Path, gzipped: bool) -> Iterator[pq.ParquetFile]:
             yield file
 
 
+def _paths(schema: pa.Schema, needed: list[str]) -> list[str]:
+    """What to read of a file: the columns that are needed, and all in which more of a conversation may lie."""
+    return [path for field in schema for path in ([field.name] if field.name in needed else readable(field))]
+
+
 def _records(batch: pa.RecordBatch, first: int, wanted: Callable[[int], bool]) -> Iterator[tuple[int, Any]]:
+    decoders = {field.name: found for field in batch.schema if (found := decoder(field.type))}
     try:
         rows: list[Any] = batch.to_pylist()
-    except (UnicodeDecodeError, ValueError):
+    except (ValueError, OverflowError, pa.ArrowException):
         rows = [_row(batch, i) for i in range(batch.num_rows)]
     for number, row in enumerate(rows, start=first):
         if wanted(number):
-            yield number, row
+            yield number, _decoded(row, decoders) if decoders else row
+
+
+def _decoded(row: Any, decoders: dict[str, Decode]) -> Any:
+    if isinstance(row, Malformed):
+        return row
+    try:
+        found = row | {name: decode(row[name]) for name, decode in decoders.items()}
+    except Malformed as problem:
+        return problem
+    (only,) = found.values() if len(found) == 1 else (None,)
+    return only if isinstance(only, dict) else found  # a record that was written as one JSON or variant column
 
 
 def _row(batch: pa.RecordBatch, index: int) -> Any:
@@ -102,7 +121,7 @@ def _row(batch: pa.RecordBatch, index: int) -> Any:
         return batch.slice(index, 1).to_pylist()[0]
     except UnicodeDecodeError as error:
         return Malformed("invalid_utf8", f"byte {error.start} of a value")
-    except ValueError as error:
+    except (ValueError, OverflowError, pa.ArrowException) as error:
         return Malformed("wrong_type", _line(error))
 
 

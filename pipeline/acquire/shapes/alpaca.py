@@ -1,23 +1,23 @@
-"""Alpaca: instruction, optional input, output."""
+"""Alpaca: instruction, optional input, output; earlier exchanges under history."""
 
 from typing import Any
 
 from pipeline.acquire.shapes import columns
-from pipeline.acquire.shapes.layout import Layout, about, find
+from pipeline.acquire.shapes.layout import Layout, about, find_system
+from pipeline.acquire.shapes.names import find, names
 
 read = columns.read
 
 
 def detect(records: list[Any]) -> Layout | None:
     """Records that have both instruction and output."""
-    if find(records, "instruction") and find(records, "output"):
-        return assume(records)
-    return None
+    there = names(records)
+    return arrange(there, None) if find(there, "instruction") and find(there, "output") else None
 
 
-def assume(records: list[Any]) -> Layout:
+def arrange(there: list[str], found: Layout | None) -> Layout:  # noqa: ARG001
     """instruction + input → output, under a system text when there is one."""
-    instruction, given = find(records, "instruction") or "instruction", find(records, "input")
-    reply, system = find(records, "output") or "output", find(records, "system", "system_prompt")
+    instruction, given = find(there, "instruction") or "instruction", find(there, "input")
+    reply, system = find(there, "output") or "output", find_system(there)
     prompt = (instruction,) if given is None else (instruction, given)
-    return Layout("alpaca", prompt=prompt, reply=reply, system=system, **about(records, (*prompt, reply, system)))
+    return Layout("alpaca", prompt=prompt, reply=reply, system=system, **about(there, (*prompt, reply, system)))

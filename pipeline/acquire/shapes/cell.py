@@ -1,8 +1,11 @@
 """What one cell of a record says, whatever its type."""
 
 import json
+from datetime import date, time
+from decimal import Decimal
 from math import isfinite
 from typing import Any
+from uuid import UUID
 
 from pipeline.acquire.containers.malformed import Malformed
 
@@ -23,6 +26,8 @@ def text_of(value: Any, column: str) -> str:
         return "Yes" if value else "No"
     if isinstance(value, int | float):
         return str(value) if isinstance(value, int) or isfinite(value) else ""
+    if isinstance(value, Decimal | date | time | UUID):
+        return str(value)
     if isinstance(value, list):
         return next((text for element in value if (text := text_of(element, column))), "")
     if isinstance(value, dict) and "text" in value:
@@ -41,10 +46,21 @@ def list_of(value: Any) -> list[Any] | None:
 
 
 def name_of(value: Any) -> str | None:
-    """An identifier as text; None when the cell holds none."""
-    if isinstance(value, bool) or not isinstance(value, str | int):
-        return None
-    return str(value) or None
+    """An identifier as text, whatever its type; None when the cell holds none.
+
+    An object of one value stands for that value, as in {"$oid": "…"}.
+    """
+    if isinstance(value, str | int):
+        return None if isinstance(value, bool) else str(value) or None
+    if isinstance(value, dict) and len(value) == 1:
+        return name_of(*value.values())
+    if isinstance(value, bytes):
+        return value.hex() or None
+    if isinstance(value, dict | list):
+        return json.dumps(value, ensure_ascii=False, sort_keys=True, default=str) if value else None
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() else str(value)
+    return None if value is None else str(value)
 
 
 def metadata_of(record: dict[str, Any], columns: tuple[str, ...]) -> dict[str, str]:

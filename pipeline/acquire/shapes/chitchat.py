@@ -3,6 +3,8 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from pipeline.acquire.containers.container import WholeContainer
@@ -39,8 +41,10 @@ def read(record: Any, layout: Layout) -> Conversation:  # noqa: ARG001
         sent = [(m["sender"], m["text"]) for turn in record["messages"] for m in turn]
     except (KeyError, TypeError) as error:
         raise Malformed("wrong_type", "messages without sender or text") from error
-    found = from_turns(sent)
-    speakers = list(dict.fromkeys(sender for sender, text in sent if text.strip()))
+    spoken = [(sender, text) for sender, text in sent if text and not text.isspace()]
+    runs = groupby(spoken, key=itemgetter(0))
+    found = from_turns((sender, "\n".join(text for _, text in run)) for sender, run in runs)
+    speakers = list(dict.fromkeys(sender for sender, _ in spoken))
     found.user_id = speakers[0]
     found.metadata["assistant_id"] = speakers[1]
     return found

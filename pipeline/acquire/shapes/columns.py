@@ -5,10 +5,12 @@ from typing import Any
 
 from configs.acquire import Columns
 from pipeline.acquire.containers.malformed import Malformed
-from pipeline.acquire.shapes import numbered
+from pipeline.acquire.shapes import numbered, text
 from pipeline.acquire.shapes.cell import text_of
 from pipeline.acquire.shapes.conversation import Conversation, from_turns
-from pipeline.acquire.shapes.layout import Layout, about, names, words
+from pipeline.acquire.shapes.history import opening
+from pipeline.acquire.shapes.layout import Layout, about, find_system
+from pipeline.acquire.shapes.names import names, words
 
 TITLE = ("title", "subject", "headline")
 CONTEXT = ("passage", "context", "background", "story", "document", "article")
@@ -16,6 +18,7 @@ TASK = ("instruction", "task")
 QUESTION = ("question", "prompt", "query")
 BODY = ("text", "body", "description", "input", "content")
 PROMPT_ORDER = (TITLE, CONTEXT, TASK, QUESTION, BODY)
+KNOWN = frozenset(word for group in PROMPT_ORDER for word in group)
 SPEAKER = ("user", "human")
 REPLY_ORDER = ("answer", "answers", "reply", "response", "output", "completion", "assistant", "bot", "solution")
 QUALIFIERS = ("text", "body", "best", "correct", "final", "message", "content")
@@ -27,23 +30,33 @@ def detect(records: list[Any]) -> Layout | None:
     A column is taken only when every word of its name is known, so questionID, questionLink and
     upvotes never are. A bool called label is a yes or a no.
     """
-    found = names(records)
-    reply = _reply(found, records)
+    there = names(records)
+    reply = _reply(there, records)
     if reply is None:
         return None
-    known = {w for group in PROMPT_ORDER for w in group}
-    prompt = _ranked([c for c in found if c != reply and words(c) and set(words(c)) <= known and _text(c, records)])
+    prompt = [c for c in _named(there, reply) if _text(c, records)]
     if not prompt:
-        prompt = [c for c in found if c.lower() in SPEAKER and _text(c, records)]
+        prompt = [c for c in there if c.lower() in SPEAKER and _text(c, records)]
     if not prompt:
         return None
-    return Layout("columns", prompt=tuple(prompt), reply=reply, **about(records, (*prompt, reply)))
+    return arrange(there, Layout("columns", prompt=tuple(prompt), reply=reply))
+
+
+def arrange(there: list[str], found: Layout | None) -> Layout:
+    """The columns that the first records showed, and others that make a prompt by their names."""
+    prompt, reply = (found.prompt, found.reply) if found else (("prompt",), "response")
+    more = [c for c in _named(there, reply) if c not in prompt]
+    optional = tuple(more) if not prompt or prompt[0].lower() not in SPEAKER else ()
+    prompt = tuple(_ranked([c for c in there if c in prompt or c in optional])) if optional else prompt
+    system = find_system(there)
+    beside = about(there, (*prompt, reply, system))
+    return Layout("columns", prompt=prompt, reply=reply, optional=optional, system=system, **beside)
 
 
 def given(columns: Columns, records: list[Any]) -> Layout:
     """The mapping that the profile gives."""
     taken = (columns.system, *columns.prompt, columns.reply)
-    by_name = about(records, taken)
+    by_name = about(names(records), taken)
     return Layout(
         "columns",
         prompt=tuple(columns.prompt),
@@ -52,6 +65,8 @@ def given(columns: Columns, records: list[Any]) -> Layout:
         conversation_id=columns.conversation_id or by_name["conversation_id"],
         user_id=columns.user_id or by_name["user_id"],
         metadata=by_name["metadata"],
+        verdicts=by_name["verdicts"],
+        given=True,
     )
 
 
@@ -59,22 +74,33 @@ def read(record: Any, layout: Layout) -> Conversation:
     """The prompt columns joined by blank lines, answered by the reply column. Raises Malformed."""
     if not isinstance(record, dict):
         raise Malformed("wrong_type", f"the record is {type(record).__name__}, not an object")
-    parts = [text for c in layout.prompt if (text := text_of(record.get(c), c))]
-    if not parts and not any(column in record for column in layout.prompt):
+    prompt = layout.prompt
+    if layout.optional:
+        prompt = tuple(c for c in prompt if c not in layout.optional or isinstance(record.get(c), str))
+    parts = [said for c in prompt if (said := text_of(record.get(c), c))]
+    if not parts and not any(column in record for column in prompt):
         raise Malformed("missing_columns", f"no {' and no '.join(layout.prompt)}")
     assert layout.reply is not None
     reply = text_of(record.get(layout.reply), layout.reply)
     if not parts:
-        raise Malformed("no_prompt", f"{' and '.join(layout.prompt)} empty")
+        raise Malformed("no_prompt", f"{' and '.join(prompt)} empty")
     if not reply:
         state = "empty" if layout.reply in record else "absent"
         raise Malformed("no_reply", f"{layout.reply} is {state}")
-    system = text_of(record.get(layout.system), layout.system) if layout.system else ""
     turns = numbered.turns(parts, reply)
     if turns is None:
-        prompt = parts[0] if len(parts) == 1 else "\n\n".join(dict.fromkeys(parts))
-        turns = [("user", prompt), ("assistant", reply)]
-    return from_turns([("system", system), *turns] if system else turns)
+        said = parts[0] if len(parts) == 1 else "\n\n".join(dict.fromkeys(parts))
+        turns = [("user", said), ("assistant", reply)]
+    if layout.thoughts and (thoughts := text_of(record.get(layout.thoughts), layout.thoughts)):
+        turns.insert(-1, ("reasoning", thoughts))
+    if layout.opens:
+        turns = opening(record, layout) + turns
+    return from_turns(turns, layout.reasoning)
+
+
+def _named(there: list[str], reply: str | None) -> list[str]:
+    """The columns whose every word is one that prompts are called, in the order of PROMPT_ORDER."""
+    return _ranked([c for c in there if c != reply and words(c) and set(words(c)) <= KNOWN])
 
 
 def _reply(found: list[str], records: list[Any]) -> str | None:
@@ -83,7 +109,8 @@ def _reply(found: list[str], records: list[Any]) -> str | None:
         for column in sorted(named, key=lambda c: len(words(c))):
             if any(isinstance(v, str | bool | list | dict) for v in _values(column, records)):
                 return column
-    return next((c for c in found if c.lower() == "label" and _bools(c, records)), None)
+    label = next((c for c in found if c.lower() == "label" and _bools(c, records)), None)
+    return label if label and text.detect(records) is None else None
 
 
 def _ranked(columns: list[str]) -> list[str]:

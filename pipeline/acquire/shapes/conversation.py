@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from pipeline.acquire.containers.malformed import Malformed
+from pipeline.rows.learned import NOT_LEARNED
 
 Turn = tuple[str, str]
 """(role or speaker, text)"""
@@ -12,67 +13,118 @@ ROLES = {
     "system": ("system", "developer"),
     "user": ("user", "human", "prompter", "customer", "client"),
     "assistant": ("assistant", "gpt", "chatgpt", "bot", "chatbot", "ai", "model", "agent"),
-    "tool": ("tool", "function", "observation", "ipython", "tool_response", "function_response"),
-    "call": ("tool_call", "function_call"),
+    "tool": ("tool", "function", "observation", "ipython", "tool_response", "function_response", "tool_result"),
+    "call": ("call", "tool_call", "function_call"),
+    "reasoning": ("reasoning",),
+    "unlearned": ("unlearned",),
 }
+"""Roles, and what people call them. A call is the assistant's; so is an unlearned turn, which is context only."""
+
 ROLE_OF = {name: role for role, names in ROLES.items() for name in names}
+ASSISTANT = ("assistant", "call", "unlearned")
+PAIR = ["user", "assistant"]
+IN_TURN = ["user", "assistant"] * 500
 
 
 @dataclass
 class Conversation:
-    """Messages as (role, content) pairs, and what is known about them."""
+    """Messages as (role, content) pairs, and what is known about them.
+
+    left_out: what of the record is in no message: reasoning, rejected side.
+    """
 
     messages: list[Turn]
     conversation_id: str | None = None
     user_id: str | None = None
     metadata: dict[str, str] = field(default_factory=dict)
+    left_out: tuple[str, ...] = ()
 
 
-def from_turns(turns: Iterable[Turn]) -> Conversation:
+def from_turns(turns: Iterable[Turn], reasoning: bool = False) -> Conversation:
     """The conversation that the turns make.
 
     Speakers are mapped to roles (ROLES). Two speakers with other names are two people: the first to
-    speak is the user. System texts go to the front. What a tool returned is context that the
-    assistant answers from, so it joins the user's side; calls of tools are left out. Empty turns are
-    left out, consecutive turns of one role are joined by a newline, assistant turns before the first
-    user turn and user turns after the last assistant turn are dropped and counted in the metadata.
+    speak is the user. System texts before the first turn are joined, later ones stay where they govern
+    what follows. What a tool returned is a turn of its own; a call is a part of the assistant's turn.
+    reasoning: kept before the reply as <think> … </think>, as DeepSeek-R1 and Qwen3 write it; else left out.
+    Empty turns are left out, consecutive turns of one role are joined by a newline, assistant turns before
+    the first user turn and turns after the last reply are dropped. What was mended so is in the
+    metadata: role_faults in the words of pipeline/clean/scores/roles.py, and the counts. Turns that are
+    not to be learned are named there too (pipeline/rows/learned.py).
 
-    Raises Malformed (unknown_role, no_prompt, no_reply).
+    Raises Malformed (unknown_role, no_prompt, no_reply, not_learned).
     """
     spoken = [turn for turn in turns if turn[1] and not turn[1].isspace()]
     if all(speaker in ROLE_OF for speaker, _ in spoken):
         spoken = [(ROLE_OF[speaker], text) for speaker, text in spoken]
     else:
         spoken = _with_roles(spoken)
-    if [role for role, _ in spoken] == ["user", "assistant"]:
+    roles = [role for role, _ in spoken]
+    if roles == PAIR:
         return Conversation(spoken)
-    systems = [text for role, text in spoken if role == "system"]
+    head = roles[:1] == ["system"]
+    if len(roles) > head and roles[head:] == IN_TURN[: (len(roles) - head) // 2 * 2]:
+        return Conversation(spoken)
+    thoughts = sum(role == "reasoning" for role, _ in spoken)
+    spoken = _thinking(spoken) if reasoning else [turn for turn in spoken if turn[0] != "reasoning"]
+    merged, faults = _merged(spoken)
+    if not any(role in ASSISTANT for role, _ in merged):
+        raise Malformed("no_reply", f"no assistant turn among {sum(role != 'system' for role, _ in merged)}")
+    metadata = {}
+    first = next(at for at, (role, _) in enumerate(merged) if role != "system")
+    if merged[first][0] in ASSISTANT:
+        del merged[first]
+        metadata["leading_turns_dropped"] = "1"
+        faults.append("assistant_first")
+        merged, _ = _merged(merged)
+    if not any(role != "system" for role, _ in merged):
+        raise Malformed("no_prompt", "no user turn")
+    last = max((at for at, (role, _) in enumerate(merged) if role in ("assistant", "call")), default=-1)
+    if last < 0:
+        if any(role == "unlearned" for role, _ in merged):
+            raise Malformed("not_learned", "every assistant turn is marked as not to be learned")
+        raise Malformed("no_reply", "no assistant turn after the first user turn")
+    if dropped := len(merged) - 1 - last:
+        metadata["trailing_turns_dropped"] = str(dropped)
+        faults += ["unanswered"] if merged[-1][0] == "user" else []
+        del merged[last + 1 :]
+    if tools := sum(role == "tool" for role, _ in merged):
+        metadata["tool_turns"] = str(tools)
+    if faults:
+        metadata["role_faults"] = ", ".join(dict.fromkeys(faults))
+    if unlearned := [at for at, (role, _) in enumerate(merged) if role == "unlearned"]:
+        metadata[NOT_LEARNED] = ", ".join(map(str, unlearned))
+    found = [("assistant" if role in ASSISTANT else role, text) for role, text in merged]
+    return Conversation(found, metadata=metadata, left_out=("reasoning",) if thoughts and not reasoning else ())
+
+
+def _merged(spoken: list[Turn]) -> tuple[list[Turn], list[str]]:
+    """The turns, those of one role in a row as one; and the fault in their order that this mended."""
     merged: list[Turn] = []
-    tools = 0
+    faults = []
     for role, text in spoken:
-        tools += role == "tool"
-        if role in ("system", "call"):
-            continue
-        role = "user" if role == "tool" else role
-        if merged and merged[-1][0] == role:
+        before = merged[-1][0] if merged else ""
+        if before == role or (before in ("assistant", "call") and role in ("assistant", "call")):
             merged[-1] = (role, f"{merged[-1][1]}\n{text}")
+            faults += ["same_role_twice"] if role == before and role in ("user", "assistant", "unlearned") else []
         else:
             merged.append((role, text))
-    metadata = {"tool_turns": str(tools)} if tools else {}
-    if not any(role == "assistant" for role, _ in merged):
-        raise Malformed("no_reply", f"no assistant turn among {len(merged)}")
-    if merged[0][0] == "assistant":
-        del merged[0]
-        metadata["leading_turns_dropped"] = "1"
-    if not merged:
-        raise Malformed("no_prompt", "no user turn")
-    if merged[-1][0] == "user":
-        del merged[-1]
-        metadata["trailing_turns_dropped"] = "1"
-    if not merged:
-        raise Malformed("no_reply", "no assistant turn after the first user turn")
-    head = [("system", "\n".join(systems))] if systems else []
-    return Conversation(head + merged, metadata=metadata)
+    return merged, faults
+
+
+def _thinking(spoken: list[Turn]) -> list[Turn]:
+    """The turns with reasoning before the reply that it led to; reasoning that led to none is left out."""
+    found: list[Turn] = []
+    thought: list[str] = []
+    for role, text in spoken:
+        if role == "reasoning":
+            thought.append(text)
+        else:
+            if thought and role in ASSISTANT:
+                text = "<think>\n" + "\n".join(thought) + f"\n</think>\n\n{text}"
+            thought = []
+            found.append((role, text))
+    return found
 
 
 def alternating(texts: Iterable[str]) -> Conversation:
@@ -104,7 +156,8 @@ def _with_roles(spoken: list[Turn]) -> list[Turn]:
     spoken = [(speaker.strip(), text) for speaker, text in spoken]
     roles = {speaker: ROLE_OF.get(speaker.lower(), "") for speaker, _ in spoken}
     unknown = [speaker for speaker, role in roles.items() if not role]
-    missing = [role for role in ("user", "assistant") if role not in roles.values()]
+    known = {"assistant" if role in ASSISTANT else role for role in roles.values()}
+    missing = [role for role in ("user", "assistant") if role not in known]
     if len(unknown) > len(missing):
         raise Malformed("unknown_role", f"{len(unknown)} speakers that are neither user nor assistant")
     roles.update(zip(unknown, missing, strict=False))

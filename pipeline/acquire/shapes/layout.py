@@ -1,8 +1,11 @@
 """Where, in the records of one file, a conversation lies."""
 
-import re
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
+
+from pipeline.acquire.shapes.names import plain
+from pipeline.acquire.shapes.verdict import verdict_name
 
 METADATA = frozenset(
     (
@@ -21,64 +24,102 @@ METADATA = frozenset(
 )
 CONVERSATION_ID = frozenset(["conversationid", "dialogueid", "dialogid", "threadid", "convid", "id", "uuid"])
 USER_ID = frozenset(["userid", "authorid", "askerid"])
+SYSTEM = frozenset(["system", "systemprompt", "systemmessage", "systeminstruction"])
+HISTORY = frozenset(["history", "chathistory", "dialoghistory", "dialoguehistory"])
+
+Record = dict[str, Any]
+TOOLS = frozenset(["tools", "functions"])
+THOUGHTS = frozenset(
+    ("reasoning", "reasoningcontent", "thinking", "thought", "thoughts", "cot", "complexcot", "chainofthought")
+)
+MEDIA = frozenset(["image", "images", "imageurl", "imagepath", "video", "videos", "audio", "audios"])
 
 
 @dataclass(frozen=True)
 class Layout:
     """The shape of a file's records and the columns that it takes.
 
-    column: holds the whole conversation (messages, sharegpt, preference, text); None when the record
-    itself is the conversation. prompt, reply, system: the columns of a conversation of two turns.
+    column: holds the whole conversation, or its last side (preference, completion); None when the record
+    itself is the conversation. prompt, reply: the columns of a conversation of two turns. sides: the two
+    columns that a verdict compares. system, history, tools: what comes before. thoughts: what the model
+    thought before its reply; reasoning: they are kept with it. media: images and the like that the
+    conversation is about. verdicts: what people thought of the reply. scales: (column, number below which
+    it is bad) of the verdicts that are numbers. optional: columns of the prompt that the first records did
+    not show, taken where they hold a text. given: the profile says so, nothing else is tried.
     """
 
     shape: str
     column: str | None = None
     prompt: tuple[str, ...] = ()
     reply: str | None = None
+    sides: tuple[str, ...] = ()
     system: str | None = None
+    history: str | None = None
+    tools: str | None = None
+    thoughts: str | None = None
+    media: tuple[str, ...] = ()
+    verdicts: tuple[str, ...] = ()
+    scales: tuple[tuple[str, float], ...] = ()
     conversation_id: str | None = None
     user_id: str | None = None
     metadata: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
+    given: bool = False
+    reasoning: bool = False
+
+    @cached_property
+    def opens(self) -> bool:
+        """Whether something may come before the prompt."""
+        return bool(self.system or self.history or self.tools)
 
     @property
     def text_columns(self) -> list[str]:
         """The columns whose text enters the conversation."""
-        return [c for c in (self.system, *self.prompt, self.column, self.reply) if c is not None]
+        taken = (
+            self.system,
+            self.history,
+            self.tools,
+            self.thoughts,
+            *self.prompt,
+            self.column,
+            self.reply,
+            *self.sides,
+        )
+        return [c for c in taken if c is not None]
 
     @property
     def columns(self) -> list[str]:
         """Every column that is read."""
         more = [c for c in (self.conversation_id, self.user_id) if c is not None]
-        return list(dict.fromkeys([*self.text_columns, *more, *self.metadata]))
+        return list(dict.fromkeys([*self.text_columns, *self.media, *self.verdicts, *more, *self.metadata]))
 
     def __str__(self) -> str:
+        if self.sides:
+            return f"{self.shape}: {' or '.join(self.sides)}"
         if self.reply is None:
             return f"{self.shape} in {self.column or 'each record'}"
         return f"{self.shape}: {' + '.join(c for c in (self.system, *self.prompt) if c)} → {self.reply}"
 
 
-def names(records: list[Any]) -> list[str]:
-    """The columns of the records, in the order in which they first appear."""
-    return list(dict.fromkeys(name for record in records if isinstance(record, dict) for name in record))
+def about(columns: list[str], taken: tuple[str | None, ...]) -> dict[str, Any]:
+    """What else of a record counts, by the columns' names: identifiers, metadata, earlier turns, tools, verdicts."""
+    free = {c: plain(c) for c in columns if c not in taken}
 
+    def first(wanted: frozenset[str]) -> str | None:
+        return next((c for c, name in free.items() if name in wanted), None)
 
-def words(column: str) -> list[str]:
-    """The words of a column's name: answerText and answer_text are both answer, text."""
-    return [w.lower() for w in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+", column)]
-
-
-def about(records: list[Any], taken: tuple[str | None, ...]) -> dict[str, Any]:
-    """The columns that identify a conversation and its user, and those kept as metadata, by their names."""
-    free = [c for c in names(records) if c not in taken]
-    plain = {c: "".join(words(c)) for c in free}
     return {
-        "conversation_id": next((c for c in free if plain[c] in CONVERSATION_ID), None),
-        "user_id": next((c for c in free if plain[c] in USER_ID), None),
-        "metadata": tuple(c for c in free if plain[c] in METADATA),
+        "conversation_id": first(CONVERSATION_ID),
+        "user_id": first(USER_ID),
+        "history": first(HISTORY),
+        "tools": first(TOOLS),
+        "thoughts": first(THOUGHTS),
+        "metadata": tuple(c for c, name in free.items() if name in METADATA),
+        "media": tuple(c for c, name in free.items() if name in MEDIA),
+        "verdicts": tuple(c for c in free if verdict_name(c)),
     }
 
 
-def find(records: list[Any], *wanted: str) -> str | None:
-    """The first of the wanted columns that the records have, whatever its case."""
-    known = {c.lower(): c for c in reversed(names(records))}
-    return next((known[w] for w in wanted if w in known), None)
+def find_system(columns: list[str]) -> str | None:
+    """The column with the system text."""
+    return next((c for c in columns if plain(c) in SYSTEM), None)

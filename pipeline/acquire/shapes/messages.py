@@ -1,15 +1,21 @@
 """Lists of turns: `messages: [{role, content}]`, and lists of plain texts of two people in turn."""
 
+import json
+from dataclasses import replace
 from typing import Any
 
 from pipeline.acquire.containers.malformed import Malformed
 from pipeline.acquire.shapes.cell import list_of
-from pipeline.acquire.shapes.conversation import Conversation, Turn, alternating, from_turns
-from pipeline.acquire.shapes.layout import Layout, about, find, names
+from pipeline.acquire.shapes.conversation import Conversation, alternating, from_turns
+from pipeline.acquire.shapes.history import opening
+from pipeline.acquire.shapes.layout import HISTORY, Layout, about, find_system
+from pipeline.acquire.shapes.names import find, names, plain
+from pipeline.acquire.shapes.parts import SPEAKER, TEXT, turns_of
 
-COLUMNS = ("messages", "conversations", "conversation", "dialogue", "dialog", "turns", "utterances", "chat")
-SPEAKER = ("role", "from", "speaker", "author", "sender", "speaker_id")
-TEXT = ("content", "value", "text", "message", "utterance", "body")
+COLUMNS = (
+    *("messages", "conversations", "conversation", "dialogue", "dialog", "turns", "utterances", "chat"),
+    *("chat_messages", "contents"),
+)
 
 
 def detect(records: list[Any]) -> Layout | None:
@@ -17,9 +23,15 @@ def detect(records: list[Any]) -> Layout | None:
     return find_turns(records, SPEAKER, "messages") or _find_texts(records)
 
 
-def assume(records: list[Any]) -> Layout:
-    """The layout when the profile names the shape but the first records do not show it."""
-    return detect(records) or Layout("messages", column="messages")
+def arrange(there: list[str], found: Layout | None) -> Layout:
+    """The column that the first records showed, else messages."""
+    return around(there, found or Layout("messages", column="messages"))
+
+
+def around(there: list[str], found: Layout) -> Layout:
+    """A layout with all that lies beside its column."""
+    system = find_system(there)
+    return replace(found, system=system, **about(there, (found.column, system)) | {"history": None, "thoughts": None})
 
 
 def read(record: Any, layout: Layout) -> Conversation:
@@ -36,45 +48,34 @@ def read(record: Any, layout: Layout) -> Conversation:
     if turns is None:
         raise Malformed("wrong_type", f"{layout.column or 'the record'} is {type(value).__name__}, not a list")
     if turns and all(isinstance(turn, str) for turn in turns):
-        return alternating(turns)
-    system = record.get(layout.system) if layout.system else None
-    head: list[Turn] = [("system", system)] if isinstance(system, str) else []
-    return from_turns(head + turns_of(turns))
+        written = _written(turns)
+        if written is None:
+            return alternating(turns)
+        turns = written
+    said = turns_of(turns)
+    if layout.system or layout.tools:
+        own = next((at for at, (speaker, _) in enumerate(said) if speaker.lower() != "system"), len(said))
+        said[own:own] = opening(record, layout)
+    return from_turns(said, layout.reasoning)
 
 
 def find_turns(records: list[Any], speaker: tuple[str, ...], shape: str) -> Layout | None:
     """The column whose values are lists of turns, each with one of the keys `speaker`; the record itself when it is."""
     if any(_has_turns(record, speaker) for record in records if isinstance(record, list)):
         return Layout(shape)
-    columns = names(records)
+    columns = _candidates(names(records))
     columns.sort(key=lambda c: COLUMNS.index(c.lower()) if c.lower() in COLUMNS else len(COLUMNS))
     for column in columns:
         values = [list_of(r.get(column)) for r in records if isinstance(r, dict)]
         if any(_has_turns(value, speaker) for value in values if value):
-            return _layout(records, column, shape)
+            return around(names(records), Layout(shape, column=column))
     return None
 
 
-def _find_texts(records: list[Any]) -> Layout | None:
-    """The column, named as one of COLUMNS, whose values are lists of plain texts."""
-    for column in names(records):
-        values = [list_of(r.get(column)) for r in records if isinstance(r, dict)]
-        if column.lower() in COLUMNS and any(value and all(isinstance(t, str) for t in value) for value in values):
-            return _layout(records, column, "messages")
-    return None
-
-
-def turns_of(turns: list[Any]) -> list[Turn]:
-    """(speaker, text) of each element. Raises Malformed (wrong_type)."""
-    found = []
-    for number, turn in enumerate(turns):
-        if not isinstance(turn, dict):
-            raise Malformed("wrong_type", f"turn {number} is {type(turn).__name__}, not an object")
-        speaker = next((turn[k] for k in SPEAKER if turn.get(k) is not None), None)
-        if isinstance(speaker, bool) or not isinstance(speaker, str | int):
-            raise Malformed("wrong_type", f"turn {number} does not name its speaker")
-        found.append((str(speaker), _content(turn, number)))
-    return found
+def _candidates(there: list[str]) -> list[str]:
+    """The columns that may hold a conversation: not what is said to come before a prompt and its reply."""
+    answered = find(there, "output", "response", "answer", "completion", "reply", "chosen")
+    return [c for c in there if not (answered and plain(c) in HISTORY)]
 
 
 def is_turn(value: Any, speaker: tuple[str, ...] = SPEAKER) -> bool:
@@ -82,23 +83,27 @@ def is_turn(value: Any, speaker: tuple[str, ...] = SPEAKER) -> bool:
     return isinstance(value, dict) and any(k in value for k in speaker) and any(k in value for k in TEXT)
 
 
-def _has_turns(value: Any, speaker: tuple[str, ...]) -> bool:
+def _has_turns(value: list[Any], speaker: tuple[str, ...]) -> bool:
+    if value and all(isinstance(turn, str) for turn in value):
+        value = _written(value) or []
     return bool(value) and is_turn(value[0], speaker)
 
 
-def _layout(records: list[Any], column: str, shape: str) -> Layout:
-    system = find(records, "system", "system_prompt")
-    return Layout(shape, column=column, system=system, **about(records, (column, system)))
+def _written(turns: list[str]) -> list[Any] | None:
+    """The objects of a list in which every one is written out as JSON; None when they are plain texts."""
+    if not all(turn.lstrip().startswith("{") for turn in turns):
+        return None
+    try:
+        found = [json.loads(turn) for turn in turns]
+    except (ValueError, RecursionError):
+        return None
+    return found if all(is_turn(turn) for turn in found) else None
 
 
-def _content(turn: dict[str, Any], number: int) -> str:
-    """A turn's text; the text parts of a list of parts; empty when a turn only calls a tool."""
-    content = next((turn[k] for k in TEXT if turn.get(k) is not None), None)
-    if content is None:
-        return ""
-    if isinstance(content, list):
-        parts = [p if isinstance(p, str) else p.get("text") for p in content if isinstance(p, dict | str)]
-        return "\n".join(p for p in parts if isinstance(p, str))
-    if not isinstance(content, str):
-        raise Malformed("wrong_type", f"the text of turn {number} is {type(content).__name__}")
-    return content
+def _find_texts(records: list[Any]) -> Layout | None:
+    """The column, named as one of COLUMNS, whose values are lists of plain texts."""
+    for column in _candidates(names(records)):
+        values = [list_of(r.get(column)) for r in records if isinstance(r, dict)]
+        if column.lower() in COLUMNS and any(value and all(isinstance(t, str) for t in value) for value in values):
+            return around(names(records), Layout("messages", column=column))
+    return None

@@ -1,57 +1,111 @@
-"""Preference pairs: `chosen` and `rejected`. The chosen one is the conversation."""
+"""Preference pairs: a chosen and a rejected side. The chosen one is the conversation."""
 
 from typing import Any
 
 from pipeline.acquire.containers.malformed import Malformed
-from pipeline.acquire.shapes import messages, transcript
-from pipeline.acquire.shapes.cell import list_of
+from pipeline.acquire.shapes import transcript
+from pipeline.acquire.shapes.cell import list_of, text_of
 from pipeline.acquire.shapes.conversation import Conversation, Turn, from_turns
-from pipeline.acquire.shapes.layout import Layout, about, find
+from pipeline.acquire.shapes.history import opening
+from pipeline.acquire.shapes.layout import Layout, Record, about, find_system
+from pipeline.acquire.shapes.names import find, names
+from pipeline.acquire.shapes.parts import SPEAKER, pieces, turns_of
+
+SIDES = (
+    ("chosen", "rejected"),
+    ("preferred_output", "non_preferred_output"),
+    ("preferred", "non_preferred"),
+    ("preferred", "dispreferred"),
+    ("chosen_response", "rejected_response"),
+    ("response_chosen", "response_rejected"),
+    ("accepted", "rejected"),
+    ("win", "lose"),
+)
+"""Names of the two sides: of TRL, OpenAI, and others."""
+
+PROMPTS = (
+    *("conversations", "messages", "conversation", "prompt", "question", "query", "instruction"),
+    *("input", "context", "dialogue", "dialog"),
+)
 
 
 def detect(records: list[Any]) -> Layout | None:
-    """Records that have both chosen and rejected."""
-    if find(records, "chosen") and find(records, "rejected"):
-        return assume(records)
-    return None
+    """Records that have both sides, and not only a yes or no in them."""
+    there = names(records)
+    pair = next((sides for sides in SIDES if all(find(there, side) for side in sides)), None)
+    if pair is None:
+        return None
+    chosen = find(there, pair[0])
+    said = [r[chosen] for r in records if isinstance(r, dict) and isinstance(r.get(chosen), str | list | dict)]
+    return arrange(there, None) if said else None
 
 
-def assume(records: list[Any]) -> Layout:
-    """chosen, after a prompt and a system text when there are such columns."""
-    chosen = find(records, "chosen") or "chosen"
-    prompt = find(records, "prompt", "question", "instruction", "input", "query")
-    system = find(records, "system", "system_prompt")
-    taken = (chosen, find(records, "rejected"), prompt, system)
-    return Layout(
-        "preference", column=chosen, prompt=(prompt,) if prompt else (), system=system, **about(records, taken)
-    )
+def arrange(there: list[str], found: Layout | None) -> Layout:
+    """The chosen side, after a prompt and a system text when there are such columns."""
+    pair = next((sides for sides in SIDES if all(find(there, side) for side in sides)), None)
+    chosen, rejected = (found.column if found else "chosen"), None
+    if pair:
+        chosen, rejected = find(there, pair[0]), find(there, pair[1])
+    system = find_system(there)
+    prompt = prompts(there)
+    taken = (chosen, rejected, system, *prompt)
+    return Layout("preference", column=chosen, prompt=prompt, system=system, **about(there, taken))
+
+
+def prompts(there: list[str]) -> tuple[str, ...]:
+    """The columns of the prompt: the first of PROMPTS, with the input of an instruction."""
+    first = find(there, *PROMPTS)
+    if first is None:
+        return ()
+    given = find(there, "input") if first.lower() == "instruction" else None
+    return (first, given) if given else (first,)
 
 
 def read(record: Any, layout: Layout) -> Conversation:
-    """The chosen conversation. Raises Malformed.
+    """The chosen conversation. Raises Malformed."""
+    found = joined(record, layout, layout.column)
+    found.left_out += ("rejected side",)
+    return found
 
-    chosen is a transcript, a list of turns, or the bare reply to the prompt; a prompt that is a
-    transcript or a list of turns opens the conversation, unless chosen repeats it.
+
+def joined(record: Any, layout: Layout, column: str | None) -> Conversation:
+    """The prompt and the side in a column. Raises Malformed.
+
+    The side is a transcript, a list of turns, one turn, or the bare reply to the prompt; a prompt that is
+    a transcript or a list of turns opens the conversation, unless the side repeats it.
     """
-    assert layout.column is not None
+    assert column is not None
     if not isinstance(record, dict):
         raise Malformed("wrong_type", f"the record is {type(record).__name__}, not an object")
-    if layout.column not in record:
-        raise Malformed("missing_columns", f"no {layout.column}")
-    turns = _turns(record[layout.column], "assistant", layout.column)
+    if column not in record:
+        raise Malformed("missing_columns", f"no {column}")
+    turns = _turns(record[column], "assistant", column)
     if layout.prompt and not any(speaker.lower() in ("user", "human") for speaker, _ in turns):
-        turns = _turns(record.get(layout.prompt[0]), "user", layout.prompt[0]) + turns
-    system = record.get(layout.system) if layout.system else None
-    return from_turns(([("system", system)] if isinstance(system, str) else []) + turns)
+        turns = _prompt(record, layout) + turns
+    return from_turns(opening(record, layout) + turns, layout.reasoning)
+
+
+def _prompt(record: Record, layout: Layout) -> list[Turn]:
+    if len(layout.prompt) == 1:
+        return _turns(record.get(layout.prompt[0]), "user", layout.prompt[0])
+    parts = [text for column in layout.prompt if (text := text_of(record.get(column), column))]
+    return [("user", "\n\n".join(parts))]
 
 
 def _turns(value: Any, speaker: str, column: str) -> list[Turn]:
-    """The turns of a transcript, of a list of turns, or one turn of `speaker`."""
+    """The turns of a transcript, of a list of turns, of an object that holds one, or one turn of `speaker`."""
     if value is None:
         return []
+    if isinstance(value, dict):
+        inner = next((value[key] for key in ("messages", "conversations") if isinstance(value.get(key), list)), None)
+        if inner is not None:
+            return turns_of(inner)
+        return turns_of([value]) if any(key in value for key in SPEAKER) else pieces(value, speaker, column)
     turns = list_of(value)
     if turns is not None:
-        return messages.turns_of(turns)
+        if turns and all(isinstance(turn, str) for turn in turns):
+            return [(speaker, turns[0].strip())]
+        return turns_of(turns)
     if not isinstance(value, str):
         raise Malformed("wrong_type", f"{column} is {type(value).__name__}")
     return transcript.turns(value) or [(speaker, value.strip())]

@@ -13,7 +13,6 @@ def detect(records: list[Any]) -> Layout | None:
     return messages.find_turns(records, ("from",), "sharegpt")
 
 
-def assume(records: list[Any]) -> Layout:
-    """The layout when the profile names the shape but the first records do not show it."""
-    found = detect(records) or messages.find_turns(records, messages.SPEAKER, "sharegpt")
-    return found or Layout("sharegpt", column="conversations")
+def arrange(there: list[str], found: Layout | None) -> Layout:
+    """The column that the first records showed, else conversations."""
+    return messages.around(there, found or Layout("sharegpt", column="conversations"))

@@ -1,11 +1,14 @@
 """One text that holds a whole conversation: a transcript, or a thread of a forum."""
 
+from dataclasses import replace
 from typing import Any
 
 from pipeline.acquire.containers.malformed import Malformed
 from pipeline.acquire.shapes import thread, transcript
 from pipeline.acquire.shapes.conversation import Conversation, from_turns
-from pipeline.acquire.shapes.layout import Layout, about, names
+from pipeline.acquire.shapes.history import opening
+from pipeline.acquire.shapes.layout import Layout, about, find_system
+from pipeline.acquire.shapes.names import names
 
 SAMPLE = 50
 
@@ -18,13 +21,15 @@ def detect(records: list[Any]) -> Layout | None:
     for column in names(records):
         values = [r[column] for r in records if isinstance(r, dict) and isinstance(r.get(column), str)]
         if _are_transcripts(values):
-            return Layout("text", column=column, **about(records, (column,)))
+            return arrange(names(records), Layout("text", column=column))
     return None
 
 
-def assume(records: list[Any]) -> Layout:
-    """The layout when the profile names the shape but the first records do not show it."""
-    return detect(records) or Layout("text", column="text")
+def arrange(there: list[str], found: Layout | None) -> Layout:
+    """The column that the first records showed, else text."""
+    found = found or Layout("text", column="text")
+    system = find_system([c for c in there if c != found.column])
+    return replace(found, system=system, **about(there, (found.column, system)))
 
 
 def read(record: Any, layout: Layout) -> Conversation:
@@ -44,7 +49,7 @@ def read(record: Any, layout: Layout) -> Conversation:
     spoken = transcript.turns(value)
     if not spoken:
         raise Malformed("no_transcript", f"no speakers are marked in {layout.column or 'the record'}")
-    return from_turns(spoken)
+    return from_turns((opening(record, layout) if isinstance(record, dict) else []) + spoken)
 
 
 def _are_transcripts(values: list[str]) -> bool:

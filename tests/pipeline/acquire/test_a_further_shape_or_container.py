@@ -101,6 +101,8 @@ def test_every_row_names_a_file_and_every_file_with_detect_has_its_row():
 
 
 @pytest.mark.parametrize("name", SHAPES)
-def test_every_shape_reads_and_all_but_the_mapped_one_can_be_assumed(name):
+def test_every_shape_has_a_layout_for_names_alone(name):
+    layout = shape_of(name).arrange([], None)
+    assert layout.shape == name
+    assert layout.text_columns
     assert callable(shape_of(name).read)
-    assert hasattr(shape_of(name), "assume") == (name != "columns")

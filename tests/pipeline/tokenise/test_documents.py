@@ -28,6 +28,8 @@ def test_tokens_and_mask_are_those_of_apply_chat_template(tokenizer: Any) -> Non
         ("system", "Be kind."),
         ("user", " crème\n\n\nbrûlée? "),
         ("assistant", "\nI'm well — 12,345 €  thanks.\n\nAnd   you?\n"),
+        ("tool", '{"left": 3}'),
+        ("system", "Be brief."),
         ("user", ""),
         ("assistant", "日本"),
     ]
@@ -47,6 +49,18 @@ def test_learned_tokens_spell_the_replies_and_their_bytes_are_counted(tokenizer:
     (document,), _ = encode(tokenizer, [("user", "you?"), ("assistant", "crème"), ("user", "and"), ("assistant", "€")])
     assert tokenizer.decode(document.tokens[document.learned]) == "crème<|eot_id|>€<|eot_id|>"
     assert document.learned_bytes == len("crème€".encode())
+
+
+def test_a_turn_that_is_context_only_is_not_learned(tokenizer: Any) -> None:
+    encoder = ConversationEncoder(tokenizer.backend_tokenizer.to_str(), BEGIN, 4096)
+    turns = [("user", "you?"), ("assistant", "wrong"), ("user", "no"), ("assistant", "well")]
+    messages: list[dict[str, Any]] = [{"role": role, "content": content} for role, content in turns]
+    messages[1]["learned"] = False
+    ((document,), left_out), ((), all_left_out) = encoder.encode([("row", messages), ("none", messages[:2])])
+    assert tokenizer.decode(document.tokens[document.learned]) == "well<|eot_id|>"
+    assert "wrong" in tokenizer.decode(document.tokens)
+    assert (document.learned_bytes, left_out) == (len("well"), 0)
+    assert all_left_out > 0
 
 
 def test_a_special_token_written_in_a_message_stays_text(tokenizer: Any) -> None:

@@ -20,6 +20,7 @@ SCHEMA = pa.schema(
         ("source", pa.string()),
         ("origin", pa.struct([("file", pa.string()), ("ordinal", pa.int64())])),
         ("messages", pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))),
+        ("metadata", pa.map_(pa.string(), pa.string())),
         ("split", pa.string()),
     ]
 )

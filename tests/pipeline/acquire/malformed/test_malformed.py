@@ -8,31 +8,14 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-import pyarrow as pa
 import pytest
 
-from configs.acquire import Source
-from pipeline.acquire.batches import Held, batches_of
 from pipeline.acquire.containers.malformed import RULES
-from pipeline.acquire.reading_plan import plan
-from pipeline.acquire.sources import source_files
 from pipeline.contract.execute import execute
-from pipeline.rows.schema import CONVERSATIONS
+from tests.pipeline.acquire.files import read
 from tests.pipeline.acquire.malformed.cases import CASES, LINES, NOISE, Case, lines, pair
 
 NOBODY = 65534
-
-
-def read(path: Path, **source: str) -> tuple[list[dict], list[dict], Held]:
-    """(conversations, quarantined records, what was counted) of a file or folder, read without Spark."""
-    given = Source(name="s", path=str(path), **source)  # type: ignore[arg-type]
-    held = Held()
-    rows: dict[pa.Schema, list[dict]] = {}
-    for unit in plan(given, source_files(given)).units:
-        for batch in batches_of(unit, held, lambda _: None):
-            rows.setdefault(batch.schema, []).extend(batch.to_pylist())
-    conversations = rows.pop(CONVERSATIONS, [])
-    return conversations, [row for found in rows.values() for row in found], held
 
 
 def test_the_suite_has_at_least_150_cases_of_their_own_name() -> None:

@@ -2,6 +2,7 @@ import pytest
 
 from pipeline.acquire.containers.malformed import Malformed
 from pipeline.acquire.shapes.conversation import Conversation, alternating, check_text, from_turns
+from pipeline.rows.learned import not_learned
 
 
 def test_consecutive_turns_of_one_speaker_become_one():
@@ -14,21 +15,93 @@ def test_every_role_name_of_the_field_is_understood():
     assert found.messages == [("system", "s"), ("user", "a"), ("assistant", "b"), ("user", "c"), ("assistant", "d")]
 
 
-def test_system_texts_go_to_the_front():
-    found = from_turns([("user", "a"), ("system", "s"), ("assistant", "b"), ("system", "t")])
-    assert found.messages == [("system", "s\nt"), ("user", "a"), ("assistant", "b")]
+def test_the_first_system_texts_are_one_and_a_later_one_stays_where_it_governs():
+    found = from_turns(
+        [
+            ("system", "s"),
+            ("developer", "d"),
+            ("user", "a"),
+            ("assistant", "b"),
+            ("system", "t"),
+            ("user", "c"),
+            ("assistant", "e"),
+        ]
+    )
+    assert found.messages == [
+        ("system", "s\nd"),
+        ("user", "a"),
+        ("assistant", "b"),
+        ("system", "t"),
+        ("user", "c"),
+        ("assistant", "e"),
+    ]
+    assert found.metadata == {}
 
 
-def test_what_a_tool_returns_is_context_and_its_call_is_left_out():
-    found = from_turns([("user", "weather?"), ("function_call", "{}"), ("tool", "20 C"), ("assistant", "It is 20 C")])
-    assert found.messages == [("user", "weather?\n20 C"), ("assistant", "It is 20 C")]
+def test_a_call_and_what_it_returned_are_turns_of_their_own():
+    found = from_turns(
+        [
+            ("user", "weather?"),
+            ("assistant", "Let me see."),
+            ("function_call", "{}"),
+            ("tool", "20 C"),
+            ("observation", "dry"),
+            ("assistant", "It is 20 C"),
+        ]
+    )
+    assert found.messages == [
+        ("user", "weather?"),
+        ("assistant", "Let me see.\n{}"),
+        ("tool", "20 C\ndry"),
+        ("assistant", "It is 20 C"),
+    ]
     assert found.metadata == {"tool_turns": "1"}
+
+
+@pytest.mark.parametrize(
+    ("turns", "fault"),
+    [
+        (["assistant", "user", "assistant"], "assistant_first"),
+        (["user", "user", "assistant"], "same_role_twice"),
+        (["user", "assistant", "user"], "unanswered"),
+        (["assistant", "user", "assistant", "assistant", "user"], "same_role_twice, assistant_first, unanswered"),
+    ],
+)
+def test_what_is_mended_in_the_order_of_the_turns_is_recorded(turns, fault):
+    found = from_turns([(role, str(number)) for number, role in enumerate(turns)])
+    assert [role for role, _ in found.messages] == ["user", "assistant"]
+    assert found.metadata["role_faults"] == fault
 
 
 def test_a_greeting_before_the_user_and_a_question_without_reply_are_dropped_and_noted():
     found = from_turns([("assistant", "hi"), ("user", "a"), ("assistant", "b"), ("user", "c")])
     assert found.messages == [("user", "a"), ("assistant", "b")]
-    assert found.metadata == {"leading_turns_dropped": "1", "trailing_turns_dropped": "1"}
+    assert found.metadata == {
+        "leading_turns_dropped": "1",
+        "trailing_turns_dropped": "1",
+        "role_faults": "assistant_first, unanswered",
+    }
+
+
+def test_a_turn_that_is_not_to_be_learned_is_context_and_named():
+    found = from_turns([("user", "a"), ("unlearned", "wrong"), ("user", "no"), ("assistant", "right")])
+    assert [role for role, _ in found.messages] == ["user", "assistant", "user", "assistant"]
+    assert not_learned(found.metadata.items()) == {1}
+
+
+def test_what_follows_the_last_reply_that_is_learned_is_dropped():
+    found = from_turns([("user", "a"), ("assistant", "right"), ("user", "b"), ("unlearned", "wrong")])
+    assert found.messages == [("user", "a"), ("assistant", "right")]
+    assert found.metadata == {"trailing_turns_dropped": "2"}
+
+
+def test_reasoning_is_left_out_and_counted_or_kept_before_the_reply():
+    turns = [("user", "2+2?"), ("reasoning", "two and two"), ("assistant", "4")]
+    found = from_turns(turns)
+    assert (found.messages, found.left_out) == ([("user", "2+2?"), ("assistant", "4")], ("reasoning",))
+    kept = from_turns(turns, reasoning=True)
+    assert kept.messages[1] == ("assistant", "<think>\ntwo and two\n</think>\n\n4")
+    assert kept.left_out == ()
 
 
 def test_of_two_people_the_first_to_speak_is_the_user():
@@ -54,6 +127,7 @@ def test_empty_turns_are_left_out():
         ([("user", "a")], "no_reply"),
         ([("assistant", "a")], "no_prompt"),
         ([("assistant", "a"), ("user", "b")], "no_reply"),
+        ([("user", "a"), ("unlearned", "b")], "not_learned"),
         ([("x", "a"), ("y", "b"), ("z", "c")], "unknown_role"),
         ([("user", "a"), ("assistant", "b"), ("critic", "c")], "unknown_role"),
     ],

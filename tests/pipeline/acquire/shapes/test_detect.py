@@ -150,9 +150,9 @@ def test_a_mark_inside_a_reply_does_not_start_a_turn():
 
 
 def test_text_parts_of_a_message_are_joined():
-    content = [{"type": "text", "text": "hi"}, {"type": "image_url", "image_url": {}}]
+    content = [{"type": "text", "text": "hi"}, {"type": "text", "text": "there"}]
     found = read({"messages": [{"role": "user", "content": content}, {"role": "assistant", "content": "hello"}]})
-    assert found.messages == HI
+    assert found.messages == [("user", "hi\nthere"), ("assistant", "hello")]
 
 
 @pytest.mark.parametrize("record", [{"a": 1, "b": 2}, {"text": "just prose", "label": 3}, 7, {}])

@@ -1,0 +1,47 @@
+"""Earlier turns in a column of their own: pairs of prompt and reply, turns, or a transcript."""
+
+from typing import Any
+
+from pipeline.acquire.containers.malformed import Malformed
+from pipeline.acquire.shapes import transcript
+from pipeline.acquire.shapes.cell import list_of, text_of
+from pipeline.acquire.shapes.conversation import Turn
+from pipeline.acquire.shapes.layout import Layout, Record
+from pipeline.acquire.shapes.parts import SPEAKER, pieces, tools_text, turns_of
+
+
+def opening(record: Record, layout: Layout) -> list[Turn]:
+    """What comes before the prompt: the system text, the tools that it offers, and earlier turns. Raises Malformed."""
+    found: list[Turn] = []
+    if layout.system and (value := record.get(layout.system)) is not None:
+        found += pieces(value, "system", layout.system)
+    if layout.tools and (tools := tools_text(record.get(layout.tools))):
+        found.append(("system", tools))
+    if layout.history and (earlier := record.get(layout.history)) is not None:
+        found += earlier_turns(earlier, layout.history)
+    return found
+
+
+def earlier_turns(value: Any, column: str) -> list[Turn]:
+    """The turns of a history. Raises Malformed (wrong_type) for one that cannot be read."""
+    elements = list_of(value)
+    if elements is None:
+        if isinstance(value, str):
+            if not value.strip():
+                return []
+            if turns := transcript.turns(value):
+                return turns
+        raise Malformed("wrong_type", f"{column} holds neither pairs nor turns")
+    if all(isinstance(element, str) for element in elements):  # in turn, the last is the assistant's
+        first = len(elements) % 2
+        return [("user" if (at + first) % 2 == 0 else "assistant", text) for at, text in enumerate(elements)]
+    found: list[Turn] = []
+    for element in elements:
+        if isinstance(element, dict) and any(key in element for key in SPEAKER):
+            found += turns_of([element])
+            continue
+        pair = list(element.values()) if isinstance(element, dict) else element
+        if not isinstance(pair, list) or len(pair) != 2:
+            raise Malformed("wrong_type", f"{column} holds neither pairs nor turns")
+        found += [("user", text_of(pair[0], column)), ("assistant", text_of(pair[1], column))]
+    return found

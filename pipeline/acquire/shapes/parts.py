@@ -1,0 +1,177 @@
+"""What a turn is made of: text, calls of tools and what they returned, reasoning; and what no text can hold."""
+
+import json
+import re
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import Any
+
+from pipeline.acquire.containers.malformed import Malformed
+from pipeline.acquire.shapes.cell import list_of
+from pipeline.acquire.shapes.conversation import ROLE_OF, Turn
+from pipeline.acquire.shapes.verdict import is_bad
+
+SPEAKER = ("role", "from", "speaker", "author", "sender", "speaker_id")
+TEXT = ("content", "value", "text", "message", "utterance", "body", "parts")
+REASONING = ("reasoning_content", "reasoning", "thinking", "thought")
+MEDIA = ("image", "images", "image_url", "audio", "audios", "video", "videos", "attachments", "files")
+LEARN = ("weight", "train", "trainable", "loss", "loss_weight", "learn", "training")
+"""0 or false: the turn is context. Keys of OpenAI's, Mistral's, axolotl's and MS-Swift's training files."""
+MASKED = ("mask", "masked", "ignore_loss")
+JUDGED = ("label", "rating", "feedback", "thumbs", "accepted", "rejected", "liked", "verdict")
+UNLEARNABLE = ("analysis", "thoughts", "reasoning_recap")
+PLACEHOLDER = re.compile(r"(?:\A|\n)[ \t]*<\|?(?:image|video|audio)\|?>|<\|?(?:image|video|audio)\|?>[ \t]*(?:\n|\Z)")
+"""Where an image stood, in the files of LLaVA and its kin: at the start or end of a line."""
+
+ARGUMENTS = ("arguments", "input", "args", "parameters")
+KNOWN_MEDIA = ("image", "audio", "video", "file", "document", "media", "input_image", "image_url", "input_audio")
+
+
+def turns_of(turns: Iterable[Any]) -> list[Turn]:
+    """(speaker, text) of each element and of what it holds besides. Raises Malformed (wrong_type, missing_part)."""
+    found: list[Turn] = []
+    for number, turn in enumerate(turns):
+        if type(turn) is dict and len(turn) == 2:
+            speaker, value = turn.get("role") or turn.get("from"), turn.get("content") or turn.get("value")
+            if type(speaker) is str and type(value) is str and "<" not in value:
+                found.append((speaker, value))
+                continue
+        found += _turn(turn, number)
+    return found
+
+
+def _turn(turn: Any, number: int) -> list[Turn]:
+    """The turns that one element makes."""
+    if not isinstance(turn, dict):
+        raise Malformed("wrong_type", f"turn {number} is {type(turn).__name__}, not an object")
+    speaker = next((turn[k] for k in SPEAKER if turn.get(k) is not None), None)
+    if isinstance(speaker, dict):  # an author with a role, or with a name
+        speaker = speaker.get("role") or speaker.get("name")
+    if isinstance(speaker, bool) or not isinstance(speaker, str | int):
+        raise Malformed("wrong_type", f"turn {number} does not name its speaker")
+    speaker = str(speaker)
+    for key in MEDIA:
+        if turn.get(key):
+            raise Malformed("missing_part", f"turn {number} rests on {key}")
+    if ROLE_OF.get(speaker.strip().lower()) == "assistant":
+        if turn.get("channel") in UNLEARNABLE:
+            speaker = "reasoning"
+        elif turn.get("recipient") not in (None, "all", "user"):
+            speaker = "call"
+        elif not _is_learned(turn):
+            speaker = "unlearned"
+    found: list[Turn] = [("reasoning", turn[key]) for key in REASONING if isinstance(turn.get(key), str)]
+    value = next((turn[k] for k in TEXT if turn.get(k) is not None), None)
+    found += pieces(value, speaker, f"turn {number}")
+    called = turn.get("tool_calls") or turn.get("function_call")
+    for call in list_of(called) or [called]:
+        if call:
+            found.append(_call(call, number))
+    return found
+
+
+def pieces(value: Any, speaker: str, where: str) -> list[Turn]:
+    """The turns in a content: a text, a list of parts, or an object with parts. Raises Malformed."""
+    if value is None:
+        return []
+    if isinstance(value, dict) and "parts" in value:  # of a chat product's export, of Gemini's files
+        if value.get("content_type") in UNLEARNABLE:
+            speaker = "reasoning"
+        value = value["parts"]
+    if isinstance(value, str):
+        if "<" in value and PLACEHOLDER.search(value):
+            raise Malformed("missing_part", f"{where} rests on an image that is only named")
+        return [(speaker, value)]
+    found: list[Turn] = []
+    for part in value if isinstance(value, list) else [value]:
+        said = _piece(part, speaker, where)
+        if said and found and found[-1][0] == said[0] == speaker:
+            found[-1] = (speaker, f"{found[-1][1]}\n{said[1]}")
+        elif said:
+            found.append(said)
+    return found
+
+
+def _piece(part: Any, speaker: str, where: str) -> Turn | None:
+    if part is None:
+        return None
+    if isinstance(part, str):
+        return next(iter(pieces(part, speaker, where)), None)
+    if not isinstance(part, dict):
+        raise Malformed("wrong_type", f"the text of {where} is {type(part).__name__}")
+    kind = str(part.get("type") or part.get("content_type") or next((k for k in part if part[k] is not None), ""))
+    for key in ("tool_use", "toolUse", "tool_call", "function_call", "functionCall"):
+        if kind == key:
+            return "call", call_text(part.get(key) or part)
+    for key in ("tool_result", "toolResult", "function_response", "functionResponse"):
+        if kind == key:
+            return "tool", result_text((part.get(key) or part), where)
+    if kind in UNLEARNABLE:
+        return "reasoning", "…"
+    if kind.endswith("_context"):  # what a product tells its model about the user
+        return None
+    for key in ("thinking", "reasoning", "thought", "redacted_thinking"):
+        if kind == key or part.get("thought") is True:
+            text = part.get(key) or part.get("text")
+            return "reasoning", text if isinstance(text, str) else "…"
+    text = next((part[key] for key in ("text", "refusal", "value", "content") if isinstance(part.get(key), str)), None)
+    if text is None or kind in KNOWN_MEDIA:
+        if kind.endswith("text") and all(part.get(key) is None for key in ("text", "value", "content")):
+            return None
+        known = kind if kind in KNOWN_MEDIA else "a part that is not text"
+        raise Malformed("missing_part", f"{where} rests on {known}")
+    return next(iter(pieces(text, speaker, where)), None)
+
+
+def result_text(result: Any, where: str) -> str:
+    """What a tool returned, as text. Raises Malformed (missing_part) for an image."""
+    content = result
+    if isinstance(result, dict):
+        content = next((result[key] for key in ("content", "response", "output") if key in result), result)
+    if isinstance(content, list):
+        return "\n".join(text for _, text in pieces(content, "tool", where))
+    return content if isinstance(content, str) else json.dumps(content, ensure_ascii=False)
+
+
+def call_text(call: Any) -> str:
+    """A call as models write it: {"name": …, "arguments": {…}}. Raises Malformed (wrong_type)."""
+    if isinstance(call, dict):
+        call = call.get("function") or call
+    if isinstance(call, dict) and isinstance(call.get("name"), str):
+        arguments: Any = next(
+            (call[k] for k in ("arguments", "input", "args", "parameters") if call.get(k) is not None), {}
+        )
+        if isinstance(arguments, str):
+            with suppress(ValueError, RecursionError):  # what a model wrote need not be JSON
+                arguments = json.loads(arguments)
+        return json.dumps({"name": call["name"], "arguments": arguments}, ensure_ascii=False)
+    if isinstance(call, str):
+        return call
+    raise Malformed("wrong_type", "a call without a name")
+
+
+def tools_text(value: Any) -> str:
+    """The tools that a conversation may call, one a line, as the system text tells them; empty when there are none."""
+    tools = list_of(value)
+    if tools is None:
+        tools = [value] if value else []
+    lines = [tool if isinstance(tool, str) else json.dumps(tool, ensure_ascii=False) for tool in tools]
+    return "You may call these tools:\n" + "\n".join(lines) if lines else ""
+
+
+def _call(call: Any, number: int) -> Turn:
+    try:
+        return "call", call_text(call)
+    except Malformed as problem:
+        raise Malformed(problem.rule, f"turn {number}: {problem.detail}") from problem
+
+
+def _is_learned(turn: dict[str, Any]) -> bool:
+    """Whether a turn of the assistant may be learned: its weight is not 0, and nobody called it bad."""
+    for key in LEARN:
+        value = turn.get(key)
+        if value is not None and (value in (0, "0") or str(value).lower() == "false"):
+            return False
+    if any(turn.get(key) in (True, 1, "true") for key in MASKED):
+        return False
+    return not any(turn.get(key) is not None and is_bad(key, turn[key]) for key in JUDGED)

@@ -1,0 +1,141 @@
+"""What people thought of a reply: verdicts in words, as yes or no, and as numbers on a scale."""
+
+from collections.abc import Iterable
+from math import isfinite
+from typing import Any
+
+from pipeline.acquire.shapes.names import words
+
+SCALED = frozenset(
+    (
+        *("rating", "score", "stars", "quality", "reward", "grade", "helpfulness", "correctness", "usefulness"),
+        *("satisfaction", "overall", "feedback"),
+    )
+)
+"""Verdicts on a scale: the only ones whose numbers above 1 say anything."""
+
+LIKED = SCALED | frozenset(
+    (
+        *("label", "ktotag", "verdict", "vote", "upvote", "upvoted", "thumb", "thumbs", "thumbsup", "like", "liked"),
+        *("accepted", "accept", "approved", "chosen", "preferred", "preference", "desirable", "good", "valid"),
+        *("correct", "helpful", "useful", "status", "evaluation", "judgement", "judgment", "assessment"),
+        *("weight", "train", "trainable"),
+    )
+)
+DISLIKED = frozenset(
+    (
+        *("rejected", "disliked", "dislike", "thumbsdown", "downvoted", "downvote", "flagged"),
+        *("undesirable", "bad", "incorrect", "wrong", "unhelpful", "invalid"),
+    )
+)
+"""True is good in LIKED, bad in DISLIKED."""
+
+JUDGES = frozenset(
+    ("user", "human", "annotator", "judge", "response", "answer", "reply", "assistant", "review", "is", "was")
+)
+"""Words that may stand before: user_rating, is_accepted, response_quality."""
+
+
+def verdict_name(column: str) -> str | None:
+    """The name of LIKED or DISLIKED that a column has, as rating for user_rating; None when it is no verdict."""
+    said = words(column)
+    while said[:1] and said[0] in JUDGES:
+        said = said[1:]
+    name = "".join(said)
+    if name in LIKED or name in DISLIKED:
+        return name
+    return said[-1] if said and set(said) <= SCALED else None
+
+
+YES = frozenset(("true", "yes", "y"))
+NO = frozenset(("false", "no", "n"))
+BAD = frozenset(
+    (
+        *("bad", "very bad", "poor", "terrible", "wrong", "incorrect", "rejected", "reject", "not accepted", "refused"),
+        *("undesirable", "unacceptable", "unhelpful", "not helpful", "dislike", "disliked", "down", "downvote"),
+        *("downvoted", "thumbs down", "thumbsdown", "thumb down", "👎", "fail", "failed", "invalid"),
+    )
+)
+CLASSIFIED = frozenset(("label", "quality", "status", "evaluation", "assessment"))
+"""Columns whose "negative" and "no" may be what a text is classified as, and not what is thought of a reply."""
+NO_NUMBERS = frozenset(("status", "evaluation", "preference"))
+OPEN_ENDED = float("-inf")
+STARS = frozenset(("rating", "stars"))
+"""Begin at 1: of nothing but ones, each is the worst."""
+SCALES = (5, 10, 100)
+
+
+def scale_of(column: str, values: Iterable[Any]) -> float | None:
+    """The number below which a verdict is bad: the middle of the scale that the values show.
+
+    None when they are no numbers, and for weights, of which only 0 is bad. Scales are 0 to 1, up to 5, 10
+    or 100, and around 0; beyond that only numbers below 0 are bad, as for sums of votes. Numbers above 1 of
+    what is no scale, as of a label, name classes: none is bad.
+    """
+    numbers = [n for value in values if (n := _number(value)) is not None]
+    name = verdict_name(column)
+    if not numbers or name == "weight":
+        return None
+    low, high = min(numbers), max(numbers)
+    if low < 0:
+        return 0.0
+    if high <= 1 and not (name in STARS and low >= 1):
+        return 0.5
+    if name not in SCALED:
+        return OPEN_ENDED
+    return next((top / 2 for top in SCALES if high <= top), 0.0)
+
+
+def fault_of(record: dict[str, Any], columns: Iterable[str], scales: Iterable[tuple[str, float]]) -> str | None:
+    """Which of the verdicts says that the reply is bad, as in "label is false"; None when none does.
+
+    scales: of the columns that hold numbers, see scale_of.
+    """
+    for column in columns:
+        value = record.get(column)
+        if value is not None and is_bad(column, value, dict(scales).get(column)):
+            return f"{column} is {_shown(value)}"
+    return None
+
+
+def is_bad(column: str, value: Any, scale: float | None = None) -> bool:
+    """Whether a verdict says that the reply is bad.
+
+    scale: the number below which it does; where it is unknown, numbers from 0 down do.
+    """
+    name = verdict_name(column) or ""
+    against = name in DISLIKED
+    if isinstance(value, dict):
+        return any(verdict_name(key) and is_bad(key, inner) for key, inner in value.items() if isinstance(key, str))
+    if isinstance(value, bool):
+        return value == against
+    if isinstance(value, str):
+        word = " ".join(value.lower().replace("_", " ").replace("-", " ").split())
+        if word in YES or word in NO:
+            return (word in YES) == against and not (name in CLASSIFIED and word in ("no", "n"))
+        if word in BAD or (word == "negative" and name not in CLASSIFIED):
+            return not against
+    number = _number(value)
+    if number is None or name in NO_NUMBERS:
+        return False
+    if against:
+        return number > 0
+    return number <= 0 if scale is None else number < scale
+
+
+def _number(value: Any) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if isfinite(number) else None
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, dict):
+        return "bad"
+    return str(value).strip()[:20]

@@ -1,0 +1,138 @@
+"""Parts that are not text: kept where the template knows them, else counted, or a reason to quarantine."""
+
+import pytest
+
+from tests.pipeline.acquire.shapes.reading import bot, messages, outcomes, refused, talk, user
+
+CALL = '{"name": "f", "arguments": {"x": 1}}'
+CALLED = [("user", "q"), ("assistant", CALL), ("tool", "2"), ("assistant", "It is 2.")]
+IMAGE = {"type": "image_url", "image_url": {"url": "https://example.org/a.png"}}
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        talk(user([{"type": "text", "text": "What?"}, IMAGE]), bot("A dog.")),
+        talk(user([IMAGE]), bot("A dog.")),
+        talk(user([{"type": "image"}, {"type": "text", "text": "What?"}]), bot("A dog."), images=["a.png"]),
+        talk(user([{"type": "input_audio", "input_audio": {}}]), bot("A song.")),
+        talk(user([{"type": "document", "source": {}}, {"type": "text", "text": "Sum up."}]), bot("Well.")),
+        talk(user("What?", images=["a.png"]), bot("A dog.")),
+        talk(user("Draw."), bot([{"type": "image", "source": {}}])),
+        {"image": "a.png", "conversations": [{"from": "human", "value": "What?"}, {"from": "gpt", "value": "A dog."}]},
+        {"conversations": [{"from": "human", "value": "<image>\nWhat?"}, {"from": "gpt", "value": "A dog."}]},
+        {"question": "What?", "answer": "A dog.", "image": {"bytes": None, "path": "a.png"}},
+        {
+            "contents": [
+                user(None, parts=[{"text": "q"}, {"inlineData": {}}]),
+                {"role": "model", "parts": [{"text": "a"}]},
+            ]
+        },
+    ],
+)
+def test_what_rests_on_an_image_or_a_sound_is_quarantined(record):
+    (found,) = outcomes(record)
+    assert refused(found)[0] == "missing_part"
+    assert "example.org" not in refused(found)[1]
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        talk(user([{"type": "text", "text": "hi"}]), bot([{"type": "output_text", "text": "yo"}])),
+        talk(user("hi"), bot("yo"), images=[]),
+        talk(user("hi", attachments=[]), bot("yo")),
+        {"question": "hi", "answer": "yo", "image": None},
+        {"contents": [user(None, parts=[{"text": "hi"}]), {"role": "model", "parts": [{"text": "yo"}]}]},
+    ],
+)
+def test_text_in_parts_is_text(record):
+    (found,) = outcomes(record)
+    assert messages(found) == [("user", "hi"), ("assistant", "yo")]
+
+
+def test_a_word_about_images_is_no_image():
+    (found,) = outcomes(talk(user("What does <image> mean in SVG?"), bot("It embeds one.")))
+    assert messages(found)[0][1] == "What does <image> mean in SVG?"
+
+
+@pytest.mark.parametrize(
+    "turns",
+    [
+        [
+            bot(None, tool_calls=[{"id": "1", "type": "function", "function": {"name": "f", "arguments": '{"x": 1}'}}]),
+            {"role": "tool", "tool_call_id": "1", "content": "2"},
+        ],
+        [
+            bot(None, function_call={"name": "f", "arguments": '{"x": 1}'}),
+            {"role": "function", "name": "f", "content": "2"},
+        ],
+        [
+            bot([{"type": "tool_use", "id": "1", "name": "f", "input": {"x": 1}}]),
+            user([{"type": "tool_result", "tool_use_id": "1", "content": [{"type": "text", "text": "2"}]}]),
+        ],
+        [{"role": "function_call", "content": CALL}, {"role": "observation", "content": "2"}],
+        [
+            {"role": "model", "parts": [{"functionCall": {"name": "f", "args": {"x": 1}}}]},
+            {"role": "user", "parts": [{"functionResponse": {"name": "f", "response": 2}}]},
+        ],
+        [bot(CALL, channel="commentary", recipient="functions.f"), {"role": "tool", "content": "2"}],
+    ],
+)
+def test_a_call_and_its_result_are_turns_of_their_own(turns):
+    (found,) = outcomes(talk(user("q"), *turns, bot("It is 2.")))
+    assert messages(found) == CALLED
+    assert found.metadata == {"tool_turns": "1"}
+
+
+def test_words_before_a_call_are_never_joined_to_the_answer_over_its_result():
+    called = [{"type": "text", "text": "Let me look."}, {"type": "tool_use", "name": "f", "input": {"x": 1}}]
+    (found,) = outcomes(talk(user("q"), bot(called), {"role": "tool", "content": "2"}, bot("It is 2.")))
+    assert messages(found)[1:] == [("assistant", f"Let me look.\n{CALL}"), ("tool", "2"), ("assistant", "It is 2.")]
+
+
+def test_a_conversation_may_end_with_a_call():
+    (found,) = outcomes(talk(user("q"), bot(None, tool_calls=[{"function": {"name": "f", "arguments": '{"x": 1}'}}])))
+    assert messages(found) == CALLED[:2]
+
+
+@pytest.mark.parametrize("tools", [[{"name": "f"}], '[{"name": "f"}]'])
+def test_the_tools_are_told_in_the_system_text(tools):
+    (found,) = outcomes(talk({"role": "system", "content": "Be brief."}, user("q"), bot("a"), tools=tools))
+    assert messages(found)[0] == ("system", 'Be brief.\nYou may call these tools:\n{"name": "f"}')
+
+
+@pytest.mark.parametrize("tools", [None, [], "[]", ""])
+def test_without_tools_nothing_is_told(tools):
+    (found,) = outcomes(talk(user("q"), bot("a"), tools=tools))
+    assert messages(found)[0] == ("user", "q")
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        talk(user("2+2?"), bot("4", reasoning_content="two and two")),
+        talk(user("2+2?"), bot([{"type": "thinking", "thinking": "two and two"}, {"type": "text", "text": "4"}])),
+        talk(user("2+2?"), bot("two and two", channel="analysis"), bot("4", channel="final")),
+        {"question": "2+2?", "reasoning": "two and two", "answer": "4"},
+        {"instruction": "2+2?", "complex_cot": "two and two", "output": "4"},
+    ],
+)
+def test_reasoning_is_never_joined_to_the_reply_and_told_when_it_is_left_out(record):
+    (found,) = outcomes(record)
+    assert messages(found) == [("user", "2+2?"), ("assistant", "4")]
+    assert found.left_out == ("reasoning",)
+    (kept,) = outcomes(record, reasoning="keep")
+    assert messages(kept)[1] == ("assistant", "<think>\ntwo and two\n</think>\n\n4")
+    assert kept.left_out == ()
+
+
+@pytest.mark.parametrize("system", ["s", [{"type": "text", "text": "s"}], {"parts": [{"text": "s"}]}])
+def test_a_system_text_may_be_in_parts(system):
+    (found,) = outcomes(talk(user("q"), bot("a"), system=system))
+    assert messages(found)[0] == ("system", "s")
+
+
+def test_turns_that_were_written_out_as_json_are_turns():
+    (found,) = outcomes({"messages": ['{"role": "user", "content": "q"}', '{"role": "assistant", "content": "a"}']})
+    assert messages(found) == [("user", "q"), ("assistant", "a")]

@@ -1,0 +1,153 @@
+"""A reply that people marked as bad is never learned as a good one."""
+
+import pytest
+
+from pipeline.acquire.shapes.verdict import scale_of, verdict_name
+from tests.pipeline.acquire.shapes.reading import bot, messages, outcomes, refused, talk, user
+
+
+@pytest.mark.parametrize(
+    ("column", "good", "bad", "said"),
+    [
+        ("label", True, False, "label is false"),
+        ("label", 1, 0, "label is 0"),
+        ("label", "good", "bad", "label is bad"),
+        ("kto_tag", "true", "False", "kto_tag is False"),
+        ("rating", 5, 1, "rating is 1"),
+        ("user_rating", "4", "2", "user_rating is 2"),
+        ("Rating", 9, 3, "Rating is 3"),
+        ("score", 0.9, 0.2, "score is 0.2"),
+        ("quality_score", 80, 10, "quality_score is 10"),
+        ("reward", 1.5, -0.5, "reward is -0.5"),
+        ("stars", 5, 1, "stars is 1"),
+        ("thumbs", "up", "down", "thumbs is down"),
+        ("thumb", "👍", "👎", "thumb is 👎"),
+        ("thumbs_up", True, False, "thumbs_up is false"),
+        ("feedback", "positive", "negative", "feedback is negative"),
+        ("human_feedback", "thumbs_up", "thumbs_down", "human_feedback is thumbs_down"),
+        ("feedback", {"rating": "up"}, {"rating": "down"}, "feedback is bad"),
+        ("accepted", True, False, "accepted is false"),
+        ("is_correct", "yes", "no", "is_correct is no"),
+        ("vote", 1, -1, "vote is -1"),
+        ("status", "approved", "rejected", "status is rejected"),
+        ("rejected", False, True, "rejected is true"),
+        ("thumbsDown", 0, 1, "thumbsDown is 1"),
+        ("chosen", True, False, "chosen is false"),
+        ("weight", 0.2, 0, "weight is 0"),
+    ],
+)
+@pytest.mark.parametrize("shape", ["columns", "alpaca", "messages", "text", "completion"])
+def test_a_bad_reply_is_quarantined_by_a_rule_that_names_the_column(column, good, bad, said, shape):
+    record = {
+        "columns": {"prompt": "hi", "response": "hello"},
+        "alpaca": {"instruction": "hi", "input": "", "output": "hello"},
+        "messages": talk(user("hi"), bot("hello")),
+        "text": {"text": "User: hi\nBot: hello"},
+        "completion": {"prompt": [user("hi")], "completion": [bot("hello")]},
+    }[shape]
+    liked, disliked, silent = outcomes({**record, column: good}, {**record, column: bad}, {**record, column: None})
+    assert messages(liked) == messages(silent) == [("user", "hi"), ("assistant", "hello")]
+    assert refused(disliked) == ("rejected", said)
+
+
+def test_a_verdict_that_comes_late_is_heeded_too():
+    good = {"prompt": "hi", "response": "hello"}
+    *_, last = outcomes(*[good] * 300, {**good, "kto_tag": False})
+    assert refused(last) == ("rejected", "kto_tag is false")
+
+
+def test_the_profiles_mapping_does_not_silence_a_verdict():
+    columns = {"prompt": ["q"], "reply": "a"}
+    kept, dropped = outcomes(
+        {"q": "hi", "a": "yo", "label": True}, {"q": "hi", "a": "no", "label": False}, columns=columns
+    )
+    assert messages(kept)[1] == ("assistant", "yo")
+    assert refused(dropped)[0] == "rejected"
+
+
+@pytest.mark.parametrize(
+    ("column", "values"),
+    [
+        ("label", [0, 1, 2, 7]),  # classes
+        ("label", ["negative", "positive"]),  # sentiments
+        ("correct", [0, 1, 2, 3]),  # options
+        ("score", [0, 5, 1200]),  # votes
+        ("upvotes", [0, 3]),
+        ("toxicity_score", [0.0, 0.9]),
+        ("quality", ["low", "high"]),
+        ("feedback", ["The clerk was rude.", "Fine."]),
+        ("title", ["bad", "good"]),
+    ],
+)
+def test_what_is_no_verdict_on_the_reply_drops_nothing(column, values):
+    found = outcomes(*[{"prompt": "hi", "response": "hello", column: value} for value in values])
+    assert all(messages(one)[-1] == ("assistant", "hello") for one in found)
+
+
+def test_a_bool_label_that_is_the_only_answer_stays_the_answer():
+    (found,) = outcomes({"question": "is it", "passage": "Text.", "label": False})
+    assert messages(found) == [("user", "Text.\n\nis it"), ("assistant", "No")]
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "scale"),
+    [
+        ("rating", [1, 5, 3], 2.5),
+        ("rating", [1, 1], 2.5),
+        ("rating", [0, 1], 0.5),
+        ("score", ["0.1", "0.7"], 0.5),
+        ("score", [-3, 900], 0.0),
+        ("score", [2, 8], 5.0),
+        ("score", [30, 95], 50.0),
+        ("score", [0, 4000], 0.0),
+        ("helpfulness", [0, 4], 2.5),
+        ("rating", ["good", None, True], None),
+    ],
+)
+def test_the_scale_of_numbers_is_what_the_first_records_show(column, values, scale):
+    assert scale_of(column, values) == scale
+
+
+def test_a_name_is_a_verdict_by_all_of_its_words():
+    assert [verdict_name(c) for c in ("userRating", "is_accepted", "kto_tag", "overall_score")] == [
+        "rating",
+        "accepted",
+        "ktotag",
+        "score",
+    ]
+    assert [verdict_name(c) for c in ("score_chosen", "questionLabelled", "rated_by", "")] == [None] * 4
+
+
+@pytest.mark.parametrize(
+    "mark",
+    [
+        {"weight": 0},
+        {"weight": 0.0},
+        {"train": False},
+        {"trainable": False},
+        {"loss": False},
+        {"loss": "false"},
+        {"loss_weight": 0},
+        {"masked": True},
+        {"rating": "down"},
+        {"feedback": "bad"},
+        {"accepted": False},
+    ],
+)
+@pytest.mark.parametrize(("role", "text"), [("role", "content"), ("from", "value")])
+def test_a_turn_that_is_not_to_be_learned_is_context(mark, role, text):
+    turns = [("user", "7 times 8?", {}), ("assistant", "54", mark), ("user", "no", {}), ("assistant", "56", {})]
+    (found,) = outcomes({"conversations": [{role: who, text: said} | more for who, said, more in turns]})
+    assert [said for _, said in messages(found)] == ["7 times 8?", "54", "no", "56"]
+    assert found.metadata == {"not_learned": "1"}
+
+
+@pytest.mark.parametrize("mark", [{"weight": 1}, {"train": True}, {"loss": True}, {"loss": 0.7}, {"weight": None}])
+def test_a_turn_that_is_to_be_learned_is_learned(mark):
+    (found,) = outcomes(talk(user("hi"), bot("hello", **mark)))
+    assert (messages(found)[1], found.metadata) == (("assistant", "hello"), {})
+
+
+def test_a_conversation_of_which_nothing_is_to_be_learned_is_quarantined():
+    bad, _ = outcomes(talk(user("hi"), bot("hello", weight=0)), talk(user("hi"), bot("hello", weight=1)))
+    assert refused(bad)[0] == "not_learned"
