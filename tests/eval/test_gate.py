@@ -71,7 +71,7 @@ def test_the_reason_is_one_sentence_with_its_figures() -> None:
     )
 
 
-@pytest.mark.parametrize("confidence", [0.9, 0.95, 0.99])
+@pytest.mark.parametrize("confidence", [0.25, 0.9, 0.95, 0.99])
 def test_the_bound_lies_as_far_below_as_normal_theory_says(confidence: float) -> None:
     """Of a mean over many independent conversations: improvement − z × standard error (Efron 1979, section 2)."""
     champion, tokens = np.full(1000, 30.0), np.full(1000, 10)
@@ -127,6 +127,12 @@ def test_bundles_are_random_so_that_neighbours_do_not_fall_into_one() -> None:
 
 
 def test_losses_that_do_not_belong_together_are_a_bug() -> None:
-    for champion, challenger, weights in ((2, 1, 2), (2, 2, 1), (0, 0, 0)):
+    for champion, challenger, weights in ((3, 2, 2), (1, 2, 2), (2, 2, 3), (2, 2, 1), (0, 0, 0)):
         with pytest.raises(AssertionError):
             compare(np.ones(champion), np.ones(challenger), np.ones(weights), confidence=0.9)
+
+
+def test_a_worse_challenger_has_a_negative_improvement() -> None:
+    found = compare(np.array([8.0, 2.0]), np.array([9.0, 3.0]), np.array([4, 1]), confidence=0.9)
+    assert found.improvement == -0.2
+    assert not found.significant

@@ -213,3 +213,12 @@ def test_the_fused_cross_entropy_leaves_the_gradient_in_logits_of_16_bits() -> N
     assert found.item() == pytest.approx(expected.item(), rel=1e-5)
     assert logits.dtype == torch.bfloat16
     torch.testing.assert_close(logits.double(), reference.grad, rtol=0.01, atol=1e-3)
+
+
+def test_a_batch_in_which_nothing_is_learned_gives_a_gradient_of_zero_and_not_none() -> None:
+    """ZeRO waits for the gradient of every parameter, on every rank."""
+    hidden, weight, targets = products(torch.float32, positions=0)
+    _LinearCrossEntropy.apply(hidden, weight, targets, 0.0, True).backward()
+    assert weight.grad is not None
+    assert weight.grad.shape == weight.shape
+    assert not weight.grad.any()
