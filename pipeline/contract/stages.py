@@ -26,7 +26,7 @@ STAGES = {
             task="clean",
             entry="pipeline.clean.score:score",
             inputs=("acquire",),
-            version="3",
+            version="4",
             config=("clean.text", "clean.translation", "clean.pii"),
             settings=("spark",),
             engine="spark",
@@ -43,7 +43,7 @@ STAGES = {
         Stage(
             "deduplicate",
             entry="pipeline.deduplicate.deduplicate:deduplicate",
-            version="2",
+            version="3",
             inputs=("clean",),
             config=("deduplicate", "seed"),
             settings=("spark", "storage.root"),
