@@ -19,11 +19,18 @@ from pipeline.deduplicate.hashed_words import (
     PERSON,
     SYMBOLIC,
     HashedWords,
+    letters_of,
     mix,
 )
 
 LEAST_LETTERS = 4
 """Shorter names are not recognised when they are misspelt: Jon and Jan are two people."""
+
+
+PREFIXES = [
+    (len(prefix), ord(prefix[0]) % 32, letters_of(prefix)) for prefix in ("un", "in", "im", "il", "ir", "dis", "non")
+]
+"""Length, first letter and letters of the prefixes that deny a word."""
 
 
 class Words(NamedTuple):
@@ -90,7 +97,7 @@ def _another_content(a: Sequence[Word], b: Sequence[Word]) -> bool:
     sides_a, sides_b = _sides(a), _sides(b)
     if any(sides_a[line] != sides_b[line] for line in sides_a.keys() & sides_b.keys()):
         return True
-    return _another_name(a, b)
+    return _another_name(a, b) or any(_negated(one, other) or _negated(other, one) for _, one in a for _, other in b)
 
 
 def _fixed(words: Iterable[Word]) -> tuple[list[int], int]:
@@ -113,7 +120,7 @@ def _sides(words: Iterable[Word]) -> dict[int, set[int]]:
     found: dict[int, set[int]] = {}
     for _, traits in words:
         if traits & KIND == OPPOSITE:
-            found.setdefault(traits >> DETAIL & 0x3FF, set()).add(traits >> DETAIL + 10)
+            found.setdefault(traits >> DETAIL & 0x3FF, set()).add(traits >> DETAIL + 10 & 0x7F)
     return found
 
 
@@ -144,7 +151,7 @@ def _is_name(traits: int, initial: bool) -> bool:
     kind = traits & KIND
     if kind == PERSON:
         return True
-    within = traits & CAPITAL and not traits & FIRST
+    within = (traits & CAPITAL and not traits & FIRST) or (kind == OPPOSITE and traits >> DETAIL + 17)
     return (kind == ORDINARY and bool(within or initial)) or (kind == OPPOSITE and bool(within))
 
 
@@ -161,6 +168,17 @@ def _misspelt(a: int, b: int) -> bool:
         return False
     letters = ((a ^ b) & 0x1FFFF).bit_count()
     return (letters == 0 and abs(long_a - long_b) <= 1) or (letters == 1 and abs(long_a - long_b) == 1)
+
+
+def _negated(a: int, b: int) -> bool:
+    """Whether the second of two words seems to be the first with a prefix that denies it. By their traits."""
+    if a & KIND != ORDINARY or b & KIND != ORDINARY:
+        return False
+    a, b = a >> DETAIL, b >> DETAIL
+    return a >> 22 >= LEAST_LETTERS and any(
+        (b >> 22) - (a >> 22) == length and b >> 17 & 31 == first and b & 0x1FFFF == a & 0x1FFFF | letters
+        for length, first, letters in PREFIXES
+    )
 
 
 def _exchanged(removed: Sequence[Word], added: Sequence[Word]) -> bool:

@@ -45,8 +45,9 @@ ORDINARY, FUNCTIONAL, SYMBOLIC, NUMBER, NEGATION, OPPOSITE, PERSON, BEGINNING = 
 CAPITAL, FIRST = 8, 16
 """Bits of traits: begins with a capital letter; is the first of its sentence."""
 DETAIL = 5
-"""Traits from this bit on. Of a number: a hash of its value. Of an opposite: its set (10 bits) and side (7). Of an
-ordinary word: the letters that it has, folded into 17 bits, its first letter (5 bits) and its length (5)."""
+"""Traits from this bit on. Of a number: a hash of its value. Of an opposite: its set (10 bits), its side (7) and whether
+it is a single letter. Of an ordinary word: the letters that it has, folded into 17 bits, its first letter (5 bits)
+and its length (5)."""
 
 
 def tokens_of(text: str) -> list[str]:
@@ -75,15 +76,20 @@ def _traits(token: str) -> int:
         return NUMBER | (xxhash.xxh32_intdigest(value.encode()) >> DETAIL << DETAIL)
     if word in SIDES:
         number, side = SIDES[word]
-        return OPPOSITE | capital | number << DETAIL | side << DETAIL + 10
+        return OPPOSITE | capital | number << DETAIL | side << DETAIL + 10 | (len(word) == 1) << DETAIL + 17
     if len(word) == 1 and word.isascii() and token not in "aI":
         return PERSON  # option B, a solution for x
-    letters = 0
-    for letter in word:
-        letters |= 1 << ord(letter) % 17
-    detail = letters | ord(word[0]) % 32 << 17 | min(len(word), 31) << 22
+    detail = letters_of(word) | ord(word[0]) % 32 << 17 | min(len(word), 31) << 22
     kind = FUNCTIONAL if word in FUNCTION else PERSON if word in PEOPLE else ORDINARY
     return kind | capital | detail << DETAIL
+
+
+def letters_of(word: str) -> int:
+    """17 bits: which letters a word has."""
+    found = 0
+    for letter in word:
+        found |= 1 << ord(letter) % 17
+    return found
 
 
 class WordHashes(dict[str, int]):

@@ -54,7 +54,8 @@ UNITS = """
 
 OPPOSITES = f"""
     {UNITS.strip().replace(chr(10), " ")}
-    hundred hundreds / thousand thousands / million millions / billion billions / trillion / dozen / half / quarter
+    one / half / quarter / dozen / hundred hundreds / thousand thousands / million millions / billion billions \
+        / trillion trillions
     once / twice / thrice
     first firstly / second secondly / third thirdly / fourth / fifth / sixth / seventh / eighth / ninth / tenth \
         / last
@@ -186,7 +187,7 @@ PEOPLE = _words(
 """Who somebody is: like names, another such word is another person."""
 
 FUNCTION = _words(
-    """a an the this that these those it its they them their theirs we us our ours one ones
+    """a an the this that these those it its they them their theirs we us our ours ones
     is are was were be been being do does did done have has had having will would shall should can could might must
     of at by for about into through during than then as if because while although though until unless since so but yet
     there here just only also too very really quite rather please kindly maybe perhaps actually basically simply
@@ -200,6 +201,6 @@ FUNCTION = _words(
 SIDES: dict[str, tuple[int, int]] = {}
 """Word to the number of its set and of its side."""
 for _number, _set in enumerate(OPPOSITES.strip().splitlines()):
-    for _side, _words in enumerate(_set.split(" / ")):
-        for _word in _words.split():
+    for _side, _alike in enumerate(_set.split(" / ")):
+        for _word in _alike.split():
             SIDES.setdefault(_word, (_number, _side))
