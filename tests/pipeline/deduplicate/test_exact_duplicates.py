@@ -32,13 +32,13 @@ def test_the_better_row_stays_for_the_other(better: dict[str, object], worse: di
 
 def test_rows_are_grouped_by_all_16_bytes_of_their_text() -> None:
     texts = (b"first half......", b"first halfxxxxxx", b"other hal.......", b"first half......")
-    rows = [{"text": text, "row_id": f"r{i}"} for i, text in enumerate(texts)]
+    rows: list[dict[str, object]] = [{"text": text, "row_id": f"r{i}"} for i, text in enumerate(texts)]
     assert exact_duplicates(table(*rows)).to_pylist() == [{"ordinal": 3, "matched_ordinal": 0, "matched": "r0"}]
 
 
 def test_every_duplicate_names_the_best_row_of_its_own_text() -> None:
     texts = ("a", "b", "a", "c", "a", "b")
-    rows = [{"text": text.encode() * 16, "row_id": f"r{i}"} for i, text in enumerate(texts)]
+    rows: list[dict[str, object]] = [{"text": text.encode() * 16, "row_id": f"r{i}"} for i, text in enumerate(texts)]
     found = exact_duplicates(table(*rows)).sort_by("ordinal").to_pylist()
     assert [(f["ordinal"], f["matched_ordinal"], f["matched"]) for f in found] == [
         (2, 0, "r0"),
