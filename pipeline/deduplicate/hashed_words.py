@@ -46,7 +46,7 @@ CAPITAL, FIRST = 8, 16
 """Bits of traits: begins with a capital letter; is the first of its sentence."""
 DETAIL = 5
 """Traits from this bit on. Of a number: a hash of its value. Of an opposite: its set (10 bits), its side (7) and
-whether it is a single letter. Of an ordinary word: the letters that it has, folded into 17 bits, its first letter (5 bits)
+whether it is a single letter. Of an ordinary word: the letters that it has, folded into 17 bits, its first letter (5)
 and its length (5)."""
 
 
