@@ -2,26 +2,33 @@
 
 python benchmarks/dedup_quality.py [DATA] prints one JSON line a length class, and one for rows that share
 a long passage. DATA is a folder with corpora/ (default: PARLANCE_SHARED_DATA or ../shared/data). Each of
-`rows` real exchanges gets a copy with one word changed and a copy with two; changed words are replaced by a
-word of another row, dropped or doubled with one. All pairs of rows are compared to know the truth.
+`rows` real exchanges gets a copy with one edit and a copy with two. An edit is what happens to a text on its way: a
+misspelling, another punctuation or case, a filler or any other word more, a word less, a word in the place of another.
+It touches no number, sign, negation or name, which would make another text. All pairs of rows are compared to know the
+truth.
 
-recall: of all pairs with Jaccard 0.8 or above (true, all pairs compared), the share found.
-precision: of the pairs found, the share whose word edit distance is at most a fifth of the longer row,
-  or two words: a judgement that does not rest on shingles.
+recall: of all pairs with Jaccard 0.8 or above (true, all pairs compared) that tell the same facts, the share found.
+  Facts are the tokens with a digit or a sign, the negations and the words with a capital letter within a sentence.
+precision: of the pairs found, the share that tells the same facts and whose word edit distance is at most a fifth of
+  the longer row, or two words: a judgement that does not rest on shingles.
 cluster_precision: the same of every dropped row and the row that stays for it, after clustering: chains count.
-edits_found: of the injected copies, the share found, with one and with two words changed. Short rows
-  with an edit fall below Jaccard 0.8, and then they are not duplicates by definition.
+edits_found: of the injected copies, the share found, with one edit and with two. Short rows with an edit may
+  fall below Jaccard 0.8, and then they are not duplicates by definition.
+facts_kept_apart: of the copies in which one fact was changed (another number, another name within a sentence, a
+  negation more), by kind, the share that is no duplicate.
 
 shared_passage: real BoolQ rows with another question about the same passage (their answers put to the
   same value, so that only the question tells them apart). kept_apart: of the pairs of such rows with
   Jaccard 0.8 or above whose questions differ by more than two words, and not by additions alone, the
   share that is no duplicate.
-  recall: of each row and its copy with one or two words changed, at Jaccard 0.8 or above, the share found.
+  recall: of each row and its copy with one or two edits, at Jaccard 0.8 or above, the share found.
 """
 
 import csv
 import gzip
 import json
+import unicodedata
+from collections import Counter
 from collections.abc import Iterator
 from itertools import combinations
 from pathlib import Path
@@ -70,15 +77,92 @@ def shared_passages(data: Path, rows: int) -> list[tuple[str, str]]:
     return several[:rows]
 
 
+FILLERS = ("please", "just", "really", "actually", "so", "well", "maybe", "very", "kindly", "indeed")
+NEGATIONS = {"not", "no", "never", "none", "nobody", "nothing", "neither", "nor", "without", "cannot", "non"}
+
+
 def edited(exchange: Exchange, changes: int, vocabulary: list[str], random: Random) -> Exchange:
-    """The exchange with `changes` words replaced, dropped or preceded by another."""
+    """The exchange with `changes` edits of words that are no facts. vocabulary: words for the place of others."""
     prompt, reply = (side.split() for side in exchange)
-    places = random.sample(range(len(prompt) + len(reply)), changes)
     words = [*prompt, *reply]
-    for place in places:
-        new = random.choice(vocabulary)
-        words[place] = random.choice([new, "", f"{new} {words[place]}"])
+    wanted = [place for place, word in enumerate(words) if plain(word)]
+    for place in random.sample(wanted, min(changes, len(wanted))):
+        words[place] = edited_word(words[place], vocabulary, random)
     return " ".join(words[: len(prompt)]), " ".join(words[len(prompt) :])
+
+
+def edited_word(word: str, vocabulary: list[str], random: Random) -> str:
+    at = random.randrange(len(word) - 1)
+    return random.choice(
+        [
+            word[:at] + word[at + 1] + word[at] + word[at + 2 :],
+            word[:at] + word[at + 1 :],
+            word[:at] + 2 * word[at] + word[at + 1 :],
+            word.upper(),
+            f"{word},",
+            f"{random.choice(FILLERS)} {word}",
+            f"{random.choice(vocabulary)} {word}",
+            random.choice(vocabulary),
+            "",
+        ]
+    )
+
+
+def plain(word: str) -> bool:
+    """Whether a word is no fact: two small letters or more, nothing else, and no negation."""
+    return len(word) > 1 and word.isascii() and word.isalpha() and word.islower() and word not in NEGATIONS
+
+
+def facts(text: str) -> Counter[str]:
+    """The tokens of a text that tell it from another, see the top of this file."""
+    found: Counter[str] = Counter()
+    begins = True
+    for token in text.split():
+        word = token.strip(".,;:!?\"'()[]*").casefold()
+        if any(map(str.isdigit, token)) or any(unicodedata.category(c) in ("Sm", "Sc", "So") for c in token):
+            found[word] += 1
+        elif word in NEGATIONS or word.endswith(("n't", "n’t")):
+            found["not"] += 1
+        elif token[:1].isupper() and not begins and len(word) > 1:
+            found[word] += 1
+        begins = token[-1] in '.!?:"'
+    return found
+
+
+def same_facts(a: Exchange, b: Exchange) -> bool:
+    """Whether prompts and replies of both tell the same facts. A word in capitals may be a fact and may be loud, so
+    that it is looked for whatever its case.
+    """
+    for x, y in zip(a, b, strict=True):
+        loud = {word.strip(".,;:!?\"'()[]*").casefold() for word in [*x.split(), *y.split()] if word.isupper()}
+        one, other = ({w: n for w, n in facts(text).items() if w not in loud} for text in (x, y))
+        if one != other:
+            return False
+    return True
+
+
+def with_another_fact(exchange: Exchange, kind: str, names: list[str], random: Random) -> Exchange | None:
+    """The exchange with another number, another name or a negation more; None where it has no place for one."""
+    prompt, reply = exchange
+    words = reply.split()
+    if kind == "number":
+        wanted = [i for i, word in enumerate(words) if any(map(str.isdigit, word))]
+    elif kind == "name":
+        wanted = names_at(words)
+    else:
+        wanted = [i for i, word in enumerate(words) if word in ("is", "are", "was", "can", "will", "should")]
+    if not wanted:
+        return None
+    place = random.choice(wanted)
+    word = words[place]
+    if kind == "number":
+        digit = next(c for c in word if c.isdigit())
+        words[place] = word.replace(digit, str((int(digit) + random.randrange(1, 10)) % 10), 1)
+    elif kind == "name":
+        words[place] = random.choice([name for name in names if name != word])
+    else:
+        words[place] = f"{word} not"
+    return prompt, " ".join(words)
 
 
 def edit_distance(a: list[str], b: list[str]) -> int:
@@ -120,10 +204,19 @@ class Found:
         self.drops = {(p["ordinal"], p["matched_ordinal"]) for p in placed if p["matched"] is not None}
 
 
+def names_at(words: list[str]) -> list[int]:
+    """The places of words with a capital letter after an ordinary word."""
+    return [
+        place
+        for place in range(1, len(words))
+        if words[place].istitle() and words[place].isalpha() and len(words[place]) > 3 and plain(words[place - 1])
+    ]
+
+
 def alike(a: Exchange, b: Exchange) -> bool:
-    """Whether two exchanges differ by few words, by a judgement that does not rest on shingles."""
+    """Whether two exchanges differ by few words and in no fact, by a judgement that does not rest on shingles."""
     x, y = (" ".join(exchange).casefold().split() for exchange in (a, b))
-    return edit_distance(x, y) <= max(2, 0.2 * max(len(x), len(y)))
+    return edit_distance(x, y) <= max(2, 0.2 * max(len(x), len(y))) and same_facts(a, b)
 
 
 def measure(originals: list[Exchange], vocabulary: list[str], config: Deduplicate) -> dict[str, object]:
@@ -135,7 +228,8 @@ def measure(originals: list[Exchange], vocabulary: list[str], config: Deduplicat
     compared = Compared(found.hashed, config.jaccard)
     everything = np.array(list(combinations(range(len(rows)), 2)))
     jaccard = similarities(compared, everything[:, 0], compared, everything[:, 1])[0]
-    true = set(map(tuple, everything[np.round(jaccard, 4) >= config.jaccard].tolist()))
+    close = map(tuple, everything[np.round(jaccard, 4) >= config.jaccard].tolist())
+    true = {(a, b) for a, b in close if same_facts(rows[a], rows[b])}
     near_pairs = sum(alike(rows[a], rows[b]) for a, b in found.pairs)
     near_drops = sum(alike(rows[a], rows[b]) for a, b in found.drops)
     count = len(originals)
@@ -149,7 +243,22 @@ def measure(originals: list[Exchange], vocabulary: list[str], config: Deduplicat
         "cluster_precision": round(near_drops / len(found.drops), 4) if found.drops else None,
         "judged_different": len({pair for pair in true & found.verdicts.keys() if not found.verdicts[pair]}),
         "edits_found": {str(k): round(n / count, 4) for k, n in edits.items()},
+        "facts_kept_apart": {kind: kept_apart(originals, kind, config) for kind in ("number", "name", "negation")},
     }
+
+
+def kept_apart(originals: list[Exchange], kind: str, config: Deduplicate) -> float | None:
+    """Of the copies with another fact, the share that is no duplicate."""
+    random = Random(13)
+    names = sorted({words[i] for _, reply in originals for words in [reply.split()] for i in names_at(words)})
+    pairs = [(o, copy) for o in originals if (copy := with_another_fact(o, kind, names, random))]
+    if not pairs:
+        return None
+    talks = [[("user", p), ("assistant", r)] for pair in zip(*pairs, strict=True) for p, r in pair]
+    compared = Compared(HashedWords.of(talks), config.jaccard)
+    first = np.arange(len(pairs))
+    same = duplicates(compared, first, compared, first + len(pairs), config.jaccard, config.side_jaccard)[1]
+    return round(float((~same).mean()), 4)
 
 
 def measure_shared_passage(
@@ -194,7 +303,7 @@ def main(data: Path, rows: int = 700) -> None:
     config = Deduplicate()
     pool = list(dict.fromkeys(exchanges(data)))
     Random(10).shuffle(pool)
-    vocabulary = sorted({word for exchange in pool[:2000] for side in exchange for word in side.split()})
+    vocabulary = sorted({word for exchange in pool[:2000] for side in exchange for word in side.split() if plain(word)})
     for name, (least, most) in CLASSES.items():
         originals = [e for e in pool if least <= sum(len(side.split()) for side in e) <= most][:rows]
         print(json.dumps({"words": name, **measure(originals, vocabulary, config)}), flush=True)

@@ -9,7 +9,7 @@ LEAST_RECALL = 0.95
 
 
 class Deduplicate(Section):
-    """Exact and near duplicates, overlap with evaluation sets; splits by cluster, conversation and user."""
+    """Exact and near duplicates, overlap with evaluation sets; splits by cluster, conversation, user and prompt."""
 
     jaccard: float = Field(0.8, ge=0.5, le=1, description="Smallest Jaccard similarity of a near duplicate (0.5 to 1)")
     side_jaccard: float = Field(

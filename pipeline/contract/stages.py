@@ -57,8 +57,8 @@ STAGES = {
         Stage(
             "deduplicate",
             entry="pipeline.deduplicate.deduplicate:deduplicate",
-            doc="Drops exact and verified near duplicates; splits by cluster, so near-twins never straddle splits.",
-            version="2",
+            doc="Drops exact and verified near duplicates; splits by cluster and by prompt, so near-twins never straddle splits.",
+            version="3",
             inputs=("clean",),
             config=("deduplicate", "seed"),
             settings=("spark", "storage.root"),

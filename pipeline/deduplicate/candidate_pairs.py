@@ -19,7 +19,7 @@ def buckets_of(rows: pa.Table, ordinals: np.ndarray, config: Deduplicate) -> pa.
 
     rows: features. Conversations of about SHORT_WORDS words have the bands of both kinds of shingles.
     """
-    hashed = HashedWords.from_arrow(rows)
+    hashed = HashedWords.from_arrow(rows).plain
     words = hashed.row_words
     keys = rows["key"].to_numpy()
     found = []

@@ -36,6 +36,7 @@ class EvaluationIndex:
     def overlaps(self, hashed: HashedWords) -> dict[int, str]:
         """Conversation to evidence, for those that repeat an evaluation row: the longest match, the first of them."""
         found: dict[int, str] = {}
+        hashed = hashed.plain
         row_of_turn, turn = hashed.row_of_turns(), hashed.turn_of_words()
         for words in sorted(self.keys, reverse=True):
             if words == EXCHANGE:
@@ -107,6 +108,7 @@ def index_of(evaluation: Iterable[tuple[str, list[str], HashedWords]]) -> tuple[
 
 def _recognised(hashed: HashedWords) -> Iterable[tuple[int, np.ndarray, np.ndarray]]:
     """(length in words or EXCHANGE, row of each hash, hashes)."""
+    hashed = hashed.plain
     row_of_turn, turn = hashed.row_of_turns(), hashed.turn_of_words()
     whole = ngrams(hashed.words, GRAM_WORDS)
     inside = np.flatnonzero(turn[: len(whole)] == turn[GRAM_WORDS - 1 :]) if len(whole) else np.zeros(0, int)

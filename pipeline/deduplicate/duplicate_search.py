@@ -35,7 +35,7 @@ VERIFIED = "a bigint, b bigint, jaccard double, duplicate boolean, bounded bigin
 BOUNDED = pa.schema({"bounded": pa.int64()})
 KEPT = (
     "ordinal bigint, row_id string, source string, cluster_key bigint, conversation_key bigint, user_key bigint, "
-    "exchanges array<bigint>"
+    "prompt_key bigint, prompt_words int, exchanges array<bigint>"
 )
 
 
@@ -201,7 +201,8 @@ class DuplicateSearch:
             ]
             columns = [np.flatnonzero(stays) + part.first, rows["row_id"], rows["source"]]
             arrays = [pa.array(column, pa.int64()) for column in (cluster, *keys)]
-            table = pa.table([*columns, *arrays, rows["exchanges"]], names=[c.split()[0] for c in KEPT.split(", ")])
+            more = [rows[name] for name in ("prompt_key", "prompt_words", "exchanges")]
+            table = pa.table([*columns, *arrays, *more], names=[c.split()[0] for c in KEPT.split(", ")])
             yield from table.combine_chunks().to_batches(max_chunksize=ROWS_PER_BATCH)
 
         return run(deliver([self.exact, self.clustered], ranges.new_ranges, self.spark), kept, KEPT)

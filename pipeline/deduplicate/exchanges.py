@@ -1,4 +1,4 @@
-"""The exchanges of conversations: what a user said and what the assistant replied."""
+"""The exchanges of conversations, what a user said and what the assistant replied; and their prompts."""
 
 import numpy as np
 
@@ -7,6 +7,9 @@ from pipeline.rows.splitmix import chained, mix
 
 LEAST_REPLY_WORDS = 5
 """Shorter replies are common property ("yes, please do that"), whatever they reply to."""
+
+LEAST_PROMPT_WORDS = 5
+"""Shorter prompts are greetings and the like."""
 
 
 def exchange_hashes(
@@ -18,6 +21,7 @@ def exchange_hashes(
     `least_words` words, both sides together, or with a reply below `least_reply_words` are left out:
     greetings and thanks recur in conversations that have nothing else in common.
     """
+    hashed = hashed.plain
     whole = turn_hashes(hashed)
     row = hashed.row_of_turns()
     asked, replied = hashed.turns[:-1], hashed.turns[1:]
@@ -30,6 +34,23 @@ def exchange_hashes(
     )
     hashes = chained(whole[found], whole[found + 1])
     return row[found], hashes.view(np.int64)
+
+
+def prompt_hashes(hashed: HashedWords) -> tuple[np.ndarray, np.ndarray]:
+    """(hashes, words): a 64-bit hash (int64) of each conversation's prompt, and its length.
+
+    The prompt is the first user turn of LEAST_PROMPT_WORDS words or more, as many conversations open with one and
+    the same greeting; where there is none, the first user turn. Case, punctuation, white space and system turns do not
+    count, symbols do. Without a user turn, or with one that has no words, the length is 0.
+    """
+    asked = np.flatnonzero(hashed.roles == USER)
+    row, short = hashed.row_of_turns()[asked], hashed.turns[asked] < LEAST_PROMPT_WORDS
+    asked = asked[np.lexsort((asked, short, row))]
+    found, first = np.unique(row, return_index=True)
+    hashes, words = np.zeros(len(hashed.rows), np.int64), np.zeros(len(hashed.rows), np.int64)
+    hashes[found] = turn_hashes(hashed)[asked[first]].view(np.int64)
+    words[found] = hashed.turns[asked[first]]
+    return hashes, words
 
 
 def turn_hashes(hashed: HashedWords) -> np.ndarray:

@@ -1,40 +1,104 @@
-"""The words of many conversations as arrays of hashes: what duplicates are found by."""
+"""The words of many conversations as arrays of hashes, with what tells them apart: what duplicates are found by."""
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
 import regex
 import xxhash
 
+from pipeline.deduplicate.telling_words import FUNCTION, NEGATIONS, NUMBERS, PEOPLE, ROMAN, SIDES
 from pipeline.rows.splitmix import chained
+from pipeline.rows.text_hash import ASCII_SYMBOL, MINUS, SYMBOL
 from pipeline.rows.turns import Turn
 
 # Scripts written without spaces give one word a character.
-_WORD = regex.compile(
-    r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]\p{M}*|[\p{L}\p{N}][\p{L}\p{M}\p{N}_'’]*"
-)
-_ASCII_WORD = re.compile(r"[a-z0-9][a-z0-9_']*")
+_WORD = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]\p{M}*|[\p{L}\p{N}][\p{L}\p{M}\p{N}_'’]*"
+_ASCII_WORD = r"[A-Za-z0-9][A-Za-z0-9_']*"
+_BEGINNING = r"""
+    \n[ \t]*(?:(?:[*+>-]|\#{1,6})[ \t]+)?    # a line, with the mark of an item, a quotation, a heading
+  | ^(?:[*+>-]|\#{1,6})[ \t]+
+  | (?<!\b[A-Z])(?<!\bMr)(?<!\bMs)(?<!\bDr)(?<!\bSt)(?<!\bMrs)(?<!\bProf)[.!?:…]+["'”)\]]*\s
+  | ["“”«»¿¡(\[]
+"""
+"""After it a sentence begins, where a capital letter shows no name. It ends with white space or is a single mark."""
+
+_ASCII_TOKEN = re.compile(rf"{_ASCII_WORD}|(?=[^\w ,'])(?:{_BEGINNING}|{ASCII_SYMBOL})", re.VERBOSE | re.ASCII)
+_TOKEN = regex.compile(rf"{_WORD}|(?=[^\w ,'])(?:{_BEGINNING}|{SYMBOL})", regex.VERBOSE | regex.V1)
+_DIGIT = regex.compile(r"\p{N}")
 
 USER, ASSISTANT = 0, 1
 
-COLUMNS = {"words": pa.list_(pa.uint32()), "turns": pa.list_(pa.int32()), "roles": pa.list_(pa.int8())}
-"""Arrow columns of HashedWords: word hashes, words a turn and role of each turn (0 user, 1 assistant)."""
+COLUMNS = {
+    "words": pa.list_(pa.uint32()),
+    "traits": pa.list_(pa.uint32()),
+    "turns": pa.list_(pa.int32()),
+    "roles": pa.list_(pa.int8()),
+}
+"""Arrow columns of HashedWords: word hashes and traits, words a turn and role of each turn (0 user, 1 assistant)."""
+
+KIND = 7
+ORDINARY, FUNCTIONAL, SYMBOLIC, NUMBER, NEGATION, OPPOSITE, PERSON, BEGINNING = range(8)
+"""The kind of a word: the lowest three bits of its traits."""
+CAPITAL, FIRST = 8, 16
+"""Bits of traits: begins with a capital letter; is the first of its sentence."""
+DETAIL = 5
+"""Traits from this bit on. Of a number: a hash of its value. Of an opposite: its set (10 bits), its side (7) and
+whether it is a single letter. Of an ordinary word: the letters that it has, folded into 17 bits, its first letter (5)
+and its length (5)."""
+
+
+def tokens_of(text: str) -> list[str]:
+    """Words as they are written, symbols, and what begins a sentence."""
+    return (_ASCII_TOKEN if text.isascii() else _TOKEN).findall(text)
 
 
 def words_of(text: str) -> list[str]:
-    """Words in lower case, without punctuation."""
-    folded = text.casefold()
-    return (_ASCII_WORD if folded.isascii() else _WORD).findall(folded)
+    """Words in lower case, without punctuation and symbols."""
+    return [_folded(token) for token in tokens_of(text) if token[0].isalnum()]
+
+
+def _folded(token: str) -> str:
+    return token.casefold().replace("’", "'").translate(MINUS)
+
+
+def _traits(token: str) -> int:
+    word = _folded(token).removesuffix("'s")
+    if not token[0].isalnum():
+        return BEGINNING if token[-1].isspace() or token in '"“”«»¿¡([' else SYMBOLIC
+    capital = CAPITAL if token[0].isupper() else 0
+    if word in NEGATIONS or word.endswith("n't"):
+        return NEGATION
+    if word in NUMBERS or _DIGIT.search(word) or ROMAN.fullmatch(token):
+        value = NUMBERS.get(word, word)
+        return NUMBER | (xxhash.xxh32_intdigest(value.encode()) >> DETAIL << DETAIL)
+    if word in SIDES:
+        number, side = SIDES[word]
+        return OPPOSITE | capital | number << DETAIL | side << DETAIL + 10 | (len(word) == 1) << DETAIL + 17
+    if len(word) == 1 and word.isascii() and token not in "aI":
+        return PERSON  # option B, a solution for x
+    detail = letters_of(word) | ord(word[0]) % 32 << 17 | min(len(word), 31) << 22
+    kind = FUNCTIONAL if word in FUNCTION else PERSON if word in PEOPLE else ORDINARY
+    return kind | capital | detail << DETAIL
+
+
+def letters_of(word: str) -> int:
+    """17 bits: which letters a word has."""
+    found = 0
+    for letter in word:
+        found |= 1 << ord(letter) % 17
+    return found
 
 
 class WordHashes(dict[str, int]):
-    """Word to its 32-bit hash (XXH32), computed once."""
+    """Token to its 32-bit hash (XXH32, of its lower case) and, above it, its 32 bits of traits; computed once."""
 
-    def __missing__(self, word: str) -> int:
-        found = self[word] = xxhash.xxh32_intdigest(word.encode("utf-8", "surrogatepass"))
+    def __missing__(self, token: str) -> int:
+        hashed = xxhash.xxh32_intdigest(_folded(token).encode("utf-8", "surrogatepass"))
+        found = self[token] = _traits(token) << 32 | hashed
         return found
 
 
@@ -42,11 +106,12 @@ class WordHashes(dict[str, int]):
 class HashedWords:
     """Conversations without their system turns, one after the other.
 
-    words: uint32 hashes of all words. turns: int64 words of each turn. roles: int8 of each turn.
-    rows: int64 turns of each conversation.
+    words: uint32 hashes of all words and symbols. traits: uint32 of each, see KIND to DETAIL. turns: int64 words
+    and symbols of each turn. roles: int8 of each turn. rows: int64 turns of each conversation.
     """
 
     words: np.ndarray
+    traits: np.ndarray
     turns: np.ndarray
     roles: np.ndarray
     rows: np.ndarray
@@ -55,20 +120,43 @@ class HashedWords:
     def of(cls, conversations: Sequence[Sequence[Turn]], known: WordHashes | None = None) -> "HashedWords":
         """From (role, content) turns; a role other than assistant and system is the user's."""
         known = WordHashes() if known is None else known
-        words: list[str] = []
+        tokens: list[str] = []
         turns: list[int] = []
         roles: list[int] = []
         rows: list[int] = []
         for conversation in conversations:
             dialogue = [(role, content) for role, content in conversation if role != "system"]
             for role, content in dialogue:
-                found = words_of(content)
-                words += found
-                turns.append(len(found))
+                before = len(tokens)
+                tokens += tokens_of(content)
+                turns.append(len(tokens) - before)
                 roles.append(ASSISTANT if role == "assistant" else USER)
             rows.append(len(dialogue))
-        hashes = np.fromiter(map(known.__getitem__, words), np.uint32, len(words))
-        return cls(hashes, np.array(turns, np.int64), np.array(roles, np.int8), np.array(rows, np.int64))
+        both = np.fromiter(map(known.__getitem__, tokens), np.uint64, len(tokens))
+        traits = (both >> np.uint64(32)).astype(np.uint32)
+        begins = traits & KIND == BEGINNING
+        first = np.zeros(len(tokens) + 1, bool)
+        first[starts(np.array(turns))] = True
+        first[1:] |= begins
+        traits |= np.where(first[:-1], np.uint32(FIRST), np.uint32(0))
+        everything = cls(
+            both.astype(np.uint32),
+            traits,
+            np.array(turns, np.int64),
+            np.array(roles, np.int8),
+            np.array(rows, np.int64),
+        )
+        return everything.where(~begins)
+
+    def where(self, kept: np.ndarray) -> "HashedWords":
+        """The same with these words only."""
+        ends = starts(kept)[starts(self.turns)]
+        return HashedWords(self.words[kept], self.traits[kept], np.diff(ends), self.roles, self.rows)
+
+    @cached_property
+    def plain(self) -> "HashedWords":
+        """The same without symbols: what shingles, exchanges and overlaps are made of."""
+        return self.where(self.traits & KIND != SYMBOLIC)
 
     @classmethod
     def from_arrow(cls, batch: pa.RecordBatch | pa.Table) -> "HashedWords":
@@ -79,14 +167,16 @@ class HashedWords:
             column = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
             flat[name] = column.flatten().to_numpy(zero_copy_only=False)
         lengths = column.value_lengths().to_numpy(zero_copy_only=False)
-        return cls(flat["words"], flat["turns"].astype(np.int64), flat["roles"], lengths.astype(np.int64))
+        return cls(
+            flat["words"], flat["traits"], flat["turns"].astype(np.int64), flat["roles"], lengths.astype(np.int64)
+        )
 
     def to_arrow(self) -> dict[str, pa.Array]:
         """The columns of COLUMNS."""
         turn_ends = starts(self.rows)
         word_ends = starts(self.turns)[turn_ends]
-        values = {"words": self.words, "turns": self.turns.astype(np.int32), "roles": self.roles}
-        offsets = {"words": word_ends, "turns": turn_ends, "roles": turn_ends}
+        values = {"words": self.words, "traits": self.traits, "turns": self.turns.astype(np.int32), "roles": self.roles}
+        offsets = {"words": word_ends, "traits": word_ends, "turns": turn_ends, "roles": turn_ends}
         return {
             name: pa.ListArray.from_arrays(pa.array(offsets[name], pa.int32()), pa.array(values[name], kind.value_type))
             for name, kind in COLUMNS.items()
@@ -94,7 +184,7 @@ class HashedWords:
 
     @property
     def row_words(self) -> np.ndarray:
-        """Words of each conversation."""
+        """Words and symbols of each conversation."""
         ends = starts(self.turns)[starts(self.rows)]
         return np.diff(ends)
 

@@ -5,6 +5,7 @@ import pyarrow as pa
 
 from configs.deduplicate import Deduplicate
 from pipeline.deduplicate.candidate_pairs import ends
+from pipeline.deduplicate.differences import Words, tells_apart
 from pipeline.deduplicate.hashed_words import ASSISTANT, COLUMNS, USER, HashedWords, ngrams
 from pipeline.deduplicate.similarity import Compared, similarities
 
@@ -20,34 +21,43 @@ def duplicates(
     """(similarity, duplicate) of each pair.
 
     A duplicate has a Jaccard similarity of `jaccard` on the whole, of `side_jaccard` on its prompts and on
-    its replies, what was changed in each of the two is an edit (see same_but_for_an_edit), and no word was
-    changed into another in the prompt and in the reply alike.
+    its replies, what was changed in each of the two is an edit (see same_but_for_an_edit) that does not tell them
+    apart (see tells_apart), and no word was changed into another in the prompt and in the reply alike.
     """
     whole, prompt, reply = similarities(a, rows_a, b, rows_b)
     whole = np.round(whole, 4)
     found = (whole >= jaccard) & (prompt >= side_jaccard) & (reply >= side_jaccard)
+    found &= (a.fixed[rows_a] == b.fixed[rows_b]).all(axis=1)
     for pair in np.flatnonzero(found):
-        found[pair] = all(
-            same_but_for_an_edit(a.side(rows_a[pair], role), b.side(rows_b[pair], role), side_jaccard)
-            for role in (USER, ASSISTANT)
-        ) and not _other_subject(a, rows_a[pair], b, rows_b[pair])
+        prompts, replies = ((a.side(rows_a[pair], role), b.side(rows_b[pair], role)) for role in (USER, ASSISTANT))
+        found[pair] = (
+            same_but_for_an_edit(*prompts, side_jaccard)
+            and same_but_for_an_edit(*replies, side_jaccard)
+            and not _other_subject(prompts, replies)
+        )
     return whole, found
 
 
-def same_but_for_an_edit(a: np.ndarray, b: np.ndarray, least: float) -> bool:
+def same_but_for_an_edit(one: Words, other: Words, least: float) -> bool:
     """Whether two texts differ by an edit, and not by a passage of another content.
 
-    a, b: word hashes. The changed part is what is left of each between their common beginning and their
+    The changed part is what is left of each between their common beginning and their
     common end. It is an edit when it only adds or removes words, when at most FEW_WORDS words of
     each are not in the other, or when the Jaccard similarity of its words and pairs of words is `least`
-    or more. So two questions about one long passage differ, however long the passage.
+    or more. So two questions about one long passage differ, however long the passage. And nothing that was changed
+    tells the texts apart.
     """
+    a, b = one.words, other.words
     length = min(len(a), len(b))
     differ = np.flatnonzero(a[:length] != b[:length])
     begin = int(differ[0]) if len(differ) else length
     differ = np.flatnonzero(a[len(a) - length + begin :][::-1] != b[len(b) - length + begin :][::-1])
     end = int(differ[0]) if len(differ) else length - begin
-    a, b = a[begin : len(a) - end], b[begin : len(b) - end]
+    one, other = one.part(begin, len(a) - end), other.part(begin, len(b) - end)
+    return _is_edit(one.words, other.words, least) and not tells_apart(one, other)
+
+
+def _is_edit(a: np.ndarray, b: np.ndarray, least: float) -> bool:
     if not len(a) or not len(b):
         return True
     only_a, only_b = len(np.setdiff1d(a, b)), len(np.setdiff1d(b, a))
@@ -55,14 +65,12 @@ def same_but_for_an_edit(a: np.ndarray, b: np.ndarray, least: float) -> bool:
         return True
     x, y = (np.unique(np.concatenate([part, ngrams(part, 2)])) for part in (a, b))
     common = len(np.intersect1d(x, y, assume_unique=True))
-    return common >= least * (len(x) + len(y) - common)
+    return bool(common >= least * (len(x) + len(y) - common))
 
 
-def _other_subject(a: Compared, row_a: int, b: Compared, row_b: int) -> bool:
+def _other_subject(prompts: tuple[Words, Words], replies: tuple[Words, Words]) -> bool:
     """Whether prompt and reply have exchanged the same words for others: a template about another subject."""
-    asked_a, asked_b, said_a, said_b = (
-        c.side(r, role) for role in (USER, ASSISTANT) for c, r in ((a, row_a), (b, row_b))
-    )
+    (asked_a, asked_b), (said_a, said_b) = ((a.words, b.words) for a, b in (prompts, replies))
     return bool(
         len(np.intersect1d(np.setdiff1d(asked_a, asked_b), np.setdiff1d(said_a, said_b)))
         and len(np.intersect1d(np.setdiff1d(asked_b, asked_a), np.setdiff1d(said_b, said_a)))

@@ -9,7 +9,7 @@ import xxhash
 from pipeline.contract.whole_file import replacing
 from pipeline.deduplicate.contamination import EvaluationIndex
 from pipeline.deduplicate.exact_duplicates import TEXTS, text_hashes
-from pipeline.deduplicate.exchanges import exchange_hashes
+from pipeline.deduplicate.exchanges import exchange_hashes, prompt_hashes
 from pipeline.deduplicate.hashed_words import HashedWords, WordHashes, starts
 from pipeline.rows.ranges import RANKS, Range
 from pipeline.rows.turns import turns_of
@@ -23,7 +23,8 @@ def write_features(part: Range, scratch: Path, least_words: int, evaluation: Eva
 
     Features: row_id, source, conversation_id, user_id, the columns of HashedWords, `key` uint64 (a hash of
     the row_id, which orders rows without looking at where they lie), rank, chars, repaired, exchanges
-    list<int64>, and overlap (evidence, JSON, of what the row has in common with an evaluation set).
+    list<int64>, prompt_key int64 and prompt_words int32 (see prompt_hashes), and overlap (evidence, JSON, of
+    what the row has in common with an evaluation set).
     """
     table = part.read(READ)
     known = WordHashes()
@@ -57,6 +58,7 @@ def _features(
     rows, hashes = exchange_hashes(hashed, least_words)
     ends = starts(np.bincount(rows, minlength=count))
     exchanges = pa.ListArray.from_arrays(pa.array(ends, pa.int32()), pa.array(hashes, pa.int64()))
+    prompts, prompt_words = prompt_hashes(hashed)
     overlap: list[str | None] = [None] * count
     for row, evidence in (evaluation.overlaps(hashed) if new else {}).items():
         overlap[row] = evidence
@@ -80,6 +82,8 @@ def _features(
             "chars": chars.cast(pa.int32()),
             "repaired": repaired.cast(pa.int32()),
             "exchanges": exchanges,
+            "prompt_key": pa.array(prompts, mask=prompt_words == 0),
+            "prompt_words": prompt_words.astype(np.int32),
             "overlap": pa.array(overlap, pa.string()),
         }
     )

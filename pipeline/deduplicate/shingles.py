@@ -37,6 +37,7 @@ def shingle_sets(hashed: HashedWords, sizes: tuple[int, ...], unique: bool = Tru
     turn with fewer words than the smallest size is one shingle. unique: without repetition, as the
     similarity needs them and a signature does not.
     """
+    hashed = hashed.plain
     turn = hashed.turn_of_words()
     row_of_turn = hashed.row_of_turns()
     values, rows = [], []

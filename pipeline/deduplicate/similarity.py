@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from pipeline.deduplicate.differences import Words, fixed_of
 from pipeline.deduplicate.hashed_words import HashedWords, starts
 from pipeline.deduplicate.shingles import LONG_SIZES, SHORT_SIZES, SHORT_WORDS, Sets, shingle_sets
 
@@ -24,22 +25,24 @@ class Compared:
     long: Sets = field(init=False)
 
     def __post_init__(self) -> None:
-        words = self.hashed.row_words
+        words = self.hashed.plain.row_words
         self.short = shingle_sets(only(self.hashed, words <= SHORT_WORDS / self.threshold), SHORT_SIZES)
         self.long = shingle_sets(only(self.hashed, words >= SHORT_WORDS * self.threshold), LONG_SIZES)
         self.words = words
+        self.fixed = fixed_of(self.hashed)
         self._word_ends = starts(self.hashed.turns)
         self._turn_ends = starts(self.hashed.rows)
 
-    def side(self, row: int, role: int) -> np.ndarray:
-        """The words of one conversation's prompts, or of its replies, one turn after the other."""
+    def side(self, row: int, role: int) -> Words:
+        """The words and symbols of one conversation's prompts, or of its replies, one turn after the other."""
         first, last = self._turn_ends[row], self._turn_ends[row + 1]
-        pieces = [
-            self.hashed.words[self._word_ends[turn] : self._word_ends[turn + 1]]
+        places = [
+            np.arange(self._word_ends[turn], self._word_ends[turn + 1])
             for turn in range(first, last)
             if self.hashed.roles[turn] == role
         ]
-        return np.concatenate(pieces) if pieces else np.empty(0, np.uint32)
+        there = np.concatenate(places) if places else np.empty(0, np.int64)
+        return Words(self.hashed.words[there], self.hashed.traits[there])
 
 
 def similarities(
@@ -95,6 +98,4 @@ def _count(places: np.ndarray, values: np.ndarray, side: int, count: int) -> np.
 
 def only(hashed: HashedWords, wanted: np.ndarray) -> HashedWords:
     """The same conversations, those not wanted without any words."""
-    turns = wanted[hashed.row_of_turns()]
-    kept = np.repeat(turns, hashed.turns)
-    return HashedWords(hashed.words[kept], np.where(turns, hashed.turns, 0), hashed.roles, hashed.rows)
+    return hashed.where(np.repeat(wanted[hashed.row_of_turns()], hashed.turns))

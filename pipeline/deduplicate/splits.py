@@ -1,5 +1,7 @@
 """Train, validation and test: which rows belong together, where they go, and what overlaps."""
 
+from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 from pyspark.sql import DataFrame, Row, Window
@@ -8,33 +10,83 @@ from pyspark.sql import functions as F
 from configs.deduplicate import Deduplicate
 from configs.errors import UserError
 from pipeline.deduplicate.connected_components import connected_components
+from pipeline.deduplicate.exchanges import LEAST_PROMPT_WORDS
 from pipeline.spark.draw import uniform
 
 LEAST_ROWS = 20
 """Fewer rows cannot be split three ways."""
 
 
-def group_rows(rows: DataFrame, scratch: Path) -> DataFrame:
+BINDING = (0, LEAST_PROMPT_WORDS, None)
+"""Prompts of at least so many words bind rows together; in a group that is too large only those of the next number,
+in the end none (None)."""
+
+MOST_PROMPT_SHARE = 0.5
+"""A prompt of more rows than this is the form of the corpus ("Write a poem."), and binds nothing."""
+
+MOST_CHAINED_SHARE = 0.1
+"""Groups that are too large to be held out may hold so much of the rows together; what is held out falls short by as
+much."""
+
+
+def group_rows(
+    rows: DataFrame, config: Deduplicate, scratch: Path, run: Callable[[str, DataFrame], DataFrame]
+) -> DataFrame:
     """The rows with `group`, and `group_rows`, the size of that group.
 
-    rows: ordinal, cluster_key, conversation_key, user_key (64-bit hashes; null where nothing binds the
-    row that way) and any other column. Rows of one cluster, conversation or user share a group, and so
-    do rows that are linked through several of them. A group's name does not follow from its size, so
-    that a row keeps its split when its conversation grows.
+    rows: ordinal, row_id, exchanges, cluster_key, conversation_key, user_key, prompt_key (64-bit hashes; null where
+    nothing binds the row that way) and prompt_words. Rows of one cluster, conversation, user or prompt share a
+    group, and so do rows that are linked through several of them. Where prompts link so many users,
+    conversations and clusters that groups too large to be held out hold more than MOST_CHAINED_SHARE, prompts bind less
+    (see BINDING): there a row goes with its user, conversation or cluster, and one that has none with its prompt.
+    run: computes a frame of that name and reads it back.
     """
-    keyed = rows.withColumn("keys", F.array_compact(F.array("user_key", "conversation_key", "cluster_key")))
-    first = F.get("keys", F.lit(0))
-    links = keyed.where("size(keys) > 1").select(first.alias("a"), F.explode(F.slice("keys", 2, 2)).alias("b"))
+    kept = run("kept", rows)
+    count = kept.count()
+    form = kept.groupBy("prompt_key").count().where(F.col("count") > MOST_PROMPT_SHARE * count)
+    for row in form.where("prompt_key is not null").collect():
+        kept = kept.withColumn("prompt_key", F.nullif("prompt_key", F.lit(row["prompt_key"])))
+    first = F.coalesce("user_key", "conversation_key", "cluster_key", "prompt_key", F.xxhash64("row_id"))
+    grouped = kept.withColumn("first", first).withColumn("binds", F.lit(True))
+    largest = max(1, int(min(config.test_share, config.validation_share) * count))
+    crowded = F.col("group_rows") > largest
+    for least in BINDING:
+        name = "groups" if least == 0 else f"groups by prompts of {least} words" if least else "groups without prompts"
+        grouped = run(name, _grouped(grouped, scratch / name.replace(" ", "-")))
+        sizes = (F.count_distinct("first").alias("keys"), F.count("*").alias("rows"))
+        chained = grouped.where(crowded).groupBy("group").agg(*sizes).where("keys > 1").agg(F.sum("rows")).first()
+        if not chained or (chained[0] or 0) <= MOST_CHAINED_SHARE * count:
+            break
+        following = dict(pairwise(BINDING)).get(least)
+        binds = F.lit(False) if following is None else F.col("prompt_words") >= following
+        grouped = grouped.withColumn("binds", F.when(crowded, binds).otherwise(F.col("binds")))
+    return grouped
+
+
+def _grouped(rows: DataFrame, scratch: Path) -> DataFrame:
+    """rows: with `first`, the key that a row goes by, and `binds`, whether its prompt links it to others."""
+    keys = F.array_compact(F.array("user_key", "conversation_key", "cluster_key"))
+    own = rows.select("first", F.explode(F.slice(keys, 2, 2)).alias("b"))
+    shared = rows.groupBy("prompt_key").agg(F.count("*").alias("n")).where("n > 1").select("prompt_key")
+    asked = rows.where("binds and prompt_key <> first").join(shared, "prompt_key").select("first", "prompt_key")
+    links = own.union(asked).distinct().toDF("a", "b")
     linked = connected_components(links, scratch).select(
         F.col("vertex").alias("first"), F.col("component").alias("least")
     )
     return (
-        keyed.withColumn("first", F.coalesce(first, F.xxhash64("row_id")))
+        rows.select(*(column for column in rows.columns if column not in ("group", "group_rows")))
         .join(linked, "first", "left")
         .withColumn("group", F.coalesce("least", "first"))
         .withColumn("group_rows", F.count("*").over(Window.partitionBy("group")))
-        .select("ordinal", "row_id", "exchanges", "group", "group_rows")
+        .drop("least")
     )
+
+
+def group_sizes(grouped: DataFrame) -> dict[str, int]:
+    """groups, and largest_group, the rows of the largest one."""
+    found = grouped.agg(F.count_distinct("group").alias("groups"), F.max("group_rows").alias("largest_group")).first()
+    assert found is not None
+    return {name: size or 0 for name, size in found.asDict().items()}
 
 
 def split_rows(grouped: DataFrame, seed: int, config: Deduplicate) -> DataFrame:
@@ -64,8 +116,8 @@ def split_rows(grouped: DataFrame, seed: int, config: Deduplicate) -> DataFrame:
     if sum(counts.values()) < 3:
         raise UserError(
             f"deduplicate: the {rows} rows left belong to {sum(counts.values())} groups of near duplicates, "
-            "conversation or user, and train, validation and test need one each; add data, or leave user_id out "
-            "of the columns"
+            "conversation, user or prompt, and train, validation and test need one each; add data, or leave user_id "
+            "out of the columns"
         )
     missing = [name for name in ("test", "validation", "train") if name not in counts]
     if missing:

@@ -1,4 +1,4 @@
-"""Equality of conversations up to case, punctuation and white space."""
+"""Equality of conversations up to case, punctuation and white space. Another number, sign or symbol is another text."""
 
 import re
 from collections.abc import Iterable
@@ -6,16 +6,51 @@ from collections.abc import Iterable
 import regex
 import xxhash
 
-ASCII_OTHER = re.compile(r"[^a-z0-9]+")
-OTHER = regex.compile(r"[^\p{L}\p{M}\p{N}]+")
-"""Marks stay with letters: in Hindi or Thai they are the vowels."""
+_OPERATORS = r"""
+    (?<![{L}])-(?=\.?[{N}])          # -5, 8-2, 2026-11-28, but not covid-19
+  | (?<![{L}{N}.])\.(?=[{N}])        # .5
+  | (?<=[{N}])[.:/](?=[{N}])         # 2.50, 10:30, 1/2
+  | [!*/-](?==)                      # != *= /= -=
+  | !(?=[{L}_(])(?<!\S!)             # !ready
+  | (?<=[{N}])!(?=[{N}+*/=-])        # 5!/3!
+  | &(?=&)|(?<=&)&                   # &&
+  | (?<=[{L}{N})\]])[*^]+(?=[{L}{N}(\[-])
+  | (?<!\S)[*/^]+(?!\S)              # 8 * 2
+  | (?<=[{L}])\#(?![{L}{N}])         # C#
+  | \#(?=[{N}])
+  | \\(?=[{L}])                      # \d
+  | (?<![{L}{N}:;])[:;]['-]?[()|/\\\[\]DdPp](?![{L}{N}])  # :) and :(
+  | %
+"""
+"""Punctuation that is a sign where it stands; elsewhere it parts words and sentences. Whether it is follows from the
+characters next to it, so that a text may be normalised word by word."""
+
+ASCII_SYMBOL = r"[+<=>|~$]|" + _OPERATORS.format(L="A-Za-z", N="0-9").strip()
+SYMBOL = (
+    r"[\p{Sm}\p{Sc}[\p{So}--[©®™]]]|[\u2212\u2013](?=\.?\p{N})|‰|"
+    + _OPERATORS.format(L=r"\p{L}\p{M}", N=r"\p{N}").strip()
+)
+"""What changes a text though it is no word: signs of mathematics and of money, emoji, and _OPERATORS. Verbose patterns,
+the second one for the module regex, version 1."""
+
+_ASCII_TOKEN = re.compile(rf"[a-z0-9]+|{ASCII_SYMBOL}", re.VERBOSE)
+_TOKEN = regex.compile(rf"[[\p{{L}}\p{{M}}\p{{N}}]--[\uFE00-\uFE0F\u20E3]]+|{SYMBOL}", regex.VERBOSE | regex.V1)
+"""Marks stay with letters: in Hindi or Thai they are the vowels. Those that only choose a glyph do not count."""
+
+MINUS = str.maketrans("\u2212\u2013", "--")
+
+
+def telling(text: str) -> str:
+    """Case-folded words, numbers and symbols, single spaces between them; empty where there are none."""
+    folded = text.casefold()
+    if folded.isascii():
+        return " ".join(_ASCII_TOKEN.findall(folded))
+    return " ".join(_TOKEN.findall(folded)).translate(MINUS)
 
 
 def normalise(text: str) -> str:
-    """Case-folded letters and digits, single spaces. What has none (":)", "?") keeps its characters."""
-    folded = text.casefold()
-    other = ASCII_OTHER if folded.isascii() else OTHER
-    return other.sub(" ", folded).strip() or folded.strip()
+    """What tells a text from another. One that has nothing of it ("?", "...") keeps its characters."""
+    return telling(text) or text.casefold().strip()
 
 
 def text_hash(turns: Iterable[tuple[str, str]]) -> str:

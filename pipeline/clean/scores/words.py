@@ -17,7 +17,7 @@ from pipeline.clean.privacy.secret import CUE
 from pipeline.clean.repair.punctuation import STRETCHED
 from pipeline.clean.scores.lid import language_model
 from pipeline.clean.scores.offensive_words import PHRASE_WORDS, terms_of, word_severity
-from pipeline.rows.text_hash import normalise
+from pipeline.rows.text_hash import telling
 
 Ints = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float64]
@@ -134,7 +134,7 @@ class Words:
         )
         self._new_severity.append(word_severity(lowered))
         self._new_rows.append(rows)
-        self.normal.append(lowered if plain else _normal(word))
+        self.normal.append(lowered if plain else telling(word))
 
     def _rows_of(self, word: str) -> list[int]:
         """The language model's rows of a word, which recurs with other marks around it."""
@@ -152,11 +152,6 @@ def estimated_tokens(text: str) -> int:
         -(-len(piece.encode("utf-8", "replace")) // PIECE_BYTES) if piece[0].isalpha() else 1
         for piece in PIECE.findall(text)
     )
-
-
-def _normal(word: str) -> str:
-    found = normalise(word)
-    return found if any(map(str.isalnum, found)) else ""
 
 
 def _tells(word: str) -> int:

@@ -41,9 +41,13 @@ PLACES = ["kitchen", "valley", "museum", "attic", "forest", "market", "station",
 
 
 def sentence(random: Random, words: int) -> str:
-    """A sentence unlike any other: every word carries a number."""
+    """A sentence unlike any other: every word carries letters drawn for it. No digits: they would be facts."""
     lists = (NOUNS, VERBS, PLACES)
-    return " ".join(f"{random.choice(lists[i % 3])}{random.randrange(10_000)}" for i in range(words))
+    return " ".join(f"{random.choice(lists[i % 3])}{letters(random.randrange(10_000))}" for i in range(words))
+
+
+def letters(number: int) -> str:
+    return "".join(chr(ord("a") + int(digit)) for digit in f"{number:04d}")
 
 
 def row(name: str, prompt: str, reply: str, **columns: Any) -> dict[str, Any]:
@@ -87,7 +91,7 @@ def deduplicated(make_run: Callable[..., Run], tmp_path: Path) -> Made:
 def swap_words(text: str, *positions: int) -> str:
     words = text.split()
     for position in positions:
-        words[position] = f"changed{position}"
+        words[position] = f"changed{letters(position)}"
     return " ".join(words)
 
 
@@ -179,6 +183,60 @@ def test_a_conversation_and_a_user_never_straddle_splits(deduplicated: Made) -> 
     assert all(counts[name] > 5 for name in ("train", "validation", "test"))
 
 
+def splits_of(artifact: Artifact, key: Callable[[dict[str, Any]], Any]) -> dict[Any, set[str]]:
+    """Key of a row to the splits of its rows."""
+    found: dict[Any, set[str]] = {}
+    for r in kept(artifact).values():
+        found.setdefault(key(r), set()).add(r["split"])
+    return found
+
+
+def prompt_of(r: dict[str, Any]) -> str:
+    return str(r["messages"][0]["content"]).lower().rstrip("?")
+
+
+def test_answers_to_one_prompt_share_a_split_and_the_shares_are_met(deduplicated: Made) -> None:
+    random = Random(9)
+    rows = [row(f"c{i:02d}", "Tell me a joke, please", sentence(random, 12)) for i in range(15)]
+    for i in range(60):
+        prompt = f"what do you make of {sentence(random, 6)}"
+        rows += [row(f"p{i:02d}{j}", f"{prompt}{'?' * j}".title(), sentence(random, 12)) for j in range(4)]
+    artifact = deduplicated(
+        [*rows, *unlike(45)], overrides=["deduplicate.validation_share=0.2", "deduplicate.test_share=0.2"]
+    )
+    assert len(kept(artifact)) == 300, "another answer is another row"
+    assert all(len(splits) == 1 for splits in splits_of(artifact, prompt_of).values())
+    assert artifact.metrics["groups"] == 1 + 60 + 45
+    assert artifact.metrics["largest_group"] == 15, "5% of the rows have one prompt"
+    assert all(35 <= artifact.metrics["splits"][name] <= 85 for name in ("test", "validation"))
+
+
+def test_a_greeting_chains_no_users_and_a_question_binds_those_who_asked_it(deduplicated: Made) -> None:
+    random = Random(10)
+    rows = []
+    for user in range(40):
+        rows.append(row(f"g{user:02d}", "Hi there!", sentence(random, 9), user_id=f"user{user}"))
+        rows += [
+            row(f"u{user:02d}{i}", sentence(random, 8), sentence(random, 9), user_id=f"user{user}") for i in range(4)
+        ]
+    asked = sentence(random, 8)
+    rows += [row(f"q{user}", asked, sentence(random, 9), user_id=f"user{user}") for user in range(3)]
+    artifact = deduplicated(rows, overrides=["deduplicate.validation_share=0.2", "deduplicate.test_share=0.2"])
+    by_user = splits_of(artifact, lambda r: r["user_id"])
+    assert all(len(splits) == 1 for splits in by_user.values())
+    assert artifact.metrics["groups"] == 38
+    assert len(set.union(*(by_user[f"user{user}"] for user in range(3)))) == 1
+    assert all(artifact.metrics["splits"][name] >= 15 for name in ("test", "validation"))
+
+
+def test_a_prompt_of_most_rows_is_the_form_of_the_corpus_and_binds_none(deduplicated: Made) -> None:
+    random = Random(11)
+    rows = [row(f"f{i:02d}", "Write me a short poem now", sentence(random, 12)) for i in range(60)]
+    artifact = deduplicated(rows)
+    assert artifact.metrics["groups"] == 60
+    assert artifact.metrics["splits"].keys() == {"train", "validation", "test"}
+
+
 def test_a_row_keeps_its_split_when_rows_are_added(deduplicated: Made) -> None:
     few, many = kept(deduplicated(unlike(150))), kept(deduplicated([*unlike(150), *unlike(150, "y")]))
     moved = {name for name in few if few[name]["split"] != many[name]["split"]}
@@ -241,7 +299,7 @@ def test_training_rows_that_repeat_a_held_out_exchange_go(deduplicated: Made) ->
 def test_a_huge_bucket_is_bounded_and_still_cleaned(deduplicated: Made) -> None:
     random = Random(5)
     prompt, reply = sentence(random, 10), sentence(random, 60)
-    copies = [row(f"s{i:03d}", prompt, f"{reply} number{i}") for i in range(60)]
+    copies = [row(f"s{i:03d}", prompt, f"{reply} number{letters(i)}") for i in range(60)]
     artifact = deduplicated([*unlike(25), *copies], overrides=["deduplicate.neighbours=4"])
     assert artifact.metrics["bounded_buckets"] > 0
     assert artifact.metrics["candidate_pairs"] <= 16 * 60 * 4

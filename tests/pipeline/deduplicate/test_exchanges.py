@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.deduplicate.exchanges import exchange_hashes
+from pipeline.deduplicate.exchanges import exchange_hashes, prompt_hashes
 from pipeline.deduplicate.hashed_words import HashedWords
 from pipeline.rows.turns import Turn
 
@@ -63,3 +63,22 @@ def test_every_exchange_of_a_conversation_counts_and_says_whose_it_is() -> None:
 def test_the_least_lengths_are_lengths_that_count(least_words: int, least_reply_words: int, count: int) -> None:
     talk = [[("user", "how do I get from the old station to the new museum"), ("assistant", "Take the bus, I would.")]]
     assert len(exchange_hashes(HashedWords.of(talk), least_words, least_reply_words)[0]) == count
+
+
+def test_the_prompt_is_the_first_user_turn_that_is_no_greeting() -> None:
+    talks: list[list[Turn]] = [
+        [("user", LONG), ("assistant", ANSWER)],
+        [("system", "Be brief."), ("user", LONG.upper() + "?"), ("assistant", "No idea."), ("user", ANSWER)],
+        [("assistant", "Welcome!"), ("user", "Hi there"), ("assistant", "Hi!"), ("user", LONG), ("user", ANSWER)],
+        [("user", "Hi there"), ("assistant", ANSWER), ("user", "Thanks")],
+        [("user", "hi there!"), ("assistant", LONG)],
+        [("user", "👍"), ("assistant", ANSWER)],
+        [("user", "👎"), ("assistant", ANSWER)],
+        [("user", "..."), ("assistant", ANSWER)],
+        [("assistant", LONG)],
+    ]
+    hashes, words = (found.tolist() for found in prompt_hashes(HashedWords.of(talks)))
+    assert words == [13, 13, 13, 2, 2, 1, 1, 0, 0]
+    assert hashes[0] == hashes[1] == hashes[2]
+    assert hashes[3] == hashes[4]
+    assert len({hashes[0], hashes[3], hashes[5], hashes[6]}) == 4

@@ -9,7 +9,8 @@ from configs.deduplicate import Deduplicate
 from pipeline.deduplicate.hashed_words import HashedWords
 from pipeline.deduplicate.representatives import MEMBERS, represent
 
-WORDS = [f"word{i}" for i in range(60)]
+WORDS = ["word" + "".join(chr(ord("a") + int(digit)) for digit in str(i)) for i in range(60)]
+"""No digits: another number would be another text."""
 
 
 def members(texts: list[str], ranks: list[int] | None = None, component: int = 0) -> pa.Table:
@@ -33,7 +34,7 @@ def matches(table: pa.Table) -> dict[str, str | None]:
 
 
 def changed(*positions: int) -> str:
-    return " ".join(f"new{i}" if i in positions else word for i, word in enumerate(WORDS))
+    return " ".join(word[::-1] if i in positions else word for i, word in enumerate(WORDS))
 
 
 def test_the_best_row_stays_and_a_chain_does_not_reach_its_far_end() -> None:

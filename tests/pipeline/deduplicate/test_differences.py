@@ -1,0 +1,107 @@
+"""Changes that make another text, and those that do not. Each pair is long enough to be alike but for the change."""
+
+import numpy as np
+import pytest
+
+from pipeline.deduplicate.differences import Words, fixed_of, tells_apart
+from pipeline.deduplicate.hashed_words import HashedWords
+from pipeline.deduplicate.near_duplicates import duplicates
+from pipeline.deduplicate.similarity import Compared
+
+FRAME = "my neighbour told me over the garden fence that {} which surprised everybody who stood there and listened"
+
+APART = {
+    "a number": ("the ticket costs 25 francs", "the ticket costs 75 francs"),
+    "a number more": ("the ticket costs francs", "the ticket costs 25 francs"),
+    "a number in words": ("she took two tablets", "she took twenty tablets"),
+    "numbers in another order": ("5 apples and 3 pears", "3 apples and 5 pears"),
+    "an ordinal": ("he came first in the race", "he came third in the race"),
+    "a Roman number": ("he saw Henry VIII on stage", "he saw Henry VII on stage"),
+    "a time": ("the bus leaves at 10:30 sharp", "the bus leaves at 10:45 sharp"),
+    "a version": ("it needs python3 to run", "it needs python2 to run"),
+    "a power": ("the answer is x² here", "the answer is x³ here"),
+    "a sign": ("it was -5 outside", "it was 5 outside"),
+    "an operator": ("he compares with == here", "he compares with != here"),
+    "a language": ("the book on C++ is good", "the book on C# is good"),
+    "a currency": ("it costs $2 today", "it costs €2 today"),
+    "a currency in words": ("it costs nine dollars", "it costs nine euros"),
+    "a unit": ("it weighs nine mg now", "it weighs nine g now"),
+    "a unit of length": ("it is nine km away", "it is nine miles away"),
+    "a temperature": ("it has nine °C inside", "it has nine °F inside"),
+    "an emoji": ("the exam was 😀 today", "the exam was 😭 today"),
+    "a negation": ("it is safe to drink", "it is not safe to drink"),
+    "a contraction": ("he does like tea", "he doesn't like tea"),
+    "a negation elsewhere": ("he is not glad and she is", "he is glad and she is not"),
+    "an opposite": ("it is safe to drink", "it is unsafe to drink"),
+    "a prefix that denies": ("he was conscious all day", "he was unconscious all day"),
+    "half": ("it moved half a metre", "it moved one metre"),
+    "an option": ("start it with -v here", "start it with -q here"),
+    "a truth": ("the answer is true", "the answer is false"),
+    "a direction": ("turn left at the end", "turn right at the end"),
+    "a day": ("it opens on Monday at noon", "it opens on Friday at noon"),
+    "a month": ("it opens in march at noon", "it opens in may at noon"),
+    "a question": ("he asked when it opens", "he asked where it opens"),
+    "a name": ("they met in Paris again", "they met in Oslo again"),
+    "a name of one letter": ("they play in A minor", "they play in B minor"),
+    "an unknown": ("solve it for x please", "solve it for y please"),
+    "a similar name": ("she wrote to Martin again", "she wrote to Marvin again"),
+    "a name at the start": ("he left. Paris was cold", "he left. Oslo was cold"),
+    "names in each other's place": ("Paul wrote to Mary again", "Mary wrote to Paul again"),
+    "words in each other's place": ("a gay couple met a straight couple", "a straight couple met a gay couple"),
+    "who somebody is": ("the muslim lady paid", "the christian lady paid"),
+    "he and she": ("he paid for it", "she paid for it"),
+}
+ALIKE = {
+    "a misspelling": ("the restaurant is good", "the restuarant is good"),
+    "a name misspelt": ("they met in Stockholm again", "they met in Stockholn again".replace("holn", "hlm")),
+    "a filler": ("they met again", "they really met again"),
+    "an auxiliary": ("can they meet again", "could they meet again"),
+    "a word": ("the centre is nice", "the centre is lovely"),
+    "a word less": ("the old centre is nice", "the centre is nice"),
+    "a name more": ("they met again", "they met Anna again"),
+    "a capital": ("they met in paris", "they met in Paris"),
+    "capitals": ("they MET again", "they met again"),
+    "a comma": ("well, they met again", "well they met again"),
+    "an apostrophe": ("it's here again", "it’s here again"),
+    "a contraction": ("he does not like tea", "he doesn't like tea"),
+    "digits for a word": ("she took two tablets", "she took 2 tablets"),
+    "a group of words elsewhere": ("good morning they said again", "they said again good morning"),
+    "the first words of sentences": ("he left. Can they stay", "he left. Could they stay"),
+}
+
+
+def words(text: str) -> Words:
+    hashed = HashedWords.of([[("user", text)]])
+    return Words(hashed.words, hashed.traits)
+
+
+def duplicate(a: str, b: str) -> bool:
+    both = Compared(HashedWords.of([[("user", "Well?"), ("assistant", text)] for text in (a, b)]), 0.7)
+    return bool(duplicates(both, np.array([0]), both, np.array([1]), 0.7, 0.4)[1][0])
+
+
+@pytest.mark.parametrize(("a", "b"), APART.values(), ids=APART.keys())
+def test_another_content_is_another_text(a: str, b: str) -> None:
+    assert tells_apart(words(FRAME.format(a)), words(FRAME.format(b)))
+    assert tells_apart(words(FRAME.format(b)), words(FRAME.format(a)))
+    assert not duplicate(FRAME.format(a), FRAME.format(b))
+
+
+@pytest.mark.parametrize(("a", "b"), ALIKE.values(), ids=ALIKE.keys())
+def test_an_edit_is_no_other_text(a: str, b: str) -> None:
+    assert not tells_apart(words(FRAME.format(a)), words(FRAME.format(b)))
+    assert not tells_apart(words(FRAME.format(b)), words(FRAME.format(a)))
+    assert duplicate(FRAME.format(a), FRAME.format(b))
+
+
+def test_numbers_signs_and_negations_are_compared_side_by_side() -> None:
+    talks = [
+        [("user", "is it 5 or 6"), ("assistant", "not 7")],
+        [("user", "is it five or 6?"), ("assistant", "7, never 8")],
+        [("user", "is it 6 or 5"), ("assistant", "no: 7")],
+        [("user", "is it 5 or"), ("assistant", "6 not 7")],
+        [("user", "is it"), ("user", "5 or 6"), ("assistant", "it is not seven")],
+    ]
+    prompts, replies = fixed_of(HashedWords.of(talks)).T.tolist()
+    assert [p == prompts[0] for p in prompts] == [True, True, False, False, True]
+    assert [r == replies[0] for r in replies] == [True, False, True, False, True]
