@@ -90,6 +90,7 @@ class Reader:
 
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
+        self._columns = frozenset(layout.columns)
         self._read = shape_of(layout.shape).read
         self._arranged: dict[tuple[Any, ...], Layout] = {}
 
@@ -145,9 +146,11 @@ class Reader:
         needed = [(layout.column,), layout.sides, layout.prompt, (layout.reply,)]
         if all(any(c and record.get(c) for c in columns) for columns in needed if any(columns)):
             return None
-        known = self._layout.columns
-        if not any(value and isinstance(value, str | list | dict) for c, value in record.items() if c not in known):
-            return None
+        file = self._layout
+        if file.reply and all(record.get(c) for c in file.prompt):  # a row of this shape that only lacks its reply
+            others = (value for c, value in record.items() if c not in self._columns)
+            if not any(value and isinstance(value, str | list | dict) for value in others):
+                return None
         full = without_nulls(record)
         found = detected([full])
         return None if found is None else self._arranged_as(found, names([full]))

@@ -145,6 +145,24 @@ def test_metadata_identifiers_and_licence_are_kept(make_run, tmp_path):
     assert found["metadata"] == [("licence", "MIT"), ("topic", "food")]
 
 
+def test_what_is_marked_as_bad_or_left_out_is_counted_and_told(make_run, tmp_path, capsys):
+    path = tmp_path / "x.jsonl"
+    records = [
+        {"prompt": "a", "response": "b", "label": True},
+        {"prompt": "a", "response": "c", "label": False},
+        {"prompt": "a", "reasoning": "because", "response": "d", "label": True},
+        {"prompt": "a", "chosen": "e", "rejected": "f"},
+        {"messages": [{"role": "user", "content": [{"type": "image"}]}, {"role": "assistant", "content": "a dog"}]},
+    ]
+    path.write_text("".join(json.dumps(record) + "\n" for record in records))
+    artifact = acquired(make_run, overrides=one_source(path))
+    assert artifact.ledger.dropped == {"missing_part": 1, "rejected": 1}
+    assert artifact.ledger.rows_in == len(records)
+    assert artifact.metrics["all"]["left_out"] == {"reasoning": 1, "rejected side": 1}
+    told = "left out: reasoning of 1, rejected side of 1; quarantined: 1 missing_part, 1 rejected"
+    assert told in capsys.readouterr().out
+
+
 def test_a_local_data_set_loads_through_the_hub_library(make_run, tmp_path):
     (tmp_path / "set").mkdir()
     (tmp_path / "set" / "train.jsonl").write_text("".join(line(i) for i in range(5)))

@@ -9,8 +9,14 @@ from pipeline.clean.scores.conversations import Preparation, score_conversations
 from pipeline.rows.schema import MESSAGES, METADATA
 from pipeline.rows.turns import turns_of
 
+CONTACT = (("contact", "a@x.org"), ("topic", "cats"))
 
-def scored(conversations: list[list[dict[str, str | None]] | None], user: str | None = None) -> pa.RecordBatch:
+
+def scored(
+    conversations: list[list[dict[str, str | None]] | None],
+    user: str | None = None,
+    metadata: tuple[tuple[str, str], ...] = CONTACT,
+) -> pa.RecordBatch:
     count = len(conversations)
     batch = pa.RecordBatch.from_pydict(
         {
@@ -18,7 +24,7 @@ def scored(conversations: list[list[dict[str, str | None]] | None], user: str | 
             "conversation_id": pa.array(["call-7"] * count, pa.string()),
             "user_id": pa.array([user] * count, pa.string()),
             "messages": pa.array(conversations, MESSAGES),
-            "metadata": pa.array([[("contact", "a@x.org"), ("topic", "cats")]] * count, METADATA),
+            "metadata": pa.array([list(metadata)] * count, METADATA),
         }
     )
     types = Pii().types
@@ -46,6 +52,13 @@ def test_personal_data_outside_the_turns_is_masked() -> None:
     assert batch["metadata"][0].as_py() == [("contact", "<EMAIL>"), ("topic", "cats")]
     assert batch["user_id"][0].as_py().startswith("id-")
     assert batch["conversation_id"][0].as_py() == "call-7"
+
+
+def test_faults_in_the_order_of_turns_are_those_there_and_those_that_acquire_mended() -> None:
+    roles = ("user", "assistant", "system", "user", "assistant")
+    messages: list[dict[str, str | None]] = [{"role": role, "content": "hello there"} for role in roles]
+    batch = scored([messages], metadata=(("role_faults", "unanswered, assistant_first"),))
+    assert batch["role_faults"].to_pylist() == [["assistant_first", "system_later", "unanswered"]]
 
 
 def test_no_rows_and_a_row_without_messages_pass() -> None:

@@ -32,6 +32,7 @@ AUDIT = {
     "sentiment_by_group": {"gender": {"female": {"mean": 0.2, "rows": 2}, "male": {"mean": -0.1, "rows": 1}}},
     "findings": [{"severity": "warning", "kind": "share", "subject": "small talk", "message": "small talk is 60%"}],
 }
+METRICS = {"acquire": {"chats": {"left_out": {"reasoning": 1, "rejected side": 1_200}}}}
 TRAINING = {
     "parameters": 4_000_000,
     "ranks": 2,
@@ -101,7 +102,7 @@ def commit(run: Run, stage: str, ledger: Ledger, tables: dict[str, list[dict]], 
             "inputs": run.input_fingerprints(stage),
             "config": config_slice(STAGES[stage], run.profile),
             "ledger": ledger,
-            "metrics": {},
+            "metrics": METRICS.get(stage, {}),
             "timing": {"started": "2026-11-21T20:00:00+00:00", "seconds": 12.5, "peak_memory_mb": 640},
             "libraries": {"python": "3.11.0"},
         }
@@ -280,6 +281,14 @@ def test_sources_are_counted_from_read_to_kept(run: Run) -> None:
         "letters": {"read": 3, "quarantined": 0, "kept": 2, "added": 0},
     }
     assert data["splits"] == {"train": 4}
+
+
+def test_what_acquire_left_out_of_conversations_is_told(run: Run) -> None:
+    prepare_data(run)
+    page = write_report(run).read_text(encoding="utf-8")
+    told = re.search(r"chats: left out of conversations that were kept:([^<]*)</p>", page)
+    assert told is not None
+    assert " ".join(told.group(1).split()) == "reasoning of 1, rejected side of 1,200."
 
 
 def test_conversations_scores_and_numbers_that_json_lacks_stay_out(run: Run) -> None:

@@ -13,6 +13,9 @@ from configs.errors import UserError
 from pipeline.contract.artifact import Artifact, Ledger
 from pipeline.contract.execute import execute
 from pipeline.contract.run import Run
+from pipeline.tokenise.chat_template import BEGIN
+from pipeline.tokenise.tokenised_file import Job, tokenise_file
+from pipeline.tokenise.tokenizer import train_tokenizer
 
 SCHEMA = pa.schema(
     [
@@ -87,6 +90,23 @@ def test_conversations_become_packed_sequences(make_run: Callable[..., Run]) -> 
     assert facts["learned_tokens"] == sum(label != -100 for row in rows for label in row["labels"])
     replies = [conversation(n)["messages"][1]["content"] for n in range(1, 60, 10)]
     assert facts["learned_bytes"] == sum(len(reply) for reply in replies)
+
+
+def test_a_turn_that_the_metadata_names_is_context_only(tmp_path: Path) -> None:
+    turns = [("user", "7 times 8?"), ("assistant", "fifty-four"), ("user", "no"), ("assistant", "fifty-six")]
+    row = conversation(2) | {
+        "messages": [{"role": role, "content": content} for role, content in turns],
+        "metadata": [("not_learned", "1"), ("topic", "sums")],
+    }
+    pq.write_table(pa.Table.from_pylist([row], SCHEMA), tmp_path / "part.parquet")
+    tokenizer = train_tokenizer([content for _, content in turns], 512)
+    for folder in ("packed/train", "packed/validation", "packed/test", "dropped"):
+        (tmp_path / folder).mkdir(parents=True)
+    job = Job([tmp_path / "part.parquet"], tmp_path, tokenizer.backend_tokenizer.to_str(), BEGIN, 0, 128)
+    assert tokenise_file(job, 0)["train.rows"] == 1
+    (packed,) = pq.read_table(tmp_path / "packed" / "train").to_pylist()
+    assert tokenizer.decode([label for label in packed["labels"] if label >= 0]) == "fifty-six<|eot_id|>"
+    assert "fifty-four" in tokenizer.decode(packed["input_ids"])
 
 
 def test_a_rerun_writes_the_same_bytes(make_run: Callable[..., Run], tmp_path: Path) -> None:
