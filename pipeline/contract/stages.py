@@ -57,7 +57,7 @@ STAGES = {
         Stage(
             "deduplicate",
             entry="pipeline.deduplicate.deduplicate:deduplicate",
-            doc="Drops exact and verified near duplicates; splits by cluster and by prompt, so near-twins never straddle splits.",
+            doc="Drops exact and verified near duplicates; splits by cluster and prompt, so twins never straddle.",
             version="3",
             inputs=("clean",),
             config=("deduplicate", "seed"),
