@@ -20,8 +20,8 @@ from pipeline.deduplicate.hashed_words import (
     SYMBOLIC,
     HashedWords,
     letters_of,
-    mix,
 )
+from pipeline.rows.splitmix import mix
 
 LEAST_LETTERS = 4
 """Shorter names are not recognised when they are misspelt: Jon and Jan are two people."""
