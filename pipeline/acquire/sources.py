@@ -6,6 +6,7 @@ from pathlib import Path
 from configs.acquire import Source
 from configs.errors import UserError
 from configs.profile import Profile
+from pipeline.acquire.containers.malformed import printable
 from pipeline.contract.fingerprint import FileHashes
 from pipeline.contract.raw_inputs import file_hashes, package_version
 
@@ -19,21 +20,18 @@ def source_files(source: Source) -> list[tuple[str, Path]]:
     """(name relative to the source, path) of each file of a source that has a path, in order of name.
 
     Of a folder that is everything but folders: what cannot be read (pipes, broken links, folders and
-    files without permission) is there too, for acquire to account for. Links to folders are not followed.
+    files without permission) is there too, for acquire to account for. Links to folders are not followed;
+    what is hidden, or lies in a hidden folder, is no data.
     """
     assert source.path is not None
     path = Path(source.path)
     if path.is_file():
-        return [(_printable(path.name), path)]
+        return [(printable(path.name), path)]
     if path.is_dir():
-        found = (p for p in path.rglob("*") if not p.name.startswith(".") and (not p.is_dir() or _is_closed(p)))
-        return sorted((_printable(p.relative_to(path).as_posix()), p) for p in found)
+        shown = (p for p in path.rglob("*") if not any(part.startswith(".") for part in p.relative_to(path).parts))
+        found = (p for p in shown if not p.is_dir() or _is_closed(p))
+        return sorted((printable(p.relative_to(path).as_posix()), p) for p in found)
     raise UserError(f"acquire.sources: {source.name}: {path} does not exist; correct the path")
-
-
-def _printable(name: str) -> str:
-    """A file name as text: bytes that are not UTF-8 are spelt out."""
-    return name.encode("utf-8", "backslashreplace").decode()
 
 
 def _is_closed(path: Path) -> bool:

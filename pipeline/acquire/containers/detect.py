@@ -61,9 +61,12 @@ def _head(path: Path, encoding: str) -> Head:
 
 
 def _first_bytes(path: Path, gzipped: bool, encoding: str) -> tuple[bytes, str | None]:
-    """The first bytes of a file, and why they end early."""
+    """The first bytes of a file that are more than white space, and why they end early."""
     with Stream(path, gzipped, encoding) as stream:
-        return stream.file.read(HEAD_BYTES), stream.damage
+        data = stream.file.read(HEAD_BYTES)
+        while len(data) == HEAD_BYTES and data.isspace():
+            data = stream.file.read(HEAD_BYTES)
+        return data, stream.damage
 
 
 def _encoding(head: bytes) -> str:

@@ -38,8 +38,13 @@ class Malformed(Exception):
 
     def __init__(self, rule: str, detail: str) -> None:
         assert rule in RULES, rule
-        super().__init__(f"{rule}: {detail}")
-        self.rule, self.detail = rule, detail
+        self.rule, self.detail = rule, printable(detail)
+        super().__init__(f"{rule}: {self.detail}")
 
     def __reduce__(self) -> tuple[type["Malformed"], tuple[str, str]]:
         return Malformed, (self.rule, self.detail)
+
+
+def printable(text: str) -> str:
+    """A name as text that any file can hold: bytes that are not UTF-8, and halves of surrogates, are spelt out."""
+    return text.encode("utf-8", "backslashreplace").decode()

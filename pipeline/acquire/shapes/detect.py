@@ -130,7 +130,7 @@ class Reader:
         """The layout for records that have these columns."""
         file = self._layout
         fixed = file.given or file.shape not in SHAPES
-        arranged = file if fixed else self._arranged_as(file, [name for name in there if isinstance(name, str)])
+        arranged = file if fixed else self._arranged_as(file, names([dict.fromkeys(there)]))
         if len(self._arranged) < MOST_ARRANGED:
             self._arranged[there] = arranged
         return arranged

@@ -95,10 +95,12 @@ class Layout:
 
     def __str__(self) -> str:
         if self.sides:
-            return f"{self.shape}: {' or '.join(self.sides)}"
-        if self.reply is None:
-            return f"{self.shape} in {self.column or 'each record'}"
-        return f"{self.shape}: {' + '.join(c for c in (self.system, *self.prompt) if c)} → {self.reply}"
+            said = f"{self.shape}: {' or '.join(self.sides)}"
+        elif self.reply is None:
+            said = f"{self.shape} in {self.column or 'each record'}"
+        else:
+            said = f"{self.shape}: {' + '.join(c for c in (self.system, *self.prompt) if c)} → {self.reply}"
+        return said
 
 
 def about(columns: list[str], taken: tuple[str | None, ...]) -> dict[str, Any]:

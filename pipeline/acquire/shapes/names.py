@@ -3,11 +3,13 @@
 import re
 from typing import Any
 
+from pipeline.acquire.containers.malformed import printable
+
 
 def names(records: list[Any]) -> list[str]:
-    """The columns of the records, in the order in which they first appear."""
+    """The columns of the records, in the order in which they first appear; none whose name no file can hold."""
     found = dict.fromkeys(name for record in records if isinstance(record, dict) for name in record)
-    return [name for name in found if isinstance(name, str)]
+    return [name for name in found if isinstance(name, str) and (name.isascii() or printable(name) == name)]
 
 
 def words(column: str) -> list[str]:

