@@ -27,7 +27,7 @@ STAGES = {
             entry="pipeline.clean.score:score",
             inputs=("acquire",),
             version="4",
-            config=("clean.text", "clean.translation", "clean.pii"),
+            config=("clean.text", "clean.translation", "clean.pii", "clean.rules.max_chars"),
             settings=("spark",),
             engine="spark",
         ),

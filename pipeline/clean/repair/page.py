@@ -59,7 +59,7 @@ ABOUT_MARKUP = re.compile(
 COMMENT = re.compile(r"<!--.*?(?:-->|\Z)|<!DOCTYPE[^<>]*>", re.DOTALL | re.IGNORECASE)
 PRE = re.compile(r"<(pre|code)\b.*?(?:</\1\s*>|\Z)", re.DOTALL | re.IGNORECASE)
 UNSEEN = re.compile(r"<(script|style)\b.*?(?:</\1\s*>|\Z)", re.DOTALL | re.IGNORECASE)
-QUOTED = re.compile(rf"[\"'`=(]<(?:{NAMES})\b[^<>]*>|</(?:{NAMES})>[\"'`]", re.IGNORECASE)
+QUOTED = re.compile(rf"[\"'`=]<(?:{NAMES})\b[^<>]*>|</(?:{NAMES})>[\"'`]", re.IGNORECASE)
 STYLED = re.compile(r"\b(?:class|id)\s*=\s*(?![\"']?Mso)")
 """A name for a style sheet; Word's own names are not a programmer's."""
 ASKED = re.compile(r"\?[^<>]*:\s*<\w|\?\s*<(?:p|div|ul|ol|h\d|blockquote|dl)\b", re.IGNORECASE)

@@ -80,7 +80,10 @@ class Dialogue(NamedTuple):
 
 @dataclass(frozen=True)
 class Preparation:
-    """What is done to the texts of a conversation before they are scored."""
+    """What is done to the texts of a conversation before they are scored.
+
+    searched_chars: in a longer conversation, which no rule lets pass, no personal data is looked for.
+    """
 
     repair: Repair
     pii_types: Sequence[str]
@@ -88,6 +91,7 @@ class Preparation:
     translate: Translate | None = None
     translation: Translation = field(default_factory=Translation)
     known: KnownWords | None = None
+    searched_chars: int | None = None
 
 
 @dataclass
@@ -122,7 +126,7 @@ def score_conversations(conversations: Sequence[Turns], preparation: Preparation
     if preparation.translate:
         translated = _translate(words, batch, preparation, ends, of_turns, of_conversations)
         of_turns, of_conversations = languages(words, batch.numbers, batch.contents, ends)
-    rare = _rare_words(words, batch, preparation.known, ends)
+    rare = _rare_words(words, batch, preparation, ends)
     words.settle()
     contents = batch.contents
     texts = Texts(batch.numbers)
@@ -186,7 +190,7 @@ def prepare(words: Words, conversations: Sequence[Turns], preparation: Preparati
             repairs[number] |= {"elongated"} if any(changed) else set()
         pieces: list[Span] = []
         searched = list(map(may_hold_pii, signs[start:end], digits[start:end]))
-        if preparation.recognise or any(searched):
+        if (preparation.recognise or any(searched)) and not _too_long(contents[start:end], preparation):
             masked, pieces = mask_conversation(
                 contents[start:end], preparation.pii_types, preparation.recognise, searched
             )
@@ -195,6 +199,11 @@ def prepare(words: Words, conversations: Sequence[Turns], preparation: Preparati
         batch.spans.append(pieces)
         start = end
     return batch
+
+
+def _too_long(contents: Sequence[str], preparation: Preparation) -> bool:
+    """Whether a conversation is not worth the work. It must stay as long as it is, since it may hold personal data."""
+    return preparation.searched_chars is not None and sum(map(len, contents)) > preparation.searched_chars
 
 
 def _translate(
@@ -210,7 +219,7 @@ def _translate(
     assert translate is not None
     found: dict[int, str] = {}
     for number, (start, end) in enumerate(pairwise(ends.tolist())):
-        if is_foreign(of_conversations[number], settings):
+        if is_foreign(of_conversations[number], settings) and not _too_long(batch.contents[start:end], preparation):
             for turn in range(start, end):
                 code, confidence = of_turns[turn]
                 if batch.contents[turn] and not (code == settings.into and confidence >= settings.min_confidence):
@@ -220,13 +229,16 @@ def _translate(
     return found
 
 
-def _rare_words(words: Words, batch: Prepared, known: KnownWords | None, ends: Ends) -> list[float]:
+def _rare_words(words: Words, batch: Prepared, preparation: Preparation, ends: Ends) -> list[float]:
     """Share of rare words of each conversation, 0 after they have been replaced."""
+    known = preparation.known
     if known is None:
         return [0.0] * (len(ends) - 1)
     if not known.placeholder:
         return [known.share(batch.contents[start:end]) for start, end in pairwise(ends.tolist())]
     for number, (start, end) in enumerate(pairwise(ends.tolist())):
+        if _too_long(batch.contents[start:end], preparation):
+            continue
         changed = [batch.put(words, turn, known.replace(batch.contents[turn])) for turn in range(start, end)]
         if any(changed):
             batch.repairs[number].add("rare_words")

@@ -88,6 +88,14 @@ def test_columns_of_one_conversation() -> None:
     assert [(s.turn, s.placeholder) for s in row.pii] == [(0, "<EMAIL_1>"), (1, "<EMAIL_1>")]
 
 
+def test_conversations_that_are_too_long_to_stay_are_not_searched_for_personal_data() -> None:
+    turns = [("user", "Mail me at a@x.org"), ("assistant", "Sent.")]
+    [long, _] = score_conversations([turns, turns], Preparation(Repair(Text()), Pii().types, searched_chars=22))
+    [short] = score_conversations([turns], Preparation(Repair(Text()), Pii().types, searched_chars=23))
+    assert (long.contents[0], long.chars, long.pii) == ("Mail me at a@x.org", 23, [])
+    assert short.contents[0] == "Mail me at <EMAIL_1>"
+
+
 def test_scores_do_not_depend_on_the_batch() -> None:
     chooser = random.Random(3)
     words = f"{ABUSE} {SWEARING} the cat sat on a mat and saw que ist où".split()
