@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -35,9 +36,17 @@ class Scored:
 
     def any(self, name: str, found: npt.NDArray[np.bool_]) -> Failed:
         """Whether any item of each row's list is found. found: of the items of all rows, one after another."""
+        return self.sum(name, found) > 0
+
+    def sum(self, name: str, values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+        """Sum over each row's list. values: of the items of all rows, one after another."""
         counts = self.array(name).value_lengths().fill_null(0).to_numpy()
         rows = np.repeat(np.arange(self.rows), counts)
-        return np.bincount(rows[found], minlength=self.rows) > 0
+        return np.bincount(rows, values, self.rows).astype(np.float64)
+
+
+PRIOR = 10
+"""Rows in a listed language for each in another that a corpus is thought to have, before its text is looked at."""
 
 
 @dataclass(frozen=True)
@@ -55,8 +64,14 @@ class Rule:
 
 
 def _other_language(scored: Scored, rules: Rules) -> Failed:
-    sure = scored["language_confidence"] >= rules.min_language_confidence
-    return sure & _unlisted(scored.array("language"), rules) if rules.languages else scored.none()
+    """By the mass of all labels: the odds that the text is in none of the listed languages, after a prior for them."""
+    if not rules.languages:
+        return scored.none()
+    found = scored.array("languages").flatten()
+    shares = found.field("confidence").to_numpy(zero_copy_only=False)
+    mass = np.minimum(scored.sum("languages", np.where(_unlisted(found.field("code"), rules), 0.0, shares)), 1.0)
+    other = (1 - mass) / (1 - mass + PRIOR * mass)
+    return (other >= rules.min_language_confidence) & ~_is_in(scored.array("language"), ["und"])
 
 
 def _other_language_of_a_turn(scored: Scored, rules: Rules) -> Failed:
@@ -106,7 +121,7 @@ RULES = (
     Rule("too_long", "max_chars", ("chars",), lambda s, r: s["chars"] > r.max_chars, GOPHER),
     Rule("too_few_tokens", "min_tokens", ("tokens",), lambda s, r: s["tokens"] < r.min_tokens, GOPHER),
     Rule("too_many_tokens", "max_tokens", ("tokens",), lambda s, r: s["tokens"] > r.max_tokens, GOPHER),
-    Rule("language", "languages", ("language", "language_confidence"), _other_language, CCNET),
+    Rule("language", "languages", ("language", "languages"), _other_language, CCNET),
     Rule("turn_language", "turn_languages", ("turn_languages",), _other_language_of_a_turn, CCNET),
     Rule("repetition", "max_repetition", ("repetition",), lambda s, r: s["repetition"] > r.max_repetition, GOPHER),
     Rule("reply_equals_prompt", "max_echo", ("echo",), lambda s, r: s["echo"] > r.max_echo, VICUNA),

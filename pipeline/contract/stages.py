@@ -34,7 +34,7 @@ STAGES = {
         Stage(
             "clean",
             entry="pipeline.clean.clean:clean",
-            version="3",
+            version="4",
             inputs=("score",),
             config=("clean.rules",),
             settings=("spark",),

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from configs.clean import Translation
 from pipeline.clean.privacy.pii import Recognise, Span, mask_conversation, may_hold_pii
 from pipeline.clean.repair.repair import Repair
-from pipeline.clean.scores.language import Language, languages
+from pipeline.clean.scores.language import Language, Spoken, languages
 from pipeline.clean.scores.offensive import score_offence
 from pipeline.clean.scores.prompt_leak import leaks
 from pipeline.clean.scores.rare_words import KnownWords
@@ -41,6 +41,7 @@ class Scores(NamedTuple):
     translated_from: str | None
     language: str
     language_confidence: float
+    languages: list[Language]
     turn_languages: list[Language]
     offensive: float
     repetition: float
@@ -121,11 +122,12 @@ def score_conversations(conversations: Sequence[Turns], preparation: Preparation
     roles = [role for turns in conversations for role, _ in turns]
     ends = np.cumsum([0, *map(len, conversations)])
     batch = prepare(words, conversations, preparation)
-    of_turns, of_conversations = languages(words, batch.numbers, batch.contents, ends)
+    replies = np.array([role == "assistant" for role in roles], bool)
+    of_turns, of_conversations = languages(words, batch.numbers, batch.contents, ends, replies)
     translated: dict[int, str] = {}
     if preparation.translate:
         translated = _translate(words, batch, preparation, ends, of_turns, of_conversations)
-        of_turns, of_conversations = languages(words, batch.numbers, batch.contents, ends)
+        of_turns, of_conversations = languages(words, batch.numbers, batch.contents, ends, replies)
     rare = _rare_words(words, batch, preparation, ends)
     words.settle()
     contents = batch.contents
@@ -133,9 +135,7 @@ def score_conversations(conversations: Sequence[Turns], preparation: Preparation
     offence = score_offence(words, texts, contents)
     repeated = [repetition(text, known) for text, known in zip(contents, batch.numbers, strict=True)]
     tokens = total(texts.total(words.field("tokens")), ends).tolist()
-    non_letters, capitals, digits = reply_shares(
-        words, texts, np.array([role == "assistant" for role in roles], bool), ends
-    )
+    non_letters, capitals, digits = reply_shares(words, texts, replies, ends)
     normal = [words.normalised(text, known) for text, known in zip(contents, batch.numbers, strict=True)]
     found = []
     for number, (start, end) in enumerate(pairwise(ends.tolist())):
@@ -144,8 +144,7 @@ def score_conversations(conversations: Sequence[Turns], preparation: Preparation
             Scores(
                 contents[start:end],
                 translated.get(number),
-                of_conversations[number][0],
-                of_conversations[number][1],
+                *of_conversations[number],
                 of_turns[start:end],
                 max(offence[start:end], default=0.0),
                 max(repeated[start:end], default=0.0),
@@ -212,14 +211,14 @@ def _translate(
     preparation: Preparation,
     ends: Ends,
     of_turns: Sequence[Language],
-    of_conversations: Sequence[Language],
+    of_conversations: Sequence[Spoken],
 ) -> dict[int, str]:
     """Translates the foreign conversations of a batch, but for turns that need none: {conversation: from language}."""
     settings, translate = preparation.translation, preparation.translate
     assert translate is not None
     found: dict[int, str] = {}
     for number, (start, end) in enumerate(pairwise(ends.tolist())):
-        if is_foreign(of_conversations[number], settings) and not _too_long(batch.contents[start:end], preparation):
+        if is_foreign(of_conversations[number][:2], settings) and not _too_long(batch.contents[start:end], preparation):
             for turn in range(start, end):
                 code, confidence = of_turns[turn]
                 if batch.contents[turn] and not (code == settings.into and confidence >= settings.min_confidence):

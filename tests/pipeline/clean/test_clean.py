@@ -185,6 +185,7 @@ def test_nothing_left_names_the_rule_and_the_key(cleaned: Callable[..., dict[str
 GOOD = {
     "language": "en",
     "language_confidence": 0.9,
+    "languages": [("en", 0.9)],
     "offensive": 0.1,
     "repetition": 0.0,
     "chars": 80,
@@ -211,8 +212,9 @@ EXAMPLES = [
     ("reply_too_short", {"reply_chars": 0}, {"reply_chars": 1}),
     ("too_short", {"chars": 4}, {"chars": 5}),
     ("too_long", {"chars": 100_001}, {"chars": 100_000}),
-    ("language", {"language": "fr"}, {"language": "fr", "language_confidence": 0.39}),
-    ("language", {"language": "fr"}, {"language": "und", "language_confidence": 0.0}),
+    ("language", {"languages": [("fr", 0.8), ("en", 0.13)]}, {"languages": [("fr", 0.8), ("en", 0.131)]}),  # 10 to 1
+    ("language", {"languages": [("sr", 0.3), ("hr", 0.2)]}, {"languages": [("sr", 0.3), ("en", 0.2)]}),
+    ("language", {"languages": []}, {"language": "und", "languages": []}),
     ("repetition", {"repetition": 0.51}, {"repetition": 0.5}),
     ("empty_turn", {"empty_turns": 1}, {"empty_turns": 0}),
     ("role_order", {"role_faults": ["same_role_twice", "unanswered"]}, {"role_faults": ["same_role_twice"]}),
@@ -241,7 +243,8 @@ def judge(scores: dict[str, Any], rules: Rules) -> str | None:
     """The first rule that a row of scores fails."""
     row = {**GOOD, **scores}
     types = {**ARROW_SCORES, "messages": MESSAGES}
-    row["turn_languages"] = [dict(zip(("code", "confidence"), turn, strict=True)) for turn in row["turn_languages"]]
+    for name in ("languages", "turn_languages"):
+        row[name] = [dict(zip(("code", "confidence"), pair, strict=True)) for pair in row[name]]
     row["messages"] = [dict(zip(("role", "content"), turn, strict=True)) for turn in row["messages"]]
     return first_failures(pa.table({name: pa.array([row[name]], types[name]) for name in row}), rules)[0].as_py()
 
@@ -264,7 +267,7 @@ def test_refusals_and_the_language_of_turns_are_only_counted_unless_asked() -> N
 
 
 def test_no_languages_keeps_all() -> None:
-    assert judge({"language": "fr"}, Rules(languages=[])) is None
+    assert judge({"languages": [("fr", 1.0)]}, Rules(languages=[])) is None
     assert judge({"role_faults": ["no_user"]}, Rules(role_faults=[])) is None
 
 
