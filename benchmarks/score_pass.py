@@ -88,9 +88,9 @@ def main() -> None:
     whole = [batch for batch in prepared if len(batch.contents) == 2 * BATCH]
     texts = [(batch, Texts(batch.numbers)) for batch in whole]
     some = BATCH * len(whole)
-    measured("language", some, lambda: [languages(words, b.numbers, b.contents, ends) for b in whole])
-    measured("offensive", some, lambda: [score_offence(words, found, b.contents) for b, found in texts])
     replies = np.arange(2 * BATCH) % 2 == 1
+    measured("language", some, lambda: [languages(words, b.numbers, b.contents, ends, replies) for b in whole])
+    measured("offensive", some, lambda: [score_offence(words, found, b.contents) for b, found in texts])
     measured("shares", some, lambda: [reply_shares(words, found, replies, ends) for _, found in texts])
     numbers = [known for batch in prepared for known in batch.numbers]
     known = list(zip(contents, numbers, strict=True))

@@ -76,7 +76,9 @@ class Rules(Section):
     languages: list[LanguageCode] = Field(
         ["en"], description="Codes to keep, as en or zh (ISO 639; fastText's 176 languages); empty keeps all"
     )
-    min_language_confidence: float = Field(0.4, ge=0, le=1, description="Below it the language is unknown and kept")
+    min_language_confidence: float = Field(
+        0.4, ge=0, le=1, description="Least probability that a conversation is in no listed language, to drop it"
+    )
     min_reply_chars: int = Field(
         1, ge=1, description='Shortest assistant turn (characters); 1 drops only empty ones, as "5" and "k" are replies'
     )

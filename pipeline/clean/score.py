@@ -56,7 +56,7 @@ def score(context: StageContext) -> None:
     corpus = Corpus("acquired", "new", source.parquet())
     ranges = Ranges([corpus], ROWS_PER_MODEL_TASK if any(models) else ROWS_PER_TASK).all
     hashes = None if text.rare_words == "keep" else frequent_words(spark, ranges, text.rare_below)
-    scorer = batch_scorer(text, pii, translation, hashes)
+    scorer = batch_scorer(text, pii, translation, hashes, context.config("clean.rules.max_chars"))
     scratch.mkdir()
 
     def scored(batches: Batches) -> Batches:
@@ -76,9 +76,15 @@ def score(context: StageContext) -> None:
 
 
 def batch_scorer(
-    text: Text, pii: Pii, translation: Translation, hashes: npt.NDArray[np.int64] | None = None
+    text: Text,
+    pii: Pii,
+    translation: Translation,
+    hashes: npt.NDArray[np.int64] | None = None,
+    searched_chars: int | None = None,
 ) -> Callable[[Iterable[pa.RecordBatch]], Batches]:
-    """The function that tasks map over their batches. hashes: of the words that are not rare, when that matters."""
+    """The function that tasks map over their batches. hashes: of the words that are not rare, when that matters.
+    searched_chars: conversations longer than that are not searched for personal data.
+    """
 
     def run(batches: Iterable[pa.RecordBatch]) -> Batches:
         gc.set_threshold(100_000, 50, 1000)  # millions of small tuples, none in a cycle: a tenth of the time
@@ -89,6 +95,7 @@ def batch_scorer(
             translator(translation),
             translation,
             None if hashes is None else KnownWords(hashes, placeholder=text.rare_words == "placeholder"),
+            searched_chars,
         )
         for batch in batches:
             yield with_scores(batch, score_conversations(turns_of(batch["messages"]), preparation), pii.types)

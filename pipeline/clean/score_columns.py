@@ -26,6 +26,7 @@ ARROW_LANGUAGES = pa.list_(pa.struct([("code", pa.string()), ("confidence", pa.f
 ARROW_SCORES = {
     "language": pa.string(),
     "language_confidence": pa.float64(),
+    "languages": ARROW_LANGUAGES,
     "turn_languages": ARROW_LANGUAGES,
     "offensive": pa.float64(),
     "repetition": pa.float64(),

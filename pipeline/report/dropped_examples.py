@@ -91,7 +91,11 @@ def texts_of(artifact: Artifact | None, rows: list[str]) -> dict[str, list[dict[
     """row_id to messages, shortened. Empty without an artifact, or when it is too large to look rows up in."""
     if artifact is None or not rows or artifact.ledger.rows_out > MOST_ROWS:
         return {}
-    table = artifact.read().to_table(columns=["row_id", "messages"], filter=pc.field("row_id").isin(rows))
+    data, wanted = artifact.read(), pc.field("row_id").isin(rows)
+    searched = artifact.manifest["config"].get("clean.rules.max_chars")
+    if searched and "chars" in data.schema.names:  # what is longer was not searched for personal data
+        wanted &= pc.field("chars") <= searched
+    table = data.to_table(columns=["row_id", "messages"], filter=wanted)
     return {row["row_id"]: _shortened(row["messages"]) for row in table.to_pylist()}
 
 

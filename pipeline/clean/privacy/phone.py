@@ -4,28 +4,42 @@ import re
 
 import phonenumbers
 
-BEFORE = r"(?<![\w.:/=#@&%$€£+-])"
+BEFORE = r"(?<![\w./#@&%$€£+-])(?<!\d:)(?<![\d=<>!~*/+-]=)"
+"""A colon or an equals sign may precede ("Phone:617…"), but not those of a time or of a comparison."""
 AFTER = r"(?![\w%$€£/@=]|[.:,-]\d)"
 EXTENSION = r"(?:[ ]?(?:x|ext\.?)[ ]?\d{1,6})?"
 
 INTERNATIONAL = re.compile(rf"{BEFORE}(?:\+|00)[1-9](?:[ .()-]{{0,2}}\d){{6,14}}{EXTENSION}{AFTER}")
+LINK = re.compile(r"(?<=wa\.me/)\d{7,15}(?!\d)|(?<=tel://)\+?\d{7,15}(?!\d)")
 NORTH_AMERICAN = re.compile(
-    rf"{BEFORE}(?:1[ .-])?(?:\([2-9]\d\d\)[ .-]?|[2-9]\d\d([ .-]))\d{{3}}[ .-]\d{{4}}{EXTENSION}{AFTER}"
+    rf"{BEFORE}(?:1[ .-])?(?:\([2-9]\d\d\)[ .-]?\d{{3}}[ .-]|[2-9]\d\d([ .-])\d{{3}}\1)\d{{4}}{EXTENSION}{AFTER}"
 )
-TRUNK = re.compile(rf"{BEFORE}0[1-9]\d{{0,3}}(?:([ .-])\d{{2,4}}(?:\1\d{{2,4}}){{1,3}}|[ -]\d{{6,8}}){AFTER}")
+TRUNK = re.compile(rf"{BEFORE}0[1-9]\d{{0,3}}(?:([ .-])\d{{2,4}}(?:\1\d{{2,4}}){{1,4}}|[ -]\d{{6,8}}){AFTER}")
 """A leading 0, then groups: most of Europe, Australia, Japan, South Africa."""
-AREA = re.compile(rf"{BEFORE}\(0?\d{{1,4}}\)[ ]?\d{{3,4}}[ -]\d{{3,4}}{AFTER}")
+AREA = re.compile(rf"{BEFORE}\((?!(?:1[5-9]|20)\d\d\))0?\d{{1,4}}\)[ ]?\d{{3,5}}[ -]\d{{3,4}}{AFTER}")
+"""An area code in brackets, which is no year, as in a citation."""
 PAIRS = re.compile(rf"{BEFORE}\d\d(?:-\d\d){{3}}{AFTER}")
 DISTINCT = (NORTH_AMERICAN, TRUNK, AREA, PAIRS)
 
-LOCAL = re.compile(rf"{BEFORE}\d{{2,4}}(?:[ -]\d{{2,4}}){{1,4}}{AFTER}|{BEFORE}\d{{2,4}}[ -]\d{{5,7}}{AFTER}")
+LOCAL = re.compile(
+    rf"{BEFORE}(?:\d{{1,2}}[ -])?\d{{2,4}}(?:[ -]\d{{2,4}}){{1,4}}{AFTER}|{BEFORE}\d{{2,5}}[ -]\d{{5,7}}{AFTER}"
+)
 """Groups that could be anything: a phone number only beside a cue."""
-BARE = re.compile(rf"{BEFORE}\d{{7,11}}{AFTER}")
-"""Digits alone: a phone number only right after a strong cue."""
+BARE = re.compile(rf"{BEFORE}\d{{7,12}}{AFTER}")
+"""Digits alone: a phone number only beside a strong cue, or a weak one when they have North America's prefix."""
+WITH_PREFIX = re.compile(r"1[2-9]\d\d[2-9]\d{6}")
 
+WHOSE = (
+    r"\b(?:my|our|his|her|their|your)(?: \w+)? (?:number|nr|no|cell|mobile)s?\b|\bmeine? \w{0,8}nummer"
+    r"|\bm[ei]u? (?:n[uú]mero|celular|cel)\b|\bmon (?:num[eé]ro|portable)|\bil mio (?:numero|cellulare)"
+    r"|\bmi(?:jn|tt?) \w{0,10}numm?er|\bm[oó]j (?:broj|numer)|\bмой номер|手机|电话|電話|携帯"
+)
+"""Whose number it is, in the commonest languages."""
 STRONG_CUE = re.compile(
-    r"\b(?:tele)?phones?\b|\btel\b|\btty\b|\bfax\b|\b(?:desk|office):|\bmobile\b|\bcell\b|\bwhats ?app\b|\bdial\b"
-    r"|\b(?:call|text) (?:me|us|him|her|them)\b|\bhandy\b|\btelefon|\bmóvil\b|\btéléphone",
+    r"\b(?:tele)?phones?\b|\b(?:tel|tty|fax|mob|ph)\b|\b(?:desk|office):|\bmobile\b|\bcell\b|\bwhats ?app\b"
+    r"|\bdial\b|\bsms\b|\b(?:call|text|ring|reach|phone|message) (?:me|us|him|her|them)\b|\bhandy\b|\btelefon"
+    r"|\bmóvil\b|\bt[eé]l[eé](?:fono|phone)"
+    rf"|\bтел(?:ефон)?\b|\b(?:hot|help)line\b|\btoll[ -]free\b|\bcontact (?:no|number)\b|{WHOSE}",
     re.IGNORECASE,
 )
 CUE = re.compile(
@@ -33,11 +47,29 @@ CUE = re.compile(
     r"|\bmessages? (?:to|on|at)\b|\bcontact\b",
     re.IGNORECASE,
 )
-CUE_BEFORE, STRONG_BEFORE, CUE_AFTER = 40, 25, 10
+CUE_BEFORE, CUE_AFTER = 40, 10
 """Characters in which a cue is looked for."""
+LABEL_OF_ANOTHER = re.compile(
+    r"\b(?:orders?|invoice|tracking|ticket|case|ref(?:erence)?|account|acct|isbn|issn|parts?|serial|model|sku|item|product"
+    r"|id|zip|post ?code|section|pages?|pp|vol(?:ume)?|patent|version|error|pmid|doi|circular|flight|batch|lot|license"
+    r"|licence|policy|member(?:ship)?|customer|student|employee|booking|confirmation|transaction|bug|issue)"
+    r"(?: ?(?:no|nr|num|number|id|code)\b\.?)?(?: is| was)?[ :=#.]{0,3}$",
+    re.IGNORECASE,
+)
+"""What says, right before it, that a number counts something else."""
+HEADS_THE_NEXT = re.compile(r"[ ]?[:.=]?[ ]?(?:\+|\(|\d)")
+"""After a number, "Fax: 703…" is the label of another one."""
 
+DECIMAL = re.compile(r"\d+\.\d+ ")
+"""1.648 777 2536: a fraction in groups of three."""
 YEARS = re.compile(r"(?:1[5-9]|20)\d\d[ -](?:1[5-9]|20)\d\d")
 DATE = re.compile(r"\d{4}([-. ])[01]\d\1[0-3]\d|[0-3]\d([-. ])[0-3]\d\2(?:\d\d){1,2}")
+RANGE = re.compile(r"(?:\(\d+\) ?)?(\d{2,5})-(\d{2,5})")
+OF_A_YEAR = re.compile(r"\d{3}-(?:19|20)\d\d")
+"""721-2006: the 721st paper of a year, unless it is said to be a phone's."""
+AMONG_NUMBERS_BEFORE = re.compile(r"(?:\d[ \t,;|]{1,3}|[\[;{|][ \t]{0,3})$")
+AMONG_NUMBERS_AFTER = re.compile(r"[ \t]{0,3}[;\]}|]|[ \t,]{1,3}\d+[ \t,;\]}|\n]")
+"""Rows of a matrix or of a table."""
 DIGITS_NEAR = re.compile(r"(?:\d[ .()x-]{0,3}){6}\d")
 """Seven digits close together: the cheap test before everything else."""
 
@@ -46,43 +78,85 @@ def find_phones(text: str) -> list[tuple[int, int]]:
     """(start, end) of telephone numbers: international, by their national shape, or beside a word like "call"."""
     if not DIGITS_NEAR.search(text):
         return []
-    found = [m.span() for m in INTERNATIONAL.finditer(text) if _possible(m.group())]
+    found = [m.span() for m in INTERNATIONAL.finditer(text) if _is_international(m)]
+    found += [m.span() for m in LINK.finditer(text)]
     for pattern in DISTINCT:
-        found += [m.span() for m in pattern.finditer(text) if _digits(m.group()) >= 7 and not DATE.fullmatch(m.group())]
+        found += [m.span() for m in pattern.finditer(text) if _is_distinct(m)]
     if CUE.search(text):
-        found += [m.span() for m in LOCAL.finditer(text) if _is_local(m)]
-        found += [m.span() for m in BARE.finditer(text) if _is_bare(m)]
+        known = set(found)
+        found += [m.span() for m in LOCAL.finditer(text) if m.span() not in known and _is_local(m)]
+        found += [m.span() for m in BARE.finditer(text) if m.span() not in known and _is_bare(m)]
     return found
 
 
-def _possible(number: str) -> bool:
-    """Whether the country code exists and the length suits it. An optional "(0)" is left out."""
+def _is_international(match: re.Match[str]) -> bool:
+    """Whether the country code exists and the length suits it. An optional "(0)" is left out. After 00, which may
+    as well pad a number of any kind, the number must be in use, or beside a cue.
+    """
+    number = match.group()
     dialled = re.sub(r"^00", "+", re.split(r" ?(?:x|ext)", number)[0].replace("(0)", ""))
     try:
-        return phonenumbers.is_possible_number(phonenumbers.parse(dialled))
+        parsed = phonenumbers.parse(dialled)
     except phonenumbers.NumberParseException:
         return False
+    if number[0] == "+":
+        return phonenumbers.is_possible_number(parsed)
+    return phonenumbers.is_valid_number(parsed) or (phonenumbers.is_possible_number(parsed) and _beside_cue(match))
+
+
+def _is_distinct(match: re.Match[str]) -> bool:
+    number = match.group()
+    if _digits(number) < 7 or DATE.fullmatch(number) or DECIMAL.match(number):
+        return False
+    return not (_is_range(number) or _is_another(match)) or _beside(STRONG_CUE, match, CUE_BEFORE)
 
 
 def _is_local(match: re.Match[str]) -> bool:
     number = match.group()
     if not 7 <= _digits(number) <= 12 or YEARS.fullmatch(number) or DATE.fullmatch(number):
         return False
-    return bool(CUE.search(_before(match, CUE_BEFORE)) or CUE.search(_after(match)))
+    if _beside(STRONG_CUE, match, CUE_BEFORE):
+        return not LABEL_OF_ANOTHER.search(_before(match, CUE_BEFORE))
+    odd = _is_range(number) or OF_A_YEAR.fullmatch(number) or _is_another(match)
+    return not odd and _beside_cue(match)
 
 
 def _is_bare(match: re.Match[str]) -> bool:
-    return bool(STRONG_CUE.search(_before(match, STRONG_BEFORE)) or STRONG_CUE.search(_after(match)))
+    cue = CUE if WITH_PREFIX.fullmatch(match.group()) else STRONG_CUE
+    return _beside(cue, match, CUE_BEFORE) and not LABEL_OF_ANOTHER.search(_before(match, CUE_BEFORE))
+
+
+def _is_range(number: str) -> bool:
+    """Pages, as 1119-1131: two numbers of one length, the second a little larger."""
+    pages = RANGE.fullmatch(number)
+    return pages is not None and len(pages[1]) == len(pages[2]) and 0 < int(pages[2]) - int(pages[1]) < 1000
+
+
+def _is_another(match: re.Match[str]) -> bool:
+    """Whether what stands around it says that a number is none of a phone."""
+    before = _before(match, CUE_BEFORE)
+    if LABEL_OF_ANOTHER.search(before):
+        return True
+    among = AMONG_NUMBERS_BEFORE.search(before) or AMONG_NUMBERS_AFTER.match(match.string, match.end())
+    return among is not None and " " in match.group() and "-" not in match.group()
+
+
+def _beside_cue(match: re.Match[str]) -> bool:
+    return _beside(CUE, match, CUE_BEFORE)
+
+
+def _beside(cue: re.Pattern[str], match: re.Match[str], chars: int) -> bool:
+    """Whether a cue precedes it in the same paragraph, or follows it in the same line and is not the next number's."""
+    if cue.search(_before(match, chars)):
+        return True
+    end = match.end()
+    found = cue.search(match.string[end : end + CUE_AFTER].partition("\n")[0])
+    return found is not None and not HEADS_THE_NEXT.match(match.string, end + found.end())
 
 
 def _before(match: re.Match[str], chars: int) -> str:
     """What precedes, in the same paragraph."""
     return match.string[max(0, match.start() - chars) : match.start()].rpartition("\n\n")[2]
-
-
-def _after(match: re.Match[str]) -> str:
-    """What follows, in the same line."""
-    return match.string[match.end() : match.end() + CUE_AFTER].partition("\n")[0]
 
 
 def _digits(number: str) -> int:

@@ -2,7 +2,7 @@
 
 import ipaddress
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from pipeline.clean.privacy.checksums import find_cards, find_ibans
@@ -16,9 +16,25 @@ EMAIL = re.compile(
 """RFC 5322's usual part; "(at)" and "[dot]" are read as @ and a dot."""
 IPV4 = re.compile(r"(?<![\w.-])(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?![\w-]|\.\d)")
 IPV6 = re.compile(r"(?<![\w:.])(?:[0-9a-fA-F]{0,4}:){2,7}[0-9a-fA-F]{0,4}(?![\w:])")
-VERSION = re.compile(r"(?:version|\bv|==|>=|<=|~=|release|build)\s?$", re.IGNORECASE)
+VERSION = re.compile(
+    r"(?:version|\bv|==|>=|<=|~=|release|build|kernel|firmware|driver|upgraded? to|updated? to|\bsec(?:tion)?\.?|§"
+    r"|chapter|clause|article|paragraph|table|figure|\boid)\s?$",
+    re.IGNORECASE,
+)
+NETWORK = re.compile(
+    r"\bips?\b|ipv4|\baddr|host|server|\bping\b|\bssh\b|\bdns\b|gateway|router|subnet|proxy|log(?:ged|in)|connect"
+    r"|\bpeer\b|client|traceroute|whois|\bport\b|://|@|listen",
+    re.IGNORECASE,
+)
+NETWORK_BEFORE, VERSION_BEFORE = 40, 14
+PORT_OR_MASK = re.compile(r":\d{2,5}\b|/\d\d?\b")
 SMALL = re.compile(r"\d(?:\.\d){3}")
 """Four single digits: a version, or a public resolver such as 8.8.8.8."""
+PUBLIC_IPV6 = ipaddress.ip_network("2000::/3")
+"""All that the registries give to anybody (RFC 4291, section 2.4); shortened and beyond it, "29::30" is a slice."""
+REMOTE = re.compile(r"(?:^|[\s`$;|&])(?:ssh|scp|sftp|rsync) [^\n\"'@]{0,40}$|://$")
+REMOTE_PATH = re.compile(r":(?!//)[\w.~-]*/|:[\w.-]+\.git\b")
+"""An account on a machine, as git@example.org:team/tool.git, and not an e-mail address."""
 SSN = re.compile(r"(?<![\w.-])(?!000|666)\d{3}-(?!00)\d\d-(?!0000)\d{4}(?![\w-])")
 SSN_SPOKEN = re.compile(
     r"(?:\bssn\b|social security)[^\d\n]{0,25}((?!000|666)\d{3}[ -]?(?!00)\d\d[ -]?(?!0000)\d{4})(?![\w-])",
@@ -45,26 +61,52 @@ class Span(NamedTuple):
 def _emails(text: str) -> list[tuple[int, int]]:
     if "@" not in text and "at]" not in text.lower() and "at)" not in text.lower():
         return []
-    return [m.span() for m in EMAIL.finditer(text)]
+    return [m.span() for m in EMAIL.finditer(text) if not _is_account(m)]
+
+
+def _is_account(match: re.Match[str]) -> bool:
+    """Whether user@host is an account on a machine."""
+    start, end = match.span()
+    before = match.string[max(0, start - 50) : start]
+    return REMOTE.search(before) is not None or REMOTE_PATH.match(match.string, end) is not None
 
 
 def _addresses(text: str) -> list[tuple[int, int]]:
-    """IPv4 and IPv6 addresses but loopback, unspecified, netmasks and versions, which are nobody's."""
+    """Addresses of the public internet: private, local, documentation's and reserved ones are nobody's."""
     found = []
     if text.count(".") >= 3:
-        found += [m.span() for m in IPV4.finditer(text) if not VERSION.search(text[max(0, m.start() - 9) : m.start()])]
+        found += [m.span() for m in IPV4.finditer(text) if _is_ipv4(m)]
     if text.count(":") >= 2:
-        found += [m.span() for m in IPV6.finditer(text)]
-    return [(start, end) for start, end in found if _is_address(text[start:end])]
+        found += [m.span() for m in IPV6.finditer(text) if _is_ipv6(m)]
+    return found
 
 
-def _is_address(value: str) -> bool:
+def _is_ipv4(match: re.Match[str]) -> bool:
+    """Whether it is a public address and no version: four small numbers need a word of networks, or a port, beside."""
+    value, text, start, end = match.group(), match.string, *match.span()
+    if SMALL.fullmatch(value) or VERSION.search(text[max(0, start - VERSION_BEFORE) : start]):
+        return False
+    if max(map(int, value.split("."))) < 100 and not PORT_OR_MASK.match(text, end):
+        around = text[max(0, start - NETWORK_BEFORE) : start] + " " + text[end : end + NETWORK_BEFORE // 2]
+        if not NETWORK.search(around):
+            return False
+    return _is_public(value)
+
+
+def _is_ipv6(match: re.Match[str]) -> bool:
+    start = match.start()
+    sliced = match.string[start - 1 : start] == "[" and match.string[max(0, start - 2) : start - 1].isalnum()
+    return not sliced and _is_public(match.group())
+
+
+def _is_public(value: str) -> bool:
     try:
         address = ipaddress.ip_address(value)
     except ValueError:
         return False
-    nobody = address.is_loopback or address.is_unspecified or address.is_multicast or value.startswith(("255.", "0."))
-    return not (nobody or SMALL.fullmatch(value))
+    if address.is_multicast or not address.is_global:
+        return False
+    return address.version == 4 or "::" not in value or address in PUBLIC_IPV6
 
 
 def _social_security(text: str) -> list[tuple[int, int]]:
@@ -121,15 +163,22 @@ def name_may_hold_pii(name: str) -> bool:
 
 
 def find_pii(text: str, types: Sequence[str]) -> list[Finding]:
-    """(start, end, type) of the personal data of one text, in order, none overlapping."""
-    taken: list[Finding] = []
+    """(start, end, type) of the personal data of one text, in order, none overlapping. Cost is linear in the text."""
     digits = DIGIT.search(text) is not None
-    for kind, find in FINDERS.items():
-        if kind in types and (digits or kind in WITHOUT_DIGITS):
-            for start, end in find(text):
-                if not any(start < other_end and other_start < end for other_start, other_end, _ in taken):
-                    taken.append((start, end, kind))
-    return sorted(taken)
+    kinds = [kind for kind in FINDERS if kind in types and (digits or kind in WITHOUT_DIGITS)]
+    return _apart(text, ((start, end, kind) for kind in kinds for start, end in FINDERS[kind](text)))
+
+
+def _apart(text: str, found: Iterable[Finding]) -> list[Finding]:
+    """Findings in order, without those that overlap one given before."""
+    kept: list[Finding] = []
+    taken = bytearray()
+    for start, end, kind in found:
+        taken = taken or bytearray(len(text))
+        if not any(taken[start:end]):
+            taken[start:end] = b"\1" * (end - start)
+            kept.append((start, end, kind))
+    return sorted(kept)
 
 
 def mask_conversation(
@@ -147,7 +196,7 @@ def mask_conversation(
     placeholders that were there before keep theirs.
     """
     found = [
-        _merged(find_pii(turn, types) if worth else [], recognise(turn) if recognise else [])
+        _apart(turn, [*(find_pii(turn, types) if worth else []), *(recognise(turn) if recognise else [])])
         for turn, worth in zip(turns, searched or [True] * len(turns), strict=True)
     ]
     if not any(found):
@@ -167,14 +216,6 @@ def mask_conversation(
             done = end
         masked.append("".join([*written, text[done:]]))
     return masked, spans
-
-
-def _merged(patterns: list[Finding], recognised: list[Finding]) -> list[Finding]:
-    taken = list(patterns)
-    for start, end, kind in recognised:
-        if not any(start < other_end and other_start < end for other_start, other_end, _ in taken):
-            taken.append((start, end, kind))
-    return sorted(taken)
 
 
 def _same(kind: str, value: str) -> str:

@@ -1,64 +1,83 @@
-"""HTML markup in a text."""
+"""HTML markup of a text that was shown as a page."""
 
 import html
 import re
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-from pipeline.clean.repair.code import outside_code
+from pipeline.clean.repair.code import CODE_OR_INDENTED, outside_code
+from pipeline.clean.repair.page import NAMES, TAG, is_page, names_of
 
-PARAGRAPH_TAGS = "p blockquote h1 h2 h3 h4 h5 h6 ul ol table dl section article header footer form"
-BLOCK_TAGS = "div li tr dt dd option address center figure figcaption main nav aside tbody thead hr"
-HIDDEN_TAGS = "script style head title template noscript iframe object svg"
-INLINE_TAGS = (
-    "a b i u s em strong span font small big sub sup code pre tt kbd samp var mark del ins strike cite q abbr "
-    "br img td th html body label button input select textarea col colgroup caption tfoot"
-)
-PARAGRAPHS, BLOCKS = frozenset(PARAGRAPH_TAGS.split()), frozenset(BLOCK_TAGS.split())
-HIDDEN, INLINE = frozenset(HIDDEN_TAGS.split()), frozenset(INLINE_TAGS.split())
-NAMES = "|".join(sorted(PARAGRAPHS | BLOCKS | HIDDEN | INLINE, key=lambda name: (-len(name), name)))
+PARAGRAPHS = names_of("p blockquote h1 h2 h3 h4 h5 h6 ul ol dl section article header footer form")
+BLOCKS = names_of("div li dt dd option address center figure figcaption main nav aside")
+HIDDEN = names_of("script style head title template noscript iframe object svg")
 
-MARKUP = re.compile(
-    rf"</(?:{NAMES})\s*>|<(?:br|hr)\s*/?>|<(?:p|li)>|<(?:a|img|font|span|div|p|table)\s+[a-z-]+\s*=[^<>]*>|<!--",
-    re.IGNORECASE,
-)
-"""What shows that a text is HTML. A lone "<div>" is more often someone writing about HTML."""
-
-NOT_A_TAG = re.compile(rf"<(?!/?(?:{NAMES})(?:\s[^<>]*)?/?>|!--)", re.IGNORECASE)
+NOT_A_TAG = re.compile(rf"<(?!/?(?:{NAMES})(?:\s[^<>]*)?/?>|!--|!DOCTYPE)", re.IGNORECASE)
 """Less-than signs, arrows, e-mail addresses in brackets, List<String>, placeholders such as <EMAIL_1>."""
+
+TAGS = re.compile(rf"<(?:/?(?:{NAMES})\b|!--).*(?:</?(?:{NAMES})\b[^<>\n]*>|-->)|<[^<>\n]*>", re.IGNORECASE)
+"""From the first tag of a line to its last."""
 
 ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,30});")
 BARE_AMPERSAND = re.compile(r"&(?!(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,30});)")
+ABOUT_ENTITIES = re.compile(r"\b(?:x?html5?|xml|entit(?:y|ies)|escap(?:e|es|ing)|unicode|ampersands?)\b", re.IGNORECASE)
 AGAIN_AND_AGAIN = re.compile(r"&(?:amp;)+")
 """An ampersand escaped any number of times."""
+ORDINAL = re.compile(r"(?:st|nd|rd|th|[a-z]?[ao]|\W.*)\Z", re.IGNORECASE | re.DOTALL)
+"""What is raised for its looks: 1st, n°, [2], ™. Any other is a power, which means another number without its mark."""
 
 
 def strip_html(text: str) -> str:
-    """Text without markup: blocks become lines, list items "- ", code Markdown code; entities are decoded.
+    """The text of a rendered page, as Markdown; any other text as it is, but for entities.
 
-    Markdown code is left alone, unless the text is HTML with code elements of its own. A link keeps
-    its words and loses its address.
+    Blocks become lines, list items "- " or "1. ", tables rows of cells between bars, code Markdown code, character for
+    character. A link keeps its words and loses its address. A tag that the page shows (&lt;b&gt;) becomes
+    inline code, where it would be taken for markup next time.
     """
-    if "<" in text and MARKUP.search(text):
-        if "<pre" in text or "<code" in text:
-            return _render(text)
-        return outside_code(text, lambda piece: _render(piece) if "<" in piece else _decode(piece), indented=True)
+    if "<" in text and TAG.search(text):
+        has_code = "<pre" in text or "<code" in text
+        pieces = [text] if has_code else CODE_OR_INDENTED.split(text)
+        if not is_page("".join(pieces[::2])):
+            return text
+        source = "".join(html.escape(piece) if number % 2 else _escaped(piece) for number, piece in enumerate(pieces))
+        shown = _render(source, quote=False)
+        return shown if strip_html_is_done(shown) else _render(source, quote=True)
     return outside_code(text, _decode, indented=True) if "&" in text else text
 
 
+def strip_html_is_done(text: str) -> bool:
+    """Whether no tag in the text would be taken for markup."""
+    return not TAG.search(text) or not is_page("".join(CODE_OR_INDENTED.split(text)[::2]))
+
+
+def _escaped(piece: str) -> str:
+    return NOT_A_TAG.sub("&lt;", BARE_AMPERSAND.sub("&amp;", piece))
+
+
 def _decode(text: str) -> str:
-    """Entities with their semicolon only: without it, &copy=1 is part of an address."""
+    """Entities with their semicolon only: without it, &copy=1 is part of an address. In a text that speaks of
+    markup only those inside words: "don&#39;t", but not "write &euro; for it".
+    """
+    spoken_of = ABOUT_ENTITIES.search(text) is not None
+
+    def decoded(match: re.Match[str]) -> str:
+        inside = text[match.start() - 1 : match.start()].isalnum() and text[match.end() : match.end() + 1].isalnum()
+        return html.unescape(AGAIN_AND_AGAIN.sub("&", match.group())) if inside or not spoken_of else match.group()
+
+    if spoken_of:
+        return ENTITY.sub(decoded, text)
     return ENTITY.sub(lambda match: html.unescape(match.group()), AGAIN_AND_AGAIN.sub("&", text))
 
 
-def _render(markup: str) -> str:
-    source = NOT_A_TAG.sub("&lt;", BARE_AMPERSAND.sub("&amp;", markup))
-    lead = markup[: len(markup) - len(markup.lstrip())]  # which the parser drops before the body
+def _render(source: str, quote: bool) -> str:
+    """source: HTML in which what is no tag is escaped. quote: whether tags that the page shows become inline code."""
+    lead = source[: len(source) - len(source.lstrip())]  # which the parser drops before the body
     root = LexborHTMLParser(f"<body>{source}").body
     if root is None:
-        return markup
+        return source
     written: list[str] = [lead]
     todo: list[LexborNode | str] = [root]
+    numbers: dict[int, str] = {}
     while todo:  # not recursive: markup may be nested as deeply as it likes
         node = todo.pop()
         if isinstance(node, str):
@@ -66,11 +85,14 @@ def _render(markup: str) -> str:
             continue
         tag = node.tag or ""
         if tag == "-text":
-            written.append(node.text_content or "")
-        elif tag == "pre" or (tag == "code" and "\n" in node.text(strip=False).strip()):
-            written.append(_fence(node.text(strip=False)))
+            text = node.text_content or ""
+            written.append(TAGS.sub(r"`\g<0>`", text) if quote else text)
+        elif tag == "pre" or (tag == "code" and "\n" in _code(node).strip()):
+            written.append(_fence(_code(node)))
         elif tag == "code":
-            written.append(_inline(node.text(strip=False)))
+            written.append(_inline(_code(node)))
+        elif tag == "table" and (rows := _rows(node)):
+            written.append(f"\n\n{rows}\n\n")
         elif tag == "br":
             written.append("\n")
         elif tag == "hr":
@@ -78,26 +100,66 @@ def _render(markup: str) -> str:
         elif tag == "img":
             written.append(node.attributes.get("alt") or "")
         elif not tag.startswith(("-", "!")) and tag not in HIDDEN:
-            before, after = _around(tag)
+            children = _children(node)
+            if tag == "ol":
+                numbers.update(_numbered(node, children))
+            before, after = ("\n" + numbers.get(node.mem_id, "- "), "\n") if tag == "li" else _around(node, tag)
             todo.append(after)
-            children = []
-            child = node.child
-            while child is not None:
-                children.append(child)
-                child = child.next
             todo.extend(reversed(children))
             todo.append(before)
     return "".join(written)
 
 
-def _around(tag: str) -> tuple[str, str]:
-    if tag == "li":
-        return "\n- ", "\n"
-    if tag in ("td", "th"):
-        return "", " "
+def _children(node: LexborNode) -> list[LexborNode]:
+    children, child = [], node.child
+    while child is not None:
+        children.append(child)
+        child = child.next
+    return children
+
+
+def _numbered(node: LexborNode, children: list[LexborNode]) -> dict[int, str]:
+    """The items of an ordered list, by the node's number: "1. " and so on, from its attribute "start"."""
+    start = node.attributes.get("start") or ""
+    items = [child for child in children if child.tag == "li"]
+    first = int(start) if start.isdecimal() and len(start) < 7 else 1
+    return {item.mem_id: f"{number}. " for number, item in enumerate(items, first)}
+
+
+def _around(node: LexborNode, tag: str) -> tuple[str, str]:
+    if tag == "sup":
+        return ("", "") if ORDINAL.match(node.text(strip=True)) else ("^", "")
+    if tag in ("s", "strike", "del"):
+        return ("~~", "~~") if node.text(strip=True) else ("", "")
     if tag in PARAGRAPHS:
         return "\n\n", "\n\n"
     return ("\n", "\n") if tag in BLOCKS else ("", "")
+
+
+def _rows(table: LexborNode) -> str:
+    """A table as lines of cells between bars, the first underlined where it is a heading; "" for a table of one
+    column or with code, lists or tables in it, which is there for the layout.
+    """
+    if table.css_first("td pre, td table, td ul, td ol, td p + p") is not None:
+        return ""
+    rows = [[cell for cell in _children(row) if cell.tag in ("td", "th")] for row in table.css("tr")]
+    if max(map(len, rows), default=0) < 2:
+        return ""
+    lines = ["| " + " | ".join(_cell(cell) for cell in row) + " |" for row in rows if row]
+    if all(cell.tag == "th" for cell in rows[0]):
+        lines.insert(1, "|" + "---|" * len(rows[0]))
+    captions = [caption.text(strip=True) + "\n" for caption in table.css("caption")]
+    return "\n".join(captions + lines)
+
+
+def _cell(cell: LexborNode) -> str:
+    return " ".join(cell.text(separator=" ").replace("|", "\\|").split())
+
+
+def _code(node: LexborNode) -> str:
+    for line_break in node.css("br"):
+        line_break.replace_with("\n")
+    return node.text(strip=False)
 
 
 def _fence(code: str) -> str:

@@ -1,19 +1,30 @@
-"""The conversation is in a language that `languages` does not list.
+"""The conversation is in none of the languages that `languages` lists.
 
-Evidence: `language` and `language_confidence`. A language that is known with less than `min_language_confidence`, or
-not at all, stays; an empty list keeps all. After the language identification of Wenzek et al. 2020 (CCNet), who keep
-a page whose language fastText gives 0.5 or more.
+Evidence: `language` and `languages`, the shares of all languages that may be meant. Their mass decides: from the share
+of the listed ones follow the odds that the text is in none of them, after PRIOR rows in a listed one for each in
+another. Below `min_language_confidence` the row stays, as one whose language is unknown; an empty list keeps all.
+After the language identification of Wenzek et al. 2020 (CCNet), who keep a page whose likeliest language fastText
+gives 0.5 or more.
 """
+
+import numpy as np
 
 from configs.clean import Rules
 from pipeline.clean.rules.rule import Failed, Rule, Scored, is_in
+
+PRIOR = 10
+"""Rows in a listed language for each in another that a corpus is thought to have, before its text is looked at."""
 
 
 def fails(scored: Scored, rules: Rules) -> Failed:
     if not rules.languages:
         return scored.none()
-    sure = scored["language_confidence"] >= rules.min_language_confidence
-    return sure & ~is_in(scored.array("language"), [*rules.languages, "und"])
+    languages = scored.array("languages").flatten()
+    listed = is_in(languages.field("code"), rules.languages)
+    shares = languages.field("confidence").to_numpy(zero_copy_only=False)
+    mass = np.minimum(scored.sum("languages", np.where(listed, shares, 0.0)), 1.0)
+    other = (1 - mass) / (1 - mass + PRIOR * mass)
+    return (other >= rules.min_language_confidence) & ~is_in(scored.array("language"), ["und"])
 
 
-RULE = Rule("language", evidence=("language", "language_confidence"), setting="languages", fails=fails)
+RULE = Rule("language", evidence=("language", "languages"), setting="languages", fails=fails)

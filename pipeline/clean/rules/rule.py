@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -34,9 +35,13 @@ class Scored:
 
     def any(self, name: str, found: npt.NDArray[np.bool_]) -> Failed:
         """Whether any item of each row's list is found. found: of the items of all rows, one after another."""
+        return self.sum(name, found) > 0
+
+    def sum(self, name: str, values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+        """Sum over each row's list. values: of the items of all rows, one after another."""
         counts = self.array(name).value_lengths().fill_null(0).to_numpy()
         rows = np.repeat(np.arange(self.rows), counts)
-        return np.bincount(rows[found], minlength=self.rows) > 0
+        return np.bincount(rows, values, self.rows).astype(np.float64)
 
 
 @dataclass(frozen=True)

@@ -75,7 +75,8 @@ def evidence(table: pa.Table, failed: pa.StringArray, rules: Rules) -> list[str]
     for place, name in enumerate(failed.to_pylist()):
         rule = known[name]
         facts = {score: table[score][place].as_py() for score in rule.evidence}
-        if rule.setting:
-            facts[rule.setting] = getattr(rules, rule.setting)
+        if rule.setting:  # refusals counts, and is what the profile says of them
+            key = f"rules.{rule.setting}" if rule.setting in facts else rule.setting
+            facts[key] = getattr(rules, rule.setting)
         found.append(json.dumps(facts, separators=(",", ":")))
     return found

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from configs.clean import Translation
 from pipeline.clean.privacy.pii import Recognise, Span, mask_conversation, may_hold_pii
 from pipeline.clean.repair.repair import Repair
-from pipeline.clean.scores.language import Language, languages
+from pipeline.clean.scores.language import Language, Spoken, languages
 from pipeline.clean.scores.offensive import score_offence
 from pipeline.clean.scores.prompt_leak import leaks
 from pipeline.clean.scores.rare_words import KnownWords
@@ -41,6 +41,7 @@ class Scores(NamedTuple):
     translated_from: str | None
     language: str
     language_confidence: float
+    languages: list[Language]
     turn_languages: list[Language]
     offensive: float
     repetition: float
@@ -80,7 +81,10 @@ class Dialogue(NamedTuple):
 
 @dataclass(frozen=True)
 class Preparation:
-    """What is done to the texts of a conversation before they are scored."""
+    """What is done to the texts of a conversation before they are scored.
+
+    searched_chars: in a longer conversation, which no rule lets pass, no personal data is looked for.
+    """
 
     repair: Repair
     pii_types: Sequence[str]
@@ -88,6 +92,7 @@ class Preparation:
     translate: Translate | None = None
     translation: Translation = field(default_factory=Translation)
     known: KnownWords | None = None
+    searched_chars: int | None = None
 
 
 @dataclass
@@ -117,21 +122,20 @@ def score_conversations(conversations: Sequence[Turns], preparation: Preparation
     roles = [role for turns in conversations for role, _ in turns]
     ends = np.cumsum([0, *map(len, conversations)])
     batch = prepare(words, conversations, preparation)
-    of_turns, of_conversations = languages(words, batch.numbers, batch.contents, ends)
+    replies = np.array([role == "assistant" for role in roles], bool)
+    of_turns, of_conversations = languages(words, batch.numbers, batch.contents, ends, replies)
     translated: dict[int, str] = {}
     if preparation.translate:
         translated = _translate(words, batch, preparation, ends, of_turns, of_conversations)
-        of_turns, of_conversations = languages(words, batch.numbers, batch.contents, ends)
-    rare = _rare_words(words, batch, preparation.known, ends)
+        of_turns, of_conversations = languages(words, batch.numbers, batch.contents, ends, replies)
+    rare = _rare_words(words, batch, preparation, ends)
     words.settle()
     contents = batch.contents
     texts = Texts(batch.numbers)
     offence = score_offence(words, texts, contents)
     repeated = [repetition(text, known) for text, known in zip(contents, batch.numbers, strict=True)]
     tokens = total(texts.total(words.field("tokens")), ends).tolist()
-    non_letters, capitals, digits = reply_shares(
-        words, texts, np.array([role == "assistant" for role in roles], bool), ends
-    )
+    non_letters, capitals, digits = reply_shares(words, texts, replies, ends)
     normal = [words.normalised(text, known) for text, known in zip(contents, batch.numbers, strict=True)]
     found = []
     for number, (start, end) in enumerate(pairwise(ends.tolist())):
@@ -140,8 +144,9 @@ def score_conversations(conversations: Sequence[Turns], preparation: Preparation
             Scores(
                 contents=contents[start:end],
                 translated_from=translated.get(number),
-                language=of_conversations[number][0],
-                language_confidence=of_conversations[number][1],
+                language=of_conversations[number].code,
+                language_confidence=of_conversations[number].confidence,
+                languages=of_conversations[number].shares,
                 turn_languages=of_turns[start:end],
                 offensive=max(offence[start:end], default=0.0),
                 repetition=max(repeated[start:end], default=0.0),
@@ -186,7 +191,7 @@ def prepare(words: Words, conversations: Sequence[Turns], preparation: Preparati
             repairs[number] |= {"elongated"} if any(changed) else set()
         pieces: list[Span] = []
         searched = list(map(may_hold_pii, signs[start:end], digits[start:end]))
-        if preparation.recognise or any(searched):
+        if (preparation.recognise or any(searched)) and not _too_long(contents[start:end], preparation):
             masked, pieces = mask_conversation(
                 contents[start:end], preparation.pii_types, preparation.recognise, searched
             )
@@ -197,20 +202,25 @@ def prepare(words: Words, conversations: Sequence[Turns], preparation: Preparati
     return batch
 
 
+def _too_long(contents: Sequence[str], preparation: Preparation) -> bool:
+    """Whether a conversation is not worth the work. It must stay as long as it is, since it may hold personal data."""
+    return preparation.searched_chars is not None and sum(map(len, contents)) > preparation.searched_chars
+
+
 def _translate(
     words: Words,
     batch: Prepared,
     preparation: Preparation,
     ends: Ends,
     of_turns: Sequence[Language],
-    of_conversations: Sequence[Language],
+    of_conversations: Sequence[Spoken],
 ) -> dict[int, str]:
     """Translates the foreign conversations of a batch, but for turns that need none: {conversation: from language}."""
     settings, translate = preparation.translation, preparation.translate
     assert translate is not None
     found: dict[int, str] = {}
     for number, (start, end) in enumerate(pairwise(ends.tolist())):
-        if is_foreign(of_conversations[number], settings):
+        if is_foreign(of_conversations[number][:2], settings) and not _too_long(batch.contents[start:end], preparation):
             for turn in range(start, end):
                 code, confidence = of_turns[turn]
                 if batch.contents[turn] and not (code == settings.into and confidence >= settings.min_confidence):
@@ -220,13 +230,16 @@ def _translate(
     return found
 
 
-def _rare_words(words: Words, batch: Prepared, known: KnownWords | None, ends: Ends) -> list[float]:
+def _rare_words(words: Words, batch: Prepared, preparation: Preparation, ends: Ends) -> list[float]:
     """Share of rare words of each conversation, 0 after they have been replaced."""
+    known = preparation.known
     if known is None:
         return [0.0] * (len(ends) - 1)
     if not known.placeholder:
         return [known.share(batch.contents[start:end]) for start, end in pairwise(ends.tolist())]
     for number, (start, end) in enumerate(pairwise(ends.tolist())):
+        if _too_long(batch.contents[start:end], preparation):
+            continue
         changed = [batch.put(words, turn, known.replace(batch.contents[turn])) for turn in range(start, end)]
         if any(changed):
             batch.repairs[number].add("rare_words")

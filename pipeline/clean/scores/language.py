@@ -1,57 +1,127 @@
 """The language of a turn and of a conversation."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_matrix
 
-from pipeline.clean.scores.lid import END_OF_LINE, Floats, language_model
+from pipeline.clean.scores.lid import END_OF_LINE, Floats, Ints, language_model
 from pipeline.clean.scores.words import ENOUGH_LETTERS, Texts, Words, known_words
 
 UNKNOWN = "und"
 """ISO 639-2 for undetermined."""
 TURN_WORDS = 40
 """Words at the start of a turn that are looked at: enough to tell, at bounded cost."""
+SURE = 0.95
+"""A language above this share is told alone, where no reply is in another."""
+QUOTED_SHARE = 0.3
+"""Where no more of a turn's words have letters outside ASCII, these are names and quotations, and tell nothing."""
+LEAST_ROWS = 5
+"""Of the replies, to be read by themselves; with fewer the model gives what it gives to any text."""
+LEAST_SHARE, MOST_SHARES = 0.01, 8
 
-Counts = npt.NDArray[np.int64]
 Language = tuple[str, float]
 """(ISO 639 code, confidence 0 to 1)."""
 
 
+class Spoken(NamedTuple):
+    """What a conversation is in: its likeliest language, and the share of every language that may be meant.
+
+    The model spreads its belief over neighbours (Serbian, Croatian, Bosnian), so that none of them is sure where it
+    is sure that the text is not English. The shares decide; they need not add up to 1.
+    """
+
+    code: str
+    confidence: float
+    shares: list[Language]
+
+
+class _Sums(NamedTuple):
+    """Of texts: sums of vectors [texts, dim], their numbers of rows, and letters that tell a language."""
+
+    vectors: Floats
+    rows: Floats
+    letters: Floats
+
+    def known(self) -> npt.NDArray[np.bool_]:
+        return (self.letters >= ENOUGH_LETTERS) & (self.rows > 0)
+
+    def means(self, texts: npt.NDArray[np.bool_] | Ints) -> Floats:
+        """Mean vectors of some texts, the end of the line counted in."""
+        model = language_model()
+        return (self.vectors[texts] + model.sums([model.rows_of(END_OF_LINE)])) / (self.rows[texts] + 1)[:, None]
+
+    def joined(self, weights: Floats, ends: Ints) -> "_Sums":
+        """Of the conversations that the texts make up. letters: of the texts that have a weight."""
+        member = csr_matrix((weights, np.arange(len(weights)), ends), (len(ends) - 1, len(weights)))
+        return _Sums(member @ self.vectors, member @ self.rows, member.sign() @ self.letters)
+
+
 def detect_languages(turns: Sequence[str]) -> list[Language]:
     """The language of each turn; ("und", 0) where there are no letters, or fewer than 20, all ASCII."""
-    words = known_words()
-    return languages(words, [words.numbers(turn) for turn in turns], turns, np.arange(len(turns) + 1))[0]
+    words, ends = known_words(), np.arange(len(turns) + 1)
+    return languages(words, [words.numbers(turn) for turn in turns], turns, ends, np.ones(len(turns), bool))[0]
 
 
 def languages(
-    words: Words, numbers: Sequence[Sequence[int]], contents: Sequence[str], ends: npt.NDArray[np.int64]
-) -> tuple[list[Language], list[Language]]:
-    """(language of every turn, language of every conversation).
+    words: Words, numbers: Sequence[Sequence[int]], contents: Sequence[str], ends: Ints, replies: npt.NDArray[np.bool_]
+) -> tuple[list[Language], list[Spoken]]:
+    """(language of every turn, languages of every conversation).
 
     numbers: of the words of each turn. ends: [conversations + 1], where the turns of each conversation begin
-    and end. Only the start of a turn is looked at, and one all in capitals is read in small letters. A
-    conversation's language is that of all its turns' words together; other conversations do not matter.
+    and end. replies: whether each turn is the assistant's. Only the start of a turn is looked at, and one all in
+    capitals is read in small letters. Other conversations do not matter.
     """
     shouted = {turn: words.numbers(text.lower()) for turn, text in enumerate(contents) if text.isupper()}
     words.settle()
     turns = Texts([shouted.get(n, known) for n, known in enumerate(numbers)] if shouted else numbers).heads(TURN_WORDS)
-    sums = csr_matrix((np.ones(len(turns.numbers)), turns.numbers, turns.ends), (len(turns), len(words.language)))
-    vectors = sums @ words.language
-    rows, letters = turns.total(words.field("rows")), turns.total(words.field("tells"))
-    member = csr_matrix((np.ones(len(turns)), np.arange(len(turns)), ends), (len(ends) - 1, len(turns)))
-    return _named(vectors, rows, letters), _named(member @ vectors, member @ rows, member @ letters)
+    accented, size = words.field("accented")[turns.numbers] > 0, np.maximum(np.diff(turns.ends), 1)
+    quoted = np.bincount(turns.texts, accented, len(turns)) <= QUOTED_SHARE * size
+    heard = 1.0 - (accented & quoted[turns.texts])
+    counts = csr_matrix((heard, turns.numbers, turns.ends), (len(turns), len(words.language)))
+    rows, letters = (counts @ words.field(name) for name in ("rows", "tells"))
+    sums = _Sums(counts @ words.language, rows, letters)
+    labels, chances = _best(sums)
+    return _named(labels, chances), _spoken(sums, labels, replies, ends)
 
 
-def _named(vectors: Floats, rows: Counts, letters: Counts) -> list[Language]:
-    """vectors: sums over `rows` rows of the language model, [texts, dim]; the end of the line is added."""
-    found: list[Language] = [(UNKNOWN, 0.0)] * len(vectors)
-    told = np.flatnonzero((letters >= ENOUGH_LETTERS) & (rows > 0))
-    if len(told):
-        model = language_model()
-        end = model.sums([model.rows_of(END_OF_LINE)])
-        labels, chances = model.best((vectors[told] + end) / (rows[told] + 1)[:, None])
-        for text, label, chance in zip(told.tolist(), labels.tolist(), chances.round(4).tolist(), strict=True):
-            found[text] = (model.labels[label], chance)
+def _best(sums: _Sums) -> tuple[Ints, Floats]:
+    """(likeliest label, -1 for none, and its probability) of each text."""
+    labels, chances = np.full(len(sums.rows), -1), np.zeros(len(sums.rows))
+    known = sums.known()
+    if known.any():
+        labels[known], chances[known] = language_model().best(sums.means(known))
+    return labels, chances
+
+
+def _named(labels: Ints, chances: Floats) -> list[Language]:
+    codes = [*language_model().labels, UNKNOWN]  # the last for -1
+    return [(codes[label], chance) for label, chance in zip(labels.tolist(), chances.round(4).tolist(), strict=True)]
+
+
+def _spoken(turns: _Sums, labels: Ints, replies: npt.NDArray[np.bool_], ends: Ints) -> list[Spoken]:
+    """Languages of the conversations: of all their words together, where those of others than the assistant count the
+    less, the more the replies tell (ENOUGH_LETTERS over the replies' letters). Replies that tell enough are also
+    read by themselves, and the larger share of a language holds: a German question answered in English is English.
+
+    labels: the likeliest of each turn.
+    """
+    model, conversation = language_model(), np.repeat(np.arange(len(ends) - 1), np.diff(ends))
+    alone = turns.joined(replies.astype(float), ends)
+    of_others = np.minimum(1.0, ENOUGH_LETTERS / np.maximum(alone.letters, 1))
+    whole = turns.joined(np.where(replies, 1.0, of_others[conversation]), ends)
+    best, chance = _best(whole)
+    differ = replies & (labels >= 0) & (labels != best[conversation])
+    unsure = (best >= 0) & ((chance <= SURE) | (np.bincount(conversation[differ], minlength=len(ends) - 1) > 0))
+    found = [Spoken(code, share, [(code, share)] if code != UNKNOWN else []) for code, share in _named(best, chance)]
+    shares = model.leaves(whole.means(unsure))
+    places, enough = np.flatnonzero(unsure), (alone.known() & (alone.rows >= LEAST_ROWS))[unsure]
+    shares[enough] = np.maximum(shares[enough], model.leaves(alone.means(places[enough])))
+    order = np.argsort(-shares, axis=1, kind="stable")[:, :MOST_SHARES]
+    sizes = np.take_along_axis(shares, order, axis=1).round(4)
+    for place, its, sized in zip(places.tolist(), order.tolist(), sizes.tolist(), strict=True):
+        pairs = [(model.labels[label], share) for label, share in zip(its, sized, strict=True) if share >= LEAST_SHARE]
+        found[place] = found[place]._replace(shares=pairs)
     return found

@@ -78,18 +78,22 @@ class LanguageModel:
     def best(self, means: Floats) -> tuple[Ints, Floats]:
         """(label, probability) of the likeliest label for each mean vector. means: [texts, dim].
 
-        Walks down the likelier side first; a leaf above one half cannot be beaten. Only the other
-        texts are worked out over the whole tree. A text's result does not depend on the others.
+        Only texts without a label above one half are worked out over the whole tree. A text's result does not
+        depend on the others.
         """
         label, chance = self._descend(means)
-        unsure = np.flatnonzero(chance <= 0.5)
+        unsure = np.flatnonzero(label < 0)
         if len(unsure):
-            every = self._leaves(means[unsure])
+            every = self.leaves(means[unsure])
             label[unsure] = every.argmax(axis=1)
             chance[unsure] = every.max(axis=1)
         return label, chance
 
     def _descend(self, means: Floats) -> tuple[Ints, Floats]:
+        """(label, probability) of each text, down the likelier side; (-1, 0) where no label is above one half.
+
+        A leaf above one half cannot be beaten.
+        """
         label, chance = np.full(len(means), -1), np.ones(len(means))
         at, here = np.full(len(means), len(self.nodes) - 1), np.arange(len(means))
         while len(here):
@@ -101,28 +105,27 @@ class LanguageModel:
             label[here[leaf]] = -1 - child[leaf]
             going = ~leaf & (chance[here] > 0.5)
             here, at = here[going], child[going]
-        return label, np.where(label < 0, 0.0, chance)
+        unsure = (label < 0) | (chance <= 0.5)
+        return np.where(unsure, -1, label), np.where(unsure, 0.0, chance)
 
-    def _leaves(self, means: Floats) -> Floats:
+    def leaves(self, means: Floats) -> Floats:
         """Probability of every label, [texts, labels]."""
-        found = np.zeros((len(means), len(self.labels)))
-        at_node = {len(self.nodes) - 1: np.ones(len(means))}
+        found = np.zeros((len(self.labels), len(means)))
+        right = _sigmoid(_dots(self.nodes[:, None, :], means[None, :, :]))  # [nodes, texts]
+        left = 1 - right
+        reached = np.ones_like(right)
         for node in range(len(self.nodes) - 1, -1, -1):  # children have smaller numbers than their parent
-            reached = at_node.pop(node)
-            right = _sigmoid(_dots(means, self.nodes[node]))
-            for child, share in ((self.left[node], 1 - right), (self.right[node], right)):
-                if child < 0:
-                    found[:, -1 - child] = reached * share
-                else:
-                    at_node[int(child)] = reached * share
-        return found
+            for child, share in ((self.left[node], left[node]), (self.right[node], right[node])):
+                to = found[-1 - child] if child < 0 else reached[child]
+                np.multiply(reached[node], share, out=to)
+        return found.T
 
 
 def _dots(a: Floats, b: Floats) -> Floats:
     """Dot products of rows, added up column by column: the same for a text alone as among others."""
-    total = a[:, 0] * b[..., 0]
-    for column in range(1, a.shape[1]):
-        total = total + a[:, column] * b[..., column]
+    total = a[..., 0] * b[..., 0]
+    for column in range(1, a.shape[-1]):
+        total = total + a[..., column] * b[..., column]
     return total
 
 

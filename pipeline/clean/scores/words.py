@@ -31,13 +31,17 @@ NOT_LETTER = regex.compile(r"[^\p{L}\p{M}]+")
 PIECE = regex.compile(r"[\p{L}\p{M}]+|\p{N}{1,3}|[^\p{L}\p{M}\p{N}]+")
 PIECE_BYTES = 8
 
-FIELDS = ("signs", "phrase", "elongated", "chars", "letters", "capitals", "digits", "tokens", "term", "rows", "tells")
+FIELDS = (
+    *("signs", "phrase", "elongated", "chars", "letters", "capitals", "digits", "tokens", "term", "rows", "tells"),
+    "accented",
+)
 """Integers known of a word.
 
 signs: bits of pii_signs. phrase: 1 if an offensive phrase may begin here. elongated: 1 as "soooo".
 chars, letters, capitals, digits: numbers of characters. tokens: see estimated_tokens. term: number in
 the classifier's vocabulary, -1 for none, -2 for several. rows: of the language model, summed up in the
-word's vector. tells: letters that tell the language; one outside ASCII counts as many as are needed.
+word's vector. tells: letters that tell the language; one outside ASCII counts as many as are needed. accented: 1 if it
+has a letter outside ASCII.
 """
 ENOUGH_LETTERS = 20
 """Fewer letters than these, all ASCII, tell no language: "nope" would be Finnish and "sup" French."""
@@ -130,6 +134,7 @@ class Words:
                 term,
                 len(rows),
                 letters if plain else sum(map(_tells, spoken)),
+                0 if plain else not all(map(str.isascii, spoken)),
             )
         )
         self._new_severity.append(word_severity(lowered))

@@ -131,6 +131,15 @@ def test_examples_of_a_rule_show_the_masked_text(cleaned: Callable[..., dict[str
     assert example["messages"][0] == {"role": "user", "content": "I am <EMAIL_1>"}
 
 
+def test_what_was_too_long_to_be_searched_for_personal_data_is_not_shown(
+    cleaned: Callable[..., dict[str, Any]], tmp_path: Path
+) -> None:
+    long = [("user", "I am jane@example.org. " * 10), ("assistant", "Hello, Jane, and what can I do?")]
+    cleaned([CHAT, long], ["clean.rules.max_chars=200"])
+    [example] = examples(Run.open(tmp_path / "root"), "too_long", 3)
+    assert (example["row_id"], example["messages"]) == ("r1", None)
+
+
 def test_bytes_do_not_depend_on_the_size_of_tasks(
     cleaned: Callable[..., dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

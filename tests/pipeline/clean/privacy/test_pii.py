@@ -23,7 +23,21 @@ TYPES = tuple(FINDERS)
         ("card 4111 1111 1111 1111 expires", "card <CREDIT_CARD_1> expires"),
         ("IBAN DE89 3704 0044 0532 0130 00, thanks", "IBAN <IBAN_1>, thanks"),
         ("gb82west12345698765432", "<IBAN_1>"),
-        ("from 192.168.7.21 and 2001:db8:0:0:8d3::2", "from <IP_1> and <IP_2>"),
+        ("from 142.250.97.95 and 2601:406:c202:7591:82a:7dee:f0f0:4077", "from <IP_1> and <IP_2>"),
+        ("peer 84.12.33.7:51820 connected", "peer <IP_1>:51820 connected"),
+        ("Mobile:+49 151 23456789", "Mobile:<PHONE_1>"),
+        ("fax=617-555-0143", "fax=<PHONE_1>"),
+        ("mi número es 612345678", "mi número es <PHONE_1>"),
+        ("mon numéro est le 06 12 34 56 78", "mon numéro est le <PHONE_1>"),
+        ("our phone no. is 2025550147", "our phone no. is <PHONE_1>"),
+        ("their contact number is 2 9225 1700", "their contact number is <PHONE_1>"),
+        ("ph: 98765 43210, wa.me/447700900123", "ph: <PHONE_1>, wa.me/<PHONE_2>"),
+        ("Suite 5, 222091903 Phone: 7035246686", "Suite 5, 222091903 Phone: <PHONE_1>"),
+        ("pw: Tr0ub4dor&3", "pw: <SECRET_1>"),
+        ("pass: p@ss$word1", "pass: <SECRET_1>"),
+        ("Passwort: sommer2019", "Passwort: <SECRET_1>"),
+        ("the PIN is 4821", "the PIN is <SECRET_1>"),
+        ("Authorization: Bearer abcdEFGH1234567890abcdEF", "Authorization: Bearer <SECRET_1>"),
         ("SSN 219-09-9999", "SSN <SSN_1>"),
         ("social security number is 219099999", "social security number is <SSN_1>"),
         ("my password is hunter2!", "my password is <SECRET_1>!"),
@@ -51,10 +65,37 @@ def test_personal_data_is_replaced(text: str, masked: str) -> None:
         "@dag.task and user@localhost",
         "https://example.com/post/4155550132/12-34-56-78",
         "<EMAIL_1> or <PHONE_2>",
+        "10.244.0.1, 172.20.1.1, 192.168.1.1, 169.254.10.3, 100.64.1.1, fe80::1ff:fe23, fd00::1, ::1",
+        "192.0.2.5, 198.51.100.7, 203.0.113.9, 2001:db8::1",  # documentation
+        "see (2009) 312-3345, 77, 259-264 and pp. 1119-1131",
+        "[[100 200 3000], [415 555 0132]], 1.648 777 2536 e-41",
+        "x[2::3], k[..., 0::2], dead::beef at 12:30:45",
+        "ver. 4.14.86.1, Python 3.6.21.2",
+        "order number is 6175550143, Invoice 617-555-0143, ISBN 978-0-306-40615-7, id=6175550143",
+        "credentials: 'same-origin', password: 'Passwort', password = sha256(password + salt)",
+        "a password of 8-16 characters: the password is 8-16 characters, the key is AES-256",
+        "secret = s3_keys[0], if password==confirm2, spin: 1234 times, GPIO pin: D13",
+        "ssh deploy@web1.example.org, git+ssh://git@example.org/team/tool",
     ],
 )
 def test_what_only_looks_like_it_stays(text: str) -> None:
     assert find_pii(text, TYPES) == []
+
+
+def test_the_shared_cases() -> None:
+    path = Path(os.environ.get("PARLANCE_SHARED_DATA", "../shared/data")).parent / "cases" / "pii.jsonl"
+    if not path.is_file():
+        pytest.skip(f"{path} is absent")
+    for line in path.read_text(encoding="utf-8").splitlines():
+        case = json.loads(line)
+        assert [kind for _, _, kind in find_pii(case["text"], TYPES)] == case["masked"], case
+
+
+def test_of_overlapping_findings_the_first_kind_stays_in_a_text_with_very_many() -> None:
+    text = "user7@mail.example.org 415-555-0132\n" * 20_000
+    found = find_pii(text, TYPES)
+    assert [kind for _, _, kind in found] == ["EMAIL", "PHONE"] * 20_000
+    assert find_pii("4111 1111 1111 1111", TYPES) == [(0, 19, "CREDIT_CARD")]
 
 
 def test_one_value_has_one_number_in_a_conversation_however_it_is_spelt() -> None:

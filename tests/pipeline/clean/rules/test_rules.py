@@ -20,6 +20,7 @@ FOLDER = PROJECT / "pipeline" / "clean" / "rules"
 GOOD = {
     "language": "en",
     "language_confidence": 0.9,
+    "languages": [("en", 0.9)],
     "offensive": 0.1,
     "repetition": 0.0,
     "chars": 80,
@@ -41,13 +42,15 @@ GOOD = {
 }
 STRICT = Rules(turn_languages="replies", refusals="drop", min_reply_ratio=0.1, role_faults=["unanswered"])
 """The rules that the default leaves out as well."""
+LANGUAGE = ("code", "confidence")
 EXAMPLES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("empty", {"assistant_chars": 0, "reply_chars": 0}, {"assistant_chars": 2}),
     ("reply_too_short", {"reply_chars": 0}, {"reply_chars": 1}),
     ("too_short", {"chars": 4}, {"chars": 5}),
     ("too_long", {"chars": 100_001}, {"chars": 100_000}),
-    ("language", {"language": "fr", "language_confidence": 0.4}, {"language": "fr", "language_confidence": 0.39}),
-    ("language", {"language": "fr"}, {"language": "und", "language_confidence": 0.9}),
+    ("language", {"languages": [("fr", 0.8), ("en", 0.13)]}, {"languages": [("fr", 0.8), ("en", 0.131)]}),  # 10 to 1
+    ("language", {"languages": [("sr", 0.3), ("hr", 0.2)]}, {"languages": [("sr", 0.3), ("en", 0.2)]}),
+    ("language", {"languages": []}, {"language": "und", "languages": []}),
     ("repetition", {"repetition": 0.51}, {"repetition": 0.5}),
     ("empty_turn", {"empty_turns": 1}, {"empty_turns": 0}),
     ("role_order", {"role_faults": ["same_role_twice", "unanswered"]}, {"role_faults": ["same_role_twice"]}),
@@ -76,7 +79,8 @@ def table(*rows: dict[str, Any]) -> pa.Table:
     """Rows that are GOOD but for the scores given."""
     types = {**ARROW_SCORES, "messages": MESSAGES}
     columns = {name: [{**GOOD, **row}[name] for row in rows] for name in GOOD}
-    for name, fields in (("turn_languages", ("code", "confidence")), ("messages", ("role", "content"))):
+    pairs = {"languages": LANGUAGE, "turn_languages": LANGUAGE, "messages": ("role", "content")}
+    for name, fields in pairs.items():
         columns[name] = [turns and [dict(zip(fields, turn, strict=True)) for turn in turns] for turns in columns[name]]
     return pa.table({name: pa.array(values, types[name]) for name, values in columns.items()})
 
@@ -100,16 +104,18 @@ EVIDENCE = {
     "empty": '{"assistant_chars":0}',
     "reply_too_short": '{"reply_chars":0,"min_reply_chars":1}',
     "empty_turn": '{"empty_turns":1,"max_empty_turns":0}',
-    "role_order": '{"role_faults":["unanswered"]}',
+    "role_order": '{"role_faults":["same_role_twice","unanswered"],"rules.role_faults":["unanswered"]}',
     "too_short": '{"chars":4,"min_chars":5}',
     "too_long": '{"chars":100001,"max_chars":100000}',
     "too_few_tokens": '{"tokens":1,"min_tokens":2}',
     "too_many_tokens": '{"tokens":32769,"max_tokens":32768}',
-    "language": '{"language":"fr","language_confidence":0.4,"languages":["en"]}',
-    "turn_language": '{"turn_languages":"replies"}',
+    "language": '{"language":"en","languages":[{"code":"fr","confidence":0.8},{"code":"en","confidence":0.13}],'
+    '"rules.languages":["en"]}',
+    "turn_language": '{"turn_languages":[{"code":"en","confidence":0.9},{"code":"fr","confidence":0.9}],'
+    '"rules.turn_languages":"replies"}',
     "repetition": '{"repetition":0.51,"max_repetition":0.5}',
     "reply_equals_prompt": '{"echo":0.6,"max_echo":0.5}',
-    "refusal": '{"refusals":"drop"}',
+    "refusal": '{"refusals":1,"rules.refusals":"drop"}',
     "prompt_leak": '{"leaks":1,"max_leaks":0}',
     "reply_ratio_low": '{"reply_ratio":0.09,"min_reply_ratio":0.1}',
     "reply_ratio_high": '{"reply_ratio":1000.1,"max_reply_ratio":1000.0}',
@@ -148,7 +154,7 @@ def test_every_row_is_judged_by_itself() -> None:
     assert first_failures(table(), STRICT).to_pylist() == []
 
 
-@pytest.mark.parametrize("score", sorted(GOOD.keys() - {"language", "turn_languages", "messages"}))
+@pytest.mark.parametrize("score", sorted(GOOD.keys() - {"language", "languages", "turn_languages", "messages"}))
 def test_a_score_that_is_missing_fails_no_rule(score: str) -> None:
     rows = table({score: None}, {"role_faults": ["unanswered"]})
     assert first_failures(rows, STRICT).to_pylist() == [None, "role_order"]
@@ -210,7 +216,7 @@ def test_fewer_than_a_raised_limit_pass() -> None:
 
 
 def test_no_languages_keeps_all() -> None:
-    assert judge({"language": "fr"}, Rules(languages=[])) is None
+    assert judge({"languages": [("fr", 1.0)]}, Rules(languages=[])) is None
     assert judge({"role_faults": ["no_user"]}, Rules(role_faults=[])) is None
 
 

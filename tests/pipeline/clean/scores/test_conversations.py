@@ -47,6 +47,25 @@ def test_the_language_of_each_turn_is_known_beside_that_of_the_conversation() ->
     assert all(confidence > 0.9 for _, confidence in row.turn_languages[:2])
 
 
+@pytest.mark.parametrize(
+    ("prompt", "reply", "kept"),
+    [
+        ("Okay, um, do you like to cook?", "Um, yes, I do, mostly on weekends.", True),
+        ("im so tired of this week lol", "haha same, what happened", True),
+        ("Who wrote Die Leiden des jungen Werthers?", "Johann Wolfgang von Goethe", True),
+        ("Hola, me puedes ayudar con mi pedido por favor?", "Sure, please tell me your order number.", True),
+        ("Was bedeutet das Wort Handschuh?", "It is a glove, the thing that you wear on your hand.", True),
+        ("Is Hua Hin (Thai: หัวหิน, pronounced [hǔa hǐn]) a beach resort in the south of Thailand?", "Yes", True),
+        ("Gde mogu da kupim kartu za autobus?", "Karte se kupuju na kiosku ili kod vozaca.", False),
+        ("Kdaj odpelje vlak?", "Vlak odpelje ob osmih zjutraj.", False),
+        ("Tell me a story about a dragon", "Es war einmal ein Drache in einer Burg am Rande des Waldes.", False),
+    ],
+)
+def test_the_mass_of_all_languages_decides_and_replies_count_most(prompt: str, reply: str, kept: bool) -> None:
+    [row] = score_conversations([[("user", prompt), ("assistant", reply)]], PREPARATION)
+    assert (dict(row.languages).get("en", 0.0) > 0.13) == kept
+
+
 def test_abuse_scores_above_swearing_and_swearing_above_chat() -> None:
     abuse, swearing, anger, chat = offensiveness([ABUSE, SWEARING, "I hate you, what the hell", "See you at lunch!"])
     assert abuse > 0.8 > swearing > 0.6 > anger > chat
@@ -86,6 +105,14 @@ def test_columns_of_one_conversation() -> None:
     assert (row.empty_turns, row.role_faults, row.reply_ratio) == (1, ["same_role_twice"], 0.9)
     assert row.repairs == ["white_space"]
     assert [(s.turn, s.placeholder) for s in row.pii] == [(0, "<EMAIL_1>"), (1, "<EMAIL_1>")]
+
+
+def test_conversations_that_are_too_long_to_stay_are_not_searched_for_personal_data() -> None:
+    turns = [("user", "Mail me at a@x.org"), ("assistant", "Sent.")]
+    [long, _] = score_conversations([turns, turns], Preparation(Repair(Text()), Pii().types, searched_chars=22))
+    [short] = score_conversations([turns], Preparation(Repair(Text()), Pii().types, searched_chars=23))
+    assert (long.contents[0], long.chars, long.pii) == ("Mail me at a@x.org", 23, [])
+    assert short.contents[0] == "Mail me at <EMAIL_1>"
 
 
 def test_scores_do_not_depend_on_the_batch() -> None:
@@ -149,6 +176,7 @@ def test_an_empty_batch_and_an_empty_conversation_have_scores() -> None:
         None,
         "und",
         0.0,
+        [],
         [],
         *[0.0] * 2,
         0,
