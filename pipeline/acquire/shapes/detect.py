@@ -66,13 +66,13 @@ def detected(records: list[Any]) -> Layout | None:
 
 
 def without_rare(records: list[Any]) -> list[Any]:
-    """The records without columns that less than RARE of them have: a stray record does not decide for a file.
+    """The records without columns that less than RARE of them fill: a stray record does not decide for a file.
 
-    A null is no value.
+    A null is no value; a column that nobody fills says what the file's shape is all the same.
     """
     full = [without_nulls(record) if isinstance(record, dict) else record for record in records]
-    counts = Counter(name for record in full if isinstance(record, dict) for name in record)
-    rare = {name for name, count in counts.items() if count < RARE * len(records)}
+    filled = Counter(name for r in full if isinstance(r, dict) for name, value in r.items() if value != "")
+    rare = {name for name, count in filled.items() if count < RARE * len(records)}
     return [{k: v for k, v in r.items() if k not in rare} if isinstance(r, dict) else r for r in full]
 
 
@@ -151,7 +151,7 @@ class Reader:
             others = (value for c, value in record.items() if c not in self._columns)
             if not any(value and isinstance(value, str | list | dict) for value in others):
                 return None
-        full = without_nulls(record)
+        full = {name: value for name, value in record.items() if value is not None and value != ""}
         found = detected([full])
         return None if found is None else self._arranged_as(found, names([full]))
 

@@ -53,7 +53,10 @@ def _turn(turn: Any, number: int) -> list[Turn]:
     for key in MEDIA:
         if turn.get(key):
             raise Malformed("missing_part", f"turn {number} rests on {key}")
-    if ROLE_OF.get(speaker.strip().lower()) == "assistant":
+    role = ROLE_OF.get(speaker.strip().lower())
+    if role is None and not _is_learned(turn):
+        raise Malformed("unknown_role", f"turn {number} is not to be learned, and nobody knows whose it is")
+    if role == "assistant":
         if turn.get("channel") in UNLEARNABLE:
             speaker = "reasoning"
         elif turn.get("recipient") not in (None, "all", "user"):

@@ -36,7 +36,9 @@ def detect(records: list[Any]) -> Layout | None:
     if pair is None:
         return None
     chosen = find(there, pair[0])
-    said = [r[chosen] for r in records if isinstance(r, dict) and isinstance(r.get(chosen), str | list | dict)]
+    said = [
+        r[chosen] for r in records if isinstance(r, dict) and r.get(chosen) and isinstance(r[chosen], str | list | dict)
+    ]
     return arrange(there, None) if said else None
 
 

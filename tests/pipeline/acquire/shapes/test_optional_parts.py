@@ -69,10 +69,12 @@ OTHERS: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("main", OTHERS)
-@pytest.mark.parametrize("absent", ["missing", "null"])
-def test_every_other_shape_in_the_same_file_is_read(main, absent):
-    keys = {key for record in OTHERS for key in record} if absent == "null" else set()
-    records = [dict.fromkeys(keys) | record for record in (*[main] * MANY, *OTHERS)]
+@pytest.mark.parametrize("absent", ["missing", "null", "empty"])
+@pytest.mark.parametrize("share", [1, 20])
+def test_every_other_shape_in_the_same_file_is_read(main, absent, share):
+    keys = {key for record in OTHERS for key in record} if absent != "missing" else set()
+    empty = dict.fromkeys(keys, "" if absent == "empty" else None)
+    records = [empty | record for record in (*[main] * MANY, *OTHERS * share)]
     assert all(messages(found) == [("user", "a"), ("assistant", "b")] for found in outcomes(*records))
 
 

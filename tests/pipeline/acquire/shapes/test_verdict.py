@@ -142,6 +142,11 @@ def test_a_turn_that_is_not_to_be_learned_is_context(mark, role, text):
     assert found.metadata == {"not_learned": "1"}
 
 
+def test_a_turn_of_an_unknown_speaker_that_is_not_to_be_learned_is_never_learned():
+    said = [{"speaker": "Ann", "text": "hi"}, {"speaker": "Ben", "text": "no", "weight": 0}]
+    assert refused(outcomes({"messages": said})[0])[0] == "unknown_role"
+
+
 @pytest.mark.parametrize("mark", [{"weight": 1}, {"train": True}, {"loss": True}, {"loss": 0.7}, {"weight": None}])
 def test_a_turn_that_is_to_be_learned_is_learned(mark):
     (found,) = outcomes(talk(user("hi"), bot("hello", **mark)))
