@@ -24,7 +24,7 @@ def exchange_hashes(
     whole = turn_hashes(hashed)
     row = hashed.row_of_turns()
     asked, replied = hashed.turns[:-1], hashed.turns[1:]
-    found = np.flatnonzero(
+    places = np.flatnonzero(
         (row[:-1] == row[1:])
         & (hashed.roles[:-1] == USER)
         & (hashed.roles[1:] == ASSISTANT)
@@ -32,8 +32,8 @@ def exchange_hashes(
         & (asked + replied >= least_words)
     )
     with np.errstate(over="ignore"):
-        hashes = mix(whole[found] * np.uint64(0x9E3779B97F4A7C15) + whole[found + 1])
-    return row[found], hashes.view(np.int64)
+        hashes = mix(whole[places] * np.uint64(0x9E3779B97F4A7C15) + whole[places + 1])
+    return row[places], hashes.view(np.int64)
 
 
 def prompt_hashes(hashed: HashedWords) -> tuple[np.ndarray, np.ndarray]:
@@ -46,10 +46,10 @@ def prompt_hashes(hashed: HashedWords) -> tuple[np.ndarray, np.ndarray]:
     asked = np.flatnonzero(hashed.roles == USER)
     row, short = hashed.row_of_turns()[asked], hashed.turns[asked] < LEAST_PROMPT_WORDS
     asked = asked[np.lexsort((asked, short, row))]
-    found, first = np.unique(row, return_index=True)
+    there, first = np.unique(row, return_index=True)
     hashes, words = np.zeros(len(hashed.rows), np.int64), np.zeros(len(hashed.rows), np.int64)
-    hashes[found] = turn_hashes(hashed)[asked[first]].view(np.int64)
-    words[found] = hashed.turns[asked[first]]
+    hashes[there] = turn_hashes(hashed)[asked[first]].view(np.int64)
+    words[there] = hashed.turns[asked[first]]
     return hashes, words
 
 

@@ -212,8 +212,8 @@ def mix(x: np.ndarray) -> np.ndarray:
 def ngrams(words: np.ndarray, size: int) -> np.ndarray:
     """uint64 hash of every `size` consecutive words: len(words) - size + 1 of them, across turns too."""
     count = max(len(words) - size + 1, 0)
-    found = np.full(count, size, np.uint64)
+    hashes = np.full(count, size, np.uint64)
     with np.errstate(over="ignore"):
         for i in range(size):
-            found = mix(found * np.uint64(0x9E3779B97F4A7C15) + words[i : i + count])
-    return found
+            hashes = mix(hashes * np.uint64(0x9E3779B97F4A7C15) + words[i : i + count])
+    return hashes

@@ -39,8 +39,8 @@ def bands_of(sets: Sets, permutations: int, bands: int) -> tuple[np.ndarray, np.
     hashes = np.empty((len(rows), bands), np.uint64)
     with np.errstate(over="ignore"):
         for band, block in enumerate(signatures.reshape(bands, permutations // bands, len(rows))):
-            found = np.full(len(rows), band, np.uint64)
+            hash_of_band = np.full(len(rows), band, np.uint64)
             for minima in block:
-                found = mix(found * np.uint64(0x9E3779B97F4A7C15) + minima)
-            hashes[:, band] = found
+                hash_of_band = mix(hash_of_band * np.uint64(0x9E3779B97F4A7C15) + minima)
+            hashes[:, band] = hash_of_band
     return rows, hashes
