@@ -17,11 +17,11 @@ from eval.metrics.perplexity import Perplexity
 from eval.packed import learned_token_counts, read_packed, sequence_count, sequence_length
 from eval.prompts import Prompt, attributes_of, choose_prompts
 from pipeline.contract.artifact import Artifact
+from pipeline.contract.atomic_write import write_text
 from pipeline.contract.execute import StageContext
-from pipeline.contract.figures import count, number
+from pipeline.contract.formatting import count, number
 from pipeline.contract.metrics import METRICS, figures_of
 from pipeline.contract.progress import Progress, say
-from pipeline.contract.whole_file import write_text
 
 COUNTED_SEQUENCES = 1024
 """Packed sequences held at once while counting tokens."""

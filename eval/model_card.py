@@ -8,7 +8,7 @@ import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from pipeline.contract.artifact import Artifact, ArtifactStore
-from pipeline.contract.figures import count, duration
+from pipeline.contract.formatting import count, duration
 from pipeline.contract.metrics import figures_of
 from pipeline.contract.stages import STAGES
 

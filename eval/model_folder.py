@@ -8,8 +8,8 @@ from typing import Any
 
 from eval.generate import REPETITION_PENALTY
 from pipeline.contract.artifact import Artifact
+from pipeline.contract.atomic_write import write_text
 from pipeline.contract.tokenised import END_OF_TURN
-from pipeline.contract.whole_file import write_text
 
 
 def assemble(folder: Path, train: Artifact, tokenise: Artifact) -> None:

@@ -17,9 +17,9 @@ from eval.model_card import lineage, write_model_card
 from eval.model_folder import assemble
 from eval.registry import ModelRecord
 from pipeline.contract.artifact import Artifact
+from pipeline.contract.atomic_write import write_text
 from pipeline.contract.execute import StageContext
 from pipeline.contract.progress import say
-from pipeline.contract.whole_file import write_text
 
 Decision = Literal["promoted", "kept_champion", "rejected", "already_champion"]
 Losses = dict[str, tuple[float, int, int]]

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from configs.errors import UserError
-from pipeline.contract.figures import duration, number, size
+from pipeline.contract.formatting import duration, number, size
 from pipeline.contract.run import safe_run_id
 
 if TYPE_CHECKING:

@@ -13,9 +13,9 @@ from typing import Any
 import httpx
 
 from configs.errors import UserError
+from pipeline.contract.atomic_write import write_text
 from pipeline.contract.process_group import end, guarded
 from pipeline.contract.progress import say
-from pipeline.contract.whole_file import write_text
 from plugins.project import PROJECT
 
 COMPONENTS = ("api-server", "scheduler", "dag-processor")

@@ -7,8 +7,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from pipeline.contract.atomic_write import replacing
 from pipeline.contract.tokenised import UNLEARNED
-from pipeline.contract.whole_file import replacing
 
 
 def arrow_copy(packed: Path, target: Path, sequence_length: int, advance: Callable[[], object]) -> int:

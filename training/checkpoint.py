@@ -16,9 +16,9 @@ from deepspeed import DeepSpeedEngine
 from pydantic import BaseModel
 
 from configs.errors import UserError
+from pipeline.contract.atomic_write import write_text
 from pipeline.contract.fingerprint import file_sha256
 from pipeline.contract.progress import say
-from pipeline.contract.whole_file import write_text
 
 MARKER = "complete.json"
 

@@ -20,7 +20,7 @@ from torch.autograd.function import once_differentiable
 from transformers import PreTrainedModel
 from transformers.models.llama.modeling_llama import LlamaDecoderLayer
 
-from training import products
+from training import matmul
 from training.attention import document_attention
 from training.elementwise import rms_norm, rms_norm_backward, rotate_, swiglu, swiglu_backward_
 
@@ -119,8 +119,8 @@ class _Projections(torch.autograd.Function):
         fp8: bool,
     ) -> tuple[torch.Tensor, ...]:
         ctx.weights, ctx.fp8, ctx.shape = (w_query, w_key, w_value), fp8, x.shape
-        operand = products.values(x.flatten(0, 1), fp8)
-        outputs = [products.forward(operand, weight).view(*x.shape[:2], -1, width) for weight in ctx.weights]
+        operand = matmul.values(x.flatten(0, 1), fp8)
+        outputs = [matmul.forward(operand, weight).view(*x.shape[:2], -1, width) for weight in ctx.weights]
         cos, sin = (t.expand(*x.shape[:2], width).contiguous() for t in (cos, sin))
         for rotated in outputs[:2]:
             rotate_(rotated, cos, sin, 1)
@@ -131,15 +131,15 @@ class _Projections(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         cos, sin, *tensors = ctx.saved_tensors
-        x = products.saved(tuple(tensors))
+        x = matmul.saved(tuple(tensors))
         owned = [grad.contiguous() for grad in grads]
         for rotated in owned[:2]:
             rotate_(rotated, cos, sin, -1)
         by_x, by_weights = None, []
         for grad, weight in zip(owned, ctx.weights, strict=True):
-            operand = products.gradients(grad.flatten(2).flatten(0, 1), ctx.fp8)
-            by_x = products.by_input(operand, weight, by_x)
-            by_weights.append(products.by_weight(weight, operand, x))
+            operand = matmul.gradients(grad.flatten(2).flatten(0, 1), ctx.fp8)
+            by_x = matmul.by_input(operand, weight, by_x)
+            by_weights.append(matmul.by_weight(weight, operand, x))
         assert by_x is not None
         return by_x.view(ctx.shape), *by_weights, None, None, None, None
 
@@ -150,16 +150,16 @@ class _LinearOntoResidual(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: torch.Tensor, weight: torch.Tensor, residual: torch.Tensor, fp8: bool) -> torch.Tensor:
         ctx.weight, ctx.fp8 = weight, fp8
-        operand = products.values(x.flatten(0, 1), fp8)
+        operand = matmul.values(x.flatten(0, 1), fp8)
         ctx.save_for_backward(*operand.to_save())
-        return products.forward(operand, weight, residual.flatten(0, 1)).view_as(residual)
+        return matmul.forward(operand, weight, residual.flatten(0, 1)).view_as(residual)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
-        operand = products.gradients(grad.flatten(0, 1), ctx.fp8)
-        by_x = products.by_input(operand, ctx.weight).view(*grad.shape[:2], -1)
-        return by_x, products.by_weight(ctx.weight, operand, products.saved(ctx.saved_tensors)), grad, None
+        operand = matmul.gradients(grad.flatten(0, 1), ctx.fp8)
+        by_x = matmul.by_input(operand, ctx.weight).view(*grad.shape[:2], -1)
+        return by_x, matmul.by_weight(ctx.weight, operand, matmul.saved(ctx.saved_tensors)), grad, None
 
 
 class _FeedForwardOntoResidual(torch.autograd.Function):
@@ -176,24 +176,24 @@ class _FeedForwardOntoResidual(torch.autograd.Function):
         fp8: bool,
     ) -> torch.Tensor:
         ctx.weights, ctx.fp8 = (w_gate, w_up, w_down), fp8
-        operand = products.values(x.flatten(0, 1), fp8)
-        gate, up = products.forward(operand, w_gate), products.forward(operand, w_up)
+        operand = matmul.values(x.flatten(0, 1), fp8)
+        gate, up = matmul.forward(operand, w_gate), matmul.forward(operand, w_up)
         ctx.save_for_backward(gate, up, *operand.to_save())
-        inner = products.values(swiglu(gate, up), fp8)
-        return products.forward(inner, w_down, residual.flatten(0, 1)).view_as(residual)
+        inner = matmul.values(swiglu(gate, up), fp8)
+        return matmul.forward(inner, w_down, residual.flatten(0, 1)).view_as(residual)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         gate, up, *tensors = ctx.saved_tensors
-        x = products.saved(tuple(tensors))
+        x = matmul.saved(tuple(tensors))
         w_gate, w_up, w_down = ctx.weights
-        outer = products.gradients(grad.flatten(0, 1), ctx.fp8)
-        inner = products.by_input(outer, w_down)
+        outer = matmul.gradients(grad.flatten(0, 1), ctx.fp8)
+        inner = matmul.by_input(outer, w_down)
         swiglu_backward_(inner, gate, up)  # now inner is the activation, gate and up are their own gradients
-        by_down = products.by_weight(w_down, outer, products.values_for_weights(inner, ctx.fp8))
-        by_gate_grad, by_up_grad = (products.gradients(t, ctx.fp8) for t in (gate, up))
-        by_x = products.by_input(by_up_grad, w_up, products.by_input(by_gate_grad, w_gate))
-        by_gate = products.by_weight(w_gate, by_gate_grad, x)
-        by_up = products.by_weight(w_up, by_up_grad, x)
+        by_down = matmul.by_weight(w_down, outer, matmul.values_for_weights(inner, ctx.fp8))
+        by_gate_grad, by_up_grad = (matmul.gradients(t, ctx.fp8) for t in (gate, up))
+        by_x = matmul.by_input(by_up_grad, w_up, matmul.by_input(by_gate_grad, w_gate))
+        by_gate = matmul.by_weight(w_gate, by_gate_grad, x)
+        by_up = matmul.by_weight(w_up, by_up_grad, x)
         return by_x.view(*grad.shape[:2], -1), by_gate, by_up, by_down, grad, None

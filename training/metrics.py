@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from pipeline.contract.whole_file import write_text
+from pipeline.contract.atomic_write import write_text
 
 METRICS = "metrics.jsonl"
 CURVE_POINTS = 1000

@@ -7,7 +7,7 @@ from configs.hostfile import world_size
 from configs.memory import largest_micro_batch
 from configs.model import Architecture
 from configs.profile import Profile
-from pipeline.contract.figures import size
+from pipeline.contract.formatting import size
 from pipeline.contract.progress import say
 
 MOST_ON_CPU = 4

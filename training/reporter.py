@@ -9,7 +9,7 @@ import torch
 import torch.distributed as dist
 
 from configs.flops import flops_per_token, peak_flops
-from pipeline.contract.figures import percent
+from pipeline.contract.formatting import percent
 from pipeline.contract.progress import Progress, say
 from training.checkpoint import State
 from training.job_config import JobConfig

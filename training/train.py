@@ -9,9 +9,9 @@ from transformers import AutoConfig, AutoTokenizer
 from configs.errors import UserError
 from configs.hostfile import world_size
 from configs.load import load_architecture
+from pipeline.contract.atomic_write import write_text
 from pipeline.contract.execute import StageContext
 from pipeline.contract.progress import say
-from pipeline.contract.whole_file import write_text
 from training.arrow import arrow_copy
 from training.job_config import JobConfig, check, check_vocabulary
 from training.launcher import launch

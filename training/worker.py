@@ -13,7 +13,7 @@ from deepspeed import DeepSpeedEngine
 from transformers import AutoTokenizer
 from transformers.utils.logging import disable_progress_bar
 
-from pipeline.contract.whole_file import write_text
+from pipeline.contract.atomic_write import write_text
 from training.checkpoint import State, load_newest, save_checkpoint, saved_states
 from training.communication import CommunicationClock
 from training.data import PackedSequences

@@ -16,9 +16,9 @@ from pipeline.audit.demographics import ATTRIBUTES
 from pipeline.audit.findings import findings, worst
 from pipeline.audit.plots import draw
 from pipeline.contract.artifact import Artifact
+from pipeline.contract.atomic_write import write_text
 from pipeline.contract.execute import StageContext
 from pipeline.contract.progress import say
-from pipeline.contract.whole_file import write_text
 
 EDGES = np.linspace(-1, 1, 21)
 

@@ -15,7 +15,7 @@ from configs.errors import UserError
 from pipeline.balance.counterfactual import swap_gender
 from pipeline.balance.topic_cap import rows_to_keep
 from pipeline.contract.execute import StageContext
-from pipeline.contract.figures import percent
+from pipeline.contract.formatting import percent
 from pipeline.contract.progress import say
 from pipeline.rows.parquet import count_by, rows_in
 from pipeline.rows.row_id import row_id

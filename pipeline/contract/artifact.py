@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from configs.errors import UserError
+from pipeline.contract.atomic_write import remove_partials, sync, write_text
 from pipeline.contract.fingerprint import file_sha256, fingerprint
-from pipeline.contract.whole_file import remove_partials, sync, write_text
 
 if TYPE_CHECKING:
     import pyarrow.dataset as ds

@@ -14,7 +14,7 @@ from typing import Any
 
 from configs.profile import Profile
 from pipeline.contract.artifact import Artifact, Ledger
-from pipeline.contract.figures import duration
+from pipeline.contract.formatting import duration
 from pipeline.contract.progress import Progress, emit, say
 from pipeline.contract.run import Run
 from pipeline.contract.stage import Stage, config_slice, lookup

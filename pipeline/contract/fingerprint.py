@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from pipeline.contract.whole_file import write_text
+from pipeline.contract.atomic_write import write_text
 
 BLOCK = 1 << 20
 

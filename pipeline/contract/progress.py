@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
 
-from pipeline.contract.figures import duration, percent
+from pipeline.contract.formatting import duration, percent
 
 EVENT_PREFIX = "@parlance "
 LOG_SECONDS = 5.0

@@ -10,10 +10,10 @@ from typing import Any
 from configs.errors import UserError
 from configs.profile import Profile
 from pipeline.contract.artifact import Artifact, ArtifactStore
+from pipeline.contract.atomic_write import write_text
 from pipeline.contract.fingerprint import FileHashes, fingerprint
 from pipeline.contract.stage import config_slice
 from pipeline.contract.stages import STAGES, stages_of
-from pipeline.contract.whole_file import write_text
 
 
 class Run:

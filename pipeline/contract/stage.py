@@ -41,14 +41,14 @@ class Shown:
     funnel: what the rows that pass are called; empty for a stage that keeps every row.
     part, facts: key of report.json, and the artifact's JSON file that it holds; without one, the part is computed.
     passed: what is said of a row in data/, a format of its columns and of `turns`, how many it has.
-    story: module:function of (run, row), lines that tell more of a row; imports no engine.
+    lineage: module:function of (run, row), lines that tell more of a row; imports no engine.
     """
 
     funnel: str = ""
     part: str = ""
     facts: str = ""
     passed: str = "kept"
-    story: str = ""
+    lineage: str = ""
 
 
 @dataclass(frozen=True)
@@ -116,9 +116,9 @@ class Stage:
         if self.check:
             _function(self.check)(profile)
 
-    def story(self) -> Callable[..., Iterable[str]]:
+    def lineage(self) -> Callable[..., Iterable[str]]:
         """The function of (run, row) whose lines tell more of a row than its data/ and dropped/; of most, none."""
-        return _function(self.shown.story) if self.shown.story else lambda run, row: ()  # noqa: ARG005
+        return _function(self.shown.lineage) if self.shown.lineage else lambda run, row: ()  # noqa: ARG005
 
 
 def _function(entry: str) -> Callable[..., Any]:

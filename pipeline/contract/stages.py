@@ -149,7 +149,7 @@ STAGES = {
             engine="spark",
             raw="pipeline.contract.raw_inputs:tokenizer",
             holds="packed tokens",
-            shown=Shown(funnel="tokenised", story="pipeline.tokenise.story:packed"),
+            shown=Shown(funnel="tokenised", lineage="pipeline.tokenise.lineage:packed"),
             form={"Model": ("tokenise.tokenizer", "tokenise.vocabulary", "tokenise.sequence_length")},
         ),
         Stage(
@@ -166,7 +166,7 @@ STAGES = {
             raw="training.job_config:raw_inputs",
             holds="weights",
             work=Work("tflop", gpus="all", retries=2, hours=21 * 24),
-            shown=Shown(part="training", facts="training.json", story="training.story:trained"),
+            shown=Shown(part="training", facts="training.json", lineage="training.lineage:trained"),
             form={
                 "Model": ("model.name", "model.pretrained"),
                 "Training": (

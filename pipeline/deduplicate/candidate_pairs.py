@@ -22,7 +22,7 @@ def buckets_of(rows: pa.Table, ordinals: np.ndarray, config: Deduplicate) -> pa.
     hashed = HashedWords.from_arrow(rows).plain
     words = hashed.row_words
     keys = rows["key"].to_numpy()
-    found = []
+    columns_of_kinds = []
     for wanted, sizes in (
         (words <= SHORT_WORDS / config.jaccard, SHORT_SIZES),
         (words >= SHORT_WORDS * config.jaccard, LONG_SIZES),
@@ -30,8 +30,8 @@ def buckets_of(rows: pa.Table, ordinals: np.ndarray, config: Deduplicate) -> pa.
         sets = shingle_sets(only(hashed, wanted), sizes, unique=False)
         place, bands = bands_of(sets, config.permutations, config.bands)
         place = np.repeat(place, config.bands)
-        found.append((bands.reshape(-1), keys[place], ordinals[place]))
-    return pa.table([np.concatenate(columns) for columns in zip(*found, strict=True)], schema=BUCKETS)
+        columns_of_kinds.append((bands.reshape(-1), keys[place], ordinals[place]))
+    return pa.table([np.concatenate(columns) for columns in zip(*columns_of_kinds, strict=True)], schema=BUCKETS)
 
 
 def candidate_pairs(buckets: pa.Table, neighbours: int, new_rows: int) -> tuple[np.ndarray, int]:

@@ -30,10 +30,10 @@ def connected_components(edges: DataFrame, scratch: Path, in_memory: int = EDGES
     if head.num_rows > in_memory:
         return components_in_spark(wanted, scratch)
     vertices, components = components_in_memory(head["a"].to_numpy(), head["b"].to_numpy())
-    found = scratch / "found"
-    found.mkdir(parents=True, exist_ok=True)
-    _write(found / "part-00000.parquet", vertices, components)
-    return edges.sparkSession.read.parquet(str(found))
+    folder = scratch / "in-memory"
+    folder.mkdir(parents=True, exist_ok=True)
+    _write(folder / "part-00000.parquet", vertices, components)
+    return edges.sparkSession.read.parquet(str(folder))
 
 
 def components_in_memory(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

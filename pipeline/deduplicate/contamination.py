@@ -35,7 +35,7 @@ class EvaluationIndex:
 
     def overlaps(self, hashed: HashedWords) -> dict[int, str]:
         """Conversation to evidence, for those that repeat an evaluation row: the longest match, the first of them."""
-        found: dict[int, str] = {}
+        evidence_of: dict[int, str] = {}
         hashed = hashed.plain
         row_of_turn, turn = hashed.row_of_turns(), hashed.turn_of_words()
         for words in sorted(self.keys, reverse=True):
@@ -49,13 +49,13 @@ class EvaluationIndex:
             known, owners = self.keys[words]
             place = np.minimum(np.searchsorted(known, hashes), len(known) - 1)
             for hit in np.flatnonzero(known[place] == hashes):
-                if int(rows[hit]) not in found:
+                if int(rows[hit]) not in evidence_of:
                     name, row_id = self.rows[owners[place[hit]]]
                     evidence = {"matched": row_id, "evaluation_set": name}
-                    found[int(rows[hit])] = json.dumps(
+                    evidence_of[int(rows[hit])] = json.dumps(
                         evidence | ({"words": words} if words else {"exchange": "whole"})
                     )
-        return found
+        return evidence_of
 
     def save(self, folder: Path) -> None:
         """Writes the index where every task can map it into memory."""

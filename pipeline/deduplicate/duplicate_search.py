@@ -83,13 +83,13 @@ class DuplicateSearch:
         ranges, features, least, targets = self.ranges, self.features, self.config.overlap_words, self.tasks
 
         def texts(received: Received) -> Batches:
-            found = write_features(ranges.all[received.target], features, least, EvaluationIndex.load(evaluation))
-            first = np.array([text[0] | text[1] << 8 | text[2] << 16 for text in found["text"].to_pylist()], np.int64)
-            yield from cut("texts", found, first % targets)
+            hashes = write_features(ranges.all[received.target], features, least, EvaluationIndex.load(evaluation))
+            first = np.array([text[0] | text[1] << 8 | text[2] << 16 for text in hashes["text"].to_pylist()], np.int64)
+            yield from cut("texts", hashes, first % targets)
 
         def equal(received: Received) -> Batches:
-            found = exact_duplicates(received.table("texts", TEXTS))
-            yield from cut("exact", found, ranges.of(found["ordinal"].to_numpy()))
+            duplicates = exact_duplicates(received.table("texts", TEXTS))
+            yield from cut("exact", duplicates, ranges.of(duplicates["ordinal"].to_numpy()))
 
         frame = run(deliver([], len(ranges.all), self.spark), texts)
         self.exact = self.steps.run("exact duplicates", run(deliver([frame], targets, self.spark), equal))
@@ -99,15 +99,15 @@ class DuplicateSearch:
         verified = self.steps.run("candidate pairs", self._verified())
         counts = verified.agg(F.count("a"), F.count_if("duplicate"), F.coalesce(F.sum("bounded"), F.lit(0))).first()
         assert counts is not None
-        found = dict(zip(("candidate_pairs", "duplicate_pairs", "bounded_buckets"), map(int, counts), strict=True))
+        figures = dict(zip(("candidate_pairs", "duplicate_pairs", "bounded_buckets"), map(int, counts), strict=True))
         say(
-            f"deduplicate: {found['candidate_pairs']:,} candidate pairs, {found['duplicate_pairs']:,} duplicates; "
-            f"{found['bounded_buckets']:,} buckets of more than {self.config.neighbours + 1} rows were bounded"
+            f"deduplicate: {figures['candidate_pairs']:,} candidate pairs, {figures['duplicate_pairs']:,} duplicates; "
+            f"{figures['bounded_buckets']:,} buckets of more than {self.config.neighbours + 1} rows were bounded"
         )
         edges = verified.where("duplicate").select("a", "b")
         components = connected_components(edges, self.steps.folder / "components")
         self.clustered = self.steps.run("near duplicates", self._clustered(components))
-        return found
+        return figures
 
     def _verified(self) -> DataFrame:
         ranges, features, config, targets = self.ranges, self.features, self.config, self.tasks
@@ -119,20 +119,20 @@ class DuplicateSearch:
             wanted = rows["overlap"].is_null().to_numpy(zero_copy_only=False)
             wanted[received.table("exact", EXACT_MATCHES)["ordinal"].to_numpy() - part.first] = False
             ordinals = np.flatnonzero(wanted) + part.first
-            found = buckets_of(rows.filter(pa.array(wanted)), ordinals, config)
-            yield from cut("buckets", found, found["bucket"].to_numpy() % np.uint64(targets))
+            table = buckets_of(rows.filter(pa.array(wanted)), ordinals, config)
+            yield from cut("buckets", table, table["bucket"].to_numpy() % np.uint64(targets))
 
         def pairs(received: Received) -> Batches:
-            found, bounded = candidate_pairs(received.table("buckets", BUCKETS), config.neighbours, ranges.new_rows)
-            yield from cut("pairs", pa.table([found], schema=PAIRS), ranges.of(ends(found)[0]))
+            several, bounded = candidate_pairs(received.table("buckets", BUCKETS), config.neighbours, ranges.new_rows)
+            yield from cut("pairs", pa.table([several], schema=PAIRS), ranges.of(ends(several)[0]))
             yield from cut("bounded", pa.table([[bounded]], schema=BOUNDED), np.zeros(1, int))
 
         def first_rows(received: Received) -> Batches:
             part = ranges.all[received.target]
-            found = np.unique(received.table("pairs", PAIRS)["pair"].to_numpy())
-            a, b = ends(found)
+            several = np.unique(received.table("pairs", PAIRS)["pair"].to_numpy())
+            a, b = ends(several)
             homes = ranges.of(b)
-            yield from cut("pairs", pa.table([found], schema=PAIRS), homes)
+            yield from cut("pairs", pa.table([several], schema=PAIRS), homes)
             sent = np.unique(np.stack([homes, a], 1), axis=0)
             yield from cut("rows", _words(read_features(features, part.number), sent[:, 1], part), sent[:, 0])
             bounded = received.table("bounded", BOUNDED)
@@ -140,19 +140,19 @@ class DuplicateSearch:
 
         def verified(received: Received) -> Batches:
             part = ranges.all[received.target]
-            found = received.table("pairs", PAIRS)["pair"].to_numpy()
+            several = received.table("pairs", PAIRS)["pair"].to_numpy()
             first = received.table("rows", WORDS_OF_ROWS)
-            second = _words(read_features(features, part.number), np.unique(ends(found)[1]), part)
-            table = verify(found, first, second, config)
+            second = _words(read_features(features, part.number), np.unique(ends(several)[1]), part)
+            table = verify(several, first, second, config)
             yield from table.append_column("bounded", pa.nulls(table.num_rows, pa.int64())).to_batches()
             for bounded in received.table("bounded", BOUNDED)["bounded"].to_pylist():
                 empty = {name: pa.nulls(1, table.schema.field(name).type) for name in table.schema.names}
                 yield pa.record_batch({**empty, "bounded": pa.array([bounded], pa.int64())})
 
-        found = run(deliver([self.exact], count, self.spark), buckets)
-        found = run(deliver([found], targets, self.spark), pairs)
-        found = run(deliver([found], count, self.spark), first_rows)
-        return run(deliver([found], count, self.spark), verified, VERIFIED)
+        frame = run(deliver([self.exact], count, self.spark), buckets)
+        frame = run(deliver([frame], targets, self.spark), pairs)
+        frame = run(deliver([frame], count, self.spark), first_rows)
+        return run(deliver([frame], count, self.spark), verified, VERIFIED)
 
     def _clustered(self, components: DataFrame) -> DataFrame:
         ranges, features, config, targets = self.ranges, self.features, self.config, self.tasks
@@ -161,20 +161,20 @@ class DuplicateSearch:
 
         def members(received: Received) -> Batches:
             part = ranges.all[received.target]
-            found = received.table("components", pa.schema({"vertex": pa.int64(), "component": pa.int64()}))
-            place = pa.array(found["vertex"].to_numpy() - part.first)
+            vertices = received.table("components", pa.schema({"vertex": pa.int64(), "component": pa.int64()}))
+            place = pa.array(vertices["vertex"].to_numpy() - part.first)
             rows = read_features(features, part.number).take(place)
-            columns = {"component": found["component"], "ordinal": found["vertex"]}
+            columns = {"component": vertices["component"], "ordinal": vertices["vertex"]}
             columns |= {name: rows[name] for name in MEMBERS.names[2:]}
-            component = found["component"].to_numpy().astype(np.uint64)
+            component = vertices["component"].to_numpy().astype(np.uint64)
             yield from cut("members", pa.table(columns, schema=MEMBERS), mix(component) % np.uint64(targets))
 
         def representatives(received: Received) -> Batches:
-            found = represent(received.table("members", MEMBERS), config)
-            yield from cut("clustered", found, ranges.of(found["ordinal"].to_numpy()))
+            clustered = represent(received.table("members", MEMBERS), config)
+            yield from cut("clustered", clustered, ranges.of(clustered["ordinal"].to_numpy()))
 
-        found = run(deliver([sent], count, self.spark), members)
-        return run(deliver([found], targets, self.spark), representatives)
+        frame = run(deliver([sent], count, self.spark), members)
+        return run(deliver([frame], targets, self.spark), representatives)
 
     def kept(self) -> DataFrame:
         """KEPT: the rows that no rule so far drops, with what binds them together."""
@@ -255,8 +255,8 @@ class DuplicateSearch:
 
 def _words(rows: pa.Table, ordinals: np.ndarray, part: Range) -> pa.Table:
     """WORDS_OF_ROWS of some rows of a range. rows: its features."""
-    found = rows.select(WORDS_OF_ROWS.names[1:]).take(pa.array(ordinals - part.first))
-    return found.add_column(0, "ordinal", pa.array(ordinals, pa.int64())).cast(WORDS_OF_ROWS)
+    words = rows.select(WORDS_OF_ROWS.names[1:]).take(pa.array(ordinals - part.first))
+    return words.add_column(0, "ordinal", pa.array(ordinals, pa.int64())).cast(WORDS_OF_ROWS)
 
 
 def _key(*names: str | None) -> int:

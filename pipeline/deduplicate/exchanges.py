@@ -25,15 +25,14 @@ def exchange_hashes(
     whole = turn_hashes(hashed)
     row = hashed.row_of_turns()
     asked, replied = hashed.turns[:-1], hashed.turns[1:]
-    found = np.flatnonzero(
+    places = np.flatnonzero(
         (row[:-1] == row[1:])
         & (hashed.roles[:-1] == USER)
         & (hashed.roles[1:] == ASSISTANT)
         & (replied >= least_reply_words)
         & (asked + replied >= least_words)
     )
-    hashes = chained(whole[found], whole[found + 1])
-    return row[found], hashes.view(np.int64)
+    return row[places], chained(whole[places], whole[places + 1]).view(np.int64)
 
 
 def prompt_hashes(hashed: HashedWords) -> tuple[np.ndarray, np.ndarray]:
@@ -46,10 +45,10 @@ def prompt_hashes(hashed: HashedWords) -> tuple[np.ndarray, np.ndarray]:
     asked = np.flatnonzero(hashed.roles == USER)
     row, short = hashed.row_of_turns()[asked], hashed.turns[asked] < LEAST_PROMPT_WORDS
     asked = asked[np.lexsort((asked, short, row))]
-    found, first = np.unique(row, return_index=True)
+    there, first = np.unique(row, return_index=True)
     hashes, words = np.zeros(len(hashed.rows), np.int64), np.zeros(len(hashed.rows), np.int64)
-    hashes[found] = turn_hashes(hashed)[asked[first]].view(np.int64)
-    words[found] = hashed.turns[asked[first]]
+    hashes[there] = turn_hashes(hashed)[asked[first]].view(np.int64)
+    words[there] = hashed.turns[asked[first]]
     return hashes, words
 
 

@@ -205,7 +205,7 @@ def starts(lengths: np.ndarray) -> np.ndarray:
 def ngrams(words: np.ndarray, size: int) -> np.ndarray:
     """uint64 hash of every `size` consecutive words: len(words) - size + 1 of them, across turns too."""
     count = max(len(words) - size + 1, 0)
-    found = np.full(count, size, np.uint64)
+    hashes = np.full(count, size, np.uint64)
     for i in range(size):
-        found = chained(found, words[i : i + count])
-    return found
+        hashes = chained(hashes, words[i : i + count])
+    return hashes

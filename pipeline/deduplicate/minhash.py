@@ -38,8 +38,8 @@ def bands_of(sets: Sets, permutations: int, bands: int) -> tuple[np.ndarray, np.
             np.minimum.reduceat(changed, bounds, out=signatures[number, part])
     hashes = np.empty((len(rows), bands), np.uint64)
     for band, block in enumerate(signatures.reshape(bands, permutations // bands, len(rows))):
-        found = np.full(len(rows), band, np.uint64)
+        hash_of_band = np.full(len(rows), band, np.uint64)
         for minima in block:
-            found = chained(found, minima)
-        hashes[:, band] = found
+            hash_of_band = chained(hash_of_band, minima)
+        hashes[:, band] = hash_of_band
     return rows, hashes

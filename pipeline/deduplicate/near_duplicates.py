@@ -26,16 +26,16 @@ def duplicates(
     """
     whole, prompt, reply = similarities(a, rows_a, b, rows_b)
     whole = np.round(whole, 4)
-    found = (whole >= jaccard) & (prompt >= side_jaccard) & (reply >= side_jaccard)
-    found &= (a.fixed[rows_a] == b.fixed[rows_b]).all(axis=1)
-    for pair in np.flatnonzero(found):
+    duplicate = (whole >= jaccard) & (prompt >= side_jaccard) & (reply >= side_jaccard)
+    duplicate &= (a.fixed[rows_a] == b.fixed[rows_b]).all(axis=1)
+    for pair in np.flatnonzero(duplicate):
         prompts, replies = ((a.side(rows_a[pair], role), b.side(rows_b[pair], role)) for role in (USER, ASSISTANT))
-        found[pair] = (
+        duplicate[pair] = (
             same_but_for_an_edit(*prompts, side_jaccard)
             and same_but_for_an_edit(*replies, side_jaccard)
             and not _other_subject(prompts, replies)
         )
-    return whole, found
+    return whole, duplicate
 
 
 def same_but_for_an_edit(one: Words, other: Words, least: float) -> bool:

@@ -30,16 +30,16 @@ def reference_corpora(config: Deduplicate, root: str, scratch: Path) -> list[Cor
     What is not yet canonical Parquet is read as acquire reads it, and lies in `scratch` afterwards.
     Raises UserError when one is missing or holds no conversation.
     """
-    found: list[Corpus] = []
+    corpora: list[Corpus] = []
     for key, kind, names in declared(config):
         for name in names:
             place = locate(key, name, root)
             folder = canonical_folder(place)
             if folder is None:
-                folder = scratch / f"{kind}-{len(found)}"
+                folder = scratch / f"{kind}-{len(corpora)}"
                 _convert(key, name, place, folder)
-            found.append(Corpus(name, kind, folder))
-    return found
+            corpora.append(Corpus(name, kind, folder))
+    return corpora
 
 
 def canonical_folder(place: Path) -> Path | None:
@@ -61,9 +61,9 @@ def _convert(key: str, name: str, place: Path, folder: Path) -> None:
     with pq.ParquetWriter(folder / "part-00000.parquet", SCHEMA) as writer:
         for unit in plan(source, source_files(source)).units:
             for several in _batched(records(unit), ROWS_AT_ONCE):
-                found = list(_conversations(unit, several))
-                kept, unread = kept + len(found), unread + len(several) - len(found)
-                ids, messages = zip(*found, strict=True) if found else ((), ())
+                read = list(_conversations(unit, several))
+                kept, unread = kept + len(read), unread + len(several) - len(read)
+                ids, messages = zip(*read, strict=True) if read else ((), ())
                 writer.write_table(pa.table([ids, messages], schema=SCHEMA))
     say(f"{key}: {name}: {kept:,} conversations; {unread:,} records could not be read as one")
     if not kept:

@@ -46,10 +46,10 @@ class RowDecisions:
 
     def add_splits(self, splits: pa.Table) -> list[str | None]:
         """The split of each row that has one; rows that overlap a held-out row are dropped."""
-        found: list[str | None] = [None] * len(self.rules)
+        of_rows: list[str | None] = [None] * len(self.rules)
         for ordinal, split, rule, matched in zip(*(splits[name].to_pylist() for name in SPLITS.names), strict=True):
             place = ordinal - self._first
-            found[place] = split
+            of_rows[place] = split
             if rule is not None:
                 self.rules[place], self.evidence[place] = rule, json.dumps({"matched": matched})
-        return found
+        return of_rows

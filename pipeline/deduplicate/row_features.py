@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import xxhash
 
-from pipeline.contract.whole_file import replacing
+from pipeline.contract.atomic_write import replacing
 from pipeline.deduplicate.contamination import EvaluationIndex
 from pipeline.deduplicate.exact_duplicates import TEXTS, text_hashes
 from pipeline.deduplicate.exchanges import exchange_hashes, prompt_hashes

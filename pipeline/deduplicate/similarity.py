@@ -69,13 +69,13 @@ def _jaccards(a: Sets, rows_a: np.ndarray, b: Sets, rows_b: np.ndarray) -> tuple
     both |= np.concatenate([pair_a, pair_b]).astype(np.uint64) << np.uint64(48)
     both.sort()
     shared = both[1:][both[1:] == both[:-1]]
-    found = []
+    sides = []
     count = len(rows_a)
     for side in (0, 1):
         common = _count(shared >> np.uint64(48), shared, side, count)
         total = _count(pair_a, values_a, side, count) + _count(pair_b, values_b, side, count) - common
-        found.append((common, total))
-    (prompt, prompts), (reply, replies) = found
+        sides.append((common, total))
+    (prompt, prompts), (reply, replies) = sides
     some = np.maximum(prompts + replies, 1)
     return (prompt + reply) / some, _share(prompt, prompts), _share(reply, replies)
 

@@ -9,7 +9,7 @@ from pyspark.sql import functions as F
 
 from configs.deduplicate import Deduplicate
 from configs.errors import UserError
-from pipeline.deduplicate.connected_components import connected_components
+from pipeline.deduplicate.connected_components import EDGES_IN_MEMORY, connected_components
 from pipeline.deduplicate.exchanges import LEAST_PROMPT_WORDS
 from pipeline.spark.draw import uniform
 
@@ -29,48 +29,63 @@ MOST_CHAINED_SHARE = 0.1
 much."""
 
 
-def group_rows(
-    rows: DataFrame, config: Deduplicate, scratch: Path, run: Callable[[str, DataFrame], DataFrame]
-) -> DataFrame:
-    """The rows with `group`, and `group_rows`, the size of that group.
+Run = Callable[[str, DataFrame], DataFrame]
+"""Computes a frame of that name, and reads it back."""
+
+
+def group_rows(rows: DataFrame, config: Deduplicate, scratch: Path, run: Run) -> tuple[DataFrame, dict[str, int]]:
+    """The rows with `group`, and `group_rows`, the size of that group; and the metrics groups and largest_group.
 
     rows: ordinal, row_id, exchanges, cluster_key, conversation_key, user_key, prompt_key (64-bit hashes; null where
     nothing binds the row that way) and prompt_words. Rows of one cluster, conversation, user or prompt share a
     group, and so do rows that are linked through several of them. Where prompts link so many users,
     conversations and clusters that groups too large to be held out hold more than MOST_CHAINED_SHARE, prompts bind less
     (see BINDING): there a row goes with its user, conversation or cluster, and one that has none with its prompt.
-    run: computes a frame of that name and reads it back.
     """
     kept = run("kept", rows)
     count = kept.count()
-    form = kept.groupBy("prompt_key").count().where(F.col("count") > MOST_PROMPT_SHARE * count)
-    for row in form.where("prompt_key is not null").collect():
-        kept = kept.withColumn("prompt_key", F.nullif("prompt_key", F.lit(row["prompt_key"])))
+    grouped, sizes = _bound(kept, count, config, scratch, run)
+    if sizes["largest_group"] > MOST_PROMPT_SHARE * count:
+        prompts = kept.where("prompt_key is not null").groupBy("prompt_key").count()
+        form = prompts.where(F.col("count") > MOST_PROMPT_SHARE * count).first()
+        if form:
+            unlike = kept.withColumn("prompt_key", F.nullif("prompt_key", F.lit(form["prompt_key"])))
+            return _bound(unlike, count, config, scratch / "without-form", run)
+    return grouped, sizes
+
+
+def _bound(
+    kept: DataFrame, count: int, config: Deduplicate, scratch: Path, run: Run
+) -> tuple[DataFrame, dict[str, int]]:
     first = F.coalesce("user_key", "conversation_key", "cluster_key", "prompt_key", F.xxhash64("row_id"))
     grouped = kept.withColumn("first", first).withColumn("binds", F.lit(True))
-    largest = max(1, int(min(config.test_share, config.validation_share) * count))
-    crowded = F.col("group_rows") > largest
-    for least in BINDING:
-        name = "groups" if least == 0 else f"groups by prompts of {least} words" if least else "groups without prompts"
-        grouped = run(name, _grouped(grouped, scratch / name.replace(" ", "-")))
-        sizes = (F.count_distinct("first").alias("keys"), F.count("*").alias("rows"))
-        chained = grouped.where(crowded).groupBy("group").agg(*sizes).where("keys > 1").agg(F.sum("rows")).first()
-        if not chained or (chained[0] or 0) <= MOST_CHAINED_SHARE * count:
+    crowded = F.col("group_rows") > max(1, int(min(config.test_share, config.validation_share) * count))
+    for least, following in pairwise((*BINDING, None)):
+        name = f"groups by prompts of {least} words" if least else "groups" if least == 0 else "groups without prompts"
+        grouped = run(name, _grouped(grouped, count, scratch / name.replace(" ", "-")))
+        groups = grouped.groupBy("group").agg(
+            F.first("group_rows").alias("group_rows"), F.count_distinct("first").alias("keys")
+        )
+        chained = F.sum(F.when(crowded & (F.col("keys") > 1), F.col("group_rows")))
+        sizes = groups.agg(F.count("*"), F.max("group_rows"), chained).first()
+        assert sizes is not None
+        if least is None or (sizes[2] or 0) <= MOST_CHAINED_SHARE * count:
             break
-        following = dict(pairwise(BINDING)).get(least)
         binds = F.lit(False) if following is None else F.col("prompt_words") >= following
         grouped = grouped.withColumn("binds", F.when(crowded, binds).otherwise(F.col("binds")))
-    return grouped
+    assert sizes is not None
+    return grouped, {"groups": sizes[0], "largest_group": sizes[1] or 0}
 
 
-def _grouped(rows: DataFrame, scratch: Path) -> DataFrame:
+def _grouped(rows: DataFrame, count: int, scratch: Path) -> DataFrame:
     """rows: with `first`, the key that a row goes by, and `binds`, whether its prompt links it to others."""
     keys = F.array_compact(F.array("user_key", "conversation_key", "cluster_key"))
     own = rows.select("first", F.explode(F.slice(keys, 2, 2)).alias("b"))
-    shared = rows.groupBy("prompt_key").agg(F.count("*").alias("n")).where("n > 1").select("prompt_key")
-    asked = rows.where("binds and prompt_key <> first").join(shared, "prompt_key").select("first", "prompt_key")
-    links = own.union(asked).distinct().toDF("a", "b")
-    linked = connected_components(links, scratch).select(
+    asked = rows.where("binds and prompt_key <> first").select("first", "prompt_key")
+    if count > EDGES_IN_MEMORY:  # the prompts of one row only, most of them, are then worth leaving out
+        several = rows.groupBy("prompt_key").count().where("count > 1").select("prompt_key")
+        asked = asked.join(several, "prompt_key", "left_semi")
+    linked = connected_components(own.union(asked).distinct().toDF("a", "b"), scratch).select(
         F.col("vertex").alias("first"), F.col("component").alias("least")
     )
     return (
@@ -80,13 +95,6 @@ def _grouped(rows: DataFrame, scratch: Path) -> DataFrame:
         .withColumn("group_rows", F.count("*").over(Window.partitionBy("group")))
         .drop("least")
     )
-
-
-def group_sizes(grouped: DataFrame) -> dict[str, int]:
-    """groups, and largest_group, the rows of the largest one."""
-    found = grouped.agg(F.count_distinct("group").alias("groups"), F.max("group_rows").alias("largest_group")).first()
-    assert found is not None
-    return {name: size or 0 for name, size in found.asDict().items()}
 
 
 def split_rows(grouped: DataFrame, seed: int, config: Deduplicate) -> DataFrame:

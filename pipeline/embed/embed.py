@@ -11,9 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from configs.embed import Embed
+from pipeline.contract.atomic_write import replacing
 from pipeline.contract.execute import StageContext
 from pipeline.contract.progress import say
-from pipeline.contract.whole_file import replacing
 from pipeline.embed.encoder import Encoder
 from pipeline.embed.shard import embedded, segments_schema
 from pipeline.rows.ordered import in_shards

@@ -18,8 +18,8 @@ from configs.embed import Embed
 from configs.errors import UserError
 from configs.vectors import Vectors
 from pipeline.contract.artifact import Artifact
+from pipeline.contract.atomic_write import write_text
 from pipeline.contract.execute import StageContext
-from pipeline.contract.whole_file import write_text
 from pipeline.embed.encoder import Encoder
 from pipeline.embed.segments import Segment
 from pipeline.embed.shard import embedded

@@ -15,10 +15,10 @@ from configs.errors import UserError
 from configs.load import load_architecture
 from configs.profile import Profile
 from configs.size import parameters
+from pipeline.contract.atomic_write import write_text
 from pipeline.contract.progress import Progress, say
 from pipeline.contract.run import Run
 from pipeline.contract.stages import TASKS, command_of
-from pipeline.contract.whole_file import write_text
 from pipeline.planning.history import measurements, shape
 from pipeline.planning.sample import Messages, drawn, sample_sources
 

@@ -14,7 +14,7 @@ from configs.errors import UserError
 from configs.model import Architecture
 from configs.profile import Profile
 from configs.size import parameters
-from pipeline.contract.figures import size
+from pipeline.contract.formatting import size
 from pipeline.planning.hardware import Gpu, gpu
 from pipeline.planning.storage import BYTES_A_WEIGHT
 

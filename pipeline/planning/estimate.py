@@ -9,7 +9,7 @@ from configs.errors import UserError
 from configs.load import load_architecture
 from configs.model import Architecture
 from configs.profile import Profile
-from pipeline.contract.figures import size
+from pipeline.contract.formatting import size
 from pipeline.contract.stages import STAGES, TASKS, above
 from pipeline.planning.cost import estimate_cost, missing_prices
 from pipeline.planning.deployment import estimate_deployment

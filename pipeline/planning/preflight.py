@@ -8,8 +8,8 @@ from pathlib import Path
 from configs.errors import UserError
 from configs.profile import Profile
 from pipeline.acquire.sources import source_files
-from pipeline.contract.figures import size
 from pipeline.contract.fingerprint import FileHashes
+from pipeline.contract.formatting import size
 from pipeline.contract.stages import STAGES
 
 LEAST_JAVA = 17

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from pipeline.contract.figures import HOUR, MINUTE, NONE, duration, magnitude, percent, size
+from pipeline.contract.formatting import HOUR, MINUTE, NONE, duration, magnitude, percent, size
 from pipeline.contract.stages import STAGES, conversations_into
 
 Plan = dict[str, Any]

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from configs.errors import UserError
-from pipeline.contract.figures import duration
+from pipeline.contract.atomic_write import write_text
+from pipeline.contract.formatting import duration
 from pipeline.contract.run import Run
-from pipeline.contract.whole_file import write_text
 from pipeline.planning.render import markdown, summary
 
 PLAN = "plan.json"

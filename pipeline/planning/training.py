@@ -13,7 +13,7 @@ from configs.flops import flops_per_token
 from configs.model import Architecture
 from configs.profile import Profile
 from configs.size import parameters
-from pipeline.contract.figures import duration
+from pipeline.contract.formatting import duration
 from pipeline.contract.stages import conversations_into
 from pipeline.planning.hardware import Machines
 from pipeline.planning.history import FORWARD

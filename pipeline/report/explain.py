@@ -27,7 +27,7 @@ def explain(run: Run, row: str) -> list[str]:
     for name, stage in STAGES.items():
         artifact = run.find(name)
         if artifact is not None:
-            said = [*stage.story()(run, row), *_at_stage(stage, artifact, row, told)]
+            said = [*stage.lineage()(run, row), *_at_stage(stage, artifact, row, told)]
             lines += [f"  {name}: {text}" for text in said]
     return lines
 

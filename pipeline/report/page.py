@@ -9,7 +9,7 @@ import yaml
 from jinja2 import ChainableUndefined, Environment, PackageLoader
 from markupsafe import Markup
 
-from pipeline.contract.figures import count, duration, magnitude, moment, number, percent, size
+from pipeline.contract.formatting import count, duration, magnitude, moment, number, percent, size
 from pipeline.contract.metrics import figures_of, value_at
 from pipeline.contract.stages import STAGES
 from pipeline.report.loss_plot import loss_curve

@@ -19,11 +19,11 @@ import pyarrow.parquet as pq
 
 from configs.errors import UserError
 from pipeline.contract.artifact import Artifact
+from pipeline.contract.atomic_write import write_text
 from pipeline.contract.fingerprint import fingerprint
 from pipeline.contract.run import Run
 from pipeline.contract.stage import Stage, config_slice
 from pipeline.contract.stages import STAGES, conversations_into
-from pipeline.contract.whole_file import write_text
 from pipeline.planning.run_plan import comparison, read_plan
 from pipeline.report.dropped_examples import rules_of
 

@@ -6,9 +6,9 @@ from typing import Any
 from configs.errors import UserError
 from configs.review import Review
 from pipeline.audit.findings import SEVERITIES, worst
+from pipeline.contract.atomic_write import write_text
 from pipeline.contract.execute import StageContext
 from pipeline.contract.progress import say
-from pipeline.contract.whole_file import write_text
 
 ANSWER = "answer in Airflow, or with `parlance stage review --decision approve --by NAME`"
 

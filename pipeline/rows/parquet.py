@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.ipc as ipc
 import pyarrow.parquet as pq
 
-from pipeline.contract.whole_file import replacing
+from pipeline.contract.atomic_write import replacing
 
 ROWS_PER_FILE = 100_000
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 from configs.errors import UserError
-from pipeline.contract.figures import size
+from pipeline.contract.formatting import size
 from pipeline.contract.progress import say
 
 PROJECT = Path(__file__).resolve().parents[2]

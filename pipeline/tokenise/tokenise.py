@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from configs.errors import UserError
 from pipeline.contract.execute import StageContext
-from pipeline.contract.figures import percent
+from pipeline.contract.formatting import percent
 from pipeline.contract.progress import say
 from pipeline.spark.session import session_of, task_progress
 from pipeline.tokenise.tokenised_file import SPLITS, Job, read_split, tokenise_file

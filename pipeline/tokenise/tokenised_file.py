@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipeline.contract.whole_file import replacing
+from pipeline.contract.atomic_write import replacing
 from pipeline.rows.learned import not_learned
 from pipeline.rows.schema import DROPPED
 from pipeline.tokenise.documents import ConversationEncoder, Document

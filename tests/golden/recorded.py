@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from pipeline.contract.whole_file import write_text
+from pipeline.contract.atomic_write import write_text
 from tests.golden.output import Output, Part
 from tests.golden.run import HERE
 

@@ -1,0 +1,1 @@
+"""What drops a conversation: one file a rule, and one row of RULES in rules.py."""

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from configs.profile import Profile
-from pipeline.contract.figures import duration
+from pipeline.contract.formatting import duration
 from pipeline.contract.run import Run
 from pipeline.contract.stage import Stage
 from pipeline.contract.stages import STAGES

@@ -2,7 +2,7 @@
 
 import math
 
-from pipeline.contract.figures import count, duration, magnitude, moment, number, percent, size
+from pipeline.contract.formatting import count, duration, magnitude, moment, number, percent, size
 
 
 def test_durations_have_as_many_digits_as_one_acts_on() -> None:

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.contract.whole_file import remove_partials, replacing, write_text
+from pipeline.contract.atomic_write import remove_partials, replacing, write_text
 
 WRITES_HALF_AND_WAITS = """
 import sys, time
 from pathlib import Path
-from pipeline.contract.whole_file import replacing
+from pipeline.contract.atomic_write import replacing
 with replacing(Path(sys.argv[1]), durable=True) as partial:
     with partial.open("w") as file:
         file.write("half of the ne")
