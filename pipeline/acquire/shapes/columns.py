@@ -91,11 +91,11 @@ def read(record: Any, layout: Layout) -> Conversation:
     if turns is None:
         said = parts[0] if len(parts) == 1 else "\n\n".join(dict.fromkeys(parts))
         turns = [("user", said), ("assistant", reply)]
+        if not layout.opens and not layout.thoughts:
+            return Conversation(turns)
     if layout.thoughts and (thoughts := text_of(record.get(layout.thoughts), layout.thoughts)):
         turns.insert(-1, ("reasoning", thoughts))
-    if layout.opens:
-        turns = opening(record, layout) + turns
-    return from_turns(turns, layout.reasoning)
+    return from_turns(opening(record, layout) + turns, layout.reasoning)
 
 
 def _named(there: list[str], reply: str | None) -> list[str]:

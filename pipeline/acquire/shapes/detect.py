@@ -143,14 +143,14 @@ class Reader:
         """The layout of a record that lacks what the file's layout needs; None when it shows no other."""
         if layout.given or layout.shape not in SHAPES:
             return None
-        needed = [(layout.column,), layout.sides, layout.prompt, (layout.reply,)]
-        if all(any(c and record.get(c) for c in columns) for columns in needed if any(columns)):
-            return None
         file = self._layout
         if file.reply and all(record.get(c) for c in file.prompt):  # a row of this shape that only lacks its reply
             others = (value for c, value in record.items() if c not in self._columns)
             if not any(value and isinstance(value, str | list | dict) for value in others):
                 return None
+        needed = [(layout.column,), layout.sides, layout.prompt, (layout.reply,)]
+        if all(any(c and record.get(c) for c in columns) for columns in needed if any(columns)):
+            return None
         full = {name: value for name, value in record.items() if value is not None and value != ""}
         found = detected([full])
         return None if found is None else self._arranged_as(found, names([full]))
