@@ -59,6 +59,7 @@ ALIKE = {
     "a letter of a name left out": ("they met in Berlin again", "they met in Belin again"),
     "a letter of a name doubled": ("they met in Berlin again", "they met in Berllin again"),
     "two letters of a name exchanged": ("they met in Berlin again", "they met in Belrin again"),
+    "small words in each other's place": ("just here they meet really", "really here they meet just"),
     "words of different sets": ("they met in spring", "they met after spring"),
     "a filler": ("they met again", "they really met again"),
     "an auxiliary": ("can they meet again", "could they meet again"),
