@@ -70,15 +70,16 @@ def _bound(
         sizes = groups.agg(F.count("*"), F.max("group_rows"), chained).first()
         assert sizes is not None
         if least is None or (sizes[2] or 0) <= MOST_CHAINED_SHARE * count:
-            break
+            return grouped, {"groups": sizes[0], "largest_group": sizes[1] or 0}
         binds = F.lit(False) if following is None else F.col("prompt_words") >= following
         grouped = grouped.withColumn("binds", F.when(crowded, binds).otherwise(F.col("binds")))
-    assert sizes is not None
-    return grouped, {"groups": sizes[0], "largest_group": sizes[1] or 0}
+    raise AssertionError("the last of BINDING ends the search")
 
 
 def _grouped(rows: DataFrame, count: int, scratch: Path) -> DataFrame:
-    """rows: with `first`, the key that a row goes by, and `binds`, whether its prompt links it to others."""
+    """With group and group_rows. rows: with `first`, the key that a row goes by, and `binds`, whether its prompt
+    links it to others.
+    """
     keys = F.array_compact(F.array("user_key", "conversation_key", "cluster_key"))
     own = rows.select("first", F.explode(F.slice(keys, 2, 2)).alias("b"))
     asked = rows.where("binds and prompt_key <> first").select("first", "prompt_key")

@@ -31,7 +31,7 @@ def test_the_better_row_stays_for_the_other(better: dict[str, object], worse: di
 
 
 def test_rows_are_grouped_by_all_16_bytes_of_their_text() -> None:
-    texts = (b"first half......", b"first halfxxxxxx", b"other hal.......", b"first half......")
+    texts = (b"one half........", b"one halfxxxxxxxx", b"another.........", b"one half........")
     rows: list[dict[str, object]] = [{"text": text, "row_id": f"r{i}"} for i, text in enumerate(texts)]
     assert exact_duplicates(table(*rows)).to_pylist() == [{"ordinal": 3, "matched_ordinal": 0, "matched": "r0"}]
 

@@ -77,9 +77,21 @@ def test_a_template_about_another_subject_is_no_duplicate() -> None:
         ("it is fine here", "it is nice here", True),
         ("say ann bob cat dan now", "say eve fay gus hal now", False),
         ("x a b c d e f y", "x b c d e f g y", True),
+        ("ann k l m n bob cat", "eve k l m n fay gus", False),
+        ("ann k l m n o bob cat", "eve k l m n o fay gus", True),
         ("", "red fox sea oak", True),
     ],
-    ids=["equal", "a word more", "a sentence more", "a word changed", "a passage changed", "ends changed", "empty"],
+    ids=[
+        "equal",
+        "a word more",
+        "a sentence more",
+        "a word changed",
+        "a passage changed",
+        "ends changed",
+        "7 of 19 in common",
+        "9 of 21",
+        "empty",
+    ],
 )
 def test_an_edit_is_told_from_another_content(a: str, b: str, same: bool) -> None:
     assert same_but_for_an_edit(hashes_of(a), hashes_of(b), 0.4) is same
@@ -92,3 +104,10 @@ def test_an_edit_that_crosses_the_length_classes_is_still_a_near_duplicate(words
     b = talk(" ".join([*WORDS[:50], "inserted", *WORDS[50:words]]), "yes indeed")
     assert similarity(a, b)[0] > 0.9
     assert duplicate(a, b)
+
+
+def test_the_similarity_has_four_digits() -> None:
+    # "red", "fox", "red fox" and "yes" are shared, of 12 words and pairs
+    both = Compared(HashedWords.of([talk("red fox sea", "yes"), talk("red fox oak", "yes indeed sir")]), 0.8)
+    whole = duplicates(both, np.array([0]), both, np.array([1]), 0.8, 0.4)[0]
+    assert whole.tolist() == [round(4 / 12, 4)] != [4 / 12]

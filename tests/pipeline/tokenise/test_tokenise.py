@@ -7,11 +7,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from pipeline.tokenise.chat_template import BEGIN
 from transformers import AutoTokenizer
 
 from configs.errors import UserError
 from pipeline.contract.artifact import Artifact, Ledger
+from pipeline.contract.chat_template import BEGIN
 from pipeline.contract.execute import execute
 from pipeline.contract.run import Run
 from pipeline.tokenise.tokenised_file import Job, tokenise_file
