@@ -15,19 +15,7 @@ from pipeline.contract.execute import run_stage
 from pipeline.contract.run import Run
 from pipeline.contract.stages import STAGES
 from pipeline.report.explain import examples
-from pipeline.rows.schema import MESSAGES, ORIGIN
-
-SCHEMA = pa.schema(
-    [
-        ("row_id", pa.string()),
-        ("source", pa.string()),
-        ("origin", ORIGIN),
-        ("conversation_id", pa.string()),
-        ("user_id", pa.string()),
-        ("messages", MESSAGES),
-        ("metadata", pa.map_(pa.string(), pa.string())),
-    ]
-)
+from pipeline.rows.schema import CONVERSATIONS
 
 CHAT = [("user", "Hello there, how are you today?"), ("assistant", "Very well, thank you. And how are you?")]
 GERMAN = [("user", "Wie komme ich zum nächsten Bahnhof?"), ("assistant", "Gehen Sie immer geradeaus, dann links.")]
@@ -54,7 +42,8 @@ def acquired(run: Run, conversations: list[list[tuple[str, str]]], files: int = 
     with run.store.building("acquire", run.fingerprint("acquire"), False) as partial:
         (partial / "data").mkdir()
         for n in range(files):
-            pq.write_table(pa.Table.from_pylist(rows[n::files], SCHEMA), partial / "data" / f"part-{n:05d}.parquet")
+            table = pa.Table.from_pylist(rows[n::files], CONVERSATIONS)
+            pq.write_table(table, partial / "data" / f"part-{n:05d}.parquet")
         run.store.commit(
             partial,
             {
