@@ -84,7 +84,7 @@ class Rules(Section):
     )
     min_chars: int = Field(5, ge=1, description="Shortest conversation (characters)")
     max_chars: int = Field(100_000, ge=100, description="Longest conversation (characters)")
-    max_repetition: float = Field(0.5, gt=0, le=1, description="Largest share of repeated word 3-grams in a turn")
+    max_repetition: float = Field(0.5, gt=0, le=1, description="Largest share of repeated word 3-grams in a reply")
     max_offensive: float = Field(
         0.8,
         ge=0,

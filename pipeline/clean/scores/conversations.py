@@ -7,16 +7,18 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import regex
 
 from configs.clean import Translation
 from pipeline.clean.privacy.pii import Recognise, Span, mask_conversation, may_hold_pii
 from pipeline.clean.repair.repair import Repair
 from pipeline.clean.scores.language import Language, Spoken, languages
+from pipeline.clean.scores.layout import unaccounted
 from pipeline.clean.scores.offensive import score_offence
 from pipeline.clean.scores.prompt_leak import leaks
 from pipeline.clean.scores.rare_words import KnownWords
 from pipeline.clean.scores.refusal import is_refusal
-from pipeline.clean.scores.repetition import repetition
+from pipeline.clean.scores.repetition import reply_repetition
 from pipeline.clean.scores.roles import role_faults
 from pipeline.clean.scores.translation import Translate, is_foreign
 from pipeline.clean.scores.words import Texts, Words, known_words
@@ -30,6 +32,9 @@ Turns = list[tuple[str, str]]
 LEAST_CHARS = 50
 """Shares of letters, capitals and digits are of texts of at least so many characters without spaces; of a
 shorter one they tell nothing ("5", ":)", "OK")."""
+NOTICED_SHARE = 0.3
+"""Replies with a larger share of digits or non-letters are looked at again: layout or prompt may account for it."""
+NOT_LETTER_OR_MARK = regex.compile(r"[^\p{L}\p{M}]")
 ECHO_WORDS = 4
 """A shorter reply may equal its prompt: "hello" to "hello"."""
 
@@ -133,13 +138,22 @@ def score_conversations(conversations: Sequence[Turns], preparation: Preparation
     contents = batch.contents
     texts = Texts(batch.numbers)
     offence = score_offence(words, texts, contents)
-    repeated = [repetition(text, known) for text, known in zip(contents, batch.numbers, strict=True)]
+    prompts = prompts_of(roles, contents, ends)
+    repeated = [
+        reply_repetition(prompt, text, known) if reply else 0.0
+        for reply, prompt, text, known in zip(replies.tolist(), prompts, contents, batch.numbers, strict=True)
+    ]
     tokens = total(texts.total(words.field("tokens")), ends).tolist()
     non_letters, capitals, digits = reply_shares(words, texts, replies, ends)
+    for number, (start, end) in enumerate(pairwise(ends.tolist())):
+        for kind, shares in (("non_letters", non_letters), ("digits", digits)):
+            if shares[number] > NOTICED_SHARE:
+                said = [(prompts[turn], contents[turn]) for turn in range(start, end) if replies[turn]]
+                shares[number] = unaccounted_share(kind, said)
     normal = [words.normalised(text, known) for text, known in zip(contents, batch.numbers, strict=True)]
     found = []
     for number, (start, end) in enumerate(pairwise(ends.tolist())):
-        its = dialogue(roles[start:end], contents[start:end], normal[start:end])
+        its = dialogue(roles[start:end], contents[start:end], normal[start:end], prompts[start:end])
         found.append(
             Scores(
                 contents=contents[start:end],
@@ -268,8 +282,35 @@ def total(values: npt.NDArray[np.int64], ends: Ends) -> npt.NDArray[np.int64]:
     return sums[ends[1:]] - sums[ends[:-1]]
 
 
-def dialogue(roles: Sequence[str], contents: Sequence[str], normal: Sequence[str]) -> Dialogue:
-    """What follows from who says what. normal: the contents normalised."""
+def unaccounted_share(kind: str, exchanges: Sequence[tuple[str, str]]) -> float:
+    """Share of the replies' characters that are no letters, or digits, and that nothing accounts for (see layout).
+
+    kind: the score. exchanges: (prompt, reply). White space does not count; 0 below LEAST_CHARS characters.
+    """
+    odd = chars = 0
+    for prompt, reply in exchanges:
+        chars += sum(map(len, reply.split()))
+        rest = "".join(unaccounted(kind, prompt, reply).split())
+        odd += len(NOT_LETTER_OR_MARK.findall(rest)) if kind == "non_letters" else sum(map(str.isdecimal, rest))
+    return round(odd / chars, 4) if chars >= LEAST_CHARS else 0.0
+
+
+def prompts_of(roles: Sequence[str], contents: Sequence[str], ends: Ends) -> list[str]:
+    """For each turn, what the user said last before it in its conversation; "" for nothing."""
+    found = []
+    for start, end in pairwise(ends.tolist()):
+        last = ""
+        for turn in range(start, end):
+            found.append(last)
+            last = contents[turn] if roles[turn] == "user" else last
+    return found
+
+
+def dialogue(
+    roles: Sequence[str], contents: Sequence[str], normal: Sequence[str], prompts: Sequence[str] | None = None
+) -> Dialogue:
+    """What follows from who says what. normal: the contents normalised. prompts: of each turn, see prompts_of."""
+    prompts = prompts_of(roles, contents, np.array([0, len(roles)])) if prompts is None else prompts
     chars = list(map(len, contents))
     replies = [turn for turn, role in enumerate(roles) if role == "assistant"]
     reply_chars = [chars[turn] for turn in replies]
@@ -283,7 +324,7 @@ def dialogue(roles: Sequence[str], contents: Sequence[str], normal: Sequence[str
         reply_ratio=round(sum(reply_chars) / max(asked, 1), 4),
         echo=round(sum(normal[turn].count(" ") + 1 >= ECHO_WORDS for turn in echoes) / max(len(replies), 1), 4),
         refusals=sum(is_refusal(normal[turn]) for turn in replies),
-        leaks=sum(leaks(contents[turn], normal[turn], system) for turn in replies),
+        leaks=sum(leaks(contents[turn], normal[turn], system, prompts[turn]) for turn in replies),
         empty_turns=chars.count(0),
         role_faults=role_faults(roles),
         text_hash=hash_normalised(zip(roles, normal, strict=True)),

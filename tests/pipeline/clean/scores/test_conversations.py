@@ -81,9 +81,10 @@ def test_a_word_inside_another_is_none() -> None:
     assert severity("The Scunthorpe assassin passed the cockpit class") == 0
 
 
-def test_repetition_is_the_share_of_repeated_trigrams() -> None:
+def test_repetition_is_the_share_of_trigrams_said_for_the_third_time_or_later() -> None:
     assert repetition("a b c d e f g h i j k l") == 0
-    assert repetition(" ".join(["buy it now"] * 10)) == round(25 / 28, 4)
+    assert repetition(" ".join(["buy it now"] * 10)) == round(22 / 28, 4)  # 3 distinct ones are free twice
+    assert repetition(" ".join([*"abcdefghijkl"] * 2)) == 0
     assert repetition("no no no no") == 0
     assert repetition("哈" * 100) > 0.9
 
