@@ -62,17 +62,17 @@ def words_of(text: str) -> list[str]:
 
 
 def _folded(token: str) -> str:
-    return token.casefold().replace("’", "'").translate(MINUS)
+    return token.lower() if token.isascii() else token.casefold().replace("’", "'").translate(MINUS)
 
 
-def _traits(token: str) -> int:
-    word = _folded(token).removesuffix("'s")
+def _traits(token: str, folded: str) -> int:
+    word = folded.removesuffix("'s")
     if not token[0].isalnum():
         return BEGINNING if token[-1].isspace() or token in '"“”«»¿¡([' else SYMBOLIC
     capital = CAPITAL if token[0].isupper() else 0
     if word in NEGATIONS or word.endswith("n't"):
         return NEGATION
-    if word in NUMBERS or _DIGIT.search(word) or ROMAN.fullmatch(token):
+    if word in NUMBERS or (not word.isalpha() and _DIGIT.search(word)) or (token.isupper() and ROMAN.fullmatch(token)):
         value = NUMBERS.get(word, word)
         return NUMBER | (xxhash.xxh32_intdigest(value.encode()) >> DETAIL << DETAIL)
     if word in SIDES:
@@ -88,8 +88,8 @@ def _traits(token: str) -> int:
 def letters_of(word: str) -> int:
     """17 bits: which letters a word has."""
     found = 0
-    for letter in word:
-        found |= 1 << ord(letter) % 17
+    for code in word.encode() if word.isascii() else map(ord, word):
+        found |= 1 << code % 17
     return found
 
 
@@ -97,8 +97,9 @@ class WordHashes(dict[str, int]):
     """Token to its 32-bit hash (XXH32, of its lower case) and, above it, its 32 bits of traits; computed once."""
 
     def __missing__(self, token: str) -> int:
-        hashed = xxhash.xxh32_intdigest(_folded(token).encode("utf-8", "surrogatepass"))
-        found = self[token] = _traits(token) << 32 | hashed
+        folded = _folded(token)
+        hashed = xxhash.xxh32_intdigest(folded.encode("utf-8", "surrogatepass"))
+        found = self[token] = _traits(token, folded) << 32 | hashed
         return found
 
 
