@@ -1,7 +1,7 @@
-"""A turn repeats itself more than `max_repetition`.
+"""A reply repeats itself more than `max_repetition`.
 
-Evidence: `repetition`, the share of word 3-grams that occurred before, of the worst turn. After the repetition rules
-of Rae et al. 2021 (Gopher), appendix A1.1.
+Evidence: `repetition`, the share of word 3-grams that occurred at least twice before, of the worst reply, but for what
+its layout or its prompt accounts for. After the repetition rules of Rae et al. 2021 (Gopher), appendix A1.1.
 """
 
 from pipeline.clean.rules.rule import Rule
