@@ -1,8 +1,10 @@
 """A Qdrant server or cluster by its address, through qdrant-client."""
 
+import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
@@ -18,6 +20,12 @@ T = TypeVar("T")
 TRIES = 5
 FIRST_PAUSE_SECONDS = 0.5
 TIMEOUT_SECONDS = 60
+
+REQUEST_BYTES = 32 << 20
+"""A server refuses larger requests: its default `service.max_request_size_mb`."""
+
+VALUE_BYTES = 24
+"""Most that a float of a vector takes as JSON, sign, exponent and comma included; as gRPC it takes 4."""
 
 
 class ServerStore:
@@ -67,8 +75,9 @@ class ServerStore:
         return set(ids) - {str(record.id) for record in found}
 
     def upsert(self, ids: list[str], vectors_ND: np.ndarray, payloads: list[dict[str, Any]]) -> None:
-        batch = models.Batch(ids=list(ids), vectors=vectors_ND.tolist(), payloads=payloads)
-        self._patiently(lambda: self._client.upsert(self._collection, batch, wait=True))
+        for part in requests(ids, vectors_ND.shape[1], payloads):
+            batch = models.Batch(ids=ids[part], vectors=vectors_ND[part].tolist(), payloads=payloads[part])
+            self._patiently(partial(self._client.upsert, self._collection, batch, wait=True))
 
     def flush(self) -> None:
         """Nothing to do: upsert waits."""
@@ -116,11 +125,34 @@ class ServerStore:
         raise AssertionError
 
 
+def requests(ids: list[str], dimensions: int, payloads: list[dict[str, Any]]) -> Iterator[slice]:
+    """The points cut into requests that a server takes, whatever the batch. Raises UserError for a point too large."""
+    start = size = 0
+    for number, payload in enumerate(payloads):
+        own = dimensions * VALUE_BYTES + len(json.dumps(payload)) + len(ids[number]) + 16
+        if own > REQUEST_BYTES:
+            raise UserError(
+                f"index: row {payload['row_id']}: a point of {own:,} bytes, and a Qdrant server takes requests of "
+                f"{REQUEST_BYTES:,}; shorten what its payload holds, or choose an embed.model of fewer dimensions"
+            )
+        if size + own > REQUEST_BYTES:
+            yield slice(start, number)
+            start, size = number, 0
+        size += own
+    if start < len(payloads):
+        yield slice(start, len(payloads))
+
+
 def _may_pass(error: Exception) -> bool:
     """Whether waiting may help: a lost connection, a busy or restarting server."""
     if isinstance(error, UnexpectedResponse):
         if error.status_code in (401, 403):
             raise UserError("vectors.url: the server refuses the key; set QDRANT_API_KEY to a valid one") from error
+        if error.status_code == 413:
+            raise UserError(
+                f"vectors.url: the server takes smaller requests than {REQUEST_BYTES:,} bytes ({_reason(error)}); "
+                "raise its service.max_request_size_mb, or lower vectors.batch_size"
+            ) from error
         return error.status_code in (429, 500, 502, 503, 504)
     return isinstance(error, ApiException | ConnectionError | TimeoutError) or "grpc" in type(error).__module__
 

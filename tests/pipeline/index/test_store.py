@@ -4,6 +4,7 @@ The server's store runs against the server at QDRANT_TEST_URL, or else against q
 in-memory engine, which speaks the same client interface.
 """
 
+import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,7 +17,7 @@ from configs.errors import UserError
 from configs.vectors import Vectors
 from pipeline.index import qdrant_server
 from pipeline.index.qdrant_edge import EdgeStore
-from pipeline.index.qdrant_server import ServerStore
+from pipeline.index.qdrant_server import ServerStore, requests
 from pipeline.index.store import VectorStore, point_id
 
 SIZE = 8
@@ -132,3 +133,41 @@ def test_a_server_that_does_not_answer_is_a_user_error(monkeypatch):
 def test_searching_a_collection_that_is_gone_says_how_to_make_it():
     with pytest.raises(UserError, match="has no collection"):
         ServerStore(QdrantClient(":memory:"), COLLECTION, Vectors(), None)
+
+
+def test_a_batch_larger_than_a_request_is_sent_in_several(monkeypatch):
+    client, sent = QdrantClient(":memory:"), []
+    store = ServerStore(client, COLLECTION, Vectors(), SIZE)
+    upsert = client.upsert
+
+    def sending(collection, batch, wait):
+        sent.append(len(batch.ids))
+        return upsert(collection, batch, wait=wait)
+
+    monkeypatch.setattr(client, "upsert", sending)
+    ids, vectors, payloads = points(10)
+    most = max(len(json.dumps(payload)) for payload in payloads)
+    own = SIZE * qdrant_server.VALUE_BYTES + most + len(ids[0]) + 16
+    monkeypatch.setattr(qdrant_server, "REQUEST_BYTES", 4 * own)
+    store.upsert(ids, vectors, payloads)
+    assert sum(sent) == store.count() == 10
+    assert len(sent) == 3
+    assert [store.search(vectors[n], 1)[0].id for n in range(10)] == ids
+
+
+def test_five_thousand_vectors_of_1536_dimensions_fit_their_requests():
+    vectors = np.random.default_rng(0).normal(size=(2, 1536)).astype(np.float32)
+    payload = {"row_id": "0" * 32, "text": "Zürich 東京 " * 30}
+    parts = list(requests(["0" * 36] * 5000, 1536, [payload] * 5000))
+    assert [part.start for part in parts] == [0, *(part.stop for part in parts[:-1])]
+    assert parts[-1].stop == 5000
+    values = len(json.dumps((-np.abs(vectors)).tolist()[0]))
+    assert values <= 1536 * qdrant_server.VALUE_BYTES
+    largest = max(part.stop - part.start for part in parts)
+    assert largest * (values + len(json.dumps(payload)) + 40) <= 32 * 1024 * 1024
+    assert largest > 500
+
+
+def test_a_point_that_no_request_can_hold_names_its_row():
+    with pytest.raises(UserError, match=r"index: row r1: a point of [\d,]+ bytes"):
+        list(requests(["0" * 36], 4, [{"row_id": "r1", "text": "x" * (32 << 20)}]))
