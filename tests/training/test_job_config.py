@@ -62,7 +62,8 @@ def test_checking_needs_no_torch() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-def test_an_automatic_micro_batch_fits_and_divides_the_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_automatic_micro_batch_on_cpu_fits_and_divides_the_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     profile = load_profile("demo", ["launch.micro_batch=auto", "train.batch_tokens=12288", "launch.ranks=2"])
     architecture = load_architecture("tiny")
     share = 12288 // profile.tokenise.sequence_length // 2
