@@ -72,5 +72,5 @@ def test_an_automatic_micro_batch_on_cpu_fits_and_divides_the_batch(monkeypatch:
     assert share % found == 0
     small = type("Memory", (), {"available": 40_000_000})
     monkeypatch.setattr("psutil.virtual_memory", lambda: small)
-    with pytest.raises(UserError, match=r"launch\.micro_batch: not one sequence of .* tokens fits 0\.0 GB"):
+    with pytest.raises(UserError, match=r"launch\.micro_batch: not one sequence of .* tokens fits 20 MB a rank"):
         fitting_micro_batch(profile, architecture, 4096)
