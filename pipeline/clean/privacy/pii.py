@@ -32,7 +32,7 @@ SMALL = re.compile(r"\d(?:\.\d){3}")
 """Four single digits: a version, or a public resolver such as 8.8.8.8."""
 PUBLIC_IPV6 = ipaddress.ip_network("2000::/3")
 """All that the registries give to anybody (RFC 4291, section 2.4); shortened and beyond it, "29::30" is a slice."""
-REMOTE = re.compile(r"(?:^|[\s`$;|&])(?:ssh|scp|sftp|rsync) [^\n\"'@]{0,40}$|://$")
+REMOTE = re.compile(r"(?:^|[\s`$;|&])(?:ssh|scp|sftp|rsync) [^\n\"'@]{0,40}$|://[^\s/@\"']{0,40}$")
 REMOTE_PATH = re.compile(r":(?!//)[\w.~-]*/|:[\w.-]+\.git\b")
 """An account on a machine, as git@example.org:team/tool.git, and not an e-mail address."""
 SSN = re.compile(r"(?<![\w.-])(?!000|666)\d{3}-(?!00)\d\d-(?!0000)\d{4}(?![\w-])")
@@ -68,6 +68,8 @@ def _is_account(match: re.Match[str]) -> bool:
     """Whether user@host is an account on a machine."""
     start, end = match.span()
     before = match.string[max(0, start - 50) : start]
+    if match.group().startswith("git@"):
+        return True
     return REMOTE.search(before) is not None or REMOTE_PATH.match(match.string, end) is not None
 
 

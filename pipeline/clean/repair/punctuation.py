@@ -21,6 +21,7 @@ REPEATED = re.compile(r"([!?.,;:])\1{3,}")
 MIXED = re.compile(r"(?=[!?]*!)(?=[!?]*\?)[!?]{4,}")
 REPEATED_MARK = re.compile(r"[!?.,;:]{4}")
 STRETCHED = re.compile(r"([^\W\d_])\1{3,}")
+SHOUTED = re.compile(r"([AEIOU])\1{3,}")
 STRETCHED_WORD = re.compile(r"(?<![\w@/.:#&=+-])[^\W\d_]*([^\W\d_])\1{3}[^\W\d_]*(?![\w@/=+]|[.:-]\w)")
 LATIN = re.compile(r"[A-Za-z\u00c0-\u024f\u0370-\u052f]+")
 """Latin, Greek and Cyrillic, in which no word has a letter four times in a row."""
@@ -42,14 +43,20 @@ def standardise_punctuation(text: str) -> str:
 def shorten_elongated(text: str) -> str:
     """Letters repeated more than three times cut to three: "soooooo" becomes "sooo". Addresses and code stay.
 
-    Three, as in the tokenizer for tweets of NLTK (Bird, Loper and Klein 2009), keep the emphasis.
+    So do words of one letter, which stand for something (xxxxx, an AAAA battery), and consonants of words in
+    capitals, which may be counted (the 49,XXXXY syndrome). Three letters, as in the tokenizer for tweets of NLTK
+    (Bird, Loper and Klein 2009), keep the emphasis.
     """
-    return outside_code(text, lambda piece: STRETCHED_WORD.sub(_shorten, piece)) if STRETCHED.search(text) else text
+    if not STRETCHED.search(text):
+        return text
+    return outside_code(text, lambda piece: STRETCHED_WORD.sub(_shorten, piece), indented=True)
 
 
 def _shorten(match: re.Match[str]) -> str:
     word = match.group()
-    return STRETCHED.sub(r"\1\1\1", word) if LATIN.fullmatch(word) else word
+    if not LATIN.fullmatch(word) or len(set(word.lower())) == 1:
+        return word
+    return (SHOUTED if word.isupper() and word.isascii() else STRETCHED).sub(r"\1\1\1", word)
 
 
 def standardise_white_space(text: str) -> str:

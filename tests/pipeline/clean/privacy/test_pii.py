@@ -76,6 +76,7 @@ def test_personal_data_is_replaced(text: str, masked: str) -> None:
         "a password of 8-16 characters: the password is 8-16 characters, the key is AES-256",
         "secret = s3_keys[0], if password==confirm2, spin: 1234 times, GPIO pin: D13",
         "ssh deploy@web1.example.org, git+ssh://git@example.org/team/tool",
+        "the host is git@example.org; pip install git+https://$TOKEN@example.org/team/tool",
     ],
 )
 def test_what_only_looks_like_it_stays(text: str) -> None:

@@ -24,6 +24,8 @@ TYPES = Pii().types
         ("NOOOOO!", "NOOO!"),
         ("ουουυυυυ", "ουουυυ"),
         ("hahaha 10000 zzz", "hahaha 10000 zzz"),
+        ("AAAA batteries, 49,XXXXY, xxxxx", "AAAA batteries, 49,XXXXY, xxxxx"),
+        ("Look:\n\n    sooooo = 1\n\nsooooo", "Look:\n\n    sooooo = 1\n\nsooo"),
         ("哈哈哈哈哈", "哈哈哈哈哈"),
         (
             "https://x.org/aaaaa a_bbbbb #ffffff x@aaaaa.org `aaaaa`",
