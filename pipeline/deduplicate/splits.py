@@ -38,7 +38,8 @@ def group_rows(rows: DataFrame, config: Deduplicate, scratch: Path, run: Run) ->
 
     rows: ordinal, row_id, exchanges, cluster_key, conversation_key, user_key, prompt_key (64-bit hashes; null where
     nothing binds the row that way) and prompt_words. Rows of one cluster, conversation, user or prompt share a
-    group, and so do rows that are linked through several of them. Where prompts link so many users,
+    group, and so do rows that are linked through several of them. The answers to one prompt stay together, however
+    many they are. Where several prompts link so many users,
     conversations and clusters that groups too large to be held out hold more than MOST_CHAINED_SHARE, prompts bind less
     (see BINDING): there a row goes with its user, conversation or cluster, and one that has none with its prompt.
     """
@@ -64,9 +65,12 @@ def _bound(
         name = f"groups by prompts of {least} words" if least else "groups" if least == 0 else "groups without prompts"
         grouped = run(name, _grouped(grouped, count, scratch / name.replace(" ", "-")))
         groups = grouped.groupBy("group").agg(
-            F.first("group_rows").alias("group_rows"), F.count_distinct("first").alias("keys")
+            F.first("group_rows").alias("group_rows"),
+            F.count_distinct("first").alias("keys"),
+            F.count_distinct("prompt_key").alias("prompts"),
         )
-        chained = F.sum(F.when(crowded & (F.col("keys") > 1), F.col("group_rows")))
+        linked = (F.col("keys") > 1) & (F.col("prompts") > 1)
+        chained = F.sum(F.when(crowded & linked, F.col("group_rows")))
         sizes = groups.agg(F.count("*"), F.max("group_rows"), chained).first()
         assert sizes is not None
         if least is None or (sizes[2] or 0) <= MOST_CHAINED_SHARE * count:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, zip_longest
 from typing import Any
 
 import numpy as np
@@ -86,13 +86,17 @@ def cut(turns: list[Turn], room: int) -> list[list[Turn]]:
 
 
 def exchanges(turns: list[Turn]) -> Iterator[list[Turn]]:
-    """Runs of turns that end with an assistant's."""
+    """Runs of turns that end with an assistant's, and that neither a tool nor the assistant itself goes on from."""
     exchange: list[Turn] = []
-    for turn in turns:
+    for turn, following in zip_longest(turns, turns[1:]):
         exchange.append(turn)
-        if turn.learned:
+        if turn.learned and (following is None or following.role in ("user", "system")):
             yield exchange
             exchange = []
+    while exchange and not exchange[-1].learned:
+        exchange.pop()
+    if exchange:
+        yield exchange
 
 
 def shorten(exchange: list[Turn], room: int) -> list[Turn]:
@@ -105,6 +109,8 @@ def shorten(exchange: list[Turn], room: int) -> list[Turn]:
     left = room - len(kept[0])
     for prompt in reversed(prompts):
         if len(prompt) > left:
+            if prompt.learned:  # a call that is cut is no call
+                break
             shorter = prompt.last(left)
             if shorter.content and len(shorter) <= left:
                 kept.insert(0, shorter)

@@ -1,6 +1,7 @@
 """What people thought of a reply: verdicts in words, as yes or no, and as numbers on a scale."""
 
 from collections.abc import Iterable
+from decimal import Decimal
 from math import isfinite
 from typing import Any
 
@@ -63,6 +64,8 @@ OPEN_ENDED = float("-inf")
 STARS = frozenset(("rating", "stars"))
 """Begin at 1: of nothing but ones, each is the worst."""
 SCALES = (5, 10, 100)
+VOTES = (["score"], ["grade"])
+"""Columns of these words alone may hold sums of votes or school years: a scale only where its top is seen."""
 
 
 def scale_of(column: str, values: Iterable[Any]) -> float | None:
@@ -83,6 +86,8 @@ def scale_of(column: str, values: Iterable[Any]) -> float | None:
         return 0.5
     if name not in SCALED:
         return OPEN_ENDED
+    if words(column) in VOTES:
+        return high / 2 if high in SCALES else 0.0
     return next((top / 2 for top in SCALES if high <= top), 0.0)
 
 
@@ -124,7 +129,7 @@ def is_bad(column: str, value: Any, scale: float | None = None) -> bool:
 
 
 def _number(value: Any) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
+    if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
         return None
     try:
         number = float(value)

@@ -211,6 +211,16 @@ def test_answers_to_one_prompt_share_a_split_and_the_shares_are_met(deduplicated
     assert all(35 <= artifact.metrics["splits"][name] <= 85 for name in ("test", "validation"))
 
 
+def test_answers_to_a_prompt_share_a_split_however_many_they_are(deduplicated: Made) -> None:
+    random = Random(3)
+    prompts = [f"what do you make of {sentence(random, 6)}" for _ in range(8)]
+    rows = [row(f"p{n}-{j:02d}", prompt, sentence(random, 12)) for n, prompt in enumerate(prompts) for j in range(15)]
+    artifact = deduplicated(rows)
+    assert artifact.metrics["groups"] == 8
+    assert all(len(splits) == 1 for splits in splits_of(artifact, prompt_of).values())
+    assert artifact.metrics["splits"] == {"test": 15, "train": 90, "validation": 15}
+
+
 def test_a_greeting_chains_no_users_and_a_question_binds_those_who_asked_it(deduplicated: Made) -> None:
     random = Random(10)
     rows = []

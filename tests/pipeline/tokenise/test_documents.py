@@ -84,6 +84,22 @@ def test_a_long_conversation_is_cut_between_exchanges(tokenizer: Any) -> None:
         assert document.learned[-1]
 
 
+def test_a_call_and_what_came_of_it_stay_in_one_piece_with_their_question(tokenizer: Any) -> None:
+    asked = [("user", "How warm?"), ("assistant", "weather()"), ("tool", "3"), ("assistant", "Three degrees.")]
+    (single,), _ = encode(tokenizer, asked)
+    documents, left_out = encode(tokenizer, asked * 4, length=2 * len(single))
+    assert left_out == 0
+    assert len(documents) == 2
+    for document in documents:
+        assert document.tokens[1:].tolist() == single.tokens[1:].tolist() * 2
+
+
+def test_what_nobody_answered_is_left_out(tokenizer: Any) -> None:
+    asked = [("user", "How warm?"), ("assistant", "weather()")]
+    [(alone,), (document,)] = [encode(tokenizer, turns)[0] for turns in (asked, [*asked, ("tool", "3")])]
+    assert document.tokens.tolist() == alone.tokens.tolist()
+
+
 def test_an_exchange_too_long_keeps_the_end_of_its_prompt_and_the_start_of_its_reply(
     tokenizer: Any,
 ) -> None:

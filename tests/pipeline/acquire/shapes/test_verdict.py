@@ -1,5 +1,7 @@
 """A reply that people marked as bad is never learned as a good one."""
 
+from decimal import Decimal
+
 import pytest
 
 from pipeline.acquire.shapes.verdict import scale_of, verdict_name
@@ -97,8 +99,12 @@ def test_a_bool_label_that_is_the_only_answer_stays_the_answer():
         ("rating", [0, 1], 0.5),
         ("score", ["0.1", "0.7"], 0.5),
         ("score", [-3, 900], 0.0),
-        ("score", [2, 8], 5.0),
-        ("score", [30, 95], 50.0),
+        ("rating", [2, 8], 5.0),
+        ("quality_score", [30, 95], 50.0),
+        ("rating", [Decimal("1.0"), Decimal("4.5")], 2.5),
+        ("score", [1, 3, 5], 2.5),
+        ("score", [1, 3, 37, 12, 5, 2, 8], 0.0),  # votes
+        ("grade", [1, 4, 8], 0.0),  # years of school
         ("score", [0, 4000], 0.0),
         ("helpfulness", [0, 4], 2.5),
         ("rating", ["good", None, True], None),
