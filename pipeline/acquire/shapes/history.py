@@ -22,6 +22,14 @@ def opening(record: Record, layout: Layout) -> list[Turn]:
     return found
 
 
+ASKED = ("prompt", "question", "instruction", "query", "input", "user", "human")
+
+
+def _in_order(pair: Record) -> list[Any]:
+    """What was asked and what was said to it, in whatever order the record has them."""
+    return [value for _, value in sorted(pair.items(), key=lambda item: item[0].lower() not in ASKED)]
+
+
 def earlier_turns(value: Any, column: str) -> list[Turn]:
     """The turns of a history. Raises Malformed (wrong_type) for one that cannot be read."""
     elements = list_of(value)
@@ -40,7 +48,7 @@ def earlier_turns(value: Any, column: str) -> list[Turn]:
         if isinstance(element, dict) and any(key in element for key in SPEAKER):
             found += turns_of([element])
             continue
-        pair = list(element.values()) if isinstance(element, dict) else element
+        pair = _in_order(element) if isinstance(element, dict) else element
         if not isinstance(pair, list) or len(pair) != 2:
             raise Malformed("wrong_type", f"{column} holds neither pairs nor turns")
         found += [("user", text_of(pair[0], column)), ("assistant", text_of(pair[1], column))]

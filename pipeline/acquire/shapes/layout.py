@@ -25,14 +25,24 @@ METADATA = frozenset(
 CONVERSATION_ID = frozenset(["conversationid", "dialogueid", "dialogid", "threadid", "convid", "id", "uuid"])
 USER_ID = frozenset(["userid", "authorid", "askerid"])
 SYSTEM = frozenset(["system", "systemprompt", "systemmessage", "systeminstruction"])
-HISTORY = frozenset(["history", "chathistory", "dialoghistory", "dialoguehistory"])
+HISTORY = frozenset(
+    (
+        *("history", "chathistory", "conversationhistory", "messagehistory", "dialoghistory", "dialoguehistory"),
+        *("previousturns", "previousmessages"),
+    )
+)
 
 Record = dict[str, Any]
 TOOLS = frozenset(["tools", "functions"])
 THOUGHTS = frozenset(
     ("reasoning", "reasoningcontent", "thinking", "thought", "thoughts", "cot", "complexcot", "chainofthought")
 )
-MEDIA = frozenset(["image", "images", "imageurl", "imagepath", "video", "videos", "audio", "audios"])
+MEDIA = frozenset(
+    (
+        *("image", "images", "imageurl", "imagepath", "imagefile", "imageid", "img", "picture", "pictures"),
+        *("pixelvalues", "video", "videos", "audio", "audios"),
+    )
+)
 
 
 @dataclass(frozen=True)

@@ -14,14 +14,33 @@ from pipeline.acquire.shapes.verdict import is_bad
 SPEAKER = ("role", "from", "speaker", "author", "sender", "speaker_id")
 TEXT = ("content", "value", "text", "message", "utterance", "body", "parts")
 REASONING = ("reasoning_content", "reasoning", "thinking", "thought")
-MEDIA = ("image", "images", "image_url", "audio", "audios", "video", "videos", "attachments", "files")
-LEARN = ("weight", "train", "trainable", "loss", "loss_weight", "learn", "training")
+MEDIA = (
+    "image",
+    "images",
+    "image_url",
+    "image_file",
+    "img",
+    "picture",
+    "audio",
+    "audios",
+    "video",
+    "videos",
+    "attachments",
+    "files",
+)
+LEARN = (
+    *("weight", "train", "trainable", "loss", "loss_weight", "learn", "training", "train_on_turn", "loss_mask"),
+    *("loss_scale", "is_train", "learnable", "trained", "compute_loss"),
+)
 """0 or false: the turn is context. Keys of OpenAI's, Mistral's, axolotl's and MS-Swift's training files."""
-MASKED = ("mask", "masked", "ignore_loss")
-JUDGED = ("label", "rating", "feedback", "thumbs", "accepted", "rejected", "liked", "verdict")
+MASKED = ("mask", "masked", "is_masked", "ignore_loss", "no_loss", "ignore", "skip")
+JUDGED = ("label", "rating", "score", "feedback", "thumbs", "accepted", "rejected", "liked", "verdict")
 UNLEARNABLE = ("analysis", "thoughts", "reasoning_recap")
-PLACEHOLDER = re.compile(r"(?:\A|\n)[ \t]*<\|?(?:image|video|audio)\|?>|<\|?(?:image|video|audio)\|?>[ \t]*(?:\n|\Z)")
-"""Where an image stood, in the files of LLaVA and its kin: at the start or end of a line."""
+PLACEHOLDER = re.compile(
+    r"(?:\A|\n)[ \t]*<\|?(?:image|video|audio)\|?>|<\|?(?:image|video|audio)\|?>[ \t]*(?:\n|\Z)"
+    r"|<\|vision_start\|>|<img>[^<\n]+</img>"
+)
+"""Where an image stood: in the files of LLaVA and its kin, at the start or end of a line; in those of Qwen's models."""
 
 ARGUMENTS = ("arguments", "input", "args", "parameters")
 KNOWN_MEDIA = ("image", "audio", "video", "file", "document", "media", "input_image", "image_url", "input_audio")
@@ -173,7 +192,9 @@ def _is_learned(turn: dict[str, Any]) -> bool:
     """Whether a turn of the assistant may be learned: its weight is not 0, and nobody called it bad."""
     for key in LEARN:
         value = turn.get(key)
-        if value is not None and (value in (0, "0") or str(value).lower() == "false"):
+        if value is False or (isinstance(value, int | float) and value <= 0):
+            return False
+        if isinstance(value, str) and value.strip().lower() in ("0", "0.0", "false", "no"):
             return False
     if any(turn.get(key) in (True, 1, "true") for key in MASKED):
         return False

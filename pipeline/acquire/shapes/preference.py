@@ -20,6 +20,11 @@ SIDES = (
     ("response_chosen", "response_rejected"),
     ("accepted", "rejected"),
     ("win", "lose"),
+    ("chosen_answer", "rejected_answer"),
+    ("answer_chosen", "answer_rejected"),
+    ("better_response", "worse_response"),
+    ("winning_response", "losing_response"),
+    ("response_w", "response_l"),
 )
 """Names of the two sides: of TRL, OpenAI, and others."""
 

@@ -1,5 +1,6 @@
 """What people thought of a reply: verdicts in words, as yes or no, and as numbers on a scale."""
 
+import re
 from collections.abc import Iterable
 from decimal import Decimal
 from math import isfinite
@@ -10,7 +11,7 @@ from pipeline.acquire.shapes.names import words
 SCALED = frozenset(
     (
         *("rating", "score", "stars", "quality", "reward", "grade", "helpfulness", "correctness", "usefulness"),
-        *("satisfaction", "overall", "feedback"),
+        *("satisfaction", "overall", "feedback", "csat"),
     )
 )
 """Verdicts on a scale: the only ones whose numbers above 1 say anything."""
@@ -20,7 +21,7 @@ LIKED = SCALED | frozenset(
         *("label", "ktotag", "verdict", "vote", "upvote", "upvoted", "thumb", "thumbs", "thumbsup", "like", "liked"),
         *("accepted", "accept", "approved", "chosen", "preferred", "preference", "desirable", "good", "valid"),
         *("correct", "helpful", "useful", "status", "evaluation", "judgement", "judgment", "assessment"),
-        *("weight", "train", "trainable"),
+        *("weight", "train", "trainable", "acceptable", "selected", "keep", "passed", "reaction", "thumbup"),
     )
 )
 DISLIKED = frozenset(
@@ -32,7 +33,10 @@ DISLIKED = frozenset(
 """True is good in LIKED, bad in DISLIKED."""
 
 JUDGES = frozenset(
-    ("user", "human", "annotator", "judge", "response", "answer", "reply", "assistant", "review", "is", "was")
+    (
+        *("user", "human", "annotator", "judge", "response", "answer", "reply", "assistant", "review", "is", "was"),
+        *("kto", "preference", "quality", "avg", "average", "mean", "thumbs"),
+    )
 )
 """Words that may stand before: user_rating, is_accepted, response_quality."""
 
@@ -40,7 +44,7 @@ JUDGES = frozenset(
 def verdict_name(column: str) -> str | None:
     """The name of LIKED or DISLIKED that a column has, as rating for user_rating; None when it is no verdict."""
     said = words(column)
-    while said[:1] and said[0] in JUDGES:
+    while len(said) > 1 and said[0] in JUDGES and "".join(said) not in LIKED | DISLIKED:
         said = said[1:]
     name = "".join(said)
     if name in LIKED or name in DISLIKED:
@@ -120,12 +124,23 @@ def is_bad(column: str, value: Any, scale: float | None = None) -> bool:
             return (word in YES) == against and not (name in CLASSIFIED and word in ("no", "n"))
         if word in BAD or (word == "negative" and name not in CLASSIFIED):
             return not against
+        if (share := _share(word)) is not None:
+            return share < 0.5
     number = _number(value)
     if number is None or name in NO_NUMBERS:
         return False
     if against:
         return number > 0
     return number <= 0 if scale is None else number < scale
+
+
+def _share(word: str) -> float | None:
+    """What "1/5", "1 star" and "★☆☆☆☆" say, 0 to 1."""
+    if parts := re.fullmatch(r"(\d+(?:\.\d+)?) ?(?:/|out of) ?(\d+)", word):
+        return float(parts[1]) / max(float(parts[2]), 1.0)
+    if parts := re.fullmatch(r"([0-5]) stars?", word):
+        return float(parts[1]) / 5
+    return word.count("★") / len(word) if word and set(word) <= {"★", "☆"} else None
 
 
 def _number(value: Any) -> float | None:

@@ -104,7 +104,7 @@ def test_clean_drops_by_the_first_failing_rule_with_evidence(cleaned: Callable[.
     }
     proof = json.loads(dropped["r2"]["evidence"])
     assert proof["offensive"] > proof["max_offensive"] == 0.8
-    assert json.loads(dropped["r1"]["evidence"])["languages"] == ["en"]
+    assert json.loads(dropped["r1"]["evidence"])["rules.languages"] == ["en"]
     assert "whore" not in dropped["r2"]["evidence"]
     assert sorted(by_id(artifact)) == ["r0", "r5"]
     assert artifact.ledger == Ledger(

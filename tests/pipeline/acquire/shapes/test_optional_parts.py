@@ -29,6 +29,11 @@ MANY = 260
             [("user", "Hi."), ("assistant", "Yo."), ("user", "And you?"), ("assistant", "Fine.")],
         ),
         (
+            {"instruction": "And you?", "output": "Fine."},
+            {"conversation_history": [{"answer": "Yo.", "question": "Hi."}]},
+            [("user", "Hi."), ("assistant", "Yo."), ("user", "And you?"), ("assistant", "Fine.")],
+        ),
+        (
             {"question": "Who?", "answer": "Ann"},
             {"context": "Ann sang."},
             [("user", "Ann sang.\n\nWho?"), ("assistant", "Ann")],

@@ -18,6 +18,8 @@ IMAGE = {"type": "image_url", "image_url": {"url": "https://example.org/a.png"}}
         talk(user([{"type": "input_audio", "input_audio": {}}]), bot("A song.")),
         talk(user([{"type": "document", "source": {}}, {"type": "text", "text": "Sum up."}]), bot("Well.")),
         talk(user("What?", images=["a.png"]), bot("A dog.")),
+        talk(user("What? <|vision_start|><|image_pad|><|vision_end|>"), bot("A dog.")),
+        {"question": "What?", "answer": "A dog.", "picture": "a.png"},
         talk(user("Draw."), bot([{"type": "image", "source": {}}])),
         {"image": "a.png", "conversations": [{"from": "human", "value": "What?"}, {"from": "gpt", "value": "A dog."}]},
         {"conversations": [{"from": "human", "value": "<image>\nWhat?"}, {"from": "gpt", "value": "A dog."}]},

@@ -28,6 +28,8 @@ RIGHT = [("user", ASKED), ("assistant", GOOD)]
         {"messages": [user(ASKED)], "chosen": bot(GOOD), "rejected": bot(BAD)},
         {"input": talk(user(ASKED)), "preferred_output": [bot(GOOD)], "non_preferred_output": [bot(BAD)]},
         {"question": ASKED, "chosen_response": GOOD, "rejected_response": BAD},
+        {"question": ASKED, "better_response": GOOD, "worse_response": BAD},
+        {"prompt": ASKED, "answer_rejected": BAD, "answer_chosen": GOOD},
         {"winner": "model_b", "conversation_a": [user(ASKED), bot(BAD)], "conversation_b": [user(ASKED), bot(GOOD)]},
         {"winner": "a", "prompt": ASKED, "response_a": GOOD, "response_b": BAD},
         {

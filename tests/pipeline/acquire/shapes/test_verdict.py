@@ -36,6 +36,15 @@ from tests.pipeline.acquire.shapes.reading import bot, messages, outcomes, refus
         ("thumbsDown", 0, 1, "thumbsDown is 1"),
         ("chosen", True, False, "chosen is false"),
         ("weight", 0.2, 0, "weight is 0"),
+        ("rating", "4/5", "1/5", "rating is 1/5"),
+        ("stars", "★★★★☆", "★☆☆☆☆", "stars is ★☆☆☆☆"),
+        ("rating", "5 stars", "1 star", "rating is 1 star"),
+        ("KTO_Label", True, False, "KTO_Label is false"),
+        ("preference_label", "chosen", "rejected", "preference_label is rejected"),
+        ("avg_rating", 4.5, 1.5, "avg_rating is 1.5"),
+        ("is_acceptable", 1, 0, "is_acceptable is 0"),
+        ("reaction", "👍", "👎", "reaction is 👎"),
+        ("keep", True, False, "keep is false"),
     ],
 )
 @pytest.mark.parametrize("shape", ["columns", "alpaca", "messages", "text", "completion"])
@@ -129,6 +138,10 @@ def test_a_name_is_a_verdict_by_all_of_its_words():
     [
         {"weight": 0},
         {"weight": 0.0},
+        {"weight": -1},
+        {"loss_mask": 0},
+        {"train_on_turn": "no"},
+        {"no_loss": True},
         {"train": False},
         {"trainable": False},
         {"loss": False},
