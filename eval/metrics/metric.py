@@ -1,4 +1,7 @@
-"""What a metric is given, and the base of those that are `evaluate` metrics."""
+"""What a metric is given, and the base of those that are `evaluate` metrics.
+
+A metric is a file of this folder and a row of METRICS in pipeline/contract/metrics.py, which report and card read too.
+"""
 
 from dataclasses import dataclass
 from typing import Any

@@ -1,4 +1,7 @@
-"""What becomes of each row of a range, as far as it is known: the rule that drops it, or its cluster."""
+"""What becomes of each row of a range, as far as it is known: the rule that drops it, or its cluster.
+
+What a duplicate is has been decided before: by exact_duplicates.py and near_duplicates.py.
+"""
 
 import json
 

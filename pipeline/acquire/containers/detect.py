@@ -1,4 +1,7 @@
-"""What kind of file it is, decided by its first bytes and not by its name."""
+"""What kind of file it is, decided by its first bytes and not by its name.
+
+A container is a file of this folder and a row of CONTAINERS in configs/acquire.py.
+"""
 
 import codecs
 import stat

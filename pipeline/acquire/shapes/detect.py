@@ -1,4 +1,7 @@
-"""Which shape the first records of a file have, and the conversation of one record."""
+"""Which shape the first records of a file have, and the conversation of one record.
+
+A shape is a file of this folder and a row of SHAPES in configs/acquire.py.
+"""
 
 from collections import Counter
 from dataclasses import replace

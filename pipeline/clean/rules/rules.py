@@ -1,4 +1,7 @@
-"""The rules of clean, in order: the first that a conversation fails names the reason why it is dropped."""
+"""The rules of clean, in order: the first that a conversation fails names the reason why it is dropped.
+
+A rule is a file of this folder and a row of RULES; its threshold is a field of Rules in configs/clean.py.
+"""
 
 import json
 
