@@ -60,8 +60,8 @@ def acquire(context: StageContext) -> None:
         if found.source.name in held:
             check_mapping(found.source, set(held[found.source.name].columns), found.columns)
     _account(context, plans, held, available)
-    lying = {"data": context.ledger.rows_out, "dropped": sum(context.ledger.dropped.values())}
-    for name, rows in lying.items():
+    written = {"data": context.ledger.rows_out, "dropped": sum(context.ledger.dropped.values())}
+    for name, rows in written.items():
         merge(session_of(context), scratch / name, context.out / name, rows, buckets, SCHEMAS[name])
     shutil.rmtree(scratch)
 

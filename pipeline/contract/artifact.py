@@ -163,8 +163,8 @@ def _check_rows(partial: Path, stage: str, ledger: Ledger) -> None:
     for name, rows in (("data", ledger.rows_out), ("dropped", sum(ledger.dropped.values()))):
         folder = partial / name
         if folder.is_dir():
-            lying = sum(pq.read_metadata(p).num_rows for p in folder.glob("*.parquet"))
-            assert lying == rows, f"{stage}: {name}/ holds {lying} rows, the ledger says {rows}"
+            held = sum(pq.read_metadata(p).num_rows for p in folder.glob("*.parquet"))
+            assert held == rows, f"{stage}: {name}/ holds {held} rows, the ledger says {rows}"
 
 
 def _files(folder: Path) -> list[Path]:
