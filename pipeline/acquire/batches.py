@@ -91,8 +91,8 @@ def batches_of(unit: Unit, held: Held, consumed: Callable[[int], None]) -> Itera
     consumed(unit.size)
 
 
-class _Conversations:
-    """Conversations of one unit, column by column: pa.array over dictionaries is several times slower."""
+class _Rows:
+    """Rows of one unit that are not in a batch yet, column by column."""
 
     def __init__(self, unit: Unit) -> None:
         self._unit = unit
@@ -101,6 +101,13 @@ class _Conversations:
     def _clear(self) -> None:
         self.ordinals: list[int] = []
         self._row_ids: list[str] = []
+
+
+class _Conversations(_Rows):
+    """Conversations of one unit, column by column: pa.array over dictionaries is several times slower."""
+
+    def _clear(self) -> None:
+        super()._clear()
         self._conversation_ids: list[str] = []
         self._user_ids: list[str | None] = []
         self._roles: list[str] = []
@@ -145,16 +152,11 @@ class _Conversations:
         return pa.RecordBatch.from_arrays(columns, schema=CONVERSATIONS)
 
 
-class _Dropped:
+class _Dropped(_Rows):
     """Quarantined records of one unit."""
 
-    def __init__(self, unit: Unit) -> None:
-        self._unit = unit
-        self._clear()
-
     def _clear(self) -> None:
-        self.ordinals: list[int] = []
-        self._row_ids: list[str] = []
+        super()._clear()
         self._rules: list[str] = []
         self._evidence: list[str] = []
 

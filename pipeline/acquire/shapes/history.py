@@ -9,6 +9,9 @@ from pipeline.acquire.shapes.conversation import Turn
 from pipeline.acquire.shapes.layout import Layout, Record
 from pipeline.acquire.shapes.parts import SPEAKER, pieces, tools_text, turns_of
 
+ASKED = ("prompt", "question", "instruction", "query", "input", "user", "human")
+"""Keys of what comes first in a pair, whatever the order of its keys."""
+
 
 def opening(record: Record, layout: Layout) -> list[Turn]:
     """What comes before the prompt: the system text, the tools that it offers, and earlier turns. Raises Malformed."""
@@ -20,9 +23,6 @@ def opening(record: Record, layout: Layout) -> list[Turn]:
     if layout.history and (earlier := record.get(layout.history)) is not None:
         found += earlier_turns(earlier, layout.history)
     return found
-
-
-ASKED = ("prompt", "question", "instruction", "query", "input", "user", "human")
 
 
 def _in_order(pair: Record) -> list[Any]:

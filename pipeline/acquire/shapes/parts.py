@@ -42,7 +42,6 @@ PLACEHOLDER = re.compile(
 )
 """Where an image stood: in the files of LLaVA and its kin, at the start or end of a line; in those of Qwen's models."""
 
-ARGUMENTS = ("arguments", "input", "args", "parameters")
 KNOWN_MEDIA = ("image", "audio", "video", "file", "document", "media", "input_image", "image_url", "input_audio")
 
 
