@@ -1,5 +1,6 @@
 """What to read."""
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import Literal
 
@@ -96,8 +97,7 @@ class Acquire(Section):
 
     @model_validator(mode="after")
     def _unique_names(self) -> "Acquire":
-        names = [s.name for s in self.sources]
-        twice = sorted({n for n in names if names.count(n) > 1})
+        twice = sorted(name for name, times in Counter(s.name for s in self.sources).items() if times > 1)
         if twice:
             raise ValueError(f"source names must be unique, found twice: {', '.join(twice)}")
         return self

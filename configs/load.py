@@ -7,6 +7,8 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from configs import bounded_yaml
+from configs.credentials import masked
 from configs.errors import UserError
 from configs.model import Architecture
 from configs.profile import Profile
@@ -31,12 +33,12 @@ def load_profile(name: str, overrides: list[str] | None = None, data: str | None
     path = HERE / "profiles" / f"{name}.yaml" if name in profile_names() else Path(name)
     if not path.is_file():
         raise UserError(f"profile {name!r} is neither a file nor one of: {', '.join(profile_names())}")
-    values = _read_yaml(path)
+    values = read_mapping(path, "a profile", Profile)
     if data:
         values.setdefault("acquire", {})["sources"] = sources_of(data)
     for override in overrides or []:
         _apply(values, override)
-    return _validate(Profile, values, str(path))
+    return validate(Profile, values, str(path))
 
 
 def architecture_names() -> list[str]:
@@ -47,10 +49,10 @@ def architecture_names() -> list[str]:
 def load_architecture(name: str) -> Architecture:
     """The architecture configs/models/NAME.yaml. Raises UserError when there is none."""
     path = HERE / "models" / f"{name}.yaml"
-    if not path.is_file():
+    if name not in architecture_names():
         known = ", ".join(architecture_names())
         raise UserError(f"model.name: {name!r} is not in configs/models, which has: {known}")
-    return _validate(Architecture, _read_yaml(path), str(path))
+    return validate(Architecture, read_mapping(path, "an architecture", Architecture), str(path))
 
 
 def sources_of(data: str) -> list[dict[str, Any]]:
@@ -63,39 +65,56 @@ def sources_of(data: str) -> list[dict[str, Any]]:
     )
     if not files:
         raise UserError(f"{data}: the folder holds no file; put JSON, JSON Lines, CSV or Parquet files there")
+    names: set[str] = set()
+    last: dict[str, int] = {}  # stem to the number that it was given last
     sources: list[dict[str, Any]] = []
     for file in files:
         stem = "".join(c if c.isalnum() or c in "_-" else "_" for c in file.name.split(".")[0]).strip("_-") or "file"
-        taken = {s["name"] for s in sources}
-        name = (
-            stem if stem not in taken else next(f"{stem}-{i}" for i in range(2, 10_000) if f"{stem}-{i}" not in taken)
-        )
+        name = stem
+        while name in names:
+            last[stem] = last.get(stem, 1) + 1
+            name = f"{stem}-{last[stem]}"
+        names.add(name)
         sources.append({"name": name, "path": str(file.resolve())})
     return sources
 
 
-def _read_yaml(path: Path) -> dict[str, Any]:
+def read_mapping(path: Path, what: str, model: type[BaseModel]) -> dict[str, Any]:
+    """The mapping in a YAML file that is to be `what`, of this model.
+
+    Raises UserError, which never quotes the file: until it has a key of the model, it may be anybody's.
+    """
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: cannot be read ({error}); check that it is a UTF-8 text file you may read") from error
+        with path.open(encoding="utf-8") as file:
+            values = bounded_yaml.load(file.read(bounded_yaml.LONGEST + 1))
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: cannot be read (not UTF-8); check that it is a text file") from error
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}); check that it is a file you may read") from error
     except yaml.YAMLError as error:
-        raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(values, dict):
-        raise UserError(f"{path}: a profile is a mapping of sections, found {type(values).__name__}")
+        raise UserError(f"{path}: not valid YAML, or too much of it: {bounded_yaml.said(error)}") from None
+    keys = [name for name, field in model.model_fields.items() if field.is_required()] or list(model.model_fields)
+    if not isinstance(values, dict) or not values.keys() & set(keys):
+        raise UserError(f"{path}: not {what}, which is a mapping with the keys {', '.join(keys)}")
     return values
 
 
-def _apply(values: dict[str, Any], override: str) -> None:
-    key, equals, text = override.partition("=")
-    if not equals or not key.strip():
-        raise UserError(f"override {override!r} is not of the form section.key=value")
+def key_and_value(setting: str) -> tuple[str, Any]:
+    """The dotted key and the value of `section.key=value`, where value is YAML. Raises UserError."""
+    key, equals, text = setting.partition("=")
+    key = key.strip()
+    if not equals or not key:
+        raise UserError(f"override {masked(setting)!r} is not of the form section.key=value")
     try:
-        value = yaml.safe_load(text) if text else None
+        return key, bounded_yaml.load(text) if text else None
     except yaml.YAMLError as error:
-        raise UserError(f"override {key}: {text!r} is not valid YAML") from error
+        raise UserError(f"override {key}: what it is set to is not valid YAML: {bounded_yaml.said(error)}") from None
+
+
+def _apply(values: dict[str, Any], override: str) -> None:
+    key, value = key_and_value(override)
     node: Any = values
-    *parents, last = key.strip().split(".")
+    *parents, last = key.split(".")
     for parent in parents:
         if isinstance(node, list):
             node = _element(node, parent, key)
@@ -113,12 +132,13 @@ def _apply(values: dict[str, Any], override: str) -> None:
 
 
 def _element(items: list[Any], index: str, key: str) -> Any:
-    if not index.isdigit() or int(index) >= len(items):
+    if not index.isdecimal() or int(index) >= len(items):
         raise UserError(f"override {key}: {index!r} is not an index of a list of {len(items)}")
     return items[int(index)]
 
 
-def _validate(model: type[M], values: dict[str, Any], origin: str) -> M:
+def validate(model: type[M], values: dict[str, Any], origin: str) -> M:
+    """The model of the values. Raises UserError, a line that names the origin and every key that is wrong."""
     try:
         return model.model_validate(values)
     except ValidationError as error:
@@ -136,7 +156,7 @@ def _explain(model: type[BaseModel], error: Any) -> str:
         return f"{key}: missing; it is required"
     message = error["msg"].removeprefix("Value error, ")
     value = error["input"]
-    return f"{key}: {message}" + ("" if isinstance(value, dict | list) else f", found {value!r}")
+    return f"{key}: {message}" + ("" if isinstance(value, dict | list) else f", found {masked({key: value})[key]!r}")
 
 
 def _keys_at(model: type[BaseModel], loc: tuple[Any, ...]) -> list[str]:

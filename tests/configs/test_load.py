@@ -67,3 +67,32 @@ def test_data_that_does_not_exist_is_refused(tmp_path: Path) -> None:
 def test_an_unknown_architecture_names_those_there_are() -> None:
     with pytest.raises(UserError, match=r"model.name: 'huge' is not in configs/models, which has: .*tiny"):
         load_architecture("huge")
+
+
+def test_files_of_one_stem_are_numbered_and_never_share_a_name(tmp_path: Path) -> None:
+    for name in ("a.csv", "a.json", "a.jsonl", "a-2.csv", "b.json"):
+        (tmp_path / name).touch()
+    assert [s["name"] for s in sources_of(str(tmp_path))] == ["a-2", "a", "a-3", "a-4", "b"]
+
+
+@pytest.mark.parametrize("text", ["password: Zebra", "- Zebra", "Zebra", "a: [Zebra", "k: Zebra: b"])
+def test_a_file_that_is_no_profile_is_not_quoted(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "notes.yaml"
+    path.write_text(text)
+    with pytest.raises(UserError) as refused:
+        load_profile(str(path))
+    assert "Zebra" not in str(refused.value)
+    assert "password" not in str(refused.value)
+
+
+def test_a_credential_in_a_profile_is_not_quoted(tmp_path: Path) -> None:
+    for setting in ("vectors.url=http://user:Zebra@host", "train.steps=token=Zebra", "spark.conf.a.secret.key=[Zebra]"):
+        with pytest.raises(UserError) as refused:
+            load_profile("demo", [setting])
+        assert "Zebra" not in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["../profiles/demo", "", ".", "tiny\0"])
+def test_an_architecture_is_a_name_not_a_path(name: str) -> None:
+    with pytest.raises(UserError, match="is not in configs/models"):
+        load_architecture(name)
