@@ -13,7 +13,7 @@ from configs.evaluate import Evaluate
 from configs.model import Model
 from configs.plan import Plan
 from configs.promote import Promote, Tracking
-from configs.review import Review
+from configs.review import Approval, Review
 from configs.section import Section
 from configs.tokenise import Tokenise
 from configs.train import Launch, Train
@@ -33,6 +33,7 @@ class Profile(Section):
     audit: Audit = Field(description="Topics, mentions, sentiment")
     findings: Findings = Field(default_factory=Findings, description="Thresholds of the audit")
     review: Review = Field(default_factory=Review, description="Who approves the data")
+    approval: Approval = Field(default_factory=Approval, description="Whose answer counts")
     balance: Balance = Field(default_factory=Balance, description="Downsampling and augmentation")
     tokenise: Tokenise = Field(default_factory=Tokenise, description="Tokenizer and packing")
     model: Model = Field(default_factory=Model, description="Architecture")

@@ -16,3 +16,12 @@ class Review(Section):
     max_severity: Literal["info", "warning", "critical"] = Field(
         "warning", description="Worst finding that the automatic review lets pass"
     )
+
+
+class Approval(Section):
+    """Who may answer when a human is asked. It decides no output, only whose answer counts."""
+
+    approvers: list[str] = Field(
+        default=[], description="Names of the Airflow users who may approve; empty: whoever may answer in Airflow"
+    )
+    own_runs: bool = Field(False, description="Whether the user who triggered a run may approve its data")

@@ -8,7 +8,7 @@ from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowFailException
 
 from configs.errors import UserError
-from configs.load import load_profile
+from configs.guard import triggered_profile
 from configs.profile import Profile
 from pipeline.contract.run import Run
 from pipeline.planning.preflight import check
@@ -39,14 +39,14 @@ class ConfigureOperator(BaseOperator):
 
 
 def resolve(params: Mapping[str, Any]) -> Profile:
-    """The profile that params of the trigger form describe. Raises UserError.
+    """The profile that params of the trigger form describe. Raises UserError, also for what a trigger may not set.
 
     Artifacts go to $PARLANCE_ROOT when it is set; a relative storage.root is under the project's
     folder, wherever the worker was started.
     """
     values = dict(params)
     root = os.environ.get("PARLANCE_ROOT")
-    overrides = [f"storage.root={root}"] if root else []
-    profile = load_profile(values["profile"], [*overrides, *overrides_of(values)], values.get("data") or None)
+    operators = [f"storage.root={root}"] if root else []
+    profile = triggered_profile(values["profile"], values.get("data") or None, overrides_of(values), operators)
     absolute = str((PROJECT / profile.storage.root).resolve())
     return profile.model_copy(update={"storage": profile.storage.model_copy(update={"root": absolute})})

@@ -6,6 +6,7 @@ import secrets
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import httpx
 
 from configs.errors import UserError
+from configs.guard import GRANTED
 from pipeline.contract.atomic_write import write_text
 from pipeline.contract.process_group import end, guarded
 from pipeline.contract.progress import say
@@ -28,14 +30,16 @@ class Airflow:
     """The processes of Airflow, over SQLite in <root>/airflow, as a context manager.
 
     Each runs under a guard, so none survives this process, however it ends.
+
+    granted: settings, key=value, that a run of this server may be triggered with besides what the guard file allows.
     """
 
-    def __init__(self, root: Path, port: int) -> None:
+    def __init__(self, root: Path, port: int, granted: Sequence[str] = ()) -> None:
         self.root, self.port = root, port
         self.home = root / "airflow"
         self.address = f"http://localhost:{port}"
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
-        self.environment = airflow_environment(root, port)
+        self.environment = airflow_environment(root, port) | {GRANTED: json.dumps(list(granted))}
 
     def __enter__(self) -> "Airflow":
         started = time.monotonic()

@@ -1,7 +1,8 @@
 """The page Plan of a DAG inside Airflow: what a run would take, before it is triggered.
 
 The trigger form cannot compute; this page takes the same profile and settings and says hours, machines,
-memory, disk and money. Only who may trigger runs may ask, for a profile names files of the server.
+memory, disk and money. Only who may trigger runs may ask, and only for what a trigger may set (configs/guard.py):
+profiles and data are files of the server.
 """
 
 import io
@@ -14,8 +15,9 @@ from fastapi import APIRouter, Depends, HTTPException, Query
 from fastapi.responses import HTMLResponse
 from jinja2 import Template
 
+from configs.credentials import masked
 from configs.errors import UserError
-from configs.load import profile_names
+from configs.guard import load_guard
 from plugins.project import DAGS
 
 LONGEST = 10_000
@@ -67,14 +69,16 @@ def page(
     if dag_id not in DAGS:
         raise HTTPException(404, f"Runs of {dag_id} are not planned by Parlance.")
     text = error = ""
-    if profile:
-        try:
+    names: list[str] = []
+    try:
+        names = load_guard().names()
+        if profile:
             with planning:
                 text = plan_text(profile, data, overrides)
-        except UserError as problem:
-            error = str(problem)
+    except UserError as problem:
+        error = masked(str(problem))
     values = {"profile": profile or "demo", "data": data, "overrides": overrides}
-    html = PAGE.render(names=profile_names(), text=text, error=error, **values)
+    html = PAGE.render(names=names, text=text, error=error, **values)
     return HTMLResponse(html, headers={"Content-Security-Policy": CONTENT_POLICY})
 
 

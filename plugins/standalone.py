@@ -49,8 +49,13 @@ def demo(options: argparse.Namespace) -> int:
 
     _check(options)
     port = options.port if _free(options.port) else _free_port()
-    with Airflow(root(), port) as airflow:
+    with Airflow(root(), port, _own_settings(options)) as airflow:
         return demonstrate(airflow, options.profile, options.data, options.override)
+
+
+def _own_settings(options: argparse.Namespace) -> list[str]:
+    """What this command line asks for: whoever has the shell may set all of it, and only that is let through."""
+    return [f"profile={options.profile}", *([f"data={options.data}"] if options.data else []), *options.override]
 
 
 def _check(options: argparse.Namespace) -> None:

@@ -1,13 +1,15 @@
 """The form that Airflow shows when a run is triggered, made from the configuration's own models."""
 
 import json
+import math
 from functools import cache
 from typing import Any
 
 from airflow.sdk import Param
 
 from configs.errors import UserError
-from configs.load import architecture_names, profile_names
+from configs.guard import Guard, load_guard
+from configs.load import architecture_names
 from configs.profile import Profile
 from pipeline.contract.stages import STAGES
 
@@ -21,7 +23,8 @@ UNCHANGED = "Empty: as the profile says."
 
 def trigger_params(profile: str = "demo") -> dict[str, Param]:
     """The DAG's params. Each field carries its description, bounds and choices; null leaves the profile's value."""
-    names = profile_names()
+    guard = load_guard()
+    names = guard.names()
     params = {
         "profile": Param(
             profile,
@@ -30,15 +33,16 @@ def trigger_params(profile: str = "demo") -> dict[str, Param]:
             minLength=1,
             title="Profile",
             section="Run",
-            description=f"One of {', '.join(names)}, or the path of a YAML file on the worker. What a run takes "
-            "(hours, GPUs, memory, disk, money) is in this DAG's tab Plan, for the same settings",
+            description=f"One of {', '.join(names)}, or a YAML file in a folder that the guard file lists. What a run "
+            "takes (hours, GPUs, memory, disk, money) is in this DAG's tab Plan, for the same settings",
         ),
         "data": Param(
             None,
             type=["string", "null"],
             title="Data",
             section="Run",
-            description="File or folder of conversations, absolute, that replaces the profile's sources. " + UNCHANGED,
+            description="File or folder of conversations, absolute, in a folder that the guard file lists; it replaces "
+            "the profile's sources. " + UNCHANGED,
         ),
         "overrides": Param(
             [],
@@ -46,11 +50,12 @@ def trigger_params(profile: str = "demo") -> dict[str, Param]:
             items={"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_.]*=.*$"},
             title="Further settings",
             section="Run",
-            description="Any other setting, one section.key=value a line; these win over the fields below",
+            description="Any other setting that the guard file lists, one section.key=value a line; these win over the "
+            "fields below",
         ),
     }
     for section, keys in SECTIONS.items():
-        params |= {key: _param(key, section) for key in keys}
+        params |= {key: _param(key, section, guard) for key in keys if guard.permits(key)}
     return params
 
 
@@ -67,8 +72,10 @@ def overrides_of(params: dict[str, Any]) -> list[str]:
     return [*filled, *(params.get("overrides") or [])]
 
 
-def _param(key: str, section: str) -> Param:
+def _param(key: str, section: str, guard: Guard) -> Param:
     schema = _schema(key)
+    if key in guard.largest:
+        schema["maximum"] = min(guard.largest[key], schema.get("maximum", math.inf))
     description = schema.pop("description")
     schema.pop("default", None)
     if "enum" in schema:

@@ -176,7 +176,6 @@ STAGES = {
                     "train.warmup_steps",
                     "train.precision",
                     "launch.ranks",
-                    "launch.hostfile",
                     "launch.micro_batch",
                     "launch.zero_stage",
                     "seed",

@@ -36,7 +36,7 @@ def test_every_field_has_a_section_a_title_a_description_and_may_be_empty() -> N
         ("train.learning_rate", 0.001, 0),
         ("review.mode", "human", "nobody"),
         ("launch.zero_stage", 3, 4),
-        ("launch.hostfile", "/etc/hosts", 3),
+        ("model.name", "tiny", 3),
         ("overrides", ["findings.max_topic_share=0.4"], ["no equals sign"]),
     ],
 )
