@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from rich_argparse import RawDescriptionRichHelpFormatter
 
+from configs.credentials import masked
 from configs.errors import USER_ERROR, UserError
 
 
@@ -48,7 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
         options = parser().parse_args(arguments)
         return options.command(options) or 0
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr, flush=True)
+        print(f"error: {masked(str(error))}", file=sys.stderr, flush=True)
         return USER_ERROR
     except KeyboardInterrupt:
         print("error: interrupted; run the same command again to go on from here", file=sys.stderr)
@@ -57,10 +58,10 @@ def main(arguments: list[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:
-        traceback.print_exc()
+        print(masked(traceback.format_exc()), end="", file=sys.stderr)
         print(
-            f"error: unexpected {type(error).__name__}: {' '.join(str(error).split())}; nothing half-written was kept, "
-            "the trace above is for a bug report",
+            f"error: unexpected {type(error).__name__}: {masked(' '.join(str(error).split()))}; "
+            "nothing half-written was kept, the trace above is for a bug report",
             file=sys.stderr,
             flush=True,
         )

@@ -7,6 +7,7 @@ from typing import Any
 from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowFailException
 
+from configs.credentials import masked
 from configs.errors import UserError
 from configs.guard import triggered_profile
 from configs.profile import Profile
@@ -31,10 +32,10 @@ class ConfigureOperator(BaseOperator):
             check(profile)
             run = Run.begin(profile, context["run_id"])
         except UserError as error:
-            raise AirflowFailException(str(error)) from None
+            raise AirflowFailException(masked(str(error))) from None
         self.log.info("run %s: folder %s", run.id, run.folder)
         for line in plan_run(run).lines():
-            self.log.info("%s", line)
+            self.log.info("%s", masked(line))
         return str(run.folder)
 
 

@@ -15,6 +15,7 @@ from airflow.sdk import BaseHook, Context
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowNotFoundException
 
 import pipeline
+from configs.credentials import masked
 from configs.engines import LOCAL_JVM
 from pipeline.contract.process_group import die_with_parent, end, guarded
 from pipeline.contract.run import Run
@@ -122,6 +123,10 @@ class GuardedSparkSubmitHook(SparkSubmitHook):
         if binary is None:
             raise AirflowFailException(f"{name}: not on PATH; it comes with the package pyspark")
         return [binary]
+
+    def _mask_cmd(self, connection_cmd: str | list[str]) -> str:
+        words = [connection_cmd] if isinstance(connection_cmd, str) else connection_cmd
+        return " ".join(masked(word) for word in words)
 
     def _build_spark_submit_command(self, application: str) -> list[str]:
         return guarded(super()._build_spark_submit_command(application))

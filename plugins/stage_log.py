@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from configs.credentials import masked
 from pipeline.contract.progress import EVENT_PREFIX
 
 SECONDS_BETWEEN_STATES = 1.0
@@ -36,8 +37,8 @@ class StageLog:
         self.error = ""
 
     def line(self, text: str) -> str | None:
-        """Takes one line and returns it, or None for an event, which is not for readers."""
-        text = text.rstrip()
+        """Takes one line and returns it without credentials, or None for an event, which is not for readers."""
+        text = masked(text.rstrip())
         if text.startswith(EVENT_PREFIX):
             self._event(text.removeprefix(EVENT_PREFIX))
             return None

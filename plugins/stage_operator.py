@@ -12,6 +12,7 @@ from typing import Any
 from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
+from configs.credentials import masked
 from configs.errors import USER_ERROR, UserError
 from pipeline.contract.execute import execute
 from pipeline.contract.process_group import die_with_parent, end, start_guarded
@@ -96,7 +97,7 @@ def found(run: Run, task: str, log: StageLog) -> bool:
         with redirect_stdout(io.StringIO()) as said:
             execute(run, task)
     except UserError as error:
-        raise AirflowFailException(str(error)) from None
+        raise AirflowFailException(masked(str(error))) from None
     log.write(said.getvalue())
     return True
 

@@ -11,6 +11,7 @@ import sys
 import time
 from types import FrameType
 
+from configs.credentials import masked
 from configs.errors import UserError
 from pipeline.contract.progress import say
 from plugins.local_airflow import Airflow
@@ -25,7 +26,7 @@ def main() -> int:
     try:
         return options.command(options)
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {masked(str(error))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         say("\nstopped; the same command goes on from here")

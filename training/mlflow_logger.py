@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from configs.credentials import masked
 from configs.promote import Tracking
 from training.job_config import JobConfig
 from training.metrics_logger import MetricsLogger, Point
@@ -21,7 +22,7 @@ class MlflowLogger(MetricsLogger):
     def __init__(self, tracking: Tracking, name: str, root: Path, job: JobConfig) -> None:
         super().__init__(job)
         self.uri = tracking.address(root)
-        self.name = f"MLflow at {self.uri}"
+        self.name = f"MLflow at {masked(self.uri)}"
         self.run_id: str | None = None
         self._artifacts = None if tracking.uri else (root / "mlruns").as_uri()
         self._experiment, self._run_name = tracking.experiment, name
@@ -75,4 +76,4 @@ def parameters(job: JobConfig) -> dict[str, Any]:
         values |= {f"model.lora.{k}": v for k, v in job.lora.model_dump().items()}
     if job.pretrained:
         values["model.pretrained"] = job.pretrained
-    return values | {"seed": job.seed, "vocabulary": job.vocabulary, "sequence_length": job.sequence_length}
+    return masked(values) | {"seed": job.seed, "vocabulary": job.vocabulary, "sequence_length": job.sequence_length}

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
 
+from configs.credentials import masked
 from pipeline.contract.formatting import duration, percent
 
 EVENT_PREFIX = "@parlance "
@@ -23,7 +24,7 @@ def emit(kind: str, **values: object) -> None:
 
 def say(text: str) -> None:
     """One line for the reader of the log."""
-    print(text, flush=True)
+    print(masked(text), flush=True)
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from configs.profile import Profile
 from pipeline.contract.artifact import Artifact, ArtifactStore
 from pipeline.contract.atomic_write import write_text
 from pipeline.contract.fingerprint import FileHashes, fingerprint
+from pipeline.contract.frozen_profile import read_profile, write_profile
 from pipeline.contract.stage import config_slice
 from pipeline.contract.stages import STAGES, stages_of
 
@@ -35,7 +36,7 @@ class Run:
         folder = Path(profile.storage.root).resolve() / "runs" / run_id
         try:
             (folder / "stages").mkdir(parents=True, exist_ok=True)
-            write_text(folder / "profile.json", profile.model_dump_json(indent=1))
+            write_profile(folder, profile)
         except OSError as error:
             raise UserError(
                 f"storage.root: {folder} cannot be written ({error.strerror}); choose a writable folder"
@@ -61,7 +62,7 @@ class Run:
 
     @cached_property
     def profile(self) -> Profile:
-        return Profile.model_validate_json((self.folder / "profile.json").read_text(encoding="utf-8"))
+        return read_profile(self.folder)
 
     @cached_property
     def file_hashes(self) -> FileHashes:

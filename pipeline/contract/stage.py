@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
+from configs.credentials import masked
 from configs.profile import Profile
 from pipeline.contract.fingerprint import FileHashes
 
@@ -135,11 +136,11 @@ def lookup(profile: Profile, key: str) -> Any:
 
 
 def config_slice(stage: Stage, profile: Profile) -> dict[str, Any]:
-    """What of the profile decides the stage's output, as JSON values."""
+    """What of the profile decides the stage's output, as JSON values. Credentials decide none, and stay out of it."""
     values = {key: _plain(lookup(profile, key)) for key in stage.config}
     for source in values.get("acquire", {}).get("sources", []):
         source.pop("path")  # contents are hashed as inputs; where they lie does not matter
-    return values
+    return masked(values)
 
 
 def _plain(value: Any) -> Any:

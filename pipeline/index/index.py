@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from configs.credentials import masked
 from configs.embed import Embed
 from configs.errors import UserError
 from configs.vectors import Vectors
@@ -66,7 +67,7 @@ def index(context: StageContext) -> None:
         "collection": collection,
         "points": points,
         "dimensions": dimensions,
-        "url": settings.url,
+        "url": masked(settings.url),
     }
     write_text(context.out / "index.json", json.dumps(about, indent=1) + "\n")
     context.ledger.rows_in = context.ledger.rows_out = rows

@@ -5,6 +5,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from configs.credentials import masked
 from configs.errors import UserError
 from configs.load import load_architecture
 from configs.model import Architecture
@@ -43,7 +44,7 @@ def estimate(profile: Profile, root: Path) -> dict[str, Any]:
     gpu = machines.gpu
     return {
         "layout": LAYOUT,
-        "profile": profile.description,
+        "profile": masked(profile.description),
         "hardware": {
             "gpu": gpu.name if gpu else None,
             "ranks": machines.ranks,

@@ -7,6 +7,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from configs.credentials import masked
 from configs.errors import UserError
 from pipeline.contract.atomic_write import write_text
 from pipeline.contract.formatting import duration
@@ -45,9 +46,9 @@ def plan_run(run: Run) -> RunPlan:
     try:
         found = RunPlan(estimate(run.profile, run.root))
     except UserError as error:
-        return RunPlan(None, str(error))
+        return RunPlan(None, masked(str(error)))
     except Exception as error:  # an estimate must not stop what it estimates
-        return RunPlan(None, f"{type(error).__name__}: {' '.join(str(error).split())}")
+        return RunPlan(None, masked(f"{type(error).__name__}: {' '.join(str(error).split())}"))
     write_text(run.folder / PLAN, json.dumps(found.plan, indent=1, ensure_ascii=False))
     return found
 

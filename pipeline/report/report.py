@@ -12,11 +12,11 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from configs.credentials import masked
 from configs.errors import UserError
 from pipeline.contract.artifact import Artifact
 from pipeline.contract.atomic_write import write_text
@@ -45,7 +45,7 @@ def build_report(run: Run) -> dict[str, Any]:
     report = {
         "run": run.id,
         **_when(run, stages),
-        "profile": _without_credentials(run.profile.model_dump(mode="json")),
+        "profile": masked(run.profile.model_dump(mode="json")),
         "stages": stages,
         "plan": _plan(run, stages),
         "rules": rules_of(made),
@@ -247,18 +247,6 @@ def _evaluation(artifact: Artifact | None, scores: dict[str, Any] | None) -> dic
     return {k: v for k, v in scores.items() if k != "conversations"} | {
         "samples": _json(artifact, "samples.json") or []
     }
-
-
-def _without_credentials(value: Any) -> Any:
-    """The value with user names and passwords taken out of addresses."""
-    if isinstance(value, dict):
-        return {k: _without_credentials(v) for k, v in value.items()}
-    if isinstance(value, list):
-        return [_without_credentials(v) for v in value]
-    if isinstance(value, str) and "://" in value and "@" in value:
-        parts = urlsplit(value)
-        return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
-    return value
 
 
 def _finite(value: Any) -> Any:

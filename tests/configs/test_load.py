@@ -85,7 +85,7 @@ def test_a_file_that_is_no_profile_is_not_quoted(tmp_path: Path, text: str) -> N
     assert "password" not in str(refused.value)
 
 
-def test_a_credential_in_a_profile_is_not_quoted(tmp_path: Path) -> None:
+def test_a_credential_in_a_profile_is_not_quoted() -> None:
     for setting in ("vectors.url=http://user:Zebra@host", "train.steps=token=Zebra", "spark.conf.a.secret.key=[Zebra]"):
         with pytest.raises(UserError) as refused:
             load_profile("demo", [setting])

@@ -300,7 +300,7 @@ def test_conversations_scores_and_numbers_that_json_lacks_stay_out(run: Run) -> 
 
 
 def test_credentials_in_addresses_are_not_shown(run: Run) -> None:
-    assert build_report(run)["profile"]["tracking"]["uri"] == "http://mlflow.example:5000"
+    assert build_report(run)["profile"]["tracking"]["uri"] == "http://***@mlflow.example:5000"
     assert "hunter2" not in page_of(run)
 
 
