@@ -9,6 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from pipeline.contract.artifact import Artifact, ArtifactStore
 from pipeline.contract.formatting import count, duration
+from pipeline.contract.markdown import literal
 from pipeline.contract.metrics import figures_of
 from pipeline.contract.stages import STAGES
 
@@ -40,7 +41,7 @@ def write_model_card(path: Path, made: dict[str, Artifact], name: str, verdict: 
         keep_trailing_newline=True,
     )
     environment.filters |= {"count": count, "duration": duration}
-    environment.filters["cell"] = lambda text: str(text).replace("|", "\\|").replace("\n", " ")
+    environment.filters["literal"] = literal
     evaluation = made["evaluate"].json("evaluation.json")
     text = environment.get_template("model_card.md.j2").render(
         front_matter=_front_matter(name, made, evaluation).strip(),

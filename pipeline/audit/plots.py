@@ -24,6 +24,7 @@ STYLE: dict[Any, Any] = {
     "axes.labelcolor": INK,
     "xtick.color": INK,
     "ytick.color": INK,
+    "text.parse_math": False,  # the names of topics and sources are text, also with dollars
 }
 
 

@@ -196,7 +196,7 @@ STAGES = {
             "promote",
             entry="eval.promote:promote",
             doc="Challenger against champion; registers and, if better, promotes.",
-            version="2",
+            version="3",
             inputs=("evaluate", "train", "tokenise", "balance", "review"),
             config=("promote",),
             settings=("tracking", "storage"),

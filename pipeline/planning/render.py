@@ -7,6 +7,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from pipeline.contract.formatting import HOUR, MINUTE, NONE, duration, magnitude, percent, size
+from pipeline.contract.markdown import literal
 from pipeline.contract.stages import STAGES, conversations_into
 
 Plan = dict[str, Any]
@@ -59,8 +60,8 @@ def summary(plan: Plan) -> list[str]:
 
 def markdown(plan: Plan) -> str:
     """The summary and the warnings as a Markdown list."""
-    lines = [f"- {' '.join(line.split())}" for line in summary(plan)]
-    return "\n".join([*lines, *(f"- warning: {w}" for w in plan["warnings"])])
+    lines = [f"- {literal(line)}" for line in summary(plan)]
+    return "\n".join([*lines, *(f"- warning: {literal(w)}" for w in plan["warnings"])])
 
 
 def _data(plan: Plan) -> Table:

@@ -11,6 +11,7 @@ from configs.credentials import masked
 from configs.errors import UserError
 from pipeline.contract.atomic_write import write_text
 from pipeline.contract.formatting import duration
+from pipeline.contract.markdown import literal
 from pipeline.contract.run import Run
 from pipeline.planning.render import markdown, summary
 
@@ -33,7 +34,7 @@ class RunPlan:
 
     def markdown(self) -> str:
         """The same as a Markdown list."""
-        return f"- plan: not known: {self.missing}" if self.plan is None else markdown(self.plan)
+        return f"- plan: not known: {literal(self.missing)}" if self.plan is None else markdown(self.plan)
 
 
 def plan_run(run: Run) -> RunPlan:

@@ -14,7 +14,7 @@ from eval import registry
 from pipeline.contract.execute import execute
 from pipeline.contract.run import Run
 
-from .conftest import new_model, new_tokenizer
+from .conftest import FINDING, new_model, new_tokenizer
 
 World = Callable[..., Run]
 
@@ -152,3 +152,14 @@ def test_the_model_card_tells_data_scores_and_limits(world: World, trained: Llam
     assert "Decision of the review: approve, by automatic." in body
     assert "| wall time | 1 min 40 s |" in body
     assert run.fingerprint("train") in body
+
+
+def test_what_data_and_people_are_called_is_text_on_the_model_card(
+    world: World, trained: LlamaForCausalLM, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(FINDING, "message", "![i](http://127.0.0.1/i.png) makes up <b>30%</b> | of the rows")
+    run = world(trained, overrides=("acquire.sources.0.licence='[a](http://127.0.0.1) $x$'",))
+    promotion(run)
+    body = (run.artifact("promote").path / "model" / "README.md").read_text()
+    assert r"**warning**: `![i](http://127.0.0.1/i.png)` makes up \<b\>30%\</b\> \| of the rows" in body
+    assert r"| hand_made | files | `[a](http://127.0.0.1)` \$x\$ |" in body
