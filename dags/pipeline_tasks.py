@@ -30,7 +30,8 @@ OPERATORS: dict[str, type[BaseOperator]] = {
 DOCS = {
     "configure": "Resolves the profile and the form's fields, and refuses what would fail later. Starts the run.",
     "choose_reviewer": "Whether a human is asked: if the profile says so, and this data has no decision yet.",
-    "approve": "Waits for a human to approve or reject the data. No answer within the time is a rejection.",
+    "approve": "Waits for a human, whom the profile's `approval` lets, to approve or reject the data. No answer within "
+    "the time is a rejection.",
     "report": "Writes the run's report, also of a run that failed. It does not decide the run's state.",
 }
 """Of the tasks that are no stage's."""
@@ -46,7 +47,7 @@ def pipeline_tasks() -> dict[str, BaseOperator]:
     tasks: dict[str, BaseOperator] = {
         "configure": ConfigureOperator(task_id="configure", execution_timeout=timedelta(hours=1)),
         "choose_reviewer": ReviewBranch(task_id="choose_reviewer", ask="approve", decide=asking),
-        "approve": AuditApproval(task_id="approve", asked_by="choose_reviewer", execution_timeout=None),
+        "approve": AuditApproval(task_id="approve", execution_timeout=None),
         "report": ReportOperator(task_id="report", execution_timeout=timedelta(hours=1)),
     }
     for name, operator in tasks.items():
@@ -75,7 +76,7 @@ def _stages(task: str) -> BaseOperator:
         "execution_timeout": timedelta(hours=max(stage.work.hours for stage in stages)),
     }
     if _asks(task):
-        return ReviewOperator(asked_in="approve", trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS, **settings)
+        return ReviewOperator(trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS, **settings)
     return OPERATORS[stages[-1].engine](task=task, **settings)
 
 

@@ -1,12 +1,19 @@
 """The review of the data after the bias audit: whom it asks, what they read, and what they answered."""
 
+import json
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
 from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import BaseBranchOperator, Context, Param
+from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.execution_time.hitl import HITLUser
 
+from configs.review import Approval
 from pipeline.contract.artifact import Artifact
+from pipeline.contract.atomic_write import write_text
+from pipeline.contract.markdown import literal
 from pipeline.contract.run import Run
 from pipeline.planning.run_plan import read_plan, remaining
 from plugins.stage_operator import RUN_FOLDER, StageOperator, open_run
@@ -14,13 +21,12 @@ from plugins.stage_operator import RUN_FOLDER, StageOperator, open_run
 APPROVE, REJECT = "Approve", "Reject"
 REMOVALS = ("remove_topics", "remove_sources")
 LONGEST_LIST = 20
+ANSWER = "answer.json"
+"""In the run's folder: the answer that counts, as options of `parlance stage review`, and the DAG run it is of."""
 
 
 class ReviewBranch(BaseBranchOperator):
-    """Goes to `ask` when the profile wants a human and this data has no decision yet, else to `decide`.
-
-    Leaves the audit's summary for the asking task under the XCom key `summary`.
-    """
+    """Goes to `ask` when the profile wants a human and this data has no decision yet, else to `decide`."""
 
     template_fields = ("run_folder",)
 
@@ -28,7 +34,7 @@ class ReviewBranch(BaseBranchOperator):
         super().__init__(**settings)
         self.run_folder, self.ask, self.decide = run, ask, decide
 
-    def choose_branch(self, context: Context) -> str:
+    def choose_branch(self, context: Context) -> str:  # noqa: ARG002
         run = open_run(self.run_folder)
         if run.profile.review.mode == "automatic":
             self.log.info("review.mode is automatic: the thresholds decide")
@@ -36,14 +42,23 @@ class ReviewBranch(BaseBranchOperator):
         if run.is_cached("review"):
             self.log.info("this data has been reviewed before: nobody is asked again")
             return self.decide
-        context["ti"].xcom_push(key="summary", value=summary(run))
         return self.ask
 
 
 class AuditApproval(HITLOperator):
-    """Asks a human, without holding a worker, and waits `response_timeout`; silence is a rejection."""
+    """Asks a human, without holding a worker, and waits `response_timeout`; silence is a rejection.
 
-    def __init__(self, *, asked_by: str, response_timeout: timedelta = timedelta(days=7), **settings: Any) -> None:
+    Whose answer counts is checked here, when it has come, by the profile's `approval`: a user who may answer in
+    Airflow may be none of the approvers, or the one who triggered the run. The question and the answer stay on this
+    side of Airflow's API, where a user may rewrite what tasks tell each other (XComs): the body is made here, and the
+    answer that counts is written into the run's folder.
+    """
+
+    template_fields = (*HITLOperator.template_fields, "run_folder")
+
+    def __init__(
+        self, *, run: str = RUN_FOLDER, response_timeout: timedelta = timedelta(days=7), **settings: Any
+    ) -> None:
         settings["params"] = {  # replaces the DAG's, which are no business of this form
             name: Param(
                 "", type=["string", "null"], source="task", description=f"{name[7:]} to remove, comma-separated"
@@ -52,27 +67,73 @@ class AuditApproval(HITLOperator):
         }
         super().__init__(
             subject="May this data train a model?",
-            body=f"{{{{ ti.xcom_pull(task_ids='{asked_by}', key='summary') }}}}",
             options=[APPROVE, REJECT],
             defaults=REJECT,
             response_timeout=response_timeout,
             **settings,
         )
+        self.run_folder = run
+
+    def execute(self, context: Context) -> None:
+        run = open_run(self.run_folder)
+        approval, triggered_by = run.profile.approval, context["dag_run"].triggering_user_name
+        (run.folder / ANSWER).unlink(missing_ok=True)
+        self.body = f"{summary(run)}\n\n{whose_answer(approval, triggered_by)}"
+        self.assigned_users = [HITLUser(id=name, name=name) for name in approval.approvers] or None
+        super().execute(context)
+
+    def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
+        answer = super().execute_complete(context, event)
+        run = open_run(self.run_folder)
+        if reason := not_entitled(answer, run.profile.approval, context["dag_run"].triggering_user_name):
+            raise AirflowFailException(f"approve: {reason}; clear this task to ask again")
+        counted = {"of": _dag_run(context), "options": answer_options(answer)}
+        write_text(run.folder / ANSWER, json.dumps(counted, indent=1, ensure_ascii=False))
+        return answer
 
 
 class ReviewOperator(StageOperator):
     """A StageOperator that passes on what the human answered, if one was asked."""
 
-    def __init__(self, *, asked_in: str, **settings: Any) -> None:
+    def __init__(self, **settings: Any) -> None:
         super().__init__(task="review", **settings)
-        self.asked_in = asked_in
 
     def command(self, run: Run, context: Context) -> list[str]:
-        answer = context["ti"].xcom_pull(task_ids=self.asked_in)
-        return [*super().command(run, context), *(answer_options(answer) if answer else [])]
+        answer = run.folder / ANSWER
+        options: list[str] = []
+        if run.profile.review.mode == "human" and answer.is_file():
+            counted = json.loads(answer.read_text(encoding="utf-8"))
+            options = counted["options"] if counted["of"] == _dag_run(context) else []
+        return [*super().command(run, context), *options]
 
 
-def answer_options(answer: dict[str, Any]) -> list[str]:
+def _dag_run(context: Context) -> list[str]:
+    """The DAG and the run that an answer was given in, and counts for."""
+    return [context["dag_run"].dag_id, context["dag_run"].run_id]
+
+
+def whose_answer(approval: Approval, triggered_by: str | None) -> str:
+    """Who may answer, in Markdown."""
+    who = ", ".join(literal(name) for name in approval.approvers) or "whoever may answer in Airflow"
+    if not triggered_by or approval.own_runs:
+        return f"May approve: {who}."
+    return f"May approve: {who}, but not {literal(triggered_by)}, who triggered this run (`approval` in the profile)."
+
+
+def not_entitled(answer: Mapping[str, Any], approval: Approval, triggered_by: str | None) -> str:
+    """Why an answer does not count; empty for one that does. Nobody's, when the time ran out, is a rejection."""
+    user = answer.get("responded_by_user")
+    if not user:
+        return "" if answer["chosen_options"] == [REJECT] else "an approval by nobody"
+    names = {str(user[key]) for key in ("id", "name") if user.get(key)}
+    if approval.approvers and not names & set(approval.approvers):
+        return f"{user['name']} is not among approval.approvers, who are: {', '.join(approval.approvers)}"
+    if answer["chosen_options"] == [APPROVE] and triggered_by in names and not approval.own_runs:
+        return f"{user['name']} triggered this run, and approval.own_runs is false; somebody else must approve"
+    return ""
+
+
+def answer_options(answer: Mapping[str, Any]) -> list[str]:
     """A human's answer, as HITLOperator returns it, as options of `parlance stage review`."""
     user = answer.get("responded_by_user") or {}
     name = user.get("name") or user.get("id") or "nobody, the time to answer ran out"
@@ -88,22 +149,17 @@ def summary(run: Run) -> str:
     artifact: Artifact = run.artifact("audit")
     audit = artifact.json("audit.json")
     lines = [f"**{audit['rows']:,} conversations** after cleaning and deduplication, run `{run.id}`.", ""]
-    lines += [_cell(remaining(run, after="review")), "", read_plan(run).markdown(), ""]
+    lines += [literal(remaining(run, after="review")), "", read_plan(run).markdown(), ""]
     findings = audit["findings"]
     if findings:
         lines += ["| severity | finding |", "|---|---|"]
-        lines += [f"| {f['severity']} | {_cell(f['message'])} |" for f in findings[:LONGEST_LIST]]
+        lines += [f"| {f['severity']} | {literal(f['message'])} |" for f in findings[:LONGEST_LIST]]
         if len(findings) > LONGEST_LIST:
             lines.append(f"| | and {len(findings) - LONGEST_LIST} more, in the run's report |")
     else:
         lines.append("The audit found nothing above its thresholds.")
     lines += ["", "| topic | conversations |", "|---|---:|"]
-    lines += [f"| {_cell(t)} | {n:,} |" for t, n in sorted(audit["topics"].items(), key=lambda item: -item[1])]
+    lines += [f"| {literal(t)} | {n:,} |" for t, n in sorted(audit["topics"].items(), key=lambda item: -item[1])]
     lines += ["", "| source | conversations |", "|---|---:|"]
-    lines += [f"| {_cell(s)} | {sum(topics.values()):,} |" for s, topics in sorted(audit["by_source"].items())]
+    lines += [f"| {literal(s)} | {sum(topics.values()):,} |" for s, topics in sorted(audit["by_source"].items())]
     return "\n".join(lines)
-
-
-def _cell(text: str) -> str:
-    """Text in a Markdown table: findings and names come from the data."""
-    return " ".join(str(text).split()).replace("|", "\\|").replace("<", "&lt;").replace("`", "'")

@@ -18,6 +18,7 @@ from pipeline.contract.execute import execute
 from pipeline.contract.process_group import die_with_parent, end, start_guarded
 from pipeline.contract.run import Run
 from pipeline.contract.stages import command_of, stages_of
+from plugins.project import root
 from plugins.stage_log import StageLog
 
 RUN_FOLDER = "{{ ti.xcom_pull(task_ids='configure') }}"
@@ -78,8 +79,16 @@ class StageOperator(BaseOperator):
 
 
 def open_run(folder: str) -> Run:
-    """The run that the task configure began. Raises AirflowFailException when there is none."""
+    """The run that the task configure began. Raises AirflowFailException when there is none.
+
+    The folder comes as an XCom, which a user of Airflow may rewrite: where $PARLANCE_ROOT says where runs are, it is
+    one of those.
+    """
     path = Path(folder)
+    if os.environ.get("PARLANCE_ROOT") and path.resolve().parent != root() / "runs":
+        raise AirflowFailException(
+            "the run's folder is not one of this server's; clear the task configure, which makes it"
+        )
     if not (path / "profile.json").is_file():
         raise AirflowFailException(f"{folder}: not a run's folder; clear the task configure, which makes it")
     return Run(path)

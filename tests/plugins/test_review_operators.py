@@ -2,15 +2,29 @@
 
 import json
 import re
+import shutil
+from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from airflow.sdk.exceptions import AirflowFailException
 
 from configs.load import load_profile
+from configs.review import Approval
 from pipeline.contract.run import Run
 from pipeline.planning.estimate import estimate
-from plugins.review_operators import ReviewBranch, answer_options, summary
+from plugins.review_operators import (
+    AuditApproval,
+    ReviewBranch,
+    ReviewOperator,
+    answer_options,
+    not_entitled,
+    summary,
+    whose_answer,
+)
+from plugins.stage_operator import open_run
 from tests import artifacts
 from tests.plugins.conftest import commit
 
@@ -22,21 +36,11 @@ AUDIT: dict[str, Any] = {
 }
 
 
-class Pushes:
-    """What the branch leaves for the asking task."""
-
-    def __init__(self) -> None:
-        self.values: dict[str, str] = {}
-
-    def xcom_push(self, key: str, value: str) -> None:
-        self.values[key] = value
-
-
-def audited(run: Run, mode: str) -> Run:
+def audited(run: Run, mode: str, *settings: str) -> Run:
     """A run of review.mode `mode` whose audit is AUDIT."""
     profile = load_profile(
         "demo",
-        [f"storage.root={run.root}", f"review.mode={mode}"],
+        [f"storage.root={run.root}", f"review.mode={mode}", *settings],
         str(run.profile.acquire.sources[0].path),
     )
     run = Run.begin(profile, mode)
@@ -44,28 +48,35 @@ def audited(run: Run, mode: str) -> Run:
     return run
 
 
-def branch(run: Run) -> tuple[str, dict[str, str]]:
-    pushes = Pushes()
-    operator = ReviewBranch(task_id="choose", ask="approve", decide="review", run=str(run.folder))
-    return operator.choose_branch({"ti": pushes}), pushes.values  # type: ignore[typeddict-item]
+def branch(run: Run) -> str:
+    return ReviewBranch(task_id="choose", ask="approve", decide="review", run=str(run.folder)).choose_branch({})  # type: ignore[typeddict-item]
 
 
 def test_thresholds_decide_when_the_profile_asks_for_nobody(run: Run) -> None:
-    assert branch(audited(run, "automatic")) == ("review", {})
+    assert branch(audited(run, "automatic")) == "review"
 
 
 def test_a_human_is_asked_and_reads_the_findings(run: Run) -> None:
-    asked, pushed = branch(audited(run, "human"))
-    assert asked == "approve"
-    assert "**1,200 conversations**" in pushed["summary"]
-    assert "| critical | men are named \\| 9 times as often &lt;b>as women |" in pushed["summary"]
-    assert "| small talk | 1,000 |" in pushed["summary"]
+    asked = audited(run, "human")
+    assert branch(asked) == "approve"
+    assert "**1,200 conversations**" in summary(asked)
+    assert "| critical | men are named \\| 9 times as often \\<b\\>as women |" in summary(asked)
+    assert "| small talk | 1,000 |" in summary(asked)
+
+
+def test_names_that_look_like_markup_are_names(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    named = "![i](http://127.0.0.1/i.png)"
+    monkeypatch.setitem(AUDIT, "topics", {named: 1200})
+    monkeypatch.setitem(AUDIT, "by_source", {"<img src=x>": {named: 1200}})
+    text = summary(audited(run, "human"))
+    assert f"| `{named}` | 1,200 |" in text
+    assert "| \\<img src=x\\> | 1,200 |" in text
 
 
 def test_nobody_is_asked_twice_about_the_same_data(run: Run) -> None:
     reviewed = audited(run, "human")
     commit(reviewed, "review")
-    assert branch(reviewed) == ("review", {})
+    assert branch(reviewed) == "review"
 
 
 def test_an_audit_without_findings_says_so(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,6 +111,80 @@ def test_silence_is_a_rejection_by_nobody() -> None:
     answer: dict[str, Any] = {"chosen_options": ["Reject"], "responded_by_user": None, "params_input": {}}
     assert answer_options(answer)[:2] == ["--decision", "reject"]
     assert answer_options(answer)[3].startswith("nobody")
+
+
+def test_only_approvers_answer_and_nobody_for_a_run_of_his_own() -> None:
+    ann, bob = {"id": "ann", "name": "ann"}, {"id": "7", "name": "bob"}
+    yes, no = {"chosen_options": ["Approve"]}, {"chosen_options": ["Reject"]}
+    anyone, named = Approval(), Approval(approvers=["bob"])
+    assert not_entitled({**yes, "responded_by_user": ann}, anyone, "bob") == ""
+    assert not_entitled({**yes, "responded_by_user": bob}, named, None) == ""
+    assert not_entitled({**yes, "responded_by_user": ann}, named, None).startswith("ann is not among")
+    assert not_entitled({**no, "responded_by_user": ann}, named, None).startswith("ann is not among")
+    assert not_entitled({**yes, "responded_by_user": bob}, named, "bob").startswith("bob triggered this run")
+    assert not_entitled({**no, "responded_by_user": bob}, named, "bob") == ""  # whoever triggered may stop
+    assert not_entitled({**yes, "responded_by_user": bob}, Approval(own_runs=True), "bob") == ""
+    assert not_entitled({**no, "responded_by_user": None}, named, "ann") == ""  # the time ran out
+    assert not_entitled({**yes, "responded_by_user": None}, anyone, None) == "an approval by nobody"
+
+
+def test_the_question_says_who_may_answer() -> None:
+    assert whose_answer(Approval(), None) == "May approve: whoever may answer in Airflow."
+    said = whose_answer(Approval(approvers=["ann", "b*b"]), "ann")
+    assert said == "May approve: ann, b\\*b, but not ann, who triggered this run (`approval` in the profile)."
+    assert "but not" not in whose_answer(Approval(own_runs=True), "ann")
+
+
+def dag_run(run_id: str = "manual", by: str | None = "ann") -> Any:
+    """The part of the context that tells of the DAG run."""
+    return {"dag_run": SimpleNamespace(dag_id="train_chat_model", run_id=run_id, triggering_user_name=by)}
+
+
+def answered(run: Run, by: str, context: Any) -> None:
+    """The task approve, once the answer of a user has come."""
+    operator = AuditApproval(task_id="approve", run=str(run.folder))
+    user = {"id": by, "name": by}
+    event = {"chosen_options": ["Approve"], "params_input": {}, "responded_at": datetime.now(UTC)}
+    operator.execute_complete(context, {**event, "responded_by_user": user})
+
+
+def decided(run: Run, context: Any) -> list[str]:
+    """The options that the review is started with."""
+    operator = ReviewOperator(task_id="review", run=str(run.folder))
+    return operator.command(run, context)[7:]
+
+
+def test_the_answer_that_counts_is_passed_on_for_its_own_run_only(run: Run) -> None:
+    asked = audited(run, "human")
+    assert decided(asked, dag_run()) == []
+    answered(asked, "bob", dag_run())
+    assert decided(asked, dag_run()) == ["--decision", "approve", "--by", "bob"]
+    assert decided(asked, dag_run("another")) == []
+
+
+def test_an_answer_that_does_not_count_fails_the_question_and_decides_nothing(run: Run) -> None:
+    asked = audited(run, "human", "approval.own_runs=false")
+    with pytest.raises(AirflowFailException, match=r"approve: ann triggered this run.*; clear this task to ask again"):
+        answered(asked, "ann", dag_run())
+    assert decided(asked, dag_run()) == []
+    answered(asked, "bob", dag_run())
+    assert decided(asked, dag_run()) == ["--decision", "approve", "--by", "bob"]
+
+
+def test_a_folder_that_is_none_of_this_servers_runs_is_refused(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PARLANCE_ROOT", str(run.root))
+    assert open_run(str(run.folder)).id == run.id
+    elsewhere = run.root / "elsewhere" / run.id
+    elsewhere.mkdir(parents=True)
+    shutil.copy(run.folder / "profile.json", elsewhere)
+    for folder in (
+        elsewhere,
+        run.folder.parent,
+        run.folder / "stages",
+        run.folder.parent / "a" / ".." / ".." / "elsewhere",
+    ):
+        with pytest.raises(AirflowFailException, match="clear the task configure"):
+            open_run(str(folder))
 
 
 def test_the_answers_are_options_of_the_command_line(tmp_path: Path) -> None:
