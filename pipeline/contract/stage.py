@@ -110,7 +110,8 @@ class Stage:
 
         Raises UserError when something is missing or cannot be read.
         """
-        return _function(self.raw)(profile, hashes) if self.raw else {}
+        found = _function(self.raw)(profile, hashes) if self.raw else {}
+        return {label: masked(text) for label, text in found.items()}
 
     def refuse(self, profile: Profile) -> None:
         """Raises UserError when the stage could not run with this profile."""
