@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from configs.acquire import Source
+from configs.credentials import masked
 from configs.errors import UserError
 from pipeline.acquire.containers.detect import container_of
 from pipeline.acquire.containers.malformed import Malformed
@@ -46,7 +47,7 @@ def plan(source: Source, files: Iterable[tuple[str, Path]]) -> Plan:
     """
     found = Plan(source)
     for name, path in files:
-        unit = Unit(source.name, name, path, None, licence=source.licence)
+        unit = Unit(source.name, name, path, None, licence=masked(source.licence))
         found.units.append(_package(unit, source.package) if source.package else _file(unit, source, found.columns))
     if all(unit.container.is_table for unit in found.units if unit.container and not unit.refused):
         check_mapping(source, {c for columns in found.columns.values() for c in columns}, found.columns)

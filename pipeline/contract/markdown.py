@@ -12,7 +12,7 @@ ADDRESS = re.compile(r"://|\bwww\.|@|\b(?:mailto|xmpp):", re.IGNORECASE)
 MARKS = re.compile(r"[\\`*{}\[\]<>~$&]|(?<![^\W_])_|_(?![^\W_])")
 """Characters that could begin something; an underscore within a word cannot (CommonMark 0.31, 6.2)."""
 
-BLOCK = re.compile(r"^(?:[#+=:-]|\d{1,9}(?=[.)]))")
+BLOCK = re.compile(r"^(?:[#+=:-]|\d{1,9}(?=[.)](?: |$)))")
 """What begins a heading, a list, a rule or a table at the start of a line."""
 
 

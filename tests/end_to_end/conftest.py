@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 
@@ -51,10 +52,11 @@ def parlance(root: Path, *arguments: str, seconds: float = 600) -> Small:
     return _run([sys.executable, "-m", "pipeline.cli", *arguments], root, seconds)
 
 
-def demonstrate(root: Path, seconds: float = 900) -> Small:
+def demonstrate(root: Path, profile: str = "demo", seconds: float = 900) -> Small:
     """Runs what `make demo` runs, small."""
     overrides = [part for setting in SMALL for part in ("-o", setting)]
-    return _run([sys.executable, "-m", "plugins.standalone", "demo", *overrides], root, seconds)
+    command = [sys.executable, "-m", "plugins.standalone", "demo", "--profile", profile, *overrides]
+    return _run(command, root, seconds)
 
 
 def _run(command: list[str], root: Path, seconds: float) -> Small:
@@ -72,10 +74,31 @@ def _run(command: list[str], root: Path, seconds: float) -> Small:
     return Small(root, done.returncode, done.stdout)
 
 
+PLANTED = {
+    "description": "Zebra01Quagga, https://user:Zebra02Quagga@host/x?api_key=Zebra03Quagga, hf_Zebra04QuaggaZebra04",
+    "spark": {
+        "conf": {
+            "spark.hadoop.fs.s3a.secret.key": "Zebra05Quagga",
+            "spark.hadoop.fs.s3a.access.key": "Zebra06Quagga",
+            "spark.hadoop.stores": "a.secret.key=Zebra07Quagga,b.secret.key=Zebra08Quagga",
+            "spark.hadoop.mirrors": "http://user:Zebra09Quagga@a/x,http://user:Zebra10Quagga@b/y",
+            "spark.driver.extraJavaOptions": "-Dstore.trustStorePassword=Zebra11Quagga -Dx=y",
+            "spark.hadoop.header": "Authorization: Bearer Zebra12Quagga",
+            "spark.hadoop.authToken": "Zebra13Quagga",
+            "spark.hadoop.pem": "-----BEGIN PRIVATE KEY-----Zebra14Quagga-----END PRIVATE KEY-----",
+        }
+    },
+}
+"""Credentials of ten kinds, in keys that decide nothing; Zebra01Quagga is none, and shows that the search finds."""
+
+
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Small:
-    """The small demo, run once."""
-    done = demonstrate(tmp_path_factory.mktemp("demo"))
+    """The small demo, run once, on a profile that holds credentials."""
+    profile = tmp_path_factory.mktemp("profiles") / "ours.yaml"
+    text = (PROJECT / "configs" / "profiles" / "demo.yaml").read_text()
+    profile.write_text(yaml.safe_dump(yaml.safe_load(text) | PLANTED))
+    done = demonstrate(tmp_path_factory.mktemp("demo"), str(profile))
     assert done.status == 0, done.output
     return done
 

@@ -1,7 +1,10 @@
 """The whole pipeline under Airflow, from conversations that a package carries to a promoted model."""
 
 import json
+import os
+import re
 import shutil
+import stat
 from pathlib import Path
 
 import pytest
@@ -9,7 +12,7 @@ import pytest
 from pipeline.contract.artifact import ArtifactStore
 from pipeline.contract.run import Run
 from pipeline.contract.stages import STAGES
-from tests.end_to_end.conftest import SMALL, Small, demonstrate, parlance
+from tests.end_to_end.conftest import PLANTED, SMALL, Small, demonstrate, parlance
 from training.order import global_batch
 
 
@@ -57,6 +60,23 @@ def test_every_file_is_as_its_manifest_says_and_a_flipped_byte_is_named(demo: Sm
     damaged = parlance(root, "verify")
     assert damaged.status == 1
     assert f"{victim}: contents changed" in damaged.output
+
+
+def test_nothing_that_a_run_leaves_or_says_holds_a_credential(demo: Small) -> None:
+    files = [Path(folder, name) for folder, _, names in os.walk(demo.root) for name in names]
+    texts = {file: file.read_bytes() for file in files if file.is_file() and not file.is_symlink()}
+    found = {word: {f.name for f, text in texts.items() if word in text} for word in set(planted())}
+    assert {"profile.json", "report.json", "report.html", "plan.json"} <= found.pop(b"Zebra01Quagga")
+    assert len(found) == 13
+    assert {name for names in found.values() for name in names} == {"credentials.json"}
+    assert [word for word in found if word.decode() in demo.output] == []
+    [apart] = [file for file in files if file.name == "credentials.json"]
+    assert stat.S_IMODE(apart.stat().st_mode) == 0o600
+    assert Run(apart.parent).profile.spark.conf == PLANTED["spark"]["conf"]  # type: ignore[index]
+
+
+def planted() -> list[bytes]:
+    return re.findall(rb"Zebra\d\dQuagga", json.dumps(PLANTED).encode())
 
 
 def test_a_dropped_and_a_kept_row_tell_their_story(demo: Small) -> None:

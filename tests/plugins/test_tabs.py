@@ -195,3 +195,20 @@ def test_the_plans_page_may_send_its_form_to_itself_and_nothing_else(client: Tes
 def test_runs_of_other_dags_are_not_planned(client: TestClient, tokens: Tokens) -> None:
     client.cookies.update(tokens("user"))
     assert client.get("/plan/another_dag?profile=demo").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("asked", "says"),
+    [
+        ("profile=%2Fetc%2Fhosts", "profile: &#39;/etc/hosts&#39; is not a profile that a trigger may choose"),
+        ("profile=demo&data=%2Fetc%2Fhosts", "data: &#39;/etc/hosts&#39; is under no folder that is listed"),
+        ("profile=demo&overrides=storage.root%3D%2Ftmp%2Fx", "storage.root: may not be set when a run is triggered"),
+        ("profile=demo&overrides=spark.conf%3D%7Ba: b%7D", "spark.conf: may not be set when a run is triggered"),
+        ("profile=demo&overrides=vectors.url%3Dhttp://127.0.0.1:9", "vectors.url: may not be set when a run is trig"),
+    ],
+)
+def test_a_plan_reads_nothing_that_a_run_may_not(client: TestClient, tokens: Tokens, asked: str, says: str) -> None:
+    client.cookies.update(tokens("user"))
+    text = client.get(f"/plan/train_chat_model?{asked}").text
+    assert says in text
+    assert "localhost" not in text

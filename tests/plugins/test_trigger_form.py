@@ -65,3 +65,32 @@ def test_a_misspelt_field_is_refused() -> None:
 
 def test_the_architectures_are_offered() -> None:
     assert {"tiny", "llama-3.2-3b"} <= set(trigger_params()["model.name"].schema["examples"])
+
+
+def test_the_form_shows_what_the_guard_lists_up_to_its_largest_values(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    guard = tmp_path / "guard.yaml"
+    guard.write_text("{keys: [train], largest: {train.steps: 50}, profiles: [configs/profiles]}")
+    monkeypatch.setenv("PARLANCE_GUARD", str(guard))
+    fields = {name for name in trigger_params() if "." in name}
+    assert fields == {key for key in FIELDS if key.startswith("train.")}
+    trigger_params()["train.steps"].resolve(50)
+    with pytest.raises(ParamValidationError):
+        trigger_params()["train.steps"].resolve(51)
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"profile": "/etc/hosts"},
+        {"data": "/etc/hosts"},
+        {"overrides": ["storage.root=/tmp/x"]},
+        {"overrides": ["spark.conf={a: b}"]},
+        {"model.pretrained": "/etc"},
+        {"tokenise.tokenizer": "someone/model"},
+    ],
+)
+def test_the_worker_refuses_what_the_form_never_sends(params: dict[str, object]) -> None:
+    with pytest.raises(UserError, match=r"guard file|may not be set when a run is triggered"):
+        resolve({"profile": "demo", **params})
