@@ -10,8 +10,9 @@ HEAD = """\
 # Configuration reference
 
 Every key of a profile, from the models that validate it (`python -m configs.reference` prints this
-page). Set a key in a YAML profile, on the command line with `-o section.key=value`, or in the trigger
-form. Secrets are never in a profile: they come from Airflow connections or the environment.
+page). Set a key in a YAML profile, on the command line with `-o section.key=value`, or, where the guard file
+lists it ([security](security.md)), when a run is triggered. Secrets are never in a profile: they come from Airflow
+connections or the environment.
 """
 
 

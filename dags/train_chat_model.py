@@ -10,9 +10,10 @@ from plugins.trigger_form import trigger_params
 DOC = """
 Takes conversations to a trained, evaluated and, if it is better, promoted chat model.
 
-**Trigger** opens a form: pick a profile, change what you like, start. Every task logs what it does, how far it
-is and what it found; what an earlier run made already is found, not made again. A run that failed goes on
-where it stopped: clear the failed task. The tab *Report* of a run shows rows, audit, losses, scores, samples.
+**Trigger** opens a form: pick a profile, change what the server's guard file lets you, start. Every task logs
+what it does, how far it is and what it found; what an earlier run made already is found, not made again. A run
+that failed goes on where it stopped: clear the failed task. The tab *Report* of a run shows rows, audit, losses,
+scores, samples.
 
 From a terminal: `airflow dags trigger train_chat_model --conf '{"profile": "demo", "train.steps": 200}'`
 """
