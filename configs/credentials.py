@@ -19,7 +19,9 @@ SHAPES = re.compile(
     r"|-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*-----|\Z)",
     re.DOTALL,
 )
-GIVEN = re.compile(r"""([A-Za-z_][\w.-]*)(?:["']?=|["']\s*:)\s*|--([a-z][\w-]*)\s+""", re.IGNORECASE)
+GIVEN = re.compile(
+    r"""(?<![\w.])([A-Za-z_][\w.-]{0,199})(?:["']?=|["']\s*:)\s*|--([a-z][\w-]{0,199})\s+""", re.IGNORECASE
+)
 """Where a text gives a value to a name: name=, "name": and --name."""
 VALUE = re.compile(r"""\\?"[^"]*"|'[^']*'|[^\s,;&"']+""")
 

@@ -19,7 +19,7 @@ class Review(Section):
 
 
 class Approval(Section):
-    """Who may answer when a human is asked. It decides no output, only whose answer counts."""
+    """Whose answer counts when a human is asked. What was approved by other rules is asked again."""
 
     approvers: list[str] = Field(
         default=[], description="Names of the Airflow users who may approve; empty: whoever may answer in Airflow"

@@ -4,12 +4,25 @@ A stage that reads something raw names a function of (profile, hashes) as its `r
 is here. These functions import no engine, as every command computes fingerprints.
 """
 
+import hashlib
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from configs.errors import UserError
 from configs.profile import Profile
-from pipeline.contract.fingerprint import FileHashes
+from configs.review import Approval
+from pipeline.contract.fingerprint import FileHashes, canonical_json
+
+
+def approval(profile: Profile, hashes: FileHashes) -> dict[str, str]:  # noqa: ARG001
+    """Whose answer counts, where a human is asked: what was approved by other rules is asked again.
+
+    Without it, data that somebody approved under a profile that lets him would pass under one that does not.
+    """
+    if profile.review.mode != "human" or profile.approval == Approval():
+        return {}
+    rules = {"approvers": sorted(profile.approval.approvers), "own_runs": profile.approval.own_runs}
+    return {"approval": hashlib.sha256(canonical_json(rules).encode()).hexdigest()}
 
 
 def encoder(profile: Profile, hashes: FileHashes) -> dict[str, str]:

@@ -110,6 +110,7 @@ STAGES = {
             doc="Records the decision, the human's or the thresholds'.",
             inputs=("audit",),
             config=("review",),
+            raw="pipeline.contract.raw_inputs:approval",
             asks=True,
             work=Work("none"),
             shown=Shown(part="review", facts="decision.json"),

@@ -79,6 +79,18 @@ def test_nobody_is_asked_twice_about_the_same_data(run: Run) -> None:
     assert branch(reviewed) == "review"
 
 
+def test_what_was_approved_by_other_rules_is_asked_again(run: Run) -> None:
+    lax = audited(run, "human", "approval.own_runs=true")
+    commit(lax, "review")
+    assert branch(lax) == "review"
+    for rule in ("approval.own_runs=false", "approval.approvers=[ann]", "approval={approvers: [ann], own_runs: true}"):
+        assert branch(audited(run, "human", rule)) == "approve"
+    one, two = (
+        audited(run, "automatic", f"approval.own_runs={own}").fingerprint("review") for own in ("true", "false")
+    )
+    assert one == two  # nobody is asked, so it does not matter
+
+
 def test_an_audit_without_findings_says_so(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(AUDIT, "findings", [])
     assert "found nothing above its thresholds" in summary(audited(run, "human"))
