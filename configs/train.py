@@ -72,8 +72,8 @@ class Train(Section):
 class Launch(Section):
     """Where training runs. Does not change the loss beyond rounding."""
 
-    ranks: int = Field(2, ge=1, description="Processes on this machine, one a GPU")
-    hostfile: str | None = Field(None, description="DeepSpeed hostfile, for several machines")
+    ranks: int = Field(2, ge=1, description="Processes on this machine, one a GPU; with a hostfile its slots count")
+    hostfile: str | None = Field(None, description="File of lines HOST slots=N: training runs there, over ssh")
     micro_batch: Annotated[int, Field(ge=1)] | Literal["auto"] = Field(
         4, description="Sequences that one rank holds at once; auto: as many as its memory is estimated to hold"
     )

@@ -1,7 +1,6 @@
 """The DeepSpeed engine of one rank."""
 
 import os
-from datetime import timedelta
 from typing import Any
 
 import deepspeed
@@ -16,10 +15,8 @@ from training.layers import prepare_layers
 from training.loss import SummedLoss
 from training.model import build_model, unrounded_buffers
 from training.optimizer import adamw
+from training.rendezvous import COLLECTIVE_TIMEOUT, meet
 from training.trainable_tokens import ROWS
-
-COLLECTIVE_TIMEOUT = timedelta(hours=2)
-"""Longest wait for another rank: saving the weights of a large model keeps the others waiting."""
 
 
 def start_distributed(job: JobConfig) -> torch.device:
@@ -34,7 +31,9 @@ def start_distributed(job: JobConfig) -> torch.device:
         accelerator.set_device(int(os.environ["LOCAL_RANK"]))
     if job.train.deterministic:
         only_deterministic_kernels()
-    deepspeed.init_distributed(accelerator.communication_backend_name(), timeout=COLLECTIVE_TIMEOUT)
+    backend = accelerator.communication_backend_name()
+    meet(backend, job.world_size)
+    deepspeed.init_distributed(backend, timeout=COLLECTIVE_TIMEOUT)
     return torch.device(accelerator.current_device_name())
 
 
