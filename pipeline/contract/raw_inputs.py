@@ -4,6 +4,7 @@ A stage that reads something raw names a function of (profile, hashes) as its `r
 is here. These functions import no engine, as every command computes fingerprints.
 """
 
+import hashlib
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -21,6 +22,13 @@ def tokenizer(profile: Profile, hashes: FileHashes) -> dict[str, str]:
     """A tokenizer that is taken, not trained."""
     name = profile.tokenise.tokenizer
     return {} if name == "train" else model_files("tokenise.tokenizer", name, hashes)
+
+
+def registry(profile: Profile, hashes: FileHashes) -> dict[str, str]:  # noqa: ARG001
+    """The address of a registry that is not the root's own: another one has another champion. As a hash, since it
+    may hold a password."""
+    uri = profile.tracking.uri
+    return {"tracking.uri": hashlib.sha256(uri.encode()).hexdigest()} if uri else {}
 
 
 def model_files(key: str, name: str, hashes: FileHashes) -> dict[str, str]:
