@@ -10,10 +10,10 @@ from typing import Any
 
 import torch.distributed as dist
 from deepspeed import DeepSpeedEngine
-from transformers import AutoTokenizer
 from transformers.utils.logging import disable_progress_bar
 
 from pipeline.contract.atomic_write import write_text
+from pipeline.contract.tokenizer import saved_tokenizer
 from training.checkpoint import State, load_newest, save_checkpoint, saved_states
 from training.communication import CommunicationClock
 from training.data import PackedSequences
@@ -99,7 +99,7 @@ def finish(job: JobConfig, state: State, facts: dict[str, Any]) -> None:
     shutil.copytree(best, model, ignore=shutil.ignore_patterns(ADAPTER_FOLDER), dirs_exist_ok=True)
     if job.lora:
         shutil.copytree(best / ADAPTER_FOLDER, job.out / ADAPTER_FOLDER, dirs_exist_ok=True)
-    AutoTokenizer.from_pretrained(job.tokenizer).save_pretrained(model)
+    saved_tokenizer(job.tokenizer).save_pretrained(model)
     lines = read_metrics(job.out / METRICS)
     tokens = state.step * job.train.batch_tokens
     summary = facts | {
