@@ -16,6 +16,7 @@ from pipeline.contract.tokenizer import saved_tokenizer, usable_tokenizer
 from training.arrow import arrow_copy
 from training.job_config import JobConfig, check, check_vocabulary
 from training.launcher import launch
+from training.layout import refuse_resume
 from training.micro_batch import fitting_micro_batch
 from training.mlflow_logger import MlflowLogger
 from training.tensorboard_logger import TensorBoardLogger
@@ -43,6 +44,7 @@ def train(context: StageContext) -> None:
     """
     check(context.profile)
     job = make_job(context)
+    refuse_resume(job)
     _copy_sequences(context, job)
     path = job.checkpoints / "job.json"
     write_text(path, job.model_dump_json(indent=1))

@@ -20,6 +20,7 @@ from training.data import PackedSequences
 from training.engine import build_engine, precision, start_distributed
 from training.job_config import JobConfig
 from training.launcher import end_with_stdin, report_failure
+from training.layout import layout_of
 from training.metrics import METRICS, curve, read_metrics
 from training.prefetch import Prefetch
 from training.profiler import Trace
@@ -33,7 +34,7 @@ def run(job: JobConfig) -> None:
     """Trains, from the newest checkpoint if there is one, and leaves model/ and training.json."""
     device = start_distributed(job)
     engine, parameters = build_engine(job, device)
-    layout = {"ranks": job.world_size, "zero_stage": job.launch.zero_stage, "precision": precision(job, device)}
+    layout = layout_of(job, precision(job, device))
     state = load_newest(engine, job.checkpoints, layout)
     rank, clock = dist.get_rank(), CommunicationClock(device)
     training, validation = (PackedSequences(job.sequences / split) for split in ("train", "validation"))
