@@ -17,6 +17,7 @@ from pipeline.contract.execute import execute
 from pipeline.contract.process_group import die_with_parent, end, start_guarded
 from pipeline.contract.run import Run
 from pipeline.contract.stages import command_of, stages_of
+from plugins.project import root
 from plugins.stage_log import StageLog
 
 RUN_FOLDER = "{{ ti.xcom_pull(task_ids='configure') }}"
@@ -78,7 +79,7 @@ class StageOperator(BaseOperator):
 
 def open_run(folder: str) -> Run:
     """The run that the task configure began. Raises AirflowFailException when there is none."""
-    path = Path(folder)
+    path = root() / folder  # an absolute one stays what it is
     if not (path / "profile.json").is_file():
         raise AirflowFailException(f"{folder}: not a run's folder; clear the task configure, which makes it")
     return Run(path)

@@ -49,7 +49,5 @@ def test_the_stage_starts_no_rank_for_a_checkpoint_that_it_cannot_load(
     run = begin_run(tmp_path / "root", ["launch.zero_stage=2", "train.precision=fp32"], raw)
     checkpoint(run.store.root / "train" / f".{run.fingerprint('train')}.partial" / "checkpoints", SAME)
     monkeypatch.setattr("training.train.launch", lambda *_: pytest.fail("ranks were started"))
-    with pytest.raises(
-        UserError, match="ranks 2, zero_stage 1, precision fp32, not ranks 2, zero_stage 2"
-    ):
+    with pytest.raises(UserError, match="ranks 2, zero_stage 1, precision fp32, not ranks 2, zero_stage 2"):
         execute(run, "train")
