@@ -4,7 +4,7 @@ import io
 import os
 import signal
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
@@ -100,6 +100,13 @@ def found(run: Run, task: str, log: StageLog) -> bool:
         raise AirflowFailException(str(error)) from None
     log.write(said.getvalue())
     return True
+
+
+def await_others(run: Run, task: str, tell: Callable[[str], object]) -> None:
+    """Waits while another run makes the first artifact of the task that is missing."""
+    missing = next((stage.name for stage in stages_of(task) if run.find(stage.name) is None), None)
+    if missing:
+        run.store.await_others(missing, run.fingerprint(missing), tell)
 
 
 def outcome(run: Run, task: str) -> dict[str, dict[str, Any]]:
