@@ -5,6 +5,7 @@ from typing import Any
 
 from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import BaseBranchOperator, Context, Param
+from airflow.sdk.exceptions import AirflowFailException
 
 from pipeline.contract.artifact import Artifact
 from pipeline.contract.run import Run
@@ -66,6 +67,15 @@ class ReviewOperator(StageOperator):
     def __init__(self, *, asked_in: str, **settings: Any) -> None:
         super().__init__(task="review", **settings)
         self.asked_in = asked_in
+
+    def execute(self, context: Context) -> dict[str, dict[str, Any]]:
+        """As StageOperator's. What was wrong with a human's answer is put right by another answer."""
+        try:
+            return super().execute(context)
+        except AirflowFailException as error:
+            if open_run(self.run_folder).profile.review.mode != "human":
+                raise
+            raise AirflowFailException(f"{error}; clear the task approve to answer again") from None
 
     def command(self, run: Run, context: Context) -> list[str]:
         answer = context["ti"].xcom_pull(task_ids=self.asked_in)

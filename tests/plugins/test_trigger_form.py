@@ -6,6 +6,7 @@ import pytest
 from airflow.sdk.exceptions import ParamValidationError
 
 from configs.errors import UserError
+from configs.keys import keys
 from configs.load import load_profile
 from plugins.configure_operator import PROJECT, resolve
 from plugins.trigger_form import FIELDS, overrides_of, trigger_params
@@ -65,3 +66,24 @@ def test_a_misspelt_field_is_refused() -> None:
 
 def test_the_architectures_are_offered() -> None:
     assert {"tiny", "llama-3.2-3b"} <= set(trigger_params()["model.name"].schema["examples"])
+
+
+@pytest.mark.parametrize(
+    ("key", "advice"),
+    [
+        ("train.step", r"did you mean train\.steps\?$"),
+        ("trian.steps", r"did you mean train\.steps\?$"),
+        ("overides", r"did you mean overrides\?$"),
+        ("train.validation_every", r"give it in overrides as train\.validation_every=VALUE$"),
+        (
+            "train.validation_evry",
+            r"did you mean train\.validation_every\? give it in overrides as train",
+        ),
+        ("validation_every", r"did you mean train\.validation_every\? give it"),
+        ("nosuch.key", r"docs/configuration\.md lists every key$"),
+    ],
+)
+def test_the_advice_is_never_the_mistake(key: str, advice: str) -> None:
+    with pytest.raises(UserError, match=advice) as refused:
+        overrides_of({"profile": "demo", key: 3})
+    assert f" {key}=VALUE" not in str(refused.value) or key in keys()
