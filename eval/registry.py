@@ -194,4 +194,7 @@ def _answering(uri: str) -> Iterator[None]:
     except MlflowException as error:
         text = f"{uri}: {str(error).strip().splitlines()[0]}"
         reason = re.sub(r"//[^/@\s]*@", "//", text)[:400]
-        raise UserError(f"tracking.uri: {reason}; check the address and that the server runs") from None
+        remedy = "check the address and that the server runs"
+        if "Invalid Host header" in reason:
+            remedy = "start it as mlflow server --allowed-hosts HOST:PORT, with the host and port of this address"
+        raise UserError(f"tracking.uri: {reason}; {remedy}") from None
