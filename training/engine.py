@@ -22,17 +22,19 @@ from training.trainable_tokens import ROWS
 def start_distributed(job: JobConfig) -> torch.device:
     """Joins the ranks, and returns this rank's device."""
     accelerator = get_accelerator()
+    gpu = None
     if accelerator.device_name() == "cpu":
         torch.set_num_threads(job.launch.threads)
         # Training uses no operator of DeepSpeed's own. Its shared-memory one, for inference, would be
         # compiled for half a minute at the first start, and would need a compiler.
         deepspeed.ops.__compatible_ops__ = {}
     else:
-        accelerator.set_device(int(os.environ["LOCAL_RANK"]))
+        gpu = torch.device(accelerator.device_name(int(os.environ["LOCAL_RANK"])))
+        accelerator.set_device(gpu.index)
     if job.train.deterministic:
         only_deterministic_kernels()
     backend = accelerator.communication_backend_name()
-    meet(backend, job.world_size)
+    meet(backend, job.world_size, gpu)
     deepspeed.init_distributed(backend, timeout=COLLECTIVE_TIMEOUT)
     return torch.device(accelerator.current_device_name())
 

@@ -4,6 +4,7 @@ import os
 import time
 from datetime import timedelta
 
+import torch
 import torch.distributed as dist
 
 from configs.errors import UserError
@@ -18,9 +19,10 @@ COLLECTIVE_TIMEOUT = timedelta(hours=2)
 SPEAKS_SECONDS = 10.0
 
 
-def meet(backend: str, world_size: int, patience: timedelta = PATIENCE) -> None:
+def meet(backend: str, world_size: int, gpu: torch.device | None = None, patience: timedelta = PATIENCE) -> None:
     """Starts torch's process group once all ranks are there; rank 0 says how many are missing meanwhile.
 
+    gpu: this rank's, which the group is bound to, as DeepSpeed does where there are several ranks.
     Raises UserError at once when the launcher started another number of ranks than `world_size`, which decides
     what each of them computes; TimeoutError when some do not come.
     """
@@ -48,4 +50,7 @@ def meet(backend: str, world_size: int, patience: timedelta = PATIENCE) -> None:
             spoken = now
             say(f"train: waits for {missing} of {world_size} ranks to start, {now - begun:.0f} s so far")
         time.sleep(0.1)
-    dist.init_process_group(backend, store=store, rank=rank, world_size=world_size, timeout=COLLECTIVE_TIMEOUT)
+    bound = gpu if world_size > 1 else None
+    dist.init_process_group(
+        backend, store=store, rank=rank, world_size=world_size, timeout=COLLECTIVE_TIMEOUT, device_id=bound
+    )

@@ -27,5 +27,5 @@ def test_a_rank_does_not_wait_for_ever_for_another(
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("MASTER_PORT", str(free_port()))
     with pytest.raises(TimeoutError, match="1 of 2 ranks have not started within 1 s"):
-        meet("gloo", 2, timedelta(seconds=1))
+        meet("gloo", 2, patience=timedelta(seconds=1))
     assert "train: waits for 1 of 2 ranks to start" in capsys.readouterr().out
