@@ -4,6 +4,7 @@ import io
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
 from pathlib import Path
@@ -14,11 +15,14 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from configs.errors import USER_ERROR, UserError
 from pipeline.contract.execute import execute
-from pipeline.contract.process_group import die_with_parent, end, start_guarded
+from pipeline.contract.process_group import GRACE, die_with_parent, end, start_guarded
 from pipeline.contract.run import Run
 from pipeline.contract.stages import command_of, stages_of
 from plugins.project import root
 from plugins.stage_log import StageLog
+
+OUTLIVED_SECONDS = GRACE + 1
+"""Whoever lives so long after its stage was not ended with it: see pipeline/contract/process_group.py."""
 
 RUN_FOLDER = "{{ ti.xcom_pull(task_ids='configure') }}"
 
@@ -121,13 +125,19 @@ def outcome(run: Run, task: str) -> dict[str, dict[str, Any]]:
 
 
 def raise_for_status(task: str, status: int, error: str) -> None:
-    """Nothing for status 0, else the exception that says what went wrong."""
+    """Nothing for status 0, else the exception that says what went wrong.
+
+    A stage that a signal ended was perhaps ended together with this process, whose turn is next: then there is no
+    failure to report, and the scheduler that comes after begins the task again without taking a retry from it.
+    """
     if status == 0:
         return
     if status == USER_ERROR and error:
         raise AirflowFailException(error)
-    if status > 128:
-        name = signal.Signals(status - 128).name if status - 128 in set(signal.Signals) else str(status - 128)
+    number = -status if status < 0 else status - 128
+    if number > 0:
+        time.sleep(OUTLIVED_SECONDS)
+        name = signal.Signals(number).name if number in set(signal.Signals) else str(number)
         hint = ", perhaps for want of memory" if name == "SIGKILL" else ""
         raise AirflowException(f"{task}: ended by {name}{hint}")
     raise AirflowException(error or f"{task}: ended with status {status}; its last lines above say why")
