@@ -55,13 +55,20 @@ class JobConfig(Section):
 
 
 def raw_inputs(profile: Profile, hashes: FileHashes) -> dict[str, str]:
-    """The pretrained weights' files, or the architecture that is trained from scratch; what DeepSpeed is told."""
+    """The pretrained weights' files, or the architecture that is trained from scratch; what DeepSpeed is told.
+
+    With dropout also how the batch is divided: what is left out is drawn by rank and micro-batch (training/step.py).
+    """
     if profile.model.pretrained:
         found = model_files("model.pretrained", profile.model.pretrained, hashes)
     else:
         found = {"model": canonical_json(load_architecture(profile.model.name).model_dump(mode="json"))}
-    passed_on = deciding(profile.launch.deepspeed)
-    return found | {"launch.deepspeed": canonical_json(passed_on)} if passed_on else found
+    launch, lora = profile.launch, profile.model.lora
+    if passed_on := deciding(launch.deepspeed):
+        found["launch.deepspeed"] = canonical_json(passed_on)
+    if profile.train.dropout or (lora and lora.dropout):
+        found["launch"] = canonical_json([launch.hostfile or launch.ranks, launch.micro_batch, launch.layers])
+    return found
 
 
 def check(profile: Profile) -> None:

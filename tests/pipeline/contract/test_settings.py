@@ -25,10 +25,10 @@ def test_deepspeed_is_not_told_what_another_key_decides(setting: str, ours: str)
         load_profile("demo", [f"launch.deepspeed={setting}"])
 
 
-def fingerprint(root: Path, stage: str, override: str) -> str:
+def fingerprint(root: Path, stage: str, *more: str) -> str:
     data = root / "data.jsonl"
     data.write_text("{}\n")
-    overrides = [f"storage.root={root}", "embed.model=any", override]
+    overrides = [f"storage.root={root}", "embed.model=any", *more]
     return Run.begin(load_profile("demo", overrides, str(data)), "test").fingerprint(stage)
 
 
@@ -60,3 +60,12 @@ def test_what_only_says_or_measures_or_divides_the_work_keeps_the_fingerprint(
 )
 def test_what_may_change_the_output_changes_the_fingerprint(tmp_path: Path, stage: str, settings: str) -> None:
     assert fingerprint(tmp_path, stage, settings) != fingerprint(tmp_path, stage, "seed=20")
+
+
+@pytest.mark.parametrize("divided", ["launch.ranks=1", "launch.micro_batch=2", "launch.layers=compiled"])
+@pytest.mark.parametrize("dropout", ["train.dropout=0.1", "model.lora={dropout: 0.1}"])
+def test_how_a_batch_is_divided_counts_where_something_is_left_out_of_it(
+    tmp_path: Path, divided: str, dropout: str
+) -> None:
+    assert fingerprint(tmp_path, "train", divided) == fingerprint(tmp_path, "train")
+    assert fingerprint(tmp_path, "train", divided, dropout) != fingerprint(tmp_path, "train", dropout)
