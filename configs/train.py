@@ -72,8 +72,8 @@ class Train(Section):
 
 class Launch(Section):
     """Where training runs. Does not change the loss beyond rounding, with two exceptions, which are part of train's
-    fingerprint: what of `deepspeed` may change the weights; and, with dropout, ranks, micro_batch and layers, since what
-    is left out is drawn by rank and micro-batch.
+    fingerprint: what of `deepspeed` may change the weights; and, with dropout, ranks, micro_batch and layers, since
+    what is left out is drawn by rank and micro-batch.
     """
 
     ranks: int = Field(2, ge=1, description="Processes on this machine, one a GPU; with a hostfile its slots count")
