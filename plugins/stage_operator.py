@@ -107,10 +107,9 @@ def found(run: Run, task: str, log: StageLog) -> bool:
 
 
 def await_others(run: Run, task: str, tell: Callable[[str], object]) -> None:
-    """Waits while another run makes the first artifact of the task that is missing."""
-    missing = next((stage.name for stage in stages_of(task) if run.find(stage.name) is None), None)
-    if missing:
-        run.store.await_others(missing, run.fingerprint(missing), tell)
+    """Waits while another run makes an artifact of the task."""
+    for stage in stages_of(task):
+        run.store.await_others(stage.name, run.fingerprint(stage.name), tell)
 
 
 def outcome(run: Run, task: str) -> dict[str, dict[str, Any]]:
