@@ -1,4 +1,4 @@
-"""Where things run and are kept. Nothing here changes a result."""
+"""Where things run and are kept. Nothing here changes a result, but for what Spark.deciding names."""
 
 from pydantic import Field
 
@@ -7,6 +7,15 @@ from configs.section import Section
 LOCAL_JVM = "-XX:TieredStopAtLevel=1"
 """On one machine the JVM hands tasks to Python and joins a few columns. Compiling that further costs the cores
 more than it gives: 105 s with it and 98 s without for 500,000 rows on two cores (docs/experiments.md)."""
+
+SCHEDULING = (
+    "spark.sql.shuffle.partitions",
+    "spark.sql.adaptive.",
+    "spark.sql.autoBroadcastJoinThreshold",
+    "spark.sql.files.",
+    "spark.sql.execution.arrow.",
+)
+"""Settings of Spark SQL that divide the work, and leave the rows as they are."""
 
 
 class Storage(Section):
@@ -21,3 +30,12 @@ class Spark(Section):
     master: str = Field("local[*]", description="Spark master for the command line")
     driver_memory: str = Field("2g", pattern=r"^\d+[mg]$", description="Memory of the driver, as 2g or 512m")
     conf: dict[str, str] = Field(default_factory=dict, description="Further Spark settings")
+
+    @property
+    def deciding(self) -> dict[str, str]:
+        """Settings that may change what a query means: they are part of acquire's fingerprint, and so of all after it.
+
+        All of `spark.sql.` but SCHEDULING; what lies elsewhere says where and with how much memory Spark runs.
+        """
+        mine = (key for key in self.conf if key.startswith("spark.sql.") and not key.startswith(SCHEDULING))
+        return {key: self.conf[key] for key in mine}

@@ -1,5 +1,6 @@
 """Reads a profile, applies overrides, and turns every mistake into one line."""
 
+from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
@@ -38,7 +39,7 @@ def load_profile(name: str, overrides: list[str] | None = None, data: str | None
         values.setdefault("acquire", {})["sources"] = sources_of(data)
     for override in overrides or []:
         _apply(values, override)
-    return validate(Profile, values, str(path))
+    return validate(Profile, values, str(path), [override.partition("=")[0].strip() for override in overrides or []])
 
 
 def architecture_names() -> list[str]:
@@ -137,12 +138,22 @@ def _element(items: list[Any], index: str, key: str) -> Any:
     return items[int(index)]
 
 
-def validate(model: type[M], values: dict[str, Any], origin: str) -> M:
-    """The model of the values. Raises UserError, a line that names the origin and every key that is wrong."""
+def validate(model: type[M], values: dict[str, Any], origin: str, overridden: Sequence[str] = ()) -> M:
+    """The model of the values. What is wrong is put down to the overrides of it, else to the file `origin`."""
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        raise UserError(f"{origin}: " + "; ".join(_explain(model, e) for e in error.errors())) from error
+        told: dict[str, list[str]] = {}
+        for wrong in error.errors():
+            told.setdefault(_overrides_of(wrong["loc"], overridden) or origin, []).append(_explain(model, wrong))
+        raise UserError("; ".join(f"{who}: {'; '.join(what)}" for who, what in told.items())) from error
+
+
+def _overrides_of(loc: tuple[Any, ...], overridden: Sequence[str]) -> str:
+    """The overrides that set the key at `loc`, what holds it or part of it; empty when none does."""
+    key = ".".join(str(part) for part in loc)
+    found = {o for o in overridden if f"{o}.".startswith(f"{key}.") or f"{key}.".startswith(f"{o}.")}
+    return f"override {', '.join(sorted(found))}" if found and key else ""
 
 
 def _explain(model: type[BaseModel], error: Any) -> str:

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from configs.deepspeed import refused
 from configs.section import Section
 
 
@@ -70,10 +71,13 @@ class Train(Section):
 
 
 class Launch(Section):
-    """Where training runs. Does not change the loss beyond rounding."""
+    """Where training runs. Does not change the loss beyond rounding, with two exceptions, which are part of train's
+    fingerprint: what of `deepspeed` may change the weights; and, with dropout, ranks, micro_batch and layers, since
+    what is left out is drawn by rank and micro-batch.
+    """
 
-    ranks: int = Field(2, ge=1, description="Processes on this machine, one a GPU")
-    hostfile: str | None = Field(None, description="DeepSpeed hostfile, for several machines")
+    ranks: int = Field(2, ge=1, description="Processes on this machine, one a GPU; with a hostfile its slots count")
+    hostfile: str | None = Field(None, description="File of lines HOST slots=N: training runs there, over ssh")
     micro_batch: Annotated[int, Field(ge=1)] | Literal["auto"] = Field(
         4, description="Sequences that one rank holds at once; auto: as many as its memory is estimated to hold"
     )
@@ -87,7 +91,16 @@ class Launch(Section):
     log_every: int = Field(1, ge=1, description="Steps between lines of metrics.jsonl, MLflow and TensorBoard")
     profile_steps: str | None = Field(None, description="Steps A-B, as 10-12, that torch's profiler traces")
     keep_checkpoints: int = Field(2, ge=1, description="Newest checkpoints kept")
-    deepspeed: dict[str, Any] = Field(default_factory=dict, description="Settings passed to DeepSpeed as they are")
+    deepspeed: dict[str, Any] = Field(
+        default_factory=dict, description="Further DeepSpeed settings, of those that no other key decides"
+    )
+
+    @field_validator("deepspeed")
+    @classmethod
+    def _not_ours(cls, settings: dict[str, Any]) -> dict[str, Any]:
+        if wrong := refused(settings):
+            raise ValueError(wrong)
+        return settings
 
     @property
     def profiled(self) -> tuple[int, int] | None:

@@ -8,6 +8,7 @@ from airflow.sdk import BaseOperator, TriggerRule
 from pipeline.contract.stages import TASKS, right_above, stages_of
 from plugins.configure_operator import ConfigureOperator
 from plugins.deepspeed_operator import GPU_POOL, DeepSpeedOperator
+from plugins.last_word import say_last
 from plugins.report_operator import ReportOperator
 from plugins.review_operators import AuditApproval, ReviewBranch, ReviewOperator
 from plugins.spark_operator import ParlanceSparkOperator
@@ -18,6 +19,8 @@ DEFAULTS: dict[str, Any] = {
     "retries": 1,
     "retry_delay": timedelta(seconds=15),
     "execution_timeout": timedelta(hours=24),
+    "on_failure_callback": say_last,
+    "on_retry_callback": say_last,
 }
 
 OPERATORS: dict[str, type[BaseOperator]] = {

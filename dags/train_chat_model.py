@@ -15,7 +15,15 @@ what it does, how far it is and what it found; what an earlier run made already 
 that failed goes on where it stopped: clear the failed task. The tab *Report* of a run shows rows, audit, losses,
 scores, samples.
 
-From a terminal: `airflow dags trigger train_chat_model --conf '{"profile": "demo", "train.steps": 200}'`
+From a terminal, on a machine that has this Airflow's settings:
+
+    airflow dags trigger train_chat_model --conf '{"profile": "demo", "train.steps": 200}'
+
+`make ui` keeps its settings to itself; in the project's folder, they are given by writing
+`.venv/bin/python -m plugins.standalone airflow` for `airflow`:
+
+    .venv/bin/python -m plugins.standalone airflow \\
+        dags trigger train_chat_model --conf '{"profile": "demo", "train.steps": 200}'
 """
 
 with DAG(

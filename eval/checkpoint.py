@@ -4,10 +4,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import AutoModelForCausalLM, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils.logging import disable_progress_bar
 
 from configs.errors import UserError
+from pipeline.contract.tokenizer import saved_tokenizer
 
 disable_progress_bar()
 
@@ -29,10 +30,7 @@ def load_model(folder: Path) -> PreTrainedModel:
 
 def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
     """The tokenizer in `folder`. Raises UserError when it does not load or has no chat template."""
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    except (OSError, ValueError, RuntimeError) as error:
-        raise UserError(f"{folder}: the tokenizer does not load ({_first_line(error)}); tokenise again") from error
+    tokenizer = saved_tokenizer(folder)
     if not tokenizer.chat_template:
         raise UserError(f"{folder}: the tokenizer has no chat template; add chat_template.jinja beside it")
     return tokenizer

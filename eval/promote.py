@@ -1,6 +1,5 @@
 """The stage promote: challenger against champion, and the model folder to hand out."""
 
-import fcntl
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from eval.registry import ModelRecord
 from pipeline.contract.artifact import Artifact
 from pipeline.contract.atomic_write import write_text
 from pipeline.contract.execute import StageContext
+from pipeline.contract.lock import hold
 from pipeline.contract.progress import say
 
 Decision = Literal["promoted", "kept_champion", "rejected", "already_champion"]
@@ -190,6 +190,6 @@ def _params(*artifacts: Artifact) -> dict[str, str]:
 @contextmanager
 def _one_at_a_time(root: Path) -> Iterator[None]:
     """Two runs that end together would both beat the same champion; the second waits and meets the new one."""
-    with (root / ".promote.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with (root / ".promote.lock").open("a+", encoding="utf-8") as lock:
+        hold(lock, "promote: the registry is in use by")
         yield

@@ -48,12 +48,13 @@ class ModelRecord:
         if not _is_local(self.source):
             with _answering(self.registry):
                 return Path(download_artifacts(artifact_uri=self.source, tracking_uri=self.registry))
-        if not Path(self.source).is_dir():
+        source = _beside(self.registry, Path(self.source))
+        if not source.is_dir():
             raise UserError(
                 f"{self.name}: version {self.version} lay in {self.source}, which is gone; "
                 "restore the folder, or roll back to another version"
             )
-        return Path(self.source)
+        return source
 
 
 def champion(uri: str, name: str) -> ModelRecord | None:
@@ -182,6 +183,17 @@ def _record(uri: str, version: ModelVersion) -> ModelRecord:
     return ModelRecord(uri, version.name, int(version.version), version.source or "", dict(version.tags))
 
 
+def _beside(uri: str, source: Path) -> Path:
+    """The folder of a model that lies under the root of a registry in SQLite, wherever that root was when it was
+    registered: ROOT/mlflow.db beside ROOT/artifacts/promote/FINGERPRINT/model."""
+    database = uri.removeprefix("sqlite:///")
+    if database == uri or "artifacts" not in source.parts[:-1]:
+        return source
+    start = len(source.parts) - 1 - source.parts[::-1].index("artifacts")
+    here = Path(database).parent.joinpath(*source.parts[start:])
+    return here if here.is_dir() else source
+
+
 def _is_local(source: str) -> bool:
     return "://" not in source and not source.startswith("runs:")
 
@@ -194,4 +206,7 @@ def _answering(uri: str) -> Iterator[None]:
     except MlflowException as error:
         text = f"{uri}: {str(error).strip().splitlines()[0]}"
         reason = re.sub(r"//[^/@\s]*@", "//", text)[:400]
-        raise UserError(f"tracking.uri: {reason}; check the address and that the server runs") from None
+        remedy = "check the address and that the server runs"
+        if "Invalid Host header" in reason:
+            remedy = "start it as mlflow server --allowed-hosts HOST:PORT, with the host and port of this address"
+        raise UserError(f"tracking.uri: {reason}; {remedy}") from None

@@ -14,12 +14,13 @@ from configs.profile import Profile
 from pipeline.contract.run import Run
 from pipeline.planning.preflight import check
 from pipeline.planning.run_plan import plan_run
-from plugins.project import PROJECT
+from plugins.project import PROJECT, root, run_name
 from plugins.trigger_form import overrides_of
 
 
 class ConfigureOperator(BaseOperator):
-    """Turns the DAG run's params into a run's folder, which it returns (an absolute path).
+    """Turns the DAG run's params into a run's folder, which it returns: relative to plugins.project.root() where it
+    lies under that, so that a project may be moved.
 
     Raises AirflowFailException, one line, for a setting that is wrong and for what this machine lacks.
     """
@@ -30,13 +31,13 @@ class ConfigureOperator(BaseOperator):
         try:
             profile = resolve(context["params"])
             check(profile)
-            run = Run.begin(profile, context["run_id"])
+            run = Run.begin(profile, run_name(context["dag_run"].dag_id, context["run_id"]))
         except UserError as error:
             raise AirflowFailException(masked(str(error))) from None
         self.log.info("run %s: folder %s", run.id, run.folder)
         for line in plan_run(run).lines():
             self.log.info("%s", masked(line))
-        return str(run.folder)
+        return str(run.folder.relative_to(root()) if run.folder.is_relative_to(root()) else run.folder)
 
 
 def resolve(params: Mapping[str, Any]) -> Profile:

@@ -14,7 +14,8 @@ from rich.table import Table
 
 from configs.errors import UserError
 from pipeline.contract.formatting import duration, number, size
-from pipeline.contract.run import safe_run_id
+from pipeline.contract.run_folder import folder_name
+from plugins.project import run_name
 
 if TYPE_CHECKING:
     from plugins.local_airflow import Airflow
@@ -32,7 +33,7 @@ def demonstrate(airflow: "Airflow", profile: str, data: str | None, overrides: l
     run_id = f"demo_{datetime.now(UTC):%Y%m%dT%H%M%S}"
     with airflow.client() as client:
         _trigger(client, run_id, {"profile": profile, "data": data, "overrides": overrides})
-        folder = airflow.root / "runs" / safe_run_id(run_id)
+        folder = airflow.root / "runs" / folder_name(run_name(DAG, run_id))
         watcher = _Watcher(client, run_id, folder)
         state = watcher.follow(airflow)
     report = folder / "report.json"

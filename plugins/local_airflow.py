@@ -88,6 +88,11 @@ class Airflow:
             )
 
     def _end(self) -> None:
+        """The API server first: a task that is ended with the scheduler then cannot report that as its failure, and
+        the next scheduler begins it again."""
+        server = self.processes.pop("api-server", None)
+        if server:
+            end(server, seconds=10)
         for process in self.processes.values():
             if process.stdin:
                 process.stdin.close()
@@ -137,11 +142,19 @@ class Airflow:
 
 
 def airflow_environment(root: Path, port: int) -> dict[str, str]:
-    """What Airflow needs to know to run Parlance on this machine. A variable that is set already wins."""
+    """What Airflow needs to know to run Parlance on this machine. A variable that is set already wins.
+
+    Airflow writes the paths that it starts with into airflow.cfg, once. All of them are given here, so that a project
+    that was copied or moved uses its own database and logs.
+    """
     home = root / "airflow"
     defaults = {
         "AIRFLOW_HOME": str(home),
+        "AIRFLOW_CONFIG": str(home / "airflow.cfg"),
         "PARLANCE_ROOT": str(root),
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}",
+        "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home / "logs"),
+        "AIRFLOW__LOGGING__DAG_PROCESSOR_CHILD_PROCESS_LOG_DIRECTORY": str(home / "logs" / "dag_processor"),
         "AIRFLOW__CORE__DAGS_FOLDER": str(PROJECT / "dags"),
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(PROJECT / "plugins"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
@@ -155,6 +168,7 @@ def airflow_environment(root: Path, port: int) -> dict[str, str]:
         "AIRFLOW__API__BASE_URL": f"http://localhost:{port}",
         "AIRFLOW__API__WORKERS": "1",
         "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.25",
+        "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "10",  # after a SIGKILL they wait 30 s, and not 300
         "AIRFLOW_CONN_SPARK_DEFAULT": '{"conn_type": "spark", "host": "local[*]"}',
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
     }

@@ -19,10 +19,11 @@ from sqlalchemy.orm import Session
 from starlette.exceptions import HTTPException as AnyHTTPException
 
 from configs.errors import UserError
-from pipeline.contract.run import Run, safe_run_id
+from pipeline.contract.run import Run
+from pipeline.contract.run_folder import folder_of
 from pipeline.report.report import is_current, write_report
 from plugins.plan_routes import router as plan_router
-from plugins.project import DAGS, root
+from plugins.project import DAGS, root, run_name
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -88,15 +89,11 @@ def _current(run: Run, name: str) -> bytes:
 
 
 def _run(dag_id: str, dag_run_id: str, session: Session) -> Run:
-    """The run of a DAG run. Raises HTTPException 404 when it has none.
-
-    A report is found by the run's id alone, and any DAG may have a run of the same id; so the right to read
-    another DAG's runs must not open it.
-    """
+    """The run of a DAG run. Raises HTTPException 404 when it has none, as those of other DAGs than ours."""
     if dag_id not in DAGS:
         raise HTTPException(404, f"Runs of {dag_id} have no Parlance report.")
     runs = root() / "runs"
-    folder = runs / safe_run_id(dag_run_id)
+    folder = folder_of(runs, run_name(dag_id, dag_run_id))
     known = session.scalar(select(DagRun.id).where(DagRun.dag_id == dag_id, DagRun.run_id == dag_run_id))
     try:
         if known is None or folder.resolve() != folder or folder.parent != runs:  # a run named latest, . or ..

@@ -20,7 +20,7 @@ from configs.engines import LOCAL_JVM
 from pipeline.contract.process_group import die_with_parent, end, guarded
 from pipeline.contract.run import Run
 from plugins.stage_log import StageLog
-from plugins.stage_operator import RUN_FOLDER, found, log_path, open_run, outcome, raise_for_status
+from plugins.stage_operator import RUN_FOLDER, await_others, found, log_path, open_run, outcome, raise_for_status
 
 PIPELINE = Path(pipeline.__file__).resolve().parent
 CONNECTION = "spark_default"
@@ -48,7 +48,11 @@ class ParlanceSparkOperator(SparkSubmitOperator):
     def execute(self, context: Context) -> dict[str, dict[str, Any]]:  # type: ignore[override]
         run = open_run(self.run_folder)
         with StageLog(log_path(run, self.stage_task), context.get("task_state_store")) as log:
-            if found(run, self.stage_task, log):
+            there = found(run, self.stage_task, log)
+            if not there:  # before a JVM starts, which would wait with its memory
+                await_others(run, self.stage_task, lambda line: self.log.info("%s", log.line(line)))
+                there = found(run, self.stage_task, log)
+            if there:
                 self.log.info("%s: found, nothing to do", self.stage_task)
             else:
                 self._submit(run, log, context)

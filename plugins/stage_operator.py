@@ -4,7 +4,8 @@ import io
 import os
 import signal
 import subprocess
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,14 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException
 from configs.credentials import masked
 from configs.errors import USER_ERROR, UserError
 from pipeline.contract.execute import execute
-from pipeline.contract.process_group import die_with_parent, end, start_guarded
+from pipeline.contract.process_group import GRACE, die_with_parent, end, start_guarded
 from pipeline.contract.run import Run
 from pipeline.contract.stages import command_of, stages_of
 from plugins.project import root
 from plugins.stage_log import StageLog
+
+OUTLIVED_SECONDS = GRACE + 1
+"""Whoever lives so long after its stage was not ended with it: see pipeline/contract/process_group.py."""
 
 RUN_FOLDER = "{{ ti.xcom_pull(task_ids='configure') }}"
 
@@ -84,7 +88,7 @@ def open_run(folder: str) -> Run:
     The folder comes as an XCom, which a user of Airflow may rewrite: where $PARLANCE_ROOT says where runs are, it is
     one of those.
     """
-    path = Path(folder)
+    path = root() / folder  # an absolute one stays what it is
     if os.environ.get("PARLANCE_ROOT") and path.resolve().parent != root() / "runs":
         raise AirflowFailException(
             "the run's folder is not one of this server's; clear the task configure, which makes it"
@@ -111,6 +115,12 @@ def found(run: Run, task: str, log: StageLog) -> bool:
     return True
 
 
+def await_others(run: Run, task: str, tell: Callable[[str], object]) -> None:
+    """Waits while another run makes an artifact of the task."""
+    for stage in stages_of(task):
+        run.store.await_others(stage.name, run.fingerprint(stage.name), tell)
+
+
 def outcome(run: Run, task: str) -> dict[str, dict[str, Any]]:
     """{stage: {fingerprint, cached, rows_in, rows_out}} of a task that has run."""
     recorded = run.outcomes()
@@ -123,13 +133,19 @@ def outcome(run: Run, task: str) -> dict[str, dict[str, Any]]:
 
 
 def raise_for_status(task: str, status: int, error: str) -> None:
-    """Nothing for status 0, else the exception that says what went wrong."""
+    """Nothing for status 0, else the exception that says what went wrong.
+
+    A stage that a signal ended was perhaps ended together with this process, whose turn is next: then there is no
+    failure to report, and the scheduler that comes after begins the task again without taking a retry from it.
+    """
     if status == 0:
         return
     if status == USER_ERROR and error:
         raise AirflowFailException(error)
-    if status > 128:
-        name = signal.Signals(status - 128).name if status - 128 in set(signal.Signals) else str(status - 128)
+    number = -status if status < 0 else status - 128
+    if number > 0:
+        time.sleep(OUTLIVED_SECONDS)
+        name = signal.Signals(number).name if number in set(signal.Signals) else str(number)
         hint = ", perhaps for want of memory" if name == "SIGKILL" else ""
         raise AirflowException(f"{task}: ended by {name}{hint}")
     raise AirflowException(error or f"{task}: ended with status {status}; its last lines above say why")

@@ -2,19 +2,22 @@
 
 python -m plugins.standalone ui --port 8080
 python -m plugins.standalone demo --profile demo --data chats.jsonl
+python -m plugins.standalone airflow dags list-runs train_chat_model
 """
 
 import argparse
+import os
 import signal
 import socket
 import sys
 import time
+from pathlib import Path
 from types import FrameType
 
 from configs.credentials import masked
 from configs.errors import UserError
 from pipeline.contract.progress import say
-from plugins.local_airflow import Airflow
+from plugins.local_airflow import Airflow, airflow_environment
 from plugins.project import root
 
 
@@ -57,6 +60,12 @@ def demo(options: argparse.Namespace) -> int:
 def _own_settings(options: argparse.Namespace) -> list[str]:
     """What this command line asks for: whoever has the shell may set all of it, and only that is let through."""
     return [f"profile={options.profile}", *([f"data={options.data}"] if options.data else []), *options.override]
+
+
+def airflow(options: argparse.Namespace) -> int:
+    """Any command of Airflow's, with the settings and the database of `make ui`."""
+    program = str(Path(sys.executable).parent / "airflow")
+    os.execve(program, [program, *options.arguments], airflow_environment(root(), options.port))
 
 
 def _check(options: argparse.Namespace) -> None:
@@ -102,6 +111,10 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--profile", default="demo", help="name or path of a profile (default: demo)")
     command.add_argument("--data", help="file or folder of conversations that replaces the profile's sources")
     command.add_argument("-o", "--override", action="append", default=[], metavar="SECTION.KEY=VALUE")
+    any_ = commands.add_parser("airflow", help="a command of Airflow's", description=(airflow.__doc__ or "").strip())
+    any_.add_argument("--port", type=int, default=8080, help="port that make ui serves at (default: 8080)")
+    any_.add_argument("arguments", nargs=argparse.REMAINDER, metavar="…")
+    any_.set_defaults(command=airflow)
     return parser
 
 

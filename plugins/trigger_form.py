@@ -2,6 +2,7 @@
 
 import json
 import math
+from difflib import get_close_matches
 from functools import cache
 from typing import Any
 
@@ -9,6 +10,7 @@ from airflow.sdk import Param
 
 from configs.errors import UserError
 from configs.guard import Guard, load_guard
+from configs.keys import nearest
 from configs.load import architecture_names
 from configs.profile import Profile
 from pipeline.contract.stages import STAGES
@@ -18,6 +20,8 @@ SECTIONS = {title: tuple(key for stage in STAGES.values() for key in stage.form.
 """Section of the form to the profile's keys that it offers, as the stages declare; all others go into `overrides`."""
 
 FIELDS = tuple(key for keys in SECTIONS.values() for key in keys)
+RUN_FIELDS = ("profile", "data", "overrides")
+
 UNCHANGED = "Empty: as the profile says."
 
 
@@ -65,11 +69,23 @@ def overrides_of(params: dict[str, Any]) -> list[str]:
     Raises UserError for a param that the form does not have, so that a misspelt key in the
     configuration of a triggered run is not passed over in silence.
     """
-    known = {"profile", "data", "overrides", *FIELDS}
+    known = {*RUN_FIELDS, *FIELDS}
     if unknown := sorted(set(params) - known):
-        raise UserError(f"{unknown[0]}: the form has no such field; give it in overrides as {unknown[0]}=VALUE")
+        raise UserError(f"{unknown[0]}: the form has no such field; {_instead(unknown[0])}")
     filled = [f"{key}={json.dumps(params[key])}" for key in FIELDS if params.get(key) is not None]
     return [*filled, *(params.get("overrides") or [])]
+
+
+def _instead(key: str) -> str:
+    """What to do about a key that is no field: it is one of the profile's other keys, or misspelt."""
+    fields = get_close_matches(key, (*RUN_FIELDS, *FIELDS), n=1, cutoff=0.75)
+    meant = nearest(key)
+    if fields or meant in FIELDS:
+        return f"did you mean {meant if meant in FIELDS else fields[0]}?"
+    if meant is None:
+        return "docs/configuration.md lists every key"
+    give = f"give it in overrides as {meant}=VALUE"
+    return give if meant == key else f"did you mean {meant}? {give}"
 
 
 def _param(key: str, section: str, guard: Guard) -> Param:

@@ -15,12 +15,10 @@ import torch.distributed as dist
 from deepspeed import DeepSpeedEngine
 from pydantic import BaseModel
 
-from configs.errors import UserError
 from pipeline.contract.atomic_write import write_text
 from pipeline.contract.fingerprint import file_sha256
 from pipeline.contract.progress import say
-
-MARKER = "complete.json"
+from training.layout import MARKER, refuse_another
 
 
 class State(BaseModel):
@@ -61,13 +59,7 @@ def load_newest(engine: DeepSpeedEngine, folder: Path, layout: dict[str, Any]) -
             if dist.get_rank() == 0:
                 say(f"train: {path.name} is damaged, looks for an older checkpoint")
             continue
-        if marker["layout"] != layout:
-            was = ", ".join(f"{k} {v}" for k, v in marker["layout"].items())
-            now = ", ".join(f"{k} {v}" for k, v in layout.items())
-            raise UserError(
-                f"launch: the checkpoint {path} was written with {was}, not {now}; "
-                f"set them as they were, or delete {folder} to start again"
-            )
+        refuse_another(marker["layout"], layout, path)
         engine.load_checkpoint(str(folder), tag=path.name)
         return State.model_validate(marker["state"])
     return State()

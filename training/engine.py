@@ -1,7 +1,6 @@
 """The DeepSpeed engine of one rank."""
 
 import os
-from datetime import timedelta
 from typing import Any
 
 import deepspeed
@@ -16,25 +15,27 @@ from training.layers import prepare_layers
 from training.loss import SummedLoss
 from training.model import build_model, unrounded_buffers
 from training.optimizer import adamw
+from training.rendezvous import COLLECTIVE_TIMEOUT, meet
 from training.trainable_tokens import ROWS
-
-COLLECTIVE_TIMEOUT = timedelta(hours=2)
-"""Longest wait for another rank: saving the weights of a large model keeps the others waiting."""
 
 
 def start_distributed(job: JobConfig) -> torch.device:
     """Joins the ranks, and returns this rank's device."""
     accelerator = get_accelerator()
+    gpu = None
     if accelerator.device_name() == "cpu":
         torch.set_num_threads(job.launch.threads)
         # Training uses no operator of DeepSpeed's own. Its shared-memory one, for inference, would be
         # compiled for half a minute at the first start, and would need a compiler.
         deepspeed.ops.__compatible_ops__ = {}
     else:
-        accelerator.set_device(int(os.environ["LOCAL_RANK"]))
+        gpu = torch.device(accelerator.device_name(int(os.environ["LOCAL_RANK"])))
+        accelerator.set_device(gpu.index)
     if job.train.deterministic:
         only_deterministic_kernels()
-    deepspeed.init_distributed(accelerator.communication_backend_name(), timeout=COLLECTIVE_TIMEOUT)
+    backend = accelerator.communication_backend_name()
+    meet(backend, job.world_size, gpu)
+    deepspeed.init_distributed(backend, timeout=COLLECTIVE_TIMEOUT)
     return torch.device(accelerator.current_device_name())
 
 

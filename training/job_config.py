@@ -4,6 +4,7 @@ from pathlib import Path
 
 from pydantic import Field
 
+from configs.deepspeed import deciding
 from configs.errors import UserError
 from configs.hostfile import world_size
 from configs.load import load_architecture
@@ -54,10 +55,20 @@ class JobConfig(Section):
 
 
 def raw_inputs(profile: Profile, hashes: FileHashes) -> dict[str, str]:
-    """The pretrained weights' files, or the architecture that is trained from scratch."""
+    """The pretrained weights' files, or the architecture that is trained from scratch; what DeepSpeed is told.
+
+    With dropout also how the batch is divided: what is left out is drawn by rank and micro-batch (training/step.py).
+    """
     if profile.model.pretrained:
-        return model_files("model.pretrained", profile.model.pretrained, hashes)
-    return {"model": canonical_json(load_architecture(profile.model.name).model_dump(mode="json"))}
+        found = model_files("model.pretrained", profile.model.pretrained, hashes)
+    else:
+        found = {"model": canonical_json(load_architecture(profile.model.name).model_dump(mode="json"))}
+    launch, lora = profile.launch, profile.model.lora
+    if passed_on := deciding(launch.deepspeed):
+        found["launch.deepspeed"] = canonical_json(passed_on)
+    if profile.train.dropout or (lora and lora.dropout):
+        found["launch"] = canonical_json([launch.hostfile or launch.ranks, launch.micro_batch, launch.layers])
+    return found
 
 
 def check(profile: Profile) -> None:

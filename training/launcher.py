@@ -1,5 +1,7 @@
 """Starts the deepspeed launcher on the ranks, and ties their lives to this process.
 
+On this machine, or on those of a hostfile: then always through pdsh and ssh, also where it names one host.
+
 Three processes deep (this one, the launcher, its per-machine part, the ranks) a signal can get
 lost: a launcher that is killed leaves its ranks behind. So the ranks of one machine inherit the
 reading end of a pipe as standard input, and end when it closes, which the kernel does for this
@@ -18,8 +20,10 @@ from importlib.metadata import version
 from pathlib import Path
 
 from configs.errors import UserError
+from configs.hostfile import hosts
 from configs.train import Launch
 from pipeline.contract.progress import say
+from training.machines import check_machines, on_machines
 
 FAILURE = re.compile(r"^rank (\d+) failed: (\w+): (.*)$")
 WORKER = Path(__file__).with_name("worker.py")
@@ -28,18 +32,22 @@ WORKER = Path(__file__).with_name("worker.py")
 def launch(job: Path, settings: Launch, scratch: Path, script: Path = WORKER) -> None:
     """Runs `script`, training/worker.py, on all ranks, and streams what they print.
 
-    scratch: folder for what the launch itself needs. Raises the UserError of a rank, or
-    RuntimeError with the first failure of any rank, or with the last lines when none was told.
+    scratch: folder for what the launch itself needs. Raises the UserError of a rank, or of machines that cannot
+    run one, or RuntimeError with the first failure of any rank, or with the last lines when none was told.
     """
+    scratch.mkdir(parents=True, exist_ok=True)
+    where = ["--hostfile=/dev/null", f"--num_gpus={settings.ranks}"]  # or DeepSpeed would read /job/hostfile
+    if settings.hostfile:
+        machines = hosts(Path(settings.hostfile))
+        check_machines(machines, job)
+        where = on_machines(machines, scratch / "hostfile")
     command = [
         *_deepspeed(),
         "--log_level=error",
-        f"--num_gpus={settings.ranks}",
+        *where,
         f"--master_port={free_port()}",
         "--no_local_rank",
     ]
-    if settings.hostfile:
-        command.append(f"--hostfile={settings.hostfile}")
     environment = _environment(settings, scratch)
     process = subprocess.Popen(
         [*command, str(script), str(job)],

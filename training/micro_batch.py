@@ -3,7 +3,7 @@
 import psutil
 
 from configs.errors import UserError
-from configs.hostfile import world_size
+from configs.hostfile import ranks_a_machine, world_size
 from configs.memory import largest_micro_batch
 from configs.model import Architecture
 from configs.profile import Profile
@@ -29,7 +29,7 @@ def fitting_micro_batch(profile: Profile, architecture: Architecture, vocabulary
     if on_gpu:
         capacity = torch.cuda.get_device_properties(0).total_memory
     else:
-        capacity = psutil.virtual_memory().available // launch.ranks
+        capacity = psutil.virtual_memory().available // ranks_a_machine(launch)
     share = train.batch_tokens // length // ranks
     most = largest_micro_batch(
         architecture,

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import nn
 from transformers import (
     AutoModelForCausalLM,
-    AutoTokenizer,
     GenerationConfig,
     LlamaConfig,
     LlamaForCausalLM,
@@ -17,6 +17,7 @@ from transformers import (
 
 from configs.errors import UserError
 from configs.model import Architecture
+from pipeline.contract.tokenizer import saved_tokenizer
 from training import attention
 from training.job_config import JobConfig
 from training.lora import add_adapters
@@ -32,7 +33,7 @@ def build_model(job: JobConfig, device: torch.device) -> PreTrainedModel:
         assert job.architecture is not None
         with device:
             model = LlamaForCausalLM(llama_config(job.architecture, job.vocabulary))
-    generation = generation_config(AutoTokenizer.from_pretrained(job.tokenizer))
+    generation = generation_config(saved_tokenizer(job.tokenizer))
     for name in ("bos", "eos", "pad"):
         setattr(model.config, f"{name}_token_id", getattr(generation, f"{name}_token_id"))
     model.generation_config = generation
@@ -94,12 +95,24 @@ def generation_config(tokenizer: PreTrainedTokenizerBase) -> GenerationConfig:
 
 
 def _pretrained(job: JobConfig, name: str) -> PreTrainedModel:
+    """The weights in float32. A head of their own is kept, whatever their configuration says of tied embeddings."""
     try:
-        model = AutoModelForCausalLM.from_pretrained(name, dtype=torch.float32, attn_implementation=attention.NAME)
+        both: Any = AutoModelForCausalLM.from_pretrained(
+            name, dtype=torch.float32, attn_implementation=attention.NAME, output_loading_info=True
+        )
     except (OSError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
         remedy = "give a folder with config.json and weights, or the name of a model on a hub that can be reached"
         raise UserError(f"model.pretrained: {name!r} cannot be loaded ({reason}); {remedy}") from error
+    model, loaded = both
+    if missing := sorted(loaded["missing_keys"]):
+        raise UserError(
+            f"model.pretrained: {name!r} lacks {len(missing)} of its weights, {missing[0]} for one, which would be "
+            f"random; give a folder that has them all"
+        )
+    # transformers 5 does not tie weights that the files hold apart, and leaves the configuration as it was; by that
+    # they would be tied when they are saved.
+    model.config.tie_word_embeddings = model.get_output_embeddings().weight is model.get_input_embeddings().weight
     if model.config.vocab_size < job.vocabulary:
         model.resize_token_embeddings(job.vocabulary)
     return model

@@ -4,7 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
-from transformers import AutoConfig, AutoTokenizer
+from transformers import AutoConfig
 
 from configs.errors import UserError
 from configs.hostfile import world_size
@@ -12,9 +12,11 @@ from configs.load import load_architecture
 from pipeline.contract.atomic_write import write_text
 from pipeline.contract.execute import StageContext
 from pipeline.contract.progress import say
+from pipeline.contract.tokenizer import saved_tokenizer, usable_tokenizer
 from training.arrow import arrow_copy
 from training.job_config import JobConfig, check, check_vocabulary
 from training.launcher import launch
+from training.layout import refuse_resume
 from training.micro_batch import fitting_micro_batch
 from training.mlflow_logger import MlflowLogger
 from training.tensorboard_logger import TensorBoardLogger
@@ -42,6 +44,7 @@ def train(context: StageContext) -> None:
     """
     check(context.profile)
     job = make_job(context)
+    refuse_resume(job)
     _copy_sequences(context, job)
     path = job.checkpoints / "job.json"
     write_text(path, job.model_dump_json(indent=1))
@@ -62,7 +65,7 @@ def make_job(context: StageContext) -> JobConfig:
     """The job of this run. Raises UserError when the tokenizer does not fit the architecture."""
     model, launch_settings = context.config("model"), context.config("launch")
     tokenised = context.inputs["tokenise"]
-    tokenizer = AutoTokenizer.from_pretrained(tokenised.path / "tokenizer")
+    tokenizer = saved_tokenizer(tokenised.path / "tokenizer")
     architecture = None if model.pretrained else load_architecture(model.name)
     if architecture:
         check_vocabulary(architecture, len(tokenizer), model.name)
@@ -100,8 +103,8 @@ def new_tokens(pretrained: str, vocabulary: dict[str, int]) -> tuple[int, ...]:
     would then belong to other tokens. Without a tokenizer, ids beyond the model's vocabulary count as new.
     """
     try:
-        own = AutoTokenizer.from_pretrained(pretrained).get_vocab()
-    except (OSError, ValueError):
+        own = usable_tokenizer(pretrained, f"model.pretrained: the tokenizer of {pretrained}", "").get_vocab()
+    except UserError:
         say(f"train: {pretrained} has no tokenizer that loads, so nobody can tell whether its tokens are these")
         return _beyond(pretrained, vocabulary)
     taken = set(own.values())

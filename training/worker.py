@@ -10,16 +10,17 @@ from typing import Any
 
 import torch.distributed as dist
 from deepspeed import DeepSpeedEngine
-from transformers import AutoTokenizer
 from transformers.utils.logging import disable_progress_bar
 
 from pipeline.contract.atomic_write import write_text
+from pipeline.contract.tokenizer import saved_tokenizer
 from training.checkpoint import State, load_newest, save_checkpoint, saved_states
 from training.communication import CommunicationClock
 from training.data import PackedSequences
 from training.engine import build_engine, precision, start_distributed
 from training.job_config import JobConfig
 from training.launcher import end_with_stdin, report_failure
+from training.layout import layout_of
 from training.metrics import METRICS, curve, read_metrics
 from training.prefetch import Prefetch
 from training.profiler import Trace
@@ -33,7 +34,7 @@ def run(job: JobConfig) -> None:
     """Trains, from the newest checkpoint if there is one, and leaves model/ and training.json."""
     device = start_distributed(job)
     engine, parameters = build_engine(job, device)
-    layout = {"ranks": job.world_size, "zero_stage": job.launch.zero_stage, "precision": precision(job, device)}
+    layout = layout_of(job, precision(job, device))
     state = load_newest(engine, job.checkpoints, layout)
     rank, clock = dist.get_rank(), CommunicationClock(device)
     training, validation = (PackedSequences(job.sequences / split) for split in ("train", "validation"))
@@ -99,7 +100,7 @@ def finish(job: JobConfig, state: State, facts: dict[str, Any]) -> None:
     shutil.copytree(best, model, ignore=shutil.ignore_patterns(ADAPTER_FOLDER), dirs_exist_ok=True)
     if job.lora:
         shutil.copytree(best / ADAPTER_FOLDER, job.out / ADAPTER_FOLDER, dirs_exist_ok=True)
-    AutoTokenizer.from_pretrained(job.tokenizer).save_pretrained(model)
+    saved_tokenizer(job.tokenizer).save_pretrained(model)
     lines = read_metrics(job.out / METRICS)
     tokens = state.step * job.train.batch_tokens
     summary = facts | {

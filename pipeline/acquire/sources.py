@@ -7,13 +7,18 @@ from configs.acquire import Source
 from configs.errors import UserError
 from configs.profile import Profile
 from pipeline.acquire.containers.malformed import printable
-from pipeline.contract.fingerprint import FileHashes
+from pipeline.contract.fingerprint import FileHashes, canonical_json
 from pipeline.contract.raw_inputs import file_hashes, package_version
 
 
 def raw_inputs(profile: Profile, hashes: FileHashes) -> dict[str, str]:
-    """Label to content hash (or exact version) of every source. Raises UserError for one that is missing."""
-    return {label: digest for source in profile.acquire.sources for label, digest in _source(source, hashes).items()}
+    """Label to content hash (or exact version) of every source, and Spark's settings that decide what is read.
+
+    Raises UserError for a source that is missing.
+    """
+    found = {label: digest for source in profile.acquire.sources for label, digest in _source(source, hashes).items()}
+    deciding = profile.spark.deciding
+    return found | {"spark.conf": canonical_json(deciding)} if deciding else found
 
 
 def source_files(source: Source) -> list[tuple[str, Path]]:

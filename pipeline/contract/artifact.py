@@ -1,9 +1,8 @@
 """What a stage leaves behind: a folder of files, described by a manifest and committed whole."""
 
-import fcntl
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -13,12 +12,15 @@ from typing import TYPE_CHECKING, Any
 from configs.errors import UserError
 from pipeline.contract.atomic_write import remove_partials, sync, write_text
 from pipeline.contract.fingerprint import file_sha256, fingerprint
+from pipeline.contract.lock import await_free, hold
+from pipeline.contract.progress import say
 
 if TYPE_CHECKING:
     import pyarrow.dataset as ds
 
 MANIFEST = "manifest.json"
 SEAL = "manifest.sha256"
+MADE_BY = "its artifact is being made by"
 
 
 @dataclass
@@ -108,22 +110,22 @@ class ArtifactStore:
         return [Artifact(seal.parent) for seal in sorted(self.root.glob(f"*/*/{SEAL}"))]
 
     @contextmanager
-    def building(self, stage: str, print_: str, resume: bool) -> Iterator[Path]:
-        """The partial folder of an artifact, held by one process at a time.
+    def building(self, stage: str, print_: str, resume: bool, run: str = "") -> Iterator[Path]:
+        """The partial folder of an artifact, held by one process at a time; `run` is told to who waits for it.
 
-        A second process waits here until the first has committed or died: the lock goes with the
+        A second process waits here, and says so, until the first has committed or died: the lock goes with the
         process, however it ends. What an earlier attempt left is kept when `resume`, else deleted.
         """
         folder = self.root / stage
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            lock = (folder / f".{print_}.lock").open("w")
+            lock = self._lock(stage, print_).open("a+", encoding="utf-8")
         except OSError as error:
             raise UserError(
                 f"{folder}: cannot be written ({error.strerror}); set storage.root to a writable folder"
             ) from error
         with lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            hold(lock, f"{stage}: {MADE_BY}", run)
             partial = folder / f".{print_}.partial"
             if partial.exists() and not resume:
                 shutil.rmtree(partial)
@@ -132,6 +134,13 @@ class ArtifactStore:
             yield partial
             if self.find(stage, print_) and partial.exists():  # another process committed while this one waited
                 shutil.rmtree(partial)
+
+    def await_others(self, stage: str, print_: str, tell: Callable[[str], object] = say) -> None:
+        """Waits while another process makes the artifact, as `building` would."""
+        await_free(self._lock(stage, print_), f"{stage}: {MADE_BY}", tell)
+
+    def _lock(self, stage: str, print_: str) -> Path:
+        return self.root / stage / f".{print_}.lock"
 
     def commit(self, partial: Path, manifest: dict[str, Any]) -> Artifact:
         """Checks the ledger, writes the manifest last, and renames the folder into its place."""

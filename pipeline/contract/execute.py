@@ -67,7 +67,7 @@ def run_stage(stage: Stage, run: Run, arguments: dict[str, str] | None = None) -
     artifact = run.store.find(stage.name, print_)
     cached = artifact is not None
     if artifact is None:
-        with run.store.building(stage.name, print_, stage.resumable) as partial:
+        with run.store.building(stage.name, print_, stage.resumable, run.id) as partial:
             artifact = run.store.find(stage.name, print_)  # another process may have made it meanwhile
             cached = artifact is not None
             if artifact is None:

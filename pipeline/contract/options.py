@@ -26,7 +26,7 @@ def root_of(options: Namespace) -> Path:
 
 
 def add_run(parser: ArgumentParser) -> None:
-    parser.add_argument("--run", default="latest", help="run id or folder (default: latest)")
+    parser.add_argument("--run", default="latest", help="id or folder of a run (default: latest)")
 
 
 def run_of(options: Namespace) -> Run:

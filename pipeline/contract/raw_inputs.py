@@ -36,6 +36,13 @@ def tokenizer(profile: Profile, hashes: FileHashes) -> dict[str, str]:
     return {} if name == "train" else model_files("tokenise.tokenizer", name, hashes)
 
 
+def registry(profile: Profile, hashes: FileHashes) -> dict[str, str]:  # noqa: ARG001
+    """The address of a registry that is not the root's own: another one has another champion. As a hash, since it
+    may hold a password."""
+    uri = profile.tracking.uri
+    return {"tracking.uri": hashlib.sha256(uri.encode()).hexdigest()} if uri else {}
+
+
 def model_files(key: str, name: str, hashes: FileHashes) -> dict[str, str]:
     """Label to content hash of a folder's files; or the version of `package:NAME`; or the name on the hub.
 

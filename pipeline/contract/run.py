@@ -1,7 +1,6 @@
 """One run of the pipeline: a resolved profile, and the artifacts that follow from it."""
 
 import json
-import re
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +12,7 @@ from pipeline.contract.artifact import Artifact, ArtifactStore
 from pipeline.contract.atomic_write import write_text
 from pipeline.contract.fingerprint import FileHashes, fingerprint
 from pipeline.contract.frozen_profile import read_profile, write_profile
+from pipeline.contract.run_folder import LATEST, claim, folder_name, folder_of
 from pipeline.contract.stage import config_slice
 from pipeline.contract.stages import STAGES, stages_of
 
@@ -32,26 +32,31 @@ class Run:
     @classmethod
     def begin(cls, profile: Profile, run_id: str | None = None) -> "Run":
         """Creates (or, with the same profile, continues) a run and points runs/latest at it."""
-        run_id = safe_run_id(run_id or datetime.now(UTC).strftime("%Y%m%dT%H%M%S"))
-        folder = Path(profile.storage.root).resolve() / "runs" / run_id
+        run_id = run_id or datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
+        folder = Path(profile.storage.root).resolve() / "runs" / folder_name(run_id)
         try:
             (folder / "stages").mkdir(parents=True, exist_ok=True)
+            claim(folder, run_id)
             write_profile(folder, profile)
         except OSError as error:
             raise UserError(
                 f"storage.root: {folder} cannot be written ({error.strerror}); choose a writable folder"
             ) from error
-        link = folder.parent / "latest"
-        new = folder.parent / f".latest.{run_id}"
+        link = folder.parent / LATEST
+        new = folder.parent / f".latest.{folder.name}"
         new.unlink(missing_ok=True)
-        new.symlink_to(run_id)
+        new.symlink_to(folder.name)
         new.replace(link)
         return cls(folder)
 
     @classmethod
-    def open(cls, root: Path, run_id: str = "latest") -> "Run":
-        """An existing run. Raises UserError when there is none."""
-        folder = (root / "runs" / run_id).resolve()
+    def open(cls, root: Path, run_id: str = LATEST) -> "Run":
+        """An existing run, by its id or its folder's name. Raises UserError when there is none.
+
+        run_id: as Airflow says it, of another DAG than train_chat_model with the DAG before it, as DAG/RUN.
+        """
+        runs = root.resolve() / "runs"
+        folder = (runs / LATEST).resolve() if run_id == LATEST else folder_of(runs, run_id)
         if not (folder / "profile.json").is_file():
             raise UserError(f"{root / 'runs' / run_id}: no such run; `parlance run` or `make demo` makes one")
         return cls(folder)
@@ -115,9 +120,3 @@ class Run:
         """What each stage that has run recorded."""
         folder = self.folder / "stages"
         return {n: json.loads((folder / f"{n}.json").read_text()) for n in STAGES if (folder / f"{n}.json").is_file()}
-
-
-def safe_run_id(text: str) -> str:
-    """A run id that is a folder name: Airflow's contain colons and plus signs."""
-    name = re.sub(r"[^A-Za-z0-9._-]", "_", text)[:200]
-    return f"run-{name}" if name.startswith(".") or name == "latest" else name

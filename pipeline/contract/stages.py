@@ -201,6 +201,7 @@ STAGES = {
             inputs=("evaluate", "train", "tokenise", "balance", "review"),
             config=("promote",),
             settings=("tracking", "storage"),
+            raw="pipeline.contract.raw_inputs:registry",
             holds="weights",
             work=Work("none"),
             shown=Shown(part="promotion", facts="promotion.json"),

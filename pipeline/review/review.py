@@ -1,6 +1,7 @@
 """review: whether the audited data may train a model. A person decides, or the thresholds do."""
 
 import json
+from difflib import get_close_matches
 from typing import Any
 
 from configs.errors import UserError
@@ -77,6 +78,10 @@ def _removals(given: dict[str, str], audit: dict[str, Any]) -> dict[str, list[st
         wanted = sorted({name.strip() for name in given.get(f"remove_{kind}", "").split(",")} - {""})
         unknown = [name for name in wanted if name not in names]
         if unknown:
-            raise UserError(f"review: remove_{kind}: {unknown[0]!r} is not in the audit, which has: {', '.join(names)}")
+            close = get_close_matches(unknown[0], names, n=1)
+            hint = f"did you mean {close[0]!r}? " if close else ""
+            raise UserError(
+                f"review: remove_{kind}: {unknown[0]!r} is not in the audit; {hint}it has: {', '.join(names)}"
+            )
         found[kind] = wanted
     return found

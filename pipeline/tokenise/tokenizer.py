@@ -2,14 +2,13 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from tokenizers import AddedToken, Regex, Tokenizer
 from tokenizers.decoders import ByteLevel as ByteLevelDecoder
 from tokenizers.models import BPE
 from tokenizers.pre_tokenizers import ByteLevel, Sequence, Split
 from tokenizers.trainers import BpeTrainer
-from transformers import AutoTokenizer, PreTrainedTokenizerFast
+from transformers import PreTrainedTokenizerFast
 
 from configs.errors import UserError
 from pipeline.contract.chat_template import (
@@ -22,6 +21,7 @@ from pipeline.contract.chat_template import (
     PAD,
     SPECIAL_TOKENS,
 )
+from pipeline.contract.tokenizer import usable_tokenizer
 
 WORDS = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}"
@@ -66,13 +66,8 @@ def load_tokenizer(name: str) -> PreTrainedTokenizerFast:
 
     name: folder or hub name. Raises UserError when it cannot be loaded or is not a fast one.
     """
-    try:
-        tokenizer: Any = AutoTokenizer.from_pretrained(name)
-    except (OSError, ValueError, KeyError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise UserError(
-            f"tokenise.tokenizer: {name!r} cannot be loaded ({reason}); give a folder with tokenizer.json or a hub name"
-        ) from error
+    remedy = "give a folder with tokenizer.json or a hub name"
+    tokenizer = usable_tokenizer(name, f"tokenise.tokenizer: {name!r}", remedy)
     if not tokenizer.is_fast:
         raise UserError(f"tokenise.tokenizer: {name!r} has no tokenizer.json; choose one that has")
     known = tokenizer.get_vocab()

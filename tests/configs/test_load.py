@@ -36,6 +36,17 @@ def test_a_wrong_override_is_refused_with_the_key_and_the_remedy(override: str, 
     assert "\n" not in str(refused.value)
 
 
+def test_a_mistake_is_put_down_to_the_override_that_made_it_and_not_to_the_file(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"^override train\.steps: train: warmup_steps \(20\) must be below steps"):
+        load_profile("demo", ["seed=3", "train.steps=20"])
+    with pytest.raises(UserError, match=r"^override seed: seed: .*, found -1; override train: train\.stepz: unknown"):
+        load_profile("demo", ["seed=-1", "train={stepz: 20}"])
+    path = tmp_path / "mine.yaml"
+    path.write_text("acquire: {sources: [{name: a, path: a}]}\naudit: {topics: {a: b, c: d}}\nembed: {max_tokens: 1}")
+    with pytest.raises(UserError, match=rf"^override seed: seed: .*found -1; {path}: embed\.max_tokens: .*found 1$"):
+        load_profile(str(path), ["seed=-1"])
+
+
 def test_later_overrides_win() -> None:
     assert load_profile("demo", ["train.steps=77", "train.steps=78"]).train.steps == 78
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -146,3 +147,33 @@ def test_dag_files_are_wiring_only() -> None:
         lines = file.read_text().splitlines()
         assert len(lines) < 150, file
         assert not [line for line in lines if line.lstrip().startswith(("def ", "class "))], file
+
+
+def test_the_documented_command_takes_a_run_of_the_form_to_the_airflow_of_make_ui(tmp_path: Path) -> None:
+    """The words after `dags trigger` are put to Airflow's own parser; that it has the settings is asked of Airflow."""
+    from airflow.cli.cli_parser import get_parser
+
+    from configs.load import load_profile
+    from dags.train_chat_model import DOC
+    from plugins.trigger_form import overrides_of
+
+    lines = [line.strip() for line in DOC.replace("\\\n", " ").splitlines() if " dags trigger " in line]
+    plain, with_settings = (shlex.split(line) for line in lines)
+    assert plain[0] == "airflow"
+    asked = get_parser().parse_args(plain[1:])
+    assert asked.dag_id == "train_chat_model"
+    conf = json.loads(asked.conf)
+    assert load_profile(conf["profile"], overrides_of(conf)).train.steps == 200
+
+    interpreter, *before = with_settings[: with_settings.index("airflow") + 1]
+    assert interpreter == ".venv/bin/python"
+    assert with_settings[len(before) + 1 :] == plain[1:]
+    done = subprocess.run(
+        [sys.executable, *before, "config", "get-value", "database", "sql_alchemy_conn"],
+        cwd=DAGS.parent,
+        env={n: v for n, v in os.environ.items() if "AIRFLOW" not in n} | {"PARLANCE_ROOT": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.splitlines()[-1] == f"sqlite:///{tmp_path}/airflow/airflow.db", done.stderr

@@ -23,3 +23,16 @@ def test_a_server_that_does_not_answer_is_one_line_without_its_password(monkeypa
     assert str(error.value).startswith("tracking.uri: http://localhost:1: ")
     assert "secret" not in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_the_model_of_a_moved_root_is_found_beside_its_registry(tmp_path: Path) -> None:
+    before, after = tmp_path / "before", tmp_path / "artifacts" / "after"  # a root may itself lie in such a folder
+    model = "artifacts/promote/0123/model"
+    (after / model).mkdir(parents=True)
+    moved = registry.ModelRecord(Tracking().address(after), "chat", 1, str(before / model), {})
+    assert moved.folder == after / model
+    (before / model).mkdir(parents=True)  # copied, not moved: the copy has its own
+    assert moved.folder == after / model
+    gone = registry.ModelRecord(Tracking().address(tmp_path / "third"), "chat", 1, str(tmp_path / "gone" / model), {})
+    with pytest.raises(UserError, match=r"version 1 lay in .*/gone/artifacts/promote/0123/model, which is gone"):
+        _ = gone.folder

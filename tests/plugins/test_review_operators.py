@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
 
+from configs.errors import USER_ERROR
 from configs.load import load_profile
 from configs.review import Approval
 from pipeline.contract.run import Run
@@ -24,7 +25,7 @@ from plugins.review_operators import (
     summary,
     whose_answer,
 )
-from plugins.stage_operator import open_run
+from plugins.stage_operator import StageOperator, open_run, raise_for_status
 from tests import artifacts
 from tests.plugins.conftest import commit
 
@@ -207,3 +208,15 @@ def test_the_answers_are_options_of_the_command_line(tmp_path: Path) -> None:
     )
     parsed = parser().parse_args(["stage", "review", "--run", str(tmp_path), *options])
     assert (parsed.decision, parsed.by, parsed.remove_sources) == ("approve", "7", "chats")
+
+
+@pytest.mark.parametrize(("mode", "clears"), [("human", True), ("automatic", False)])
+def test_a_typo_in_the_answer_says_which_task_to_clear(
+    run: Run, mode: str, clears: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    typo = "review: remove_topics: 'smal talk' is not in the audit; did you mean 'small talk'?"
+    monkeypatch.setattr(StageOperator, "execute", lambda *_: raise_for_status("review", USER_ERROR, typo))
+    operator = ReviewOperator(task_id="review", run=str(audited(run, mode).folder))
+    with pytest.raises(AirflowFailException) as failed:
+        operator.execute({})  # type: ignore[typeddict-item]
+    assert str(failed.value) == (f"{typo}; clear the task approve to answer again" if clears else typo)

@@ -77,6 +77,20 @@ def test_the_profile_sets_memory_and_settings(run: Run) -> None:
     assert "spark.driver.host" not in (other.conf or {})
 
 
+def test_no_jvm_starts_while_another_run_makes_the_artifact(
+    run: Run, context: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other one commits meanwhile, so that nothing is submitted at all."""
+    monkeypatch.setenv("AIRFLOW_CONN_SPARK_DEFAULT", LOCAL)
+    monkeypatch.setattr(
+        "pipeline.contract.artifact.ArtifactStore.await_others", lambda *_: commit(run, "acquire"), raising=True
+    )
+    monkeypatch.setattr(
+        "plugins.spark_operator.ParlanceSparkOperator._submit", lambda *_: pytest.fail("a JVM was started")
+    )
+    assert operator(run).execute(context())["acquire"]["rows_out"] == 3
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="needs Linux's death signal")
 def test_a_killed_worker_leaves_no_jvm(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_SPARK_DEFAULT", LOCAL)

@@ -14,8 +14,9 @@ from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowTaskTimeout
 from airflow.sdk.execution_time.timeout import timeout
 
+from pipeline.contract.process_group import GRACE
 from pipeline.contract.run import Run
-from plugins.stage_operator import StageOperator
+from plugins.stage_operator import OUTLIVED_SECONDS, StageOperator, raise_for_status
 from tests.plugins.conftest import COMMIT, commit
 
 FAMILY = """
@@ -113,6 +114,22 @@ def test_another_error_fails_with_its_last_line_and_may_be_retried(run: Run, con
     with pytest.raises(AirflowException, match=r"^unexpected ValueError: 3$") as caught:
         snippet(code, run).execute(context())
     assert not isinstance(caught.value, AirflowFailException)
+
+
+@pytest.mark.parametrize("status", [-9, 137])
+def test_a_stage_that_a_signal_ended_is_no_failure_before_it_was_outlived(
+    status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise a server that is killed with its tasks would take a retry from each."""
+    waited: list[float] = []
+    monkeypatch.setattr("time.sleep", waited.append)
+    with pytest.raises(AirflowException, match="acquire: ended by SIGKILL"):
+        raise_for_status("acquire", status, "")
+    assert waited == [OUTLIVED_SECONDS]
+    assert OUTLIVED_SECONDS > GRACE
+    with pytest.raises(AirflowException, match="unexpected"):
+        raise_for_status("acquire", 1, "unexpected ValueError")
+    assert len(waited) == 1
 
 
 def test_a_stage_that_is_killed_says_so(run: Run, context: Callable[..., Any]) -> None:

@@ -19,6 +19,7 @@ from fastapi.testclient import TestClient
 
 from configs.load import load_profile
 from pipeline.contract.run import Run
+from plugins.project import run_name
 from plugins.tabs import PREFIX, ReportPage, app
 
 RUN_ID = "manual__2026-11-21T20:11:05.311+00:00"
@@ -97,7 +98,7 @@ def test_a_viewer_reads_the_report_of_a_run_that_has_only_begun(client: TestClie
 def test_the_numbers_are_json(client: TestClient) -> None:
     answer = client.get(address(end="/report.json"))
     assert answer.headers["content-type"] == "application/json"
-    assert answer.json()["run"] == "manual__2026-11-21T20_11_05.311_00_00"
+    assert answer.json()["run"].startswith("manual__2026-11-21T20_11_05.311_00_00-")
 
 
 def test_the_report_is_built_again_when_a_stage_has_recorded_since(client: TestClient, tmp_path: Path) -> None:
@@ -212,3 +213,12 @@ def test_a_plan_reads_nothing_that_a_run_may_not(client: TestClient, tokens: Tok
     text = client.get(f"/plan/train_chat_model?{asked}").text
     assert says in text
     assert "localhost" not in text
+
+
+def test_equal_ids_of_two_dags_show_two_reports(client: TestClient, tmp_path: Path) -> None:
+    profile = Run.open(tmp_path / "root").profile
+    for dag, seed in (("train_chat_model", 1), ("retrain_chat_model", 2)):
+        note_dag_run(dag, "nightly")
+        Run.begin(profile.model_copy(update={"seed": seed}), run_name(dag, "nightly"))
+    pages = [client.get(address(d, "nightly", "/report.json")) for d in ("train_chat_model", "retrain_chat_model")]
+    assert [page.json()["run"].split("-")[0] for page in pages] == ["nightly", "retrain_chat_model_nightly"]

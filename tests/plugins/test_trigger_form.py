@@ -6,6 +6,7 @@ import pytest
 from airflow.sdk.exceptions import ParamValidationError
 
 from configs.errors import UserError
+from configs.keys import keys
 from configs.load import load_profile
 from plugins.configure_operator import PROJECT, resolve
 from plugins.trigger_form import FIELDS, overrides_of, trigger_params
@@ -94,3 +95,24 @@ def test_the_form_shows_what_the_guard_lists_up_to_its_largest_values(
 def test_the_worker_refuses_what_the_form_never_sends(params: dict[str, object]) -> None:
     with pytest.raises(UserError, match=r"guard file|may not be set when a run is triggered"):
         resolve({"profile": "demo", **params})
+
+
+@pytest.mark.parametrize(
+    ("key", "advice"),
+    [
+        ("train.step", r"did you mean train\.steps\?$"),
+        ("trian.steps", r"did you mean train\.steps\?$"),
+        ("overides", r"did you mean overrides\?$"),
+        ("train.validation_every", r"give it in overrides as train\.validation_every=VALUE$"),
+        (
+            "train.validation_evry",
+            r"did you mean train\.validation_every\? give it in overrides as train",
+        ),
+        ("validation_every", r"did you mean train\.validation_every\? give it"),
+        ("nosuch.key", r"docs/configuration\.md lists every key$"),
+    ],
+)
+def test_the_advice_is_never_the_mistake(key: str, advice: str) -> None:
+    with pytest.raises(UserError, match=advice) as refused:
+        overrides_of({"profile": "demo", key: 3})
+    assert f" {key}=VALUE" not in str(refused.value) or key in keys()

@@ -2,14 +2,11 @@
 
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from configs.errors import UserError
-from configs.hostfile import world_size
 from configs.load import load_architecture, load_profile
-from configs.train import Launch
 from training.job_config import check
 from training.micro_batch import MOST_ON_CPU, fitting_micro_batch
 
@@ -41,20 +38,6 @@ def test_what_does_not_fit_is_named(overrides: list[str], message: str) -> None:
 
 def test_the_demo_fits() -> None:
     check(load_profile("demo"))
-
-
-def test_ranks_are_counted_over_the_hostfile(tmp_path: Path) -> None:
-    hostfile = tmp_path / "hosts"
-    hostfile.write_text("# two machines\none slots=8\ntwo slots=4  # an older one\n\n")
-    assert world_size(Launch(ranks=8, hostfile=str(hostfile))) == 12
-    assert world_size(Launch(ranks=2, hostfile=str(hostfile))) == 4
-
-
-def test_a_bad_line_of_the_hostfile_is_named(tmp_path: Path) -> None:
-    hostfile = tmp_path / "hosts"
-    hostfile.write_text("one slots=8\ntwo 4\n")
-    with pytest.raises(UserError, match="line 2: 'two 4' is not of the form HOST slots=N"):
-        world_size(Launch(hostfile=str(hostfile)))
 
 
 def test_checking_needs_no_torch() -> None:

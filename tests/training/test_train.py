@@ -20,7 +20,7 @@ from configs.errors import UserError
 from pipeline.contract.artifact import Artifact
 from pipeline.contract.execute import execute
 from tests.training.tokenised import begin_run
-from training.checkpoint import MARKER
+from training.layout import MARKER
 
 OVERRIDES = ["train.steps=40", "train.validation_every=8", "train.checkpoint_every=4", "launch.keep_checkpoints=3"]
 PATIENCE_SECONDS = 300

@@ -9,6 +9,7 @@ from typing import Any
 from configs.clean import Pii
 from configs.errors import UserError
 from pipeline.clean.privacy.pii import Finding, Recognise
+from pipeline.contract.tokenizer import usable_tokenizer
 
 CUE = re.compile(
     r"\b(?:my name|name'?s|name is|i'm|i am|this is|call me|called|mr|mrs|ms|miss|dr|prof|madam|sir|dear|regards"
@@ -74,17 +75,18 @@ def _shifted(found: list[Finding], start: int) -> list[Finding]:
 def _transformers(settings: Pii) -> Recognise:
     """A token-classification model, one text at a time, so that no text depends on another's padding."""
     import torch
-    from transformers import AutoModelForTokenClassification, AutoTokenizer
+    from transformers import AutoModelForTokenClassification
 
     name = str(settings.recogniser_model)
     try:
-        tokenizer = AutoTokenizer.from_pretrained(name)
         model = AutoModelForTokenClassification.from_pretrained(name).eval()
     except (OSError, ValueError) as error:
         raise UserError(
             f"clean.pii.recogniser_model: {name!r} is not a token-classification model "
             f"({' '.join(str(error).split())[:160]}); give a folder or a hub name"
         ) from error
+    called = f"clean.pii.recogniser_model: the tokenizer of {name!r}"
+    tokenizer = usable_tokenizer(name, called, "give a folder that has all its files")
     kinds = {number: kind_of(label) for number, label in model.config.id2label.items()}
     if not tokenizer.is_fast or not any(kinds.values()):
         labels = ", ".join(map(str, model.config.id2label.values()))

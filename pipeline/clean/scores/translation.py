@@ -5,6 +5,7 @@ from collections.abc import Callable
 from configs.clean import Translation
 from configs.errors import UserError
 from pipeline.clean.scores.language import UNKNOWN, Language
+from pipeline.contract.tokenizer import usable_tokenizer
 
 Translate = Callable[[str], str]
 
@@ -18,16 +19,17 @@ def translator(settings: Translation) -> Translate | None:
     if settings.model is None:
         return None
     import torch
-    from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
+    from transformers import AutoModelForSeq2SeqLM
 
     try:
-        tokenizer = AutoTokenizer.from_pretrained(settings.model)
         model = AutoModelForSeq2SeqLM.from_pretrained(settings.model).eval()
     except (OSError, ValueError) as error:
         raise UserError(
             f"clean.translation.model: {settings.model!r} is not a sequence-to-sequence model "
             f"({' '.join(str(error).split())[:160]}); give a folder or a hub name, or none"
         ) from error
+    called = f"clean.translation.model: the tokenizer of {settings.model!r}"
+    tokenizer = usable_tokenizer(settings.model, called, "give a folder that has all its files")
     limit = min(tokenizer.model_max_length, getattr(model.config, "max_position_embeddings", None) or 512)
 
     def translate(text: str) -> str:

@@ -10,7 +10,7 @@ import pytest
 from configs.errors import UserError
 from configs.load import load_profile
 from pipeline.contract.artifact import Ledger
-from pipeline.contract.run import Run, safe_run_id
+from pipeline.contract.run import Run
 from pipeline.contract.stages import STAGES, TASKS, stages_of
 
 STARTED = datetime(2026, 1, 2, 3, 4, 5, 678900, tzinfo=UTC)
@@ -141,18 +141,3 @@ def test_a_visit_that_only_found_what_this_run_made_changes_nothing(
     run.record("clean", "abc", cached=False, seconds=10, started=STARTED)
     run.record("clean", **visit, seconds=2, started=STARTED)
     assert run.outcomes()["clean"]["seconds"] == seconds
-
-
-@pytest.mark.parametrize(
-    ("said", "name"),
-    [
-        ("manual__2026-01-02T03:04:05+00:00", "manual__2026-01-02T03_04_05_00_00"),
-        ("../../etc", "run-.._.._etc"),
-        ("latest", "run-latest"),
-        (".hidden", "run-.hidden"),
-        ("Größe 7", "Gr__e_7"),
-        ("x" * 300, "x" * 200),
-    ],
-)
-def test_any_run_id_becomes_a_folder_name(said: str, name: str) -> None:
-    assert safe_run_id(said) == name

@@ -82,7 +82,10 @@ def test_an_approval_may_remove_topics_and_sources(audited):
     [
         ({"decision": "perhaps", "by": "Ada"}, "neither approve nor reject"),
         ({"decision": "approve"}, "needs the name"),
-        ({"decision": "approve", "by": "Ada", "remove_topics": "sprot"}, "'sprot' is not in the audit, which has"),
+        (
+            {"decision": "approve", "by": "Ada", "remove_topics": "sprot"},
+            "'sprot' is not in the audit; did you mean 'sport'. it has: ",
+        ),
     ],
 )
 def test_a_wrong_answer_is_refused(audited, answer, message):

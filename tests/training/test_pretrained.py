@@ -1,0 +1,61 @@
+"""Pretrained weights come out as they went in, but for what training changed."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from transformers import AutoTokenizer, LlamaForCausalLM
+
+from configs.errors import UserError
+from eval.checkpoint import load_model
+from pipeline.contract.execute import execute
+from tests.training.jobs import small_job
+from tests.training.tokenised import begin_run
+from training.job_config import JobConfig
+from training.model import build_model, llama_config
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> JobConfig:
+    return small_job(tmp_path, {}, {"ranks": 1})
+
+
+@pytest.fixture
+def own_head(job: JobConfig) -> Path:
+    """Weights with a head of their own, whose configuration says that it is tied."""
+    assert job.architecture
+    folder = job.out / "own-head"
+    LlamaForCausalLM(
+        llama_config(job.architecture.model_copy(update={"tie_word_embeddings": False}), 512)
+    ).save_pretrained(folder)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"tie_word_embeddings": True}))
+    AutoTokenizer.from_pretrained(job.tokenizer).save_pretrained(folder)
+    return folder
+
+
+@pytest.mark.parametrize("lora", ["null", "{rank: 4, alpha: 8, target_modules: [q_proj]}"])
+def test_a_head_of_their_own_is_kept(job: JobConfig, own_head: Path, lora: str) -> None:
+    overrides = [f"model.pretrained={own_head}", f"model.lora={lora}", "launch.ranks=1", "train.learning_rate=1e-5"]
+    raw = job.out / "raw.jsonl"
+    (trained,) = execute(begin_run(job.out / "root", [*overrides, "train.steps=3"], raw, "head"), "train")
+    before = load_file(own_head / "model.safetensors")["lm_head.weight"]
+    model = load_model(trained.path / "model")
+    torch.testing.assert_close(model.lm_head.weight, before, rtol=0, atol=1e-4)
+    assert not torch.allclose(model.lm_head.weight, model.model.embed_tokens.weight, atol=1e-2)
+    assert model.config.tie_word_embeddings is False
+
+
+def test_a_missing_weight_is_refused_and_not_made_up(job: JobConfig, own_head: Path) -> None:
+    file = own_head / "model.safetensors"
+    weights = load_file(file)
+    del weights["model.layers.1.mlp.up_proj.weight"]
+    save_file(weights, file, metadata={"format": "pt"})
+    with pytest.raises(
+        UserError, match=r"model\.pretrained: .* lacks 1 of its weights, model\.layers\.1\.mlp\.up_proj"
+    ):
+        build_model(job.model_copy(update={"pretrained": str(own_head), "architecture": None}), CPU)

@@ -1,0 +1,60 @@
+"""Ranks on the machines of a hostfile, which DeepSpeed reaches through pdsh and ssh."""
+
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from configs.errors import UserError
+
+CONNECT_SECONDS = 10
+"""Longest wait for a machine to answer."""
+
+
+def on_machines(machines: dict[str, int], hostfile: Path) -> list[str]:
+    """The deepspeed launcher's arguments that start each machine's slots, and leave what ranks print unlabelled.
+
+    Writes the hostfile anew, in the one form that the launcher reads. Its `--num_gpus` is not for hostfiles: it
+    replaces their slots, also by more; without `--force_multi` a hostfile of one machine runs on this one
+    (DeepSpeed 0.19, launcher/runner.py, apply_num_nodes_and_gpus and main).
+    """
+    hostfile.write_text("".join(f"{host} slots={slots}\n" for host, slots in machines.items()), encoding="utf-8")
+    return [f"--hostfile={hostfile}", "--force_multi", "--launcher_args=-N"]
+
+
+def check_machines(machines: dict[str, int], job: Path) -> None:
+    """Raises UserError for machines that cannot be reached, or lack this Python or the run's folder.
+
+    Otherwise the ranks of the others would wait for theirs.
+    """
+    for program in ("pdsh", "ssh"):
+        if shutil.which(program) is None:
+            raise UserError(
+                f"launch.hostfile: the program {program} is not installed here; on Debian: apt-get install "
+                f"pdsh openssh-client; or empty launch.hostfile, to train on this machine"
+            )
+    test = " && ".join(f"test -r {shlex.quote(str(path))}" for path in (Path(sys.executable), job.resolve()))
+    ssh = ["ssh", "-o", "BatchMode=yes", "-o", f"ConnectTimeout={CONNECT_SECONDS}"]
+    asked = {
+        host: subprocess.Popen(
+            [*ssh, host, test],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+        )
+        for host in machines
+    }
+    wrong = []
+    for host, process in asked.items():
+        _, said = process.communicate()
+        if process.returncode:
+            words = said.strip().splitlines() or [f"{sys.executable} or {job} is not there"]
+            wrong.append(f"{host} ({words[-1]})")
+    if wrong:
+        raise UserError(
+            f"launch.hostfile: cannot run ranks on {', '.join(wrong)}; every machine needs a login by key from this "
+            f"one, the same Python and storage.root under the same path"
+        )
