@@ -10,7 +10,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.functional import gelu, layer_norm, linear, scaled_dot_product_attention
+from torch.nn.functional import layer_norm, scaled_dot_product_attention
+
+from pipeline.contract.cpu_products import linear
 
 Pair = tuple[Tensor, Tensor]
 """A weight and its bias."""
@@ -32,7 +34,6 @@ class Bert:
         self._positions = w["embeddings.position_embeddings.weight"] + w["embeddings.token_type_embeddings.weight"][0]
         self._first_norm = w["embeddings.LayerNorm.weight"], w["embeddings.LayerNorm.bias"]
         self._layers = [self._layer(w, f"encoder.layer.{i}.") for i in range(config["num_hidden_layers"])]
-        self._linear, self._linear_gelu = _products(torch.device(device), dtype)
 
     def _layer(self, w: dict[str, Tensor], prefix: str) -> dict[str, Pair]:
         def pair(name: str) -> Pair:
@@ -59,11 +60,11 @@ class Bert:
         x_TH = self._words[ids_T] + self._positions[_positions(starts, tokens)]
         x_TH = layer_norm(x_TH, (width,), *self._first_norm, self._epsilon)
         for layer in self._layers:
-            qkv_3TND = self._linear(x_TH, *layer["qkv"]).view(tokens, 3, self._heads, -1).transpose(0, 1)
+            qkv_3TND = linear(x_TH, *layer["qkv"]).view(tokens, 3, self._heads, -1).transpose(0, 1)
             mixed_TH = attention(*qkv_3TND).reshape(tokens, width)
-            x_TH += self._linear(mixed_TH, *layer["out"])
+            x_TH += linear(mixed_TH, *layer["out"])
             x_TH = layer_norm(x_TH, (width,), *layer["attention_norm"], self._epsilon)
-            inner = self._linear(self._linear_gelu(x_TH, *layer["up"]), *layer["down"])
+            inner = linear(linear(x_TH, *layer["up"], gelu=True), *layer["down"])
             x_TH = layer_norm(inner.add_(x_TH), (width,), *layer["norm"], self._epsilon)
         return x_TH
 
@@ -101,17 +102,3 @@ def _attention(lengths: list[int], starts: Tensor) -> Callable[[Tensor, Tensor, 
         return torch.cat(mixed)
 
     return by_run
-
-
-def _products(device: torch.device, dtype: torch.dtype) -> tuple[Callable[..., Tensor], Callable[..., Tensor]]:
-    """x @ weight.T + bias, and the same with GELU.
-
-    In fp32 on CPUs by oneDNN, which uses AVX-512 wherever there is some; the product that torch calls for fp32
-    does so only on some makers' processors (on AMD's Zen 5 half as fast; docs/experiments.md).
-    """
-    if device.type == "cpu" and dtype == torch.float32 and torch.backends.mkldnn.is_available():
-        product = torch.ops.mkldnn._linear_pointwise
-        return (lambda x, w, b: product(x, w, b, "none", [], "")), (
-            lambda x, w, b: product(x, w, b, "gelu", [], "none")
-        )
-    return linear, lambda x, w, b: gelu(linear(x, w, b))
