@@ -23,4 +23,4 @@ class Embedding(Section):
     """How the encoder is run. Does not change the vectors beyond rounding."""
 
     device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="auto, cpu, cuda or cuda:N")
-    batch_size: int = Field(256, ge=1, description="Most segments encoded at once")
+    batch_size: int = Field(4096, ge=1, description="Most segments encoded at once")

@@ -8,6 +8,7 @@ from transformers import AutoModelForCausalLM, PreTrainedModel, PreTrainedTokeni
 from transformers.utils.logging import disable_progress_bar
 
 from configs.errors import UserError
+from pipeline.contract.cpu_products import use_onednn
 from pipeline.contract.tokenizer import saved_tokenizer
 
 disable_progress_bar()
@@ -25,6 +26,8 @@ def load_model(folder: Path) -> PreTrainedModel:
         )
     except (OSError, ValueError, RuntimeError) as error:
         raise UserError(f"{folder}: the model does not load ({_first_line(error)}); train it again") from error
+    if not cuda:
+        use_onednn(model)
     return model.to("cuda" if cuda else "cpu").eval()
 
 

@@ -8,6 +8,7 @@ from torch.autograd.function import FunctionCtx, once_differentiable
 from transformers import PreTrainedModel
 
 from configs.memory import LOGITS_AT_ONCE
+from pipeline.contract.cpu_products import product
 from training.attention import mask_of, needs_mask
 
 
@@ -94,12 +95,12 @@ class _LinearCrossEntropy(torch.autograd.Function):
         size = max(1, LOGITS_AT_ONCE // len(weight_VD))
         for start in range(0, len(targets_K), size):
             part = slice(start, start + size)
-            logits_CV = hidden_KD[part] @ weight_VD.T
+            logits_CV = product(hidden_KD[part], weight_VD.T)
             if rows_ND is not None:
                 logits_CV[:, ids_N] = hidden_KD[part] @ rows_ND.T
             total += cross_entropy_(logits_CV, targets_K[part], smoothing)  # logits_CV now holds the gradient
             if grad_KD is not None:
-                torch.mm(logits_CV, weight_VD, out=grad_KD[part])
+                product(logits_CV, weight_VD, out=grad_KD[part])
                 if rows_ND is not None:
                     grad_KD[part] += logits_CV[:, ids_N] @ (rows_ND - weight_VD[ids_N])
             if grad_ND is not None:
@@ -128,12 +129,12 @@ def _add_product(
 ) -> torch.Tensor:
     """total + grad.T @ hidden. Over several chunks the total is kept in fp32, whatever the inputs are."""
     if not several or hidden_CD.dtype == torch.float32:
-        return grad_CV.T @ hidden_CD if total_VD is None else total_VD.addmm_(grad_CV.T, hidden_CD)
-    if hidden_CD.is_cuda:
-        product = torch.mm(grad_CV.T, hidden_CD, out_dtype=torch.float32)
+        part_VD = product(grad_CV.T, hidden_CD)
+    elif hidden_CD.is_cuda:
+        part_VD = torch.mm(grad_CV.T, hidden_CD, out_dtype=torch.float32)
     else:
-        product = (grad_CV.T @ hidden_CD).float()
-    return product if total_VD is None else total_VD.add_(product)
+        part_VD = (grad_CV.T @ hidden_CD).float()
+    return part_VD if total_VD is None else total_VD.add_(part_VD)
 
 
 def cross_entropy_(logits_CV: torch.Tensor, targets_C: torch.Tensor, smoothing: float) -> torch.Tensor:

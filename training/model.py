@@ -17,6 +17,7 @@ from transformers import (
 
 from configs.errors import UserError
 from configs.model import Architecture
+from pipeline.contract.cpu_products import use_onednn
 from pipeline.contract.tokenizer import saved_tokenizer
 from training import attention
 from training.job_config import JobConfig
@@ -40,6 +41,8 @@ def build_model(job: JobConfig, device: torch.device) -> PreTrainedModel:
     set_dropout(model, job.train.dropout)
     if job.lora:
         add_adapters(model, job.lora, job.new_tokens)
+    if device.type == "cpu":
+        use_onednn(model)
     model.train()
     return model
 

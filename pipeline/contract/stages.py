@@ -71,7 +71,8 @@ STAGES = {
         Stage(
             "embed",
             entry="pipeline.embed.embed:embed",
-            doc="One vector a segment, in shards; resumes at the first shard that is missing.",
+            version="2",
+            doc="One vector a segment, in shards; resumes with the shards that are missing.",
             inputs=("deduplicate",),
             config=("embed",),
             settings=("embedding",),

@@ -1,22 +1,34 @@
 """embed: one vector a conversation segment.
 
 Shards of `embed.shard_rows` conversations in the order of row_id, one file each, written atomically: a
-killed attempt goes on at the first shard that is missing. Batches are formed inside a shard, so a
+killed attempt goes on with the shards that are missing. Batches are formed inside a shard, so a
 shard's bytes depend on its rows and the model only (and, in the last bits, on the kind of processor).
+
+Beside a GPU the shards are cut into word pieces by other processes and written by other threads, and the
+vectors of one shard are copied while the next is encoded.
 """
 
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import chain
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from configs.embed import Embed
+from configs.embed import Embed, Embedding
 from pipeline.contract.atomic_write import replacing
 from pipeline.contract.execute import StageContext
 from pipeline.contract.progress import say
 from pipeline.embed.encoder import Encoder
-from pipeline.embed.shard import embedded, segments_schema
+from pipeline.embed.model_folder import ModelFolder
+from pipeline.embed.segmenter import Segmented, Segmenter, segments_schema
+from pipeline.embed.segmenter_processes import processes_beside_an_accelerator, segmented
 from pipeline.rows.ordered import in_shards
+
+WRITERS = 4
 
 
 def embed(context: StageContext) -> None:
@@ -30,32 +42,80 @@ def embed(context: StageContext) -> None:
     conversations = source.ledger.rows_out
     data = context.out / "data"
     data.mkdir(exist_ok=True)
-    encoder: Encoder | None = None
-    written = resumed = done = 0
     with context.progress(conversations, "rows") as progress:
-        shards = in_shards(source.parquet(), ["row_id", "messages"], settings.shard_rows)
-        for number, shard in enumerate(shards):
-            file = data / f"part-{number:05d}.parquet"
-            done += shard.num_rows
-            if file.is_file():
-                resumed += 1
-                progress.resume_at(done)
-            else:
-                encoder = encoder or Encoder(
-                    settings.model, context.config("embedding.device"), context.config("embedding.batch_size")
-                )
-                _write(embedded(shard, encoder, settings), file)
-                progress.update(done)
-            written += pq.read_metadata(file).num_rows
+        shards = Shards(source.parquet(), data, settings.shard_rows)
+        for done in write_vectors(shards, settings, context.config("embedding")):
+            progress.update(shards.resumed_rows + done)
     if not conversations:
-        encoder = Encoder(settings.model, "cpu")
-        _write(pa.table([[]] * 6, schema=segments_schema(encoder.dimensions)), data / "part-00000.parquet")
-    if resumed:
-        say(f"embed: {resumed} shards were already there from an earlier attempt")
+        _write(segments_schema(ModelFolder(settings.model).config["hidden_size"]).empty_table(), shards.file(0))
+    if shards.resumed:
+        say(f"embed: {shards.resumed} shards were already there from an earlier attempt")
+    written = sum(pq.read_metadata(file).num_rows for file in data.iterdir())
     context.ledger.rows_in = conversations
     context.ledger.rows_out = written
     context.ledger.added = {"further segments": written - conversations}
     context.metrics |= {"segments": written, "shards": -(-conversations // settings.shard_rows)}
+
+
+class Shards:
+    """The conversations of `source` whose vectors are not in `data` yet: (file to write, row_id and messages)."""
+
+    def __init__(self, source: Path, data: Path, rows: int) -> None:
+        self._source, self._data, self._rows = source, data, rows
+        self.resumed = self.resumed_rows = 0
+
+    def file(self, number: int) -> Path:
+        return self._data / f"part-{number:05d}.parquet"
+
+    def __iter__(self) -> Iterator[tuple[Path, pa.Table]]:
+        for number, table in enumerate(in_shards(self._source, ["row_id", "messages"], self._rows)):
+            if self.file(number).is_file():
+                self.resumed += 1
+                self.resumed_rows += table.num_rows
+            else:
+                yield self.file(number), table
+
+
+def write_vectors(shards: Iterable[tuple[Path, pa.Table]], settings: Embed, embedding: Embedding) -> Iterator[int]:
+    """Writes a file for each shard; yields how many conversations are done."""
+    waiting = iter(shards)
+    first = next(waiting, None)
+    if first is None:
+        return
+    encoder = Encoder(settings.model, embedding.device, embedding.batch_size)
+    shards, done, writing = chain([first], waiting), 0, deque[Future[None]]()
+    with ThreadPoolExecutor(WRITERS) as writers:
+        for file, segments, vectors in _encoded(encoder, _segmented(encoder, shards, settings)):
+            writing.append(writers.submit(_write, segments.with_vectors(vectors), file))
+            if len(writing) > 2 * WRITERS:
+                writing.popleft().result()
+            done += segments.conversations
+            yield done
+        for last in writing:
+            last.result()
+
+
+def _segmented(
+    encoder: Encoder, shards: Iterable[tuple[Path, pa.Table]], settings: Embed
+) -> Iterator[tuple[Path, Segmented]]:
+    if encoder.on_cpu:
+        segmenter = Segmenter(encoder.folder, settings.max_tokens, settings.max_segments)
+        return ((file, segmenter(table)) for file, table in shards)
+    return segmented(shards, settings, processes_beside_an_accelerator())
+
+
+def _encoded(
+    encoder: Encoder, shards: Iterator[tuple[Path, Segmented]]
+) -> Iterator[tuple[Path, Segmented, np.ndarray]]:
+    """With the vectors; on a GPU a shard's are waited for when the next one has begun."""
+    under_way = deque[tuple[Path, Segmented, Callable[[], np.ndarray]]]()
+    for file, segments in shards:
+        under_way.append((file, segments, encoder.begin(segments.tokens)))
+        while len(under_way) > (0 if encoder.on_cpu else 1):
+            file, segments, vectors = under_way.popleft()
+            yield file, segments, vectors()
+    for file, segments, vectors in under_way:
+        yield file, segments, vectors()
 
 
 def _write(table: pa.Table, file: Path) -> None:

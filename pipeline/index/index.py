@@ -22,8 +22,8 @@ from pipeline.contract.artifact import Artifact
 from pipeline.contract.atomic_write import write_text
 from pipeline.contract.execute import StageContext
 from pipeline.embed.encoder import Encoder
+from pipeline.embed.segmenter import Segmenter
 from pipeline.embed.segments import Segment
-from pipeline.embed.shard import embedded
 from pipeline.index.store import TEXT_CHARS, VectorStore, point_id
 from pipeline.rows.ordered import in_shards
 
@@ -95,7 +95,8 @@ def _blocks(context: StageContext) -> Iterator[_Block]:
             encoder = encoder or Encoder(
                 settings.model, context.config("embedding.device"), context.config("embedding.batch_size")
             )
-            found = pa.concat_tables([found, embedded(added, encoder, settings)])
+            cut = Segmenter(encoder.folder, settings.max_tokens, settings.max_segments)(added)
+            found = pa.concat_tables([found, cut.with_vectors(encoder.encode(cut.tokens))])
         yield _Block(rows.num_rows, added.num_rows, _payloads(rows, found), _matrix(found))
 
 

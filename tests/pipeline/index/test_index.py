@@ -9,7 +9,7 @@ from qdrant_client import QdrantClient
 from configs.errors import UserError
 from pipeline.contract.artifact import Ledger
 from pipeline.contract.execute import execute
-from pipeline.embed.shard import segments_schema
+from pipeline.embed.segmenter import segments_schema
 from pipeline.index import index as stage
 from pipeline.index.qdrant_edge import EdgeStore
 from pipeline.index.qdrant_server import ServerStore
@@ -194,13 +194,25 @@ def test_the_hundred_thousandth_file_comes_after_the_one_before_it(embedded, sev
 
 def test_the_text_of_a_point_is_its_first_300_characters(begin, balanced, deduplicated, talk):
     long = talk("Say a. " * 50, "a")
-    run = begin()
+    run = begin("embed.max_tokens=256")
     deduplicated(run, [long])
     execute(run, "embed")
     balanced(run, [long])
     execute(run, "index")
     (hit,) = search_text(run, "anything", 10)
     assert hit.payload["text"] == ("Say a. " * 50)[:300]
+
+
+def test_the_text_of_a_piece_of_a_long_turn_starts_where_the_piece_does(begin, balanced, deduplicated, talk):
+    counting = " ".join(str(number) for number in range(10, 60))
+    long = talk(counting, "Well counted.")
+    run = begin("embed.max_tokens=22", "embed.max_segments=10")
+    deduplicated(run, [long])
+    execute(run, "embed")
+    balanced(run, [long])
+    execute(run, "index")
+    texts = {hit.payload["segment"]: hit.payload["text"] for hit in search_text(run, "numbers", 10)}
+    assert texts == {0: counting, 1: counting[60:], 2: counting[120:], 3: "Well counted."}
 
 
 def test_points_are_sent_in_batches_and_every_block_is_on_disk_before_the_next(embedded, monkeypatch):

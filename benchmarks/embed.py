@@ -1,0 +1,172 @@
+"""Rows a second of embed, by row length, beside sentence-transformers: python -m benchmarks.embed --help
+
+Conversations of about so many characters, made of real exchanges (benchmarks/corpus.py; --data FILE where the corpora
+are not at hand: JSON Lines of prompt and response). Prints JSON lines: embed with its files written, the encoder
+alone, and with --peer sentence-transformers on the same texts, by default and as its users make it fast (fp16 on GPUs,
+batches of 1,024), and the smallest cosine between its vectors and ours.
+`rows_per_second` counts from the first shard that is done; `start_seconds` is what lies before it.
+"""
+
+import argparse
+import json
+import resource
+import tempfile
+import time
+from collections.abc import Iterator
+from itertools import cycle, islice
+from pathlib import Path
+from random import Random
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+
+from configs.embed import Embed, Embedding
+from pipeline.embed.embed import Shards, write_vectors
+from pipeline.embed.encoder import Encoder
+from pipeline.embed.segmenter import Segmenter
+from pipeline.rows.ordered import in_shards
+
+REAL, COMPARED = 100_000, 2_000
+
+
+def main() -> None:
+    """A few lines for each row length."""
+    options = parser().parse_args()
+    exchanges = _exchanges(Path(options.data) if options.data else None)
+    settings = Embed(model=options.model)
+    embedding = Embedding(device=options.device)
+    for characters in options.characters:
+        with tempfile.TemporaryDirectory() as scratch:
+            source, data = Path(scratch) / "source", Path(scratch) / "data"
+            source.mkdir()
+            data.mkdir()
+            write_conversations(source, exchanges, options.rows, characters)
+            about = {"characters": characters, "rows": options.rows, "device": _device(options.device)}
+            for line in (stage(source, data, settings, embedding), encoder_alone(source, settings, embedding)):
+                print(json.dumps(line | about), flush=True)
+            if options.peer:
+                for line in peers(source, settings, embedding):
+                    print(json.dumps(line | about), flush=True)
+
+
+def stage(source: Path, data: Path, settings: Embed, embedding: Embedding) -> dict[str, object]:
+    """What the stage does, but for its manifest."""
+    started, cpu = time.monotonic(), _cpu_seconds()
+    marks = [(time.monotonic(), done) for done in write_vectors(Shards(source, data, 2048), settings, embedding)]
+    ended = time.monotonic()
+    segments = sum(pq.read_metadata(file).num_rows for file in data.iterdir())
+    (first, before), (_, after) = marks[0], marks[-1]
+    return {
+        "what": "embed",
+        "rows_per_second": round((after - before) / (ended - first)) if after > before else None,
+        "start_seconds": round(first - started, 1),
+        "seconds": round(ended - started, 1),
+        "cpu_seconds": round(_cpu_seconds() - cpu, 1),
+        "segments": segments,
+    }
+
+
+def encoder_alone(source: Path, settings: Embed, embedding: Embedding) -> dict[str, object]:
+    """Shards that are cut already, in memory."""
+    encoder = Encoder(settings.model, embedding.device, embedding.batch_size)
+    segmenter = Segmenter(encoder.folder, settings.max_tokens, settings.max_segments)
+    cut = [segmenter(table) for table in islice(in_shards(source, ["row_id", "messages"], 2048), 32)]
+    encoder.encode(cut[0].tokens)
+    started = time.monotonic()
+    waiting = [encoder.begin(shard.tokens) for shard in cut]
+    for vectors in waiting:
+        vectors()
+    seconds = time.monotonic() - started
+    tokens = sum(len(shard.tokens.ids_T) for shard in cut)
+    return {
+        "what": "encoder alone",
+        "rows_per_second": round(sum(shard.conversations for shard in cut) / seconds),
+        "tokens_per_second": round(tokens / seconds),
+        "tokens_a_segment": round(tokens / sum(shard.rows.num_rows for shard in cut), 1),
+    }
+
+
+def peers(source: Path, settings: Embed, embedding: Embedding) -> Iterator[dict[str, object]]:
+    """sentence-transformers over whole conversations, cut at the same number of tokens, one segment each."""
+    from sentence_transformers import SentenceTransformer
+
+    encoder = Encoder(settings.model, embedding.device, embedding.batch_size)
+    table = pa.concat_tables(islice(in_shards(source, ["row_id", "messages"], 2048), 50 if not encoder.on_cpu else 1))
+    texts = ["\n".join(m["content"] for m in messages) for messages in table["messages"].to_pylist()]
+    ours = encoder.encode_texts(texts[:COMPARED], settings.max_tokens)
+    path, device = str(encoder.folder.path), "cpu" if encoder.on_cpu else "cuda"
+    dtypes = {"by default": torch.float32} | ({} if encoder.on_cpu else {"fp16, batches of 1024": torch.float16})
+    for name, dtype in dtypes.items():
+        model = SentenceTransformer(path, device=device, model_kwargs={"dtype": dtype})
+        model.max_seq_length = settings.max_tokens
+        size = 32 if dtype == torch.float32 else 1024
+        model.encode(texts[:size], batch_size=size, show_progress_bar=False)
+        started = time.monotonic()
+        theirs = model.encode(texts, batch_size=size, normalize_embeddings=True, show_progress_bar=False)
+        seconds = time.monotonic() - started
+        cosine = float((theirs[:COMPARED].astype(np.float32) * ours).sum(1).min())
+        yield {
+            "what": f"sentence-transformers {name}",
+            "rows_per_second": round(len(texts) / seconds),
+            "least_cosine": round(cosine, 6),
+        }
+
+
+def write_conversations(folder: Path, exchanges: list[tuple[str, str]], rows: int, characters: int) -> None:
+    """Four Parquet files of row_id and messages: exchanges one after the other until there are enough characters."""
+    real = cycle(exchanges)
+    message = pa.struct([("role", pa.string()), ("content", pa.string())])
+    ids = np.sort(Random(0).sample(range(1 << 60), rows)).tolist()
+    for number in range(4):
+        mine = ids[number::4]
+        conversations = [_conversation(real, characters) for _ in mine]
+        columns = {"row_id": [f"{i:016x}" for i in mine], "messages": pa.array(conversations, pa.list_(message))}
+        pq.write_table(pa.table(columns), folder / f"part-{number}.parquet")
+
+
+def _conversation(real: Iterator[tuple[str, str]], characters: int) -> list[dict[str, str]]:
+    messages: list[dict[str, str]] = []
+    while characters > 0:
+        for role, text in zip(("user", "assistant"), next(real), strict=True):
+            messages.append({"role": role, "content": text[: max(characters, 1)]})
+            characters -= len(text)
+    return messages
+
+
+def _exchanges(data: Path | None) -> list[tuple[str, str]]:
+    if data is None:
+        from benchmarks.corpus import write_corpus
+
+        with tempfile.TemporaryDirectory() as scratch:
+            write_corpus(Path(scratch) / "corpus.jsonl", REAL)
+            return _exchanges(Path(scratch) / "corpus.jsonl")
+    with data.open(encoding="utf-8") as lines:
+        return [(row["prompt"], row["response"]) for row in map(json.loads, lines)]
+
+
+def _device(device: str) -> str:
+    gpu = torch.cuda.is_available() and device != "cpu"
+    return torch.cuda.get_device_name() if gpu else f"{torch.get_num_threads()} cores"
+
+
+def _cpu_seconds() -> float:
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(usage.ru_utime + usage.ru_stime for usage in used)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    made = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    made.add_argument("--rows", type=int, default=20_000, help="conversations (a million for a GPU)")
+    made.add_argument("--characters", type=int, nargs="+", default=[200], help="of a conversation, about")
+    made.add_argument("--model", default=Embed().model, help="as embed.model")
+    made.add_argument("--device", default="auto", help="as embedding.device")
+    made.add_argument("--data", help="JSON Lines of prompt and response, instead of the corpora at hand")
+    made.add_argument("--peer", action="store_true", help="sentence-transformers too")
+    return made
+
+
+if __name__ == "__main__":
+    main()
