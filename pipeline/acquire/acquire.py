@@ -37,7 +37,7 @@ BUCKET_BYTES = 24 << 20
 
 
 def acquire(context: StageContext) -> None:
-    """data/ conversations, dropped/ quarantined records and rejected/ worse sides of preferences of all sources.
+    """data/ conversations, dropped/ quarantined records and, if any, rejected/ worse sides of all sources.
 
     A file is one unit, or several when a part can be read without the rest (plain JSON Lines, CSV,
     Parquet). Tasks read units in parallel and write conversations, quarantine and worse sides side
@@ -60,11 +60,9 @@ def acquire(context: StageContext) -> None:
         if found.source.name in held:
             check_mapping(found.source, set(held[found.source.name].columns), found.columns)
     _account(context, plans, held, available)
-    written = {
-        "data": context.ledger.rows_out,
-        "dropped": sum(context.ledger.dropped.values()),
-        "rejected": sum(part.rejected for part in held.values()),
-    }
+    written = {"data": context.ledger.rows_out, "dropped": sum(context.ledger.dropped.values())}
+    if worse := sum(part.rejected for part in held.values()):
+        written["rejected"] = worse
     for name, rows in written.items():
         merge(session_of(context), scratch / name, context.out / name, rows, buckets, SCHEMAS[name])
     shutil.rmtree(scratch)
