@@ -85,6 +85,8 @@ def opened(path: Path, gzipped: bool) -> Iterator[pq.ParquetFile]:
     with tempfile.TemporaryFile() as unpacked:
         try:
             file = pq.ParquetFile(_unpacked(path, unpacked) if gzipped else path)
+        except UnicodeDecodeError as error:
+            raise Malformed("unreadable_file", "the name of a column is not UTF-8") from error
         except (pa.ArrowException, OSError) as error:
             raise Malformed("unreadable_file", _line(error)) from error
         with file:
