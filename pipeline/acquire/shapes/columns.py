@@ -24,6 +24,8 @@ PROMPT_ORDER = (TITLE, CONTEXT, TASK, QUESTION, BODY)
 KNOWN = frozenset(word for group in PROMPT_ORDER for word in group)
 SPEAKER = ("user", "human")
 REPLY_ORDER = ("answer", "answers", "reply", "response", "output", "completion", "assistant", "bot", "solution")
+QUIZ_REPLIES = frozenset(("answerindex", "answeridx", "answerletter", "correctoption", "correctindex", "label", "gold"))
+"""What counts or names the right option, where there are options."""
 QUALIFIERS = ("text", "body", "best", "correct", "final", "message", "content", "key")
 
 
@@ -48,6 +50,7 @@ def detect(records: list[Any]) -> Layout | None:
 def arrange(there: list[str], found: Layout | None) -> Layout:
     """The columns that the first records showed, and others that make a prompt by their names."""
     prompt, reply = (found.prompt, found.reply) if found else (("prompt",), "response")
+    prompt = tuple(c for c in prompt if not found or c not in found.optional)
     more = [c for c in _named(there, reply) if c not in prompt]
     optional = tuple(more) if not prompt or prompt[0].lower() not in SPEAKER else ()
     prompt = tuple(_ranked([c for c in there if c in prompt or c in optional])) if optional else prompt
@@ -129,8 +132,12 @@ def _reply(found: list[str], records: list[Any]) -> str | None:
     for word in REPLY_ORDER:
         named = [c for c in found if word in words(c) and set(words(c)) <= {word, *QUALIFIERS}]
         for column in sorted(named, key=lambda c: len(words(c))):
+            if len(words(column)) > 1 and _bools(column, records):
+                continue  # answer_correct is what somebody thought of an answer
             if any(isinstance(v, kinds) for v in _values(column, records)):
                 return column
+    if quiz and (option := next((c for c in found if plain(c) in QUIZ_REPLIES), None)):
+        return option
     label = next((c for c in found if c.lower() == "label" and _bools(c, records)), None)
     return label if label and text.detect(records) is None else None
 

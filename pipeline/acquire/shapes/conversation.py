@@ -1,10 +1,10 @@
 """From who said what to a canonical conversation: optional system, then user and assistant in turn."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pipeline.acquire.containers.malformed import Malformed
-from pipeline.rows.learned import NOT_LEARNED
+from pipeline.rows.learned import NOT_LEARNED, not_learned
 
 Turn = tuple[str, str]
 """(role or speaker, text)"""
@@ -127,6 +127,23 @@ def _marked(spoken: list[Turn], asides: tuple[str, ...], missing: str, reasoning
     if missing:
         found.metadata["missing_part"] = missing
     return found
+
+
+def before(found: Conversation, turn: int, reason: str) -> Conversation:
+    """The conversation up to its last reply before a turn that rests on what is no text.
+
+    Raises Malformed (missing_part) when no reply that is learned is left.
+    """
+    unlearned = not_learned(found.metadata.items())
+    last = max((at for at in range(turn) if found.messages[at][0] == "assistant" and at not in unlearned), default=-1)
+    if last < 0:
+        raise Malformed("missing_part", reason)
+    metadata = found.metadata | {"missing_part": reason}
+    if unlearned:
+        metadata[NOT_LEARNED] = ", ".join(map(str, sorted(at for at in unlearned if at < last)))
+    return replace(
+        found, messages=found.messages[: last + 1], metadata=metadata, left_out=(*found.left_out, CUT), rejected=[]
+    )
 
 
 def _merged(spoken: list[Turn]) -> tuple[list[Turn], list[str]]:

@@ -13,9 +13,10 @@ from configs.acquire import SHAPES, Source
 from pipeline.acquire.containers.malformed import Malformed
 from pipeline.acquire.shapes import columns
 from pipeline.acquire.shapes.cell import metadata_of, name_of
-from pipeline.acquire.shapes.conversation import Conversation, check_text
+from pipeline.acquire.shapes.conversation import Conversation, before, check_text
 from pipeline.acquire.shapes.layout import Layout, Record
 from pipeline.acquire.shapes.names import names, plain
+from pipeline.acquire.shapes.parts import names_image
 from pipeline.acquire.shapes.verdict import fault_of, is_fractional, scale_of, verdict_name
 
 RARE = 0.05
@@ -118,6 +119,9 @@ class Reader:
             raise Malformed("wrong_type", "nested too deeply") from error
         if layout.verdicts and not layout.sides and (fault := fault_of(record, layout.verdicts, layout.scales)):
             raise Malformed("rejected", fault)
+        seen = next((at for at, (_, text) in enumerate(found.messages) if names_image(text)), None)
+        if seen is not None:
+            found = before(found, seen, f"turn {seen} rests on an image that is only named")
         missing = next((c for c in layout.media if record.get(c)), None)
         if missing and "missing_part" not in found.metadata:
             raise Malformed("missing_part", f"the conversation rests on {missing}")

@@ -31,6 +31,13 @@ MEDIA = (
     "videos",
     "attachments",
     "files",
+    "experimental_attachments",
+    "image_urls",
+    "image_path",
+    "image_paths",
+    "photo",
+    "photos",
+    "media",
 )
 LEARN = (
     *("weight", "train", "trainable", "loss", "loss_weight", "learn", "training", "train_on_turn", "loss_mask"),
@@ -47,8 +54,8 @@ PLACEHOLDER = re.compile(
     r"|<\|vision_start\|>|<img>[^<\n]+</img>|<\|?image[ _-]?\d+\|?>|<image(?:_placeholder|Here)>"
 )
 """Where an image stood: in the files of LLaVA and its kin, at the start or end of a line; in those of Qwen's models."""
-AMID = re.compile(r"<(?:image|video|audio)>")
-"""Where one stood amid a sentence."""
+AMID = re.compile(r"<(?:image|video|audio)>|\bdata:image/[\w.+-]{1,20};base64,[A-Za-z0-9+/=]{32}")
+"""Where one stood amid a sentence, or stands, as no model of text can read it."""
 ABOUT_MARKUP = re.compile(
     r"</(?:image|video|audio)>|[\"'`]<(?:image|video|audio)>|\b(?:svg|x?html5?|xml|jsx|css|tags?|elements?|markup|mean|code"
     r"|tokens?|placeholders?|attributes?|browser|react)\b",
@@ -132,7 +139,7 @@ def pieces(value: Any, speaker: str, where: str) -> list[Turn]:
             speaker = "reasoning"
         value = value["parts"]
     if isinstance(value, str):
-        if "<" in value and (PLACEHOLDER.search(value) or (AMID.search(value) and not ABOUT_MARKUP.search(value))):
+        if names_image(value):
             raise Malformed("missing_part", f"{where} rests on an image that is only named")
         return called(speaker, value)
     found: list[Turn] = []
@@ -155,6 +162,13 @@ def called(speaker: str, text: str) -> list[Turn]:
     before, _, call = text.partition(CALLED)
     found = [(speaker, before.strip()), ("call" if role == "assistant" else speaker, call.strip())]
     return [turn for turn in found if turn[1]]
+
+
+def names_image(text: str) -> bool:
+    """Whether a text says that an image, a sound or a film stood in it."""
+    if "<" not in text and ";base64," not in text:
+        return False
+    return PLACEHOLDER.search(text) is not None or (AMID.search(text) is not None and not ABOUT_MARKUP.search(text))
 
 
 def _are_parts(value: JsonObject | JsonList) -> bool:

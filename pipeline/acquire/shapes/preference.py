@@ -4,8 +4,8 @@ from typing import Any
 
 from pipeline.acquire.containers.malformed import Malformed
 from pipeline.acquire.shapes import transcript
-from pipeline.acquire.shapes.cell import list_of, text_of
-from pipeline.acquire.shapes.conversation import Conversation, Turn, check_text, from_turns
+from pipeline.acquire.shapes.cell import answers_in, list_of, text_of
+from pipeline.acquire.shapes.conversation import ASIDE, Conversation, Turn, check_text, from_turns
 from pipeline.acquire.shapes.history import opening, with_thoughts
 from pipeline.acquire.shapes.layout import Layout, Record, about, find_system
 from pipeline.acquire.shapes.names import find, names
@@ -124,7 +124,10 @@ def _turns(value: Any, speaker: str, column: str) -> list[Turn]:
     turns = list_of(value)
     if turns is not None and (not isinstance(value, str) or any(isinstance(turn, dict) for turn in turns)):
         if turns and all(isinstance(turn, str) for turn in turns):
-            return [(speaker, turns[0].strip())]
+            if speaker == "user":
+                return [(speaker, text_of(turns, column))]
+            answers = answers_in(turns, column)
+            return [(speaker, answers[0]), *[(ASIDE, "further answer")] * (len(answers) > 1)] if answers else []
         return turns_of(turns)
     if not isinstance(value, str):
         raise Malformed("wrong_type", f"{column} is {type(value).__name__}")

@@ -54,6 +54,8 @@ def verdict_name(column: str) -> str | None:
     name = "".join(said)
     if name in LIKED or name in DISLIKED:
         return name
+    if said[-1:] == ["label"] and set(said[:-1]) <= SCALED:
+        return "label"
     return said[-1] if said and set(said) <= SCALED else None
 
 
@@ -148,7 +150,8 @@ def _inner(value: Any) -> Any:
     """A verdict that an object holds under a name that says nothing, as in {"value": 1}."""
     if not isinstance(value, dict):
         return value
-    return next((value[key] for key in ("value", "label", "name") if key in value), value)
+    known = [key for key in value if isinstance(key, str) and verdict_name(key) in LIKED]
+    return next((value[key] for key in ("value", "name", *known[:1]) if key in value), value)
 
 
 def _share(word: str) -> float | None:

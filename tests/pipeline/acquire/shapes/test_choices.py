@@ -46,3 +46,9 @@ def test_options_that_the_question_names_itself_are_not_told_twice():
 def test_options_beside_turns_are_counted():
     (found,) = outcomes(talk(user("Which?"), bot("B"), options=["stone", "pear"]))
     assert found.left_out == ("options",)
+
+
+@pytest.mark.parametrize("column", ["answer_index", "correct_option", "label", "answer_idx", "gold"])
+def test_a_column_that_only_counts_the_options_is_the_answer(column):
+    (found,) = outcomes({"question": "Which is a fruit?", "choices": ["stone", "pear"], column: 1})
+    assert messages(found) == [("user", ASKED), ("assistant", "B. pear")]

@@ -201,6 +201,12 @@ def test_a_context_of_objects_is_counted_where_it_is_optional():
     assert last.left_out == ("context",)
 
 
+def test_a_context_of_objects_is_counted_in_a_file_of_nothing_else():
+    (found,) = outcomes({"question": "q", "context": {"title": ["t"], "sentences": [["s"]]}, "answer": "a"})
+    assert messages(found) == [("user", "q"), ("assistant", "a")]
+    assert found.left_out == ("context",)
+
+
 def test_of_several_answers_the_first_is_the_reply_and_the_others_are_counted():
     several, one = outcomes({"question": "q", "answer": ["a", "b"]}, {"question": "q", "answer": ["a", "a", ""]})
     assert messages(several) == messages(one) == [("user", "q"), ("assistant", "a")]

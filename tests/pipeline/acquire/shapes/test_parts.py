@@ -199,6 +199,29 @@ def test_an_image_is_missed_wherever_it_is_named(text):
 
 
 @pytest.mark.parametrize(
+    "record",
+    [
+        {"question": "<image>\nWhat?", "answer": "A dog."},
+        {"instruction": "What is <image>?", "output": "A dog."},
+        {"text": "USER: <image>\nWhat?\nASSISTANT: A dog."},
+        {"prompt": "<image>\nWhat?", "chosen": "A dog.", "rejected": "A cat."},
+        {"dialog": ["<image>\nWhat?", "A dog."]},
+        talk(user("See data:image/png;base64," + "iVBORw0KGgo" * 9), bot("A dog.")),
+        talk(user("What?", experimental_attachments=[{"url": "a.png"}]), bot("A dog.")),
+    ],
+)
+def test_an_image_is_missed_in_every_shape(record):
+    (found,) = outcomes(record)
+    assert refused(found)[0] == "missing_part"
+
+
+def test_in_a_transcript_too_what_comes_before_an_image_stays():
+    (found,) = outcomes({"text": "USER: Hi.\nASSISTANT: Hello.\nUSER: <image>\nWhat?\nASSISTANT: A dog."})
+    assert messages(found) == [("user", "Hi."), ("assistant", "Hello.")]
+    assert found.left_out == ("turns on a missing part",)
+
+
+@pytest.mark.parametrize(
     "text",
     ["Is <image> an SVG element?", "Why does `<video>` not play?", "<image href='a'> in my page", "Close it: </video>"],
 )

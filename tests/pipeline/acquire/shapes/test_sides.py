@@ -123,3 +123,9 @@ def test_prompt_and_completion_make_one_conversation(record):
 def test_turns_that_end_with_a_reply_need_no_column_beside_them():
     (found,) = outcomes(talk(user("q"), bot("whole"), answer="short"))
     assert messages(found) == [("user", "q"), ("assistant", "whole")]
+
+
+def test_lists_of_texts_are_a_prompt_of_lines_and_equally_good_replies():
+    (found,) = outcomes({"prompt": ["Pears.", "Where?"], "chosen": ["Here.", "There."], "rejected": ["Nowhere."]})
+    assert messages(found) == [("user", "Pears.\nWhere?"), ("assistant", "Here.")]
+    assert (found.rejected, found.left_out) == ([("assistant", "Nowhere.")], ("further answer",))
