@@ -99,10 +99,7 @@ def read(record: Any, layout: Layout) -> Conversation:
         raise Malformed("missing_columns", f"no {' and no '.join(layout.prompt)}")
     assert layout.reply is not None
     options = choices.options(record, layout) if layout.choices else []
-    given = choices.chosen(record.get(layout.reply), options)
-    answers = [given] if given else answers_in(record.get(layout.reply), layout.reply)
-    reply = next(iter(answers), "")
-    left_out += ["further answer"] if len(answers) > 1 else []
+    reply, *further = _answers(record.get(layout.reply), options, layout.reply)
     if not parts:
         raise Malformed("no_prompt", f"{' and '.join(prompt)} empty")
     if not reply:
@@ -112,13 +109,21 @@ def read(record: Any, layout: Layout) -> Conversation:
     if turns is None:
         said = parts[0] if len(parts) == 1 else "\n\n".join(dict.fromkeys(parts))
         turns = [("user", said), ("assistant", reply)]
-        if not layout.opens and not layout.thoughts and not options and not left_out:
+        if not (layout.opens or layout.thoughts or options or further or left_out):
             return Conversation(turns)
     if options:
         turns[-2] = ("user", choices.listed(options, turns[-2][1]))
     found = from_turns(opening(record, layout) + with_thoughts(record, layout, turns), layout.reasoning)
-    found.left_out += tuple(left_out)
+    found.left_out += (*left_out, *["further answer"] * bool(further))
     return found
+
+
+def _answers(value: Any, options: list[tuple[str, str]], column: str) -> list[str]:
+    """The reply, empty when there is none, and other answers that are as good. Raises Malformed (wrong_type)."""
+    if isinstance(value, str):
+        return [value.strip()]
+    given = choices.chosen(value, options)
+    return [given] if given else answers_in(value, column) or [""]
 
 
 def _named(there: list[str], reply: str | None) -> list[str]:

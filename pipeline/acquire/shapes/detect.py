@@ -119,9 +119,10 @@ class Reader:
             raise Malformed("wrong_type", "nested too deeply") from error
         if layout.verdicts and not layout.sides and (fault := fault_of(record, layout.verdicts, layout.scales)):
             raise Malformed("rejected", fault)
-        seen = next((at for at, (_, text) in enumerate(found.messages) if names_image(text)), None)
-        if seen is not None:
-            found = before(found, seen, f"turn {seen} rests on an image that is only named")
+        for at, (_, text) in enumerate(found.messages):
+            if ("<" in text or ";base64," in text) and names_image(text):
+                found = before(found, at, f"turn {at} rests on an image that is only named")
+                break
         missing = next((c for c in layout.media if record.get(c)), None)
         if missing and "missing_part" not in found.metadata:
             raise Malformed("missing_part", f"the conversation rests on {missing}")

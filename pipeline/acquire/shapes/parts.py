@@ -54,6 +54,8 @@ PLACEHOLDER = re.compile(
     r"|<\|vision_start\|>|<img>[^<\n]+</img>|<\|?image[ _-]?\d+\|?>|<image(?:_placeholder|Here)>"
 )
 """Where an image stood: in the files of LLaVA and its kin, at the start or end of a line; in those of Qwen's models."""
+SIGNS = ("<im", "<vi", "<au", "<|", ";base64,")
+"""The cheap test: no such place is without one."""
 AMID = re.compile(r"<(?:image|video|audio)>|\bdata:image/[\w.+-]{1,20};base64,[A-Za-z0-9+/=]{32}")
 """Where one stood amid a sentence, or stands, as no model of text can read it."""
 ABOUT_MARKUP = re.compile(
@@ -166,7 +168,7 @@ def called(speaker: str, text: str) -> list[Turn]:
 
 def names_image(text: str) -> bool:
     """Whether a text says that an image, a sound or a film stood in it."""
-    if "<" not in text and ";base64," not in text:
+    if not any(sign in text for sign in SIGNS):
         return False
     return PLACEHOLDER.search(text) is not None or (AMID.search(text) is not None and not ABOUT_MARKUP.search(text))
 
