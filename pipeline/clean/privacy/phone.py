@@ -31,6 +31,12 @@ LOCAL = re.compile(
 """Groups that could be anything: a phone number only beside a cue."""
 BARE = re.compile(rf"{BEFORE}\d{{7,12}}{AFTER}")
 """Digits alone: a phone number only beside a strong cue, or a weak one when they have North America's prefix."""
+LABELLED = re.compile(
+    rf"(?:phone|mobile|whats ?app|(?<![a-z])(?:mob|cell|fax|tel|contact|call|ph))(?:[ ._-]?(?:no|nr|num|number))?\.?"
+    rf"[ ]?[-\u2013:=.][ ]?(\d{{7,12}}){AFTER}",
+    re.IGNORECASE,
+)
+"""Digits right after what says that they are a phone's, whatever mark joins them: Mob-9876543210, Ph.no.9876543210."""
 WITH_PREFIX = re.compile(r"1[2-9]\d\d[2-9]\d{6}")
 
 WHOSE = (
@@ -95,6 +101,7 @@ def find_phones(text: str) -> list[tuple[int, int]]:
         known = set(found)
         found += [m.span() for m in LOCAL.finditer(text) if m.span() not in known and _is_local(m)]
         found += [m.span() for m in BARE.finditer(text) if m.span() not in known and _is_bare(m)]
+    found += [m.span(1) for m in LABELLED.finditer(text)]
     return found
 
 

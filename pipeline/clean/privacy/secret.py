@@ -29,10 +29,11 @@ IN_URL = re.compile(r"://([^\s/@:]+):(?!\1@)([^\s/@]+)@")
 COMMAND = re.compile(
     r"\b(?:mysql\w*|mariadb[\w-]*)\b[^\n|;&`]{0,80}?\s-p['\"]?([^\s'\"`]{4,80})"
     r"|\b(?:sshpass|docker login|mongo\w*)\b[^\n|;&`]{0,80}?\s-p\s?['\"]?([^\s'\"`]{4,80})"
+    r"|(?<!\S)--?(?:password|passwd|passphrase|passwort|pass|pwd|token|secret|api-?key|auth-?token)\s['\"]?([^\s'\"`-][^\s'\"`]{3,80})"
     r"|\bredis-cli\b[^\n|;&`]{0,80}?\s-a\s['\"]?([^\s'\"`]{4,80})"
     r"|\bcurl\b[^\n|;&`]{0,80}?\s(?:-u|--user)\s?['\"]?[^\s:'\"`]{1,40}:([^\s'\"`]{4,80})"
 )
-"""A password among the arguments of a command: mysql -pVALUE, sshpass -p VALUE, redis-cli -a, curl -u name:VALUE."""
+"""A password among a command's arguments: mysql -pVALUE, sshpass -p VALUE, --token VALUE, curl -u name:VALUE."""
 NAMED = (
     r"(?:(?:pass(?:word|wd|phrase|code|wort)|kennwort|contraseña|mot de passe|senha|wachtwoord|пароль|密码"
     r"|(?<![a-z])pwd?|(?<![a-z])pass(?=[\"']?\s{0,2}[:=])|(?<![a-z])pin(?: code| number)?|api[ _-]?key|access[ _-]?key"

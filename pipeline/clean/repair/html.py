@@ -22,11 +22,13 @@ ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,3
 BARE_AMPERSAND = re.compile(r"&(?!(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,30});)")
 ABOUT_ENTITIES = re.compile(r"\b(?:x?html5?|xml|entit(?:y|ies)|escap(?:e|es|ing)|unicode|ampersands?)\b", re.IGNORECASE)
 MENTION_CHARS = 12
-MENTIONED = re.compile(
-    r"\b(?:writ(?:e|ing)|typ(?:e|ing)|us(?:e|ing)|insert|put|does|mean(?:s|ing)?|called|between|an?|the|of) ?[\"'(]?\Z",
-    re.IGNORECASE,
+MENTIONS = r"writ(?:e|ing)|typ(?:e|ing)|us(?:e|ing)|insert|put|does|mean(?:s|ing)?|called|between|an?|the|of"
+MENTIONED, MENTIONED_BLANK = (
+    re.compile(rf"\b(?:{words}) ?[\"'(]?\Z", re.IGNORECASE)
+    for words in (MENTIONS, rf"{MENTIONS}|is|it|are|what's|with|without|and|or|see|shows?|as|in|for|to")
 )
-"""Right before an entity that stands by itself: somebody speaks of it, and does not write with it."""
+"""Right before an entity that stands by itself: somebody speaks of it, and does not write with it. The second is for
+white space, which nobody writes between words to stand for itself."""
 AGAIN_AND_AGAIN = re.compile(r"&(?:amp;)+")
 """An ampersand escaped any number of times."""
 ORDINAL = re.compile(r"(?:st|nd|rd|th|[a-z]?[ao]|\W.*)\Z", re.IGNORECASE | re.DOTALL)
@@ -73,8 +75,9 @@ def _decode(text: str) -> str:
 
     def unless_mentioned(match: re.Match[str]) -> str:
         alone = text[match.end() : match.end() + 1] in ("", *" .,;:?!)\"'")
-        mentioned = alone and MENTIONED.search(text[max(0, match.start() - MENTION_CHARS) : match.start()])
-        return match.group() if mentioned else html.unescape(match.group())
+        known = MENTIONED if (shown := html.unescape(match.group())).strip() else MENTIONED_BLANK
+        mentioned = alone and known.search(text[max(0, match.start() - MENTION_CHARS) : match.start()])
+        return match.group() if mentioned else shown
 
     if spoken_of:
         return ENTITY.sub(decoded, text)

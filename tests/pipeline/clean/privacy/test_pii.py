@@ -63,6 +63,10 @@ TYPES = tuple(FINDERS)
         ("sshpass -p T0pfsecret ssh me@web1", "sshpass -p <SECRET_1> ssh me@web1"),
         ("docker login -u me -p T0pfsecret registry", "docker login -u me -p <SECRET_1> registry"),
         ("curl -u admin:S3cret99 https://example.org", "curl -u admin:<SECRET_1> https://example.org"),
+        ("Mob-9876543210, Ph.no.9876543210", "Mob-<PHONE_1>, Ph.no.<PHONE_1>"),
+        ("contact no-9876543210", "contact no-<PHONE_1>"),
+        ("tool --token gl4bX91kq --verbose", "tool --token <SECRET_1> --verbose"),
+        ("app --user me --password S3cret99 run", "app --user me --password <SECRET_1> run"),
         ("redis-cli -h cache -a S3cret99", "redis-cli -h cache -a <SECRET_1>"),
     ],
 )
@@ -99,6 +103,7 @@ def test_personal_data_is_replaced(text: str, masked: str) -> None:
         "contact 9876543210 items, hotel: 9876543210, context=9876543210",
         "注文番号は1234567890です、電話は10時から",
         "mysql -P 3306 -p, mysql -u root -p$DB_PASSWORD shop, mkdir -p data2026, docker run -p 8080:80 web1",
+        "tool --token $TOKEN1 --password --pass=1, the --token flag, motel-9876543210, graph=9876543210",
         "curl -u user:password https://example.org, curl -u $USER:$TOKEN1",
         "the host is git@example.org; pip install git+https://$TOKEN@example.org/team/tool",
     ],
