@@ -81,7 +81,7 @@ def batches_of(unit: Unit, held: Held, consumed: Callable[[int], None]) -> Itera
                 held.left_out.update(found.left_out)
             size += rows.add(ordinal, found)
             if found.rejected:
-                size += rejected.add(ordinal, rows.last_id, found.rejected)
+                size += rejected.add(ordinal, rows.last_id, found)
         except Malformed as problem:
             held.read[problem.rule] += 1
             size += dropped.add(ordinal, problem)
@@ -179,15 +179,25 @@ class _Conversations(_Turns):
 class _Rejected(_Turns):
     """Worse sides of preferences of one unit."""
 
-    def add(self, ordinal: int, name: str, messages: list[tuple[str, str]]) -> int:
+    def _clear(self) -> None:
+        super()._clear()
+        self._shared: list[int] = []
+
+    def add(self, ordinal: int, name: str, found: Conversation) -> int:
         """Takes what the worse side says instead of a conversation, by its row id; returns its characters."""
         self.ordinals.append(ordinal)
         self._row_ids.append(name)
-        return self._add_messages(messages)
+        self._shared.append(found.shared)
+        return self._add_messages(found.rejected)
 
     def take(self) -> pa.RecordBatch:
         """What was added since the last take."""
-        columns = [pa.array(self._row_ids, pa.string()), *_origin(self._unit, self.ordinals), self._messages()]
+        columns = [
+            pa.array(self._row_ids, pa.string()),
+            *_origin(self._unit, self.ordinals),
+            pa.array(self._shared, pa.int32()),
+            self._messages(),
+        ]
         self._clear()
         return pa.RecordBatch.from_arrays(columns, schema=REJECTED)
 

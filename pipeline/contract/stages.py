@@ -26,6 +26,7 @@ STAGES = {
                 funnel="usable",
                 part="data",
                 passed="read from source {source}, {origin[file]}, record {origin[ordinal]:,}, {turns} turns",
+                lineage="pipeline.acquire.lineage:worse_side",
             ),
         ),
         Stage(

@@ -31,7 +31,7 @@ class Conversation:
     """Messages as (role, content) pairs, and what is known about them.
 
     left_out: what of the record is in no message: reasoning, knowledge. rejected: the turns of the worse side of a
-    preference, after those that it shares with the messages.
+    preference, after so many (shared) that are the messages' own.
     """
 
     messages: list[Turn]
@@ -40,6 +40,7 @@ class Conversation:
     metadata: dict[str, str] = field(default_factory=dict)
     left_out: tuple[str, ...] = ()
     rejected: list[Turn] = field(default_factory=list)
+    shared: int = 0
 
 
 MISSING, ASIDE = "\0missing", "\0aside"

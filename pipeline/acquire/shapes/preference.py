@@ -82,7 +82,7 @@ def beside(found: Conversation, record: Record, layout: Layout, column: str | No
     except Malformed:
         worse = []
     shared = next((at for at, (a, b) in enumerate(zip(found.messages, worse, strict=False)) if a != b), len(worse))
-    found.rejected = worse[shared:]
+    found.rejected, found.shared = worse[shared:], shared
     if not found.rejected:
         found.left_out += ("rejected side",)
     return found
