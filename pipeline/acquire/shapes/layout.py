@@ -35,6 +35,7 @@ HISTORY = frozenset(
 Record = dict[str, Any]
 TOOLS = frozenset(["tools", "functions"])
 THOUGHTS = frozenset(("reasoning", "rationale", "rationales", "thinking", "thought", "thoughts", "cot"))
+RUN_TOGETHER = frozenset(("cot", "complexcot", "longcot", "shortcot", "chainofthought", "reasoningcontent"))
 """Words in the names of what a model thought: deepseek_reasoning, thinking_trajectory, complex_cot."""
 ABOUT_THOUGHTS = frozenset(
     (
@@ -153,7 +154,7 @@ def about(columns: list[str], taken: tuple[str | None, ...]) -> dict[str, Any]:
 
 def _is_thought(column: str) -> bool:
     said = set(words(column))
-    named = THOUGHTS & said or plain(column) in ("cot", "complexcot", "longcot", "shortcot")
+    named = THOUGHTS & said or plain(column) in RUN_TOGETHER
     return bool(named) and not ABOUT_THOUGHTS & said and "is" not in said and "has" not in said
 
 

@@ -121,6 +121,8 @@ def test_without_tools_nothing_is_told(tools):
         {"question": "2+2?", "rationale": "two and two", "answer": "4"},
         {"question": "2+2?", "deepseek_reasoning": "two and two", "answer": "4"},
         {"question": "2+2?", "thinking_trajectory": "two and two", "answer": "4"},
+        {"question": "2+2?", "chainofthought": "two and two", "answer": "4"},
+        {"question": "2+2?", "Chain_of_Thought": "two and two", "answer": "4"},
         {"prompt": [user("2+2?")], "completion": [bot("4")], "CoT": "two and two"},
         talk(user("2+2?"), bot("4", thoughts="two and two")),
         talk(user("2+2?"), bot("4", rationale="two and two")),
