@@ -78,7 +78,7 @@ def score(context: StageContext) -> None:
     context.ledger.rows_out = _join(spark, ranges, source.parquet(), context.out / "data", scratch, schema)
     context.metrics.update(measures([(kind, name, count) for kind, name, count in found]))
     if any(source.parquet("rejected").glob("*.parquet")):
-        prepared = partial(preparation, text, pii, translation, None, context.config("clean.rules.max_chars"))
+        prepared = partial(preparation_of, text, pii, translation, None, context.config("clean.rules.max_chars"))
         sides = context.out / "rejected"
         context.metrics["rejected_sides"] = mask_sides(
             spark, source.parquet("rejected"), source.parquet(), sides, prepared
@@ -99,14 +99,14 @@ def batch_scorer(
 
     def run(batches: Iterable[pa.RecordBatch]) -> Batches:
         gc.set_threshold(100_000, 50, 1000)  # millions of small tuples, none in a cycle: a tenth of the time
-        prepared = preparation(text, pii, translation, hashes, searched_chars)
+        preparation = preparation_of(text, pii, translation, hashes, searched_chars)
         for batch in batches:
-            yield with_scores(batch, score_conversations(turns_of(batch["messages"]), prepared), pii.types)
+            yield with_scores(batch, score_conversations(turns_of(batch["messages"]), preparation), pii.types)
 
     return run
 
 
-def preparation(
+def preparation_of(
     text: Text,
     pii: Pii,
     translation: Translation,

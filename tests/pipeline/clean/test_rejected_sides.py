@@ -8,7 +8,7 @@ import pytest
 
 from configs.clean import Pii, Text, Translation
 from pipeline.clean.rejected_sides import masked_sides
-from pipeline.clean.score import preparation
+from pipeline.clean.score import preparation_of
 from pipeline.clean.scores.conversations import Preparation
 from pipeline.rows.schema import CONVERSATIONS, REJECTED
 from pipeline.rows.turns import turns_of
@@ -18,7 +18,7 @@ ASKED = ("user", "I am ann@x.org or 415-555-0132. Which is “better”?")
 
 @pytest.fixture
 def prepared() -> Preparation:
-    return preparation(Text(), Pii(), Translation())
+    return preparation_of(Text(), Pii(), Translation())
 
 
 def conversations(folder: Path) -> list[str]:
