@@ -10,7 +10,7 @@ from transformers import GenerationConfig, PreTrainedTokenizerBase
 from configs.errors import UserError
 from pipeline.contract.chat_template import END_OF_TEXT, END_OF_TURN, HEADER_END, HEADER_START
 from pipeline.contract.progress import Progress
-from pipeline.contract.turns import Turn, TurnEncoder, beside, opening
+from pipeline.contract.turns import TurnEncoder, beside, governing
 
 Message = dict[str, str]
 TURN_ENDS = (END_OF_TURN, END_OF_TEXT)
@@ -21,22 +21,22 @@ REPETITION_PENALTY = 1.2
 def encode_prompt(tokenizer: PreTrainedTokenizerBase, messages: list[Message], limit: int) -> list[int]:
     """Tokens of the turns and of the header of the reply, at most `limit`; as in training, text stays text.
 
-    The oldest turns are left out until the rest fits; a system message stays. When the last turn alone
-    is too long, its first tokens are left out.
+    The oldest turns are left out until the rest fits, under the system message that governs them. When the
+    last turn alone is too long, its first tokens are left out.
     """
     encoder = _encoder(tokenizer)
     turns, reply = encoder.encode(messages), encoder.header("assistant")
     room = limit - 1 - len(reply)
-    system = beside(opening(turns), len(turns[-1]), room)
-    room -= sum(map(len, system))
-    kept: list[Turn] = []
-    for turn in reversed(turns[len(system) :]):
-        if len(turn) > room:
-            kept = kept or [turn.last(room)]
+    system = beside(governing(turns[:-1]), len(turns[-1]), room)
+    kept = [*system, turns[-1].last(room - sum(map(len, system)))]
+    size = 0
+    for start in reversed(range(len(turns))):
+        size += len(turns[start])
+        system = [] if turns[start].role == "system" else beside(governing(turns[:start]), len(turns[-1]), room)
+        if size + sum(map(len, system)) > room:
             break
-        kept.insert(0, turn)
-        room -= len(turn)
-    return [encoder.begin, *(token for turn in [*system, *kept] for token in turn.tokens), *reply]
+        kept = [*system, *turns[start:]]
+    return [encoder.begin, *(token for turn in kept for token in turn.tokens), *reply]
 
 
 @lru_cache(maxsize=1)

@@ -4,8 +4,15 @@ from collections.abc import Iterable
 
 import regex
 
-UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
-"""Scripts that put no space between words (Unicode Standard Annex 29, section 4): a character counts as a word."""
+UNSPACED = "".join(
+    rf"\p{{{script}}}"
+    for script in (
+        *("Han", "Hiragana", "Katakana", "Bopomofo", "Yi", "Thai", "Lao", "Khmer", "Myanmar", "Tibetan", "Javanese"),
+        *("Balinese", "Tai_Le", "New_Tai_Lue", "Tai_Tham", "Tai_Viet", "Ahom", "Cham", "Phags_Pa"),
+    )
+)
+"""Scripts that put no space between words (Unicode Standard Annex 29, section 4, and Annex 14, classes ID and SA; of
+Tibetan, Javanese, Balinese and their kin the standard's chapters 13, 16 and 17): a character counts as a word."""
 
 _WORD = regex.compile(rf"[{UNSPACED}]\p{{M}}*|(?:(?![{UNSPACED}])[\p{{L}}\p{{M}}\p{{N}}])+")
 _LETTER = regex.compile(r"\p{L}")

@@ -22,12 +22,12 @@ from pipeline.acquire.sources import source_files
 from pipeline.acquire.units import RANGE_BYTES, Unit, count, numbered
 from pipeline.contract.execute import StageContext
 from pipeline.contract.progress import Progress, say, watching
-from pipeline.rows.schema import CONVERSATIONS, DROPPED
+from pipeline.rows.schema import CONVERSATIONS, DROPPED, REJECTED
 from pipeline.spark.external_sort import Runs, merge
 from pipeline.spark.session import session_of, task_progress
 from pipeline.spark.tasks import numbers, one_task_each
 
-SCHEMAS = {"data": CONVERSATIONS, "dropped": DROPPED}
+SCHEMAS = {"data": CONVERSATIONS, "dropped": DROPPED, "rejected": REJECTED}
 LEAST_TASK_BYTES = 1 << 20
 TASKS_A_CORE = 3
 GZIP_WEIGHT = 4
@@ -37,11 +37,11 @@ BUCKET_BYTES = 24 << 20
 
 
 def acquire(context: StageContext) -> None:
-    """data/ conversations and dropped/ quarantined records of all sources.
+    """data/ conversations, dropped/ quarantined records and, if any, rejected/ worse sides of all sources.
 
     A file is one unit, or several when a part can be read without the rest (plain JSON Lines, CSV,
-    Parquet). Tasks read units in parallel and write conversations and quarantine side by side,
-    once; both are then put into reproducible order.
+    Parquet). Tasks read units in parallel and write conversations, quarantine and worse sides side
+    by side, once; all are then put into reproducible order.
 
     Raises UserError when a profile maps a column that is nowhere, and when nothing at all is found.
     """
@@ -61,6 +61,8 @@ def acquire(context: StageContext) -> None:
             check_mapping(found.source, set(held[found.source.name].columns), found.columns)
     _account(context, plans, held, available)
     written = {"data": context.ledger.rows_out, "dropped": sum(context.ledger.dropped.values())}
+    if worse := sum(part.rejected for part in held.values()):
+        written["rejected"] = worse
     for name, rows in written.items():
         merge(session_of(context), scratch / name, context.out / name, rows, buckets, SCHEMAS[name])
     shutil.rmtree(scratch)
@@ -143,7 +145,9 @@ def _read(context: StageContext, units: list[Unit], scratch: Path, buckets: int)
                 runs[batch.schema].add(batch)
             for run in runs.values():
                 run.flush()
-            summary = {source: [part.read, part.left_out, list(part.columns)] for source, part in held.items()}
+            summary = {
+                source: [part.read, part.left_out, list(part.columns), part.rejected] for source, part in held.items()
+            }
             written = sum(run.bytes for run in runs.values())
             yield pa.RecordBatch.from_pydict({"held": [json.dumps(summary)], "bytes": [written]})
 
@@ -153,8 +157,9 @@ def _read(context: StageContext, units: list[Unit], scratch: Path, buckets: int)
     say(f"acquire: {sum(summary.bytes for summary in summaries):,} bytes exchanged between tasks")
     found: dict[str, Held] = {}
     for summary in summaries:
-        for source, (read_, left_out, columns) in json.loads(summary.held).items():
-            found.setdefault(source, Held()).add(Held(Counter(read_), Counter(left_out), dict.fromkeys(columns)))
+        for source, (read_, left_out, columns, rejected) in json.loads(summary.held).items():
+            part = Held(Counter(read_), Counter(left_out), dict.fromkeys(columns), rejected)
+            found.setdefault(source, Held()).add(part)
     return found
 
 
@@ -211,6 +216,9 @@ def _account(context: StageContext, plans: list[Plan], held: dict[str, Held], av
         if found.source.limit:
             context.metrics[name]["not_read"] = max(available[name] - found.source.limit, 0)
             line += f"; limit {found.source.limit:,}, {context.metrics[name]['not_read']:,} more not read"
+        if got.rejected:
+            context.metrics[name]["rejected_sides"] = got.rejected
+            line += f"; {got.rejected:,} with the rejected side kept beside"
         if got.left_out:
             context.metrics[name]["left_out"] = dict(sorted(got.left_out.items()))
             line += "; left out: " + ", ".join(f"{what} of {n:,}" for what, n in sorted(got.left_out.items()))

@@ -16,7 +16,7 @@ from pipeline.acquire.shapes.conversation import Conversation
 from pipeline.acquire.shapes.detect import Reader
 from pipeline.acquire.units import Unit, records
 from pipeline.rows.row_id import row_id
-from pipeline.rows.schema import CONVERSATIONS, DROPPED, MESSAGES, METADATA, ORIGIN
+from pipeline.rows.schema import CONVERSATIONS, DROPPED, MESSAGES, METADATA, ORIGIN, REJECTED
 
 BATCH_ROWS = 2000
 BATCH_CHARS = 4 << 20
@@ -26,16 +26,18 @@ MAX_COLUMNS_SEEN = 1000
 @dataclass
 class Held:
     """What a source held: records by outcome (conversations, or a rule), conversations that are not whole by what
-    was left out of them, and the columns seen."""
+    was left out of them, the columns seen, and the conversations with a rejected side beside them."""
 
     read: Counter[str] = field(default_factory=Counter)
     left_out: Counter[str] = field(default_factory=Counter)
     columns: dict[str, None] = field(default_factory=dict)
+    rejected: int = 0
 
     def add(self, other: "Held") -> None:
         self.read.update(other.read)
         self.left_out.update(other.left_out)
         self.columns.update(other.columns)
+        self.rejected += other.rejected
 
     @property
     def dropped(self) -> dict[str, int]:
@@ -58,11 +60,11 @@ def _write(note: Path, before: int, consumed: int) -> None:
 
 
 def batches_of(unit: Unit, held: Held, consumed: Callable[[int], None]) -> Iterator[pa.RecordBatch]:
-    """Every record of a unit as a row, of the schema CONVERSATIONS or DROPPED.
+    """Every record of a unit as a row, of the schema CONVERSATIONS or DROPPED; and worse sides, of REJECTED.
 
     consumed: told the bytes read so far, after every batch.
     """
-    rows, dropped = _Conversations(unit), _Dropped(unit)
+    rows, dropped, rejected = gathered = _Conversations(unit), _Dropped(unit), _Rejected(unit)
     conversation_of = Reader(unit.layout) if unit.layout else None
     columns = held.columns
     size = 0
@@ -78,16 +80,20 @@ def batches_of(unit: Unit, held: Held, consumed: Callable[[int], None]) -> Itera
             if found.left_out:
                 held.left_out.update(found.left_out)
             size += rows.add(ordinal, found)
+            if found.rejected:
+                size += rejected.add(ordinal, rows.last_id, found)
         except Malformed as problem:
             held.read[problem.rule] += 1
             size += dropped.add(ordinal, problem)
         if len(rows.ordinals) + len(dropped.ordinals) >= BATCH_ROWS or size >= BATCH_CHARS:
             held.read["conversations"] += len(rows.ordinals)
-            yield from (taken.take() for taken in (rows, dropped) if taken.ordinals)
+            held.rejected += len(rejected.ordinals)
+            yield from (taken.take() for taken in gathered if taken.ordinals)
             size = 0
             consumed(min(max(opened[0].consumed - unit.part.start, 0), unit.size) if opened else 0)
     held.read["conversations"] += len(rows.ordinals)
-    yield from (taken.take() for taken in (rows, dropped) if taken.ordinals)
+    held.rejected += len(rejected.ordinals)
+    yield from (taken.take() for taken in gathered if taken.ordinals)
     consumed(unit.size)
 
 
@@ -103,17 +109,45 @@ class _Rows:
         self._row_ids: list[str] = []
 
 
-class _Conversations(_Rows):
-    """Conversations of one unit, column by column: pa.array over dictionaries is several times slower."""
+class _Turns(_Rows):
+    """Rows with messages, column by column: pa.array over dictionaries is several times slower."""
+
+    def _clear(self) -> None:
+        super()._clear()
+        self._roles: list[str] = []
+        self._contents: list[str] = []
+        self._ends = [0]
+
+    def _add_messages(self, messages: list[tuple[str, str]]) -> int:
+        """Takes the messages of one row; returns how many characters they hold."""
+        size = 0
+        for role, content in messages:
+            self._roles.append(role)
+            self._contents.append(content)
+            size += len(content)
+        self._ends.append(len(self._roles))
+        return size
+
+    def _messages(self) -> pa.ListArray:
+        turns = pa.StructArray.from_arrays(
+            [pa.array(self._roles, pa.string()), pa.array(self._contents, pa.string())],
+            fields=list(MESSAGES.value_type),
+        )
+        return pa.ListArray.from_arrays(pa.array(self._ends, pa.int32()), turns, type=MESSAGES)
+
+
+class _Conversations(_Turns):
+    """Conversations of one unit."""
 
     def _clear(self) -> None:
         super()._clear()
         self._conversation_ids: list[str] = []
         self._user_ids: list[str | None] = []
-        self._roles: list[str] = []
-        self._contents: list[str] = []
-        self._ends = [0]
         self._metadata: list[list[tuple[str, str]]] = []
+
+    @property
+    def last_id(self) -> str:
+        return self._row_ids[-1]
 
     def add(self, ordinal: int, found: Conversation) -> int:
         """Takes a conversation; returns about how many characters it holds."""
@@ -126,30 +160,46 @@ class _Conversations(_Rows):
         self._conversation_ids.append(found.conversation_id or name)
         self._user_ids.append(found.user_id)
         self._metadata.append(sorted(metadata.items()) if metadata else [])
-        size = 0
-        for role, content in messages:
-            self._roles.append(role)
-            self._contents.append(content)
-            size += len(content)
-        self._ends.append(len(self._roles))
-        return size
+        return self._add_messages(messages)
 
     def take(self) -> pa.RecordBatch:
         """What was added since the last take."""
-        turns = pa.StructArray.from_arrays(
-            [pa.array(self._roles, pa.string()), pa.array(self._contents, pa.string())],
-            fields=list(MESSAGES.value_type),
-        )
         columns = [
             pa.array(self._row_ids, pa.string()),
             *_origin(self._unit, self.ordinals),
             pa.array(self._conversation_ids, pa.string()),
             pa.array(self._user_ids, pa.string()),
-            pa.ListArray.from_arrays(pa.array(self._ends, pa.int32()), turns, type=MESSAGES),
+            self._messages(),
             pa.array(self._metadata, METADATA),
         ]
         self._clear()
         return pa.RecordBatch.from_arrays(columns, schema=CONVERSATIONS)
+
+
+class _Rejected(_Turns):
+    """Worse sides of preferences of one unit."""
+
+    def _clear(self) -> None:
+        super()._clear()
+        self._shared: list[int] = []
+
+    def add(self, ordinal: int, name: str, found: Conversation) -> int:
+        """Takes what the worse side says instead of a conversation, by its row id; returns its characters."""
+        self.ordinals.append(ordinal)
+        self._row_ids.append(name)
+        self._shared.append(found.shared)
+        return self._add_messages(found.rejected)
+
+    def take(self) -> pa.RecordBatch:
+        """What was added since the last take."""
+        columns = [
+            pa.array(self._row_ids, pa.string()),
+            *_origin(self._unit, self.ordinals),
+            pa.array(self._shared, pa.int32()),
+            self._messages(),
+        ]
+        self._clear()
+        return pa.RecordBatch.from_arrays(columns, schema=REJECTED)
 
 
 class _Dropped(_Rows):

@@ -14,9 +14,22 @@ from pipeline.contract.raw_inputs import file_hashes, package_version
 def raw_inputs(profile: Profile, hashes: FileHashes) -> dict[str, str]:
     """Label to content hash (or exact version) of every source, and Spark's settings that decide what is read.
 
-    Raises UserError for a source that is missing.
+    Raises UserError for a source that is missing. The files of all sources are hashed at once: what is known of files
+    is read and written once, and not once a file.
     """
-    found = {label: digest for source in profile.acquire.sources for label, digest in _source(source, hashes).items()}
+    found: dict[str, str] = {}
+    readable: dict[str, Path] = {}
+    for source in profile.acquire.sources:
+        if source.package:
+            found[source.name] = package_version(f"acquire.sources: {source.name}", source.package)
+        elif source.hub:
+            found[source.name] = f"hub:{source.hub}"
+        else:
+            files = {f"{source.name}/{name}": path for name, path in _files(source)}
+            found |= dict.fromkeys(files, "unreadable")
+            readable |= {label: path for label, path in files.items() if path.is_file() and not _is_closed(path)}
+    digests = file_hashes("acquire.sources", list(readable.items()), hashes)
+    found |= dict(zip(readable, digests, strict=True))
     deciding = profile.spark.deciding
     return found | {"spark.conf": canonical_json(deciding)} if deciding else found
 
@@ -45,16 +58,8 @@ def _is_closed(path: Path) -> bool:
     return not os.access(path, mode, effective_ids=os.access in os.supports_effective_ids)
 
 
-def _source(source: Source, hashes: FileHashes) -> dict[str, str]:
-    if source.package:
-        return {source.name: package_version(f"acquire.sources: {source.name}", source.package)}
-    if source.hub:
-        return {source.name: f"hub:{source.hub}"}
+def _files(source: Source) -> list[tuple[str, Path]]:
     files = source_files(source)
     if not files:
         raise UserError(f"acquire.sources: {source.name}: {source.path} holds no file")
-    readable = [(name, path) for name, path in files if path.is_file() and not _is_closed(path)]
-    found = {f"{source.name}/{name}": "unreadable" for name, _ in files}
-    for (name, _), digest in zip(readable, file_hashes(source.name, readable, hashes), strict=True):
-        found[f"{source.name}/{name}"] = digest
-    return found
+    return files

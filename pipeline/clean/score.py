@@ -8,6 +8,7 @@ import gc
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from pyspark.sql import functions as F
 
 from configs.clean import Pii, Text, Translation
 from pipeline.clean.privacy.recogniser import recogniser
+from pipeline.clean.rejected_sides import mask_sides
 from pipeline.clean.repair.repair import Repair
 from pipeline.clean.score_columns import with_scores
 from pipeline.clean.scores.conversations import Preparation, score_conversations
@@ -49,7 +51,10 @@ Batches = Iterator[pa.RecordBatch]
 
 
 def score(context: StageContext) -> None:
-    """acquire's conversations, repaired and masked, with the columns of ARROW_SCORES. Drops nothing."""
+    """acquire's conversations, repaired and masked, with the columns of ARROW_SCORES. Drops nothing.
+
+    rejected/ the worse sides of preferences, repaired and masked alike, when acquire has some.
+    """
     source, spark, scratch = context.inputs["acquire"], session_of(context), context.out / "scratch"
     text, pii, translation = (context.config(f"clean.{name}") for name in ("text", "pii", "translation"))
     models = recogniser(pii), translator(translation)  # refuses a model that is absent before any work starts
@@ -72,6 +77,12 @@ def score(context: StageContext) -> None:
     context.ledger.rows_in = source.ledger.rows_out
     context.ledger.rows_out = _join(spark, ranges, source.parquet(), context.out / "data", scratch, schema)
     context.metrics.update(measures([(kind, name, count) for kind, name, count in found]))
+    if any(source.parquet("rejected").glob("*.parquet")):
+        prepared = partial(preparation_of, text, pii, translation, None, context.config("clean.rules.max_chars"))
+        sides = context.out / "rejected"
+        context.metrics["rejected_sides"] = mask_sides(
+            spark, source.parquet("rejected"), source.parquet(), sides, prepared
+        )
     shutil.rmtree(scratch)
 
 
@@ -88,19 +99,30 @@ def batch_scorer(
 
     def run(batches: Iterable[pa.RecordBatch]) -> Batches:
         gc.set_threshold(100_000, 50, 1000)  # millions of small tuples, none in a cycle: a tenth of the time
-        preparation = Preparation(
-            Repair(text),
-            pii.types,
-            recogniser(pii),
-            translator(translation),
-            translation,
-            None if hashes is None else KnownWords(hashes, placeholder=text.rare_words == "placeholder"),
-            searched_chars,
-        )
+        preparation = preparation_of(text, pii, translation, hashes, searched_chars)
         for batch in batches:
             yield with_scores(batch, score_conversations(turns_of(batch["messages"]), preparation), pii.types)
 
     return run
+
+
+def preparation_of(
+    text: Text,
+    pii: Pii,
+    translation: Translation,
+    hashes: npt.NDArray[np.int64] | None = None,
+    searched_chars: int | None = None,
+) -> Preparation:
+    """What a task does to texts before they are scored; made where it runs, as models are not sent."""
+    return Preparation(
+        Repair(text),
+        pii.types,
+        recogniser(pii),
+        translator(translation),
+        translation,
+        None if hashes is None else KnownWords(hashes, placeholder=text.rare_words == "placeholder"),
+        searched_chars,
+    )
 
 
 def frequent_words(spark: SparkSession, ranges: list[Range], least: int) -> npt.NDArray[np.int64]:

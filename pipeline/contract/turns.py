@@ -4,6 +4,8 @@ The tokens are those that the chat template and the tokenizer give, but for one 
 token written out inside a message stays ordinary text, so nobody can forge the end of a turn.
 """
 
+import json
+import re
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,6 +17,9 @@ SYSTEM_SHARE = 0.25
 """Share of the room that a system text may take from turns that do not fit beside it."""
 
 ROLES = ("system", "user", "assistant", "tool")
+
+CONTROL = re.compile(r"\s*[<\[{].*[>\]}]\s*", re.DOTALL)
+"""An added token that means something to a model, as <tool_call>; others are words, or runs of spaces."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +60,7 @@ class TurnEncoder:
     """Encodes messages turn by turn. `begin`: the token that a conversation begins with."""
 
     def __init__(self, tokenizer_json: str, begin: str) -> None:
-        self.tokenizer = Tokenizer.from_str(tokenizer_json)
+        self.tokenizer = Tokenizer.from_str(_with_special(tokenizer_json))
         self.begin = self._id(begin)
         self._end = self._id(END_OF_TURN)
         self._headers = {role: self._header(role) for role in ROLES}
@@ -96,9 +101,18 @@ class TurnEncoder:
         return Turn(role, header, ids[gap:], [self._end], learned, learned_bytes, text, encoding)
 
 
-def opening(turns: list[Turn]) -> list[Turn]:
-    """The system text that the turns begin with, if they do."""
-    return [turn for turn in turns[:1] if turn.role == "system"]
+def _with_special(tokenizer_json: str) -> str:
+    """The tokenizer with every control token marked as special, as not all of Qwen's and Phi's are."""
+    found = json.loads(tokenizer_json)
+    plain = [t for t in found["added_tokens"] if not t["special"] and CONTROL.fullmatch(t["content"])]
+    for token in plain:
+        token["special"] = True
+    return json.dumps(found, ensure_ascii=False) if plain else tokenizer_json
+
+
+def governing(turns: list[Turn]) -> list[Turn]:
+    """The latest system text among the turns, which governs what follows them; none before the first."""
+    return next(([turn] for turn in reversed(turns) if turn.role == "system"), [])
 
 
 def beside(system: list[Turn], tokens: int, room: int) -> list[Turn]:

@@ -21,6 +21,17 @@ CONVERSATIONS = pa.schema(
         ("metadata", METADATA),
     ]
 )
+REJECTED = pa.schema(
+    [
+        ("row_id", pa.string()),
+        ("source", pa.string()),
+        ("origin", ORIGIN),
+        ("shared", pa.int32()),
+        ("messages", MESSAGES),
+    ]
+)
+"""The worse side of a preference, whose better side is the conversation row_id: what it says instead, after so many
+turns that both share."""
 DROPPED = pa.schema(
     [
         ("row_id", pa.string()),

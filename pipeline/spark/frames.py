@@ -1,5 +1,6 @@
 """The canonical conversation as Parquet, and how Spark writes it so that equal rows are equal bytes."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -11,10 +12,13 @@ from pipeline.spark.external_sort import LEAST_FILES
 from pipeline.spark.session import task_progress
 from pipeline.spark.tasks import sum_of_tasks
 
+PATTERN = re.compile(r"[\[\]{}*?\\]")
+"""What Spark takes for a pattern in a path that it reads, and not in one that it writes."""
+
 
 def read_rows(spark: SparkSession, folder: Path) -> DataFrame:
-    """All Parquet files of a folder."""
-    return spark.read.parquet(str(folder))
+    """All Parquet files of a folder, whatever its name."""
+    return spark.read.parquet(PATTERN.sub(r"\\\g<0>", str(folder)))
 
 
 def write_rows(frame: DataFrame, folder: Path, rows: int, key: str = "row_id") -> int:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.contract.turns import Turn, TurnEncoder, beside, opening
+from pipeline.contract.turns import Turn, TurnEncoder, beside, governing
 
 REPLY_SHARE = 0.75
 """Least share of a sequence left to the reply, when an exchange is too long for one."""
@@ -42,47 +42,66 @@ class ConversationEncoder:
     def encode(self, conversations: list[tuple[str, list[dict[str, Any]]]]) -> Iterator[tuple[list[Document], int]]:
         """For each (row_id, messages): its documents, and how many of its tokens they leave out.
 
-        A system text that opens several documents counts once. A message that says learned: False is context,
-        whoever speaks. There is no document when no assistant speaks that is learned.
+        A system text that opens several documents counts as in the first. A message that says learned: False is
+        context, whoever speaks. There is no document when no assistant speaks that is learned.
         """
         encoded = iter(self._turns.encode([m for _, messages in conversations for m in messages]))
         for row_id, messages in conversations:
             turns = list(islice(encoded, len(messages)))
             pieces = cut(turns, self.room)
-            repeated = sum(map(len, opening(pieces[0]))) * (len(pieces) - 1) if pieces and opening(turns) else 0
-            left_out = sum(map(len, turns)) - sum(len(turn) for piece in pieces for turn in piece) + repeated
+            left_out = tokens(turns) - sum(tokens(piece.turns) for piece in pieces)
             yield [self._document(row_id, piece) for piece in pieces], left_out
 
-    def _document(self, row_id: str, turns: list[Turn]) -> Document:
-        tokens, learned = [self._turns.begin], [False]
-        for turn in turns:
-            tokens += turn.tokens
+    def _document(self, row_id: str, piece: "Piece") -> Document:
+        ids, learned = [self._turns.begin], [False]
+        for turn in [*piece.repeated, *piece.turns]:
+            ids += turn.tokens
             learned += [False] * len(turn.header) + [turn.learned] * (len(turn.content) + len(turn.end))
-        total = sum(turn.learned_bytes for turn in turns)
-        return Document(row_id, np.array(tokens, np.int32), np.array(learned, np.bool_), total)
+        total = sum(turn.learned_bytes for turn in piece.turns)
+        return Document(row_id, np.array(ids, np.int32), np.array(learned, np.bool_), total)
 
 
-def cut(turns: list[Turn], room: int) -> list[list[Turn]]:
+@dataclass(frozen=True)
+class Piece:
+    """A part of a conversation. repeated: the system text from an earlier part that governs this one."""
+
+    repeated: list[Turn]
+    turns: list[Turn]
+
+
+def tokens(turns: list[Turn]) -> int:
+    return sum(map(len, turns))
+
+
+def cut(turns: list[Turn], room: int) -> list[Piece]:
     """Pieces of at most `room` tokens, cut between exchanges; each exchange ends with its reply.
 
-    Each piece opens with the system text that the conversation begins with. Left out are prompts after the
-    last reply, and what `shorten` takes from an exchange that is itself too long.
+    Each piece opens with the system text that governs it, the latest before it. Left out are prompts after
+    the last reply, and what `_opened` takes from an exchange that is itself too long.
     """
-    system = opening(turns)
-    own = list(exchanges(turns[len(system) :]))
-    system = beside(system, max((sum(map(len, exchange)) for exchange in own), default=0), room)
-    room -= sum(map(len, system))
-    pieces: list[list[Turn]] = []
-    used = room
-    for exchange in own:
-        kept = shorten(exchange, room)
-        size = sum(map(len, kept))
-        if used + size > room:
-            pieces.append([*system])
-            used = 0
-        pieces[-1] += kept
-        used += size
+    pieces: list[Piece] = []
+    system: list[Turn] = []
+    left = 0
+    for exchange in exchanges(turns):
+        if not pieces or tokens(exchange) > left:
+            pieces.append(_opened(exchange, system, room))
+            left = room - tokens(pieces[-1].repeated) - tokens(pieces[-1].turns)
+        else:
+            pieces[-1].turns.extend(exchange)
+            left -= tokens(exchange)
+        system = governing(exchange) or system
     return pieces
+
+
+def _opened(exchange: list[Turn], system: list[Turn], room: int) -> Piece:
+    """A piece that begins with an exchange, under its own system text or else the one before it."""
+    if tokens(system) + tokens(exchange) > room and (own := governing(exchange)):
+        exchange = exchange[exchange.index(own[0]) :]
+    own = governing(exchange[:1])
+    said = exchange[len(own) :]
+    opening = beside(own or system, tokens(said), room)
+    kept = shorten(said, room - tokens(opening))
+    return Piece([], [*opening, *kept]) if own else Piece(opening, kept)
 
 
 def exchanges(turns: list[Turn]) -> Iterator[list[Turn]]:

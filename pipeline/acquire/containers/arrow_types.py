@@ -8,9 +8,22 @@ from typing import Any
 import pyarrow as pa
 
 from pipeline.acquire.containers.malformed import Malformed
+from pipeline.acquire.containers.temporal import is_temporal
 from pipeline.acquire.containers.variant import is_variant, value_of
 
 Decode = Callable[[Any], Any]
+
+
+class JsonObject(dict[str, Any]):
+    """An object in a column of JSON, and the text that stands there, which may be all that its writer meant."""
+
+    written: str
+
+
+class JsonList(list[Any]):
+    """A list in a column of JSON, and the text that stands there."""
+
+    written: str
 
 
 def decoder(kind: pa.DataType) -> Decode | None:
@@ -35,23 +48,38 @@ def decoder(kind: pa.DataType) -> Decode | None:
     return None
 
 
-def readable(field: pa.Field) -> list[str]:
-    """The paths of a column that can hold text, a verdict or an identifier; none of numbers in lists or of times.
+def readable(kind: pa.DataType, needed: bool, inside: bool = False) -> list[bool]:
+    """For each leaf of a column, in the order of the file, whether it can hold a part of a conversation.
 
-    Of a struct with bytes, as images have it, all but the bytes.
+    Not so times inside lists and objects, of which Python cannot hold all, the bytes of images, and, unless the
+    column is needed, numbers in lists, as vectors are.
     """
-    kind = field.type
-    if pa.types.is_struct(kind) and not is_variant(kind):
-        parts = [f"{field.name}.{part.name}" for part in kind if not _is_bytes(part.type)]
-        return [field.name] if len(parts) == kind.num_fields else parts
-    return [field.name] if _is_readable(kind) else []
-
-
-def _is_readable(kind: pa.DataType) -> bool:
+    if isinstance(kind, pa.BaseExtensionType):
+        kind = kind.storage_type
+    if is_variant(kind):
+        return [True] * leaves(kind)
+    if pa.types.is_struct(kind):
+        parts = [(part.name == "bytes", readable(part.type, needed, inside=True)) for part in kind]
+        return [leaf and not image for image, found in parts for leaf in found]
+    if pa.types.is_map(kind):
+        within = [*readable(kind.key_type, needed, inside=True), *readable(kind.item_type, needed, inside=True)]
+        return [all(within)] * len(within)
     if _is_list(kind):
         inner = kind.value_type
-        return not pa.types.is_floating(inner) and not pa.types.is_integer(inner) and _is_readable(inner)
-    return not pa.types.is_temporal(kind)
+        numbers = pa.types.is_floating(inner) or pa.types.is_integer(inner)
+        return [False] if numbers and not needed else readable(inner, needed, inside=True)
+    return [not (inside and is_temporal(kind))]
+
+
+def leaves(kind: pa.DataType) -> int:
+    """How many columns of Parquet hold the values of a type."""
+    if isinstance(kind, pa.BaseExtensionType):
+        kind = kind.storage_type
+    if pa.types.is_struct(kind):
+        return sum(leaves(part.type) for part in kind)
+    if pa.types.is_map(kind):
+        return leaves(kind.key_type) + leaves(kind.item_type)
+    return leaves(kind.value_type) if _is_list(kind) else 1
 
 
 def _is_list(kind: pa.DataType) -> bool:
@@ -64,10 +92,22 @@ def _is_bytes(kind: pa.DataType) -> bool:
 
 
 def _json(value: str | None) -> Any:
+    """What the text of a cell encodes; of a number or a truth value the text itself: `datasets` writes a text that
+    happens to be JSON as it is.
+    """
+    if value is None:
+        return None
     try:
-        return None if value is None else json.loads(value)
+        found = json.loads(value)
     except (ValueError, RecursionError) as error:
         raise Malformed("wrong_type", "a JSON column holds what is no JSON") from error
+    if found is None or isinstance(found, str):
+        return found
+    if not isinstance(found, dict | list):
+        return value.strip()
+    cell: Any = JsonObject(found) if isinstance(found, dict) else JsonList(found)
+    cell.written = value.strip()
+    return cell
 
 
 def _text(value: bytes | None) -> Any:

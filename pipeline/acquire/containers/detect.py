@@ -58,9 +58,10 @@ def _head(path: Path, encoding: str) -> Head:
     except OSError as error:
         raise Malformed("unreadable_file", error.strerror or type(error).__name__) from error
     data = data.removeprefix(BOM)
-    if not data.strip():
+    head = Head(path, data, gzipped, encoding, whole)
+    if not head.text.strip():
         raise Malformed("unreadable_file" if damage else "empty_file", damage or "nothing but white space")
-    return Head(path, data, gzipped, encoding, whole)
+    return head
 
 
 def _first_bytes(path: Path, gzipped: bool, encoding: str) -> tuple[bytes, str | None]:

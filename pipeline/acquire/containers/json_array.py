@@ -101,8 +101,9 @@ class _Scanner:
                 self.at += 1
                 return
             name = self._next()
-            self._skip(COLON)
-            if self._sees("["):
+            if name is _CUT or not self._skip(COLON):
+                yield from self._given([_CUT], "the file ends inside the wrapper")
+            elif self._sees("["):
                 yield from self._elements(every=name in ROWS)
             else:
                 value = self._next()

@@ -1,5 +1,6 @@
 """Parquet: rows by groups of rows."""
 
+import json
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from pipeline.acquire.containers.arrow_types import Decode, decoder, readable
 from pipeline.acquire.containers.container import Container, Head, Outcome, Part, Records
 from pipeline.acquire.containers.gzipped import Stream
 from pipeline.acquire.containers.malformed import Malformed
+from pipeline.acquire.containers.temporal import is_temporal, spelt
 
 BATCH_ROWS = 500
 MAGIC = b"PAR1"
@@ -30,12 +32,12 @@ class ParquetRows(Container):
     def read(self, stream: Stream, part: Part, wanted: Callable[[int], bool], columns: list[str] | None) -> Records:
         first = part.first
         with opened(stream.path, self.gzipped) as file:
-            paths = _paths(file.schema_arrow, columns or [])
+            paths, classes = _paths(file, columns), class_names(file.schema_arrow)
             for group in _groups(file, part):
                 after = first + file.metadata.row_group(group).num_rows
                 try:
                     for batch in file.iter_batches(BATCH_ROWS, row_groups=[group], columns=paths):
-                        yield from _records(batch, first, wanted)
+                        yield from _records(batch, first, wanted, classes)
                         first += batch.num_rows
                 except (pa.ArrowException, OSError) as error:
                     yield first, Malformed("unreadable_file", f"rows from {first:,} to {after - 1:,}: {_line(error)}")
@@ -83,19 +85,41 @@ def opened(path: Path, gzipped: bool) -> Iterator[pq.ParquetFile]:
     with tempfile.TemporaryFile() as unpacked:
         try:
             file = pq.ParquetFile(_unpacked(path, unpacked) if gzipped else path)
+        except UnicodeDecodeError as error:
+            raise Malformed("unreadable_file", "the name of a column is not UTF-8") from error
         except (pa.ArrowException, OSError) as error:
             raise Malformed("unreadable_file", _line(error)) from error
         with file:
             yield file
 
 
-def _paths(schema: pa.Schema, needed: list[str]) -> list[str]:
-    """What to read of a file: the columns that are needed, and all in which more of a conversation may lie."""
-    return [path for field in schema for path in ([field.name] if field.name in needed else readable(field))]
+def _paths(file: pq.ParquetFile, needed: list[str] | None) -> list[str]:
+    """What to read of a file: the columns that are needed, all when nobody knows them yet, and those in which more
+    of a conversation may lie.
+    """
+    kept = [leaf for f in file.schema_arrow for leaf in readable(f.type, needed is None or f.name in needed)]
+    assert len(kept) == len(file.schema), "a leaf of Parquet is a leaf of Arrow"
+    return [file.schema.column(number).path for number, taken in enumerate(kept) if taken]
 
 
-def _records(batch: pa.RecordBatch, first: int, wanted: Callable[[int], bool]) -> Iterator[tuple[int, Any]]:
+def class_names(schema: pa.Schema) -> dict[str, list[str]]:
+    """Column to the names of its classes, where `datasets` wrote numbers that stand for names."""
+    try:
+        features = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
+        kinds = {column: kind for column, kind in features.items() if kind.get("_type") == "ClassLabel"}
+        return {column: list(kind["names"]) for column, kind in kinds.items()}
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
+        return {}  # another writer's, or damaged: the numbers stay numbers
+
+
+def _records(
+    batch: pa.RecordBatch, first: int, wanted: Callable[[int], bool], classes: dict[str, list[str]]
+) -> Iterator[tuple[int, Any]]:
     decoders = {field.name: found for field in batch.schema if (found := decoder(field.type))}
+    decoders |= {column: _class(names) for column, names in classes.items() if column in batch.schema.names}
+    for number, field in enumerate(batch.schema):
+        if is_temporal(field.type):
+            batch = batch.set_column(number, field.name, spelt(batch.column(number)))
     try:
         rows: list[Any] = batch.to_pylist()
     except (ValueError, OverflowError, pa.ArrowException):
@@ -114,6 +138,10 @@ def _decoded(row: Any, decoders: dict[str, Decode]) -> Any:
         return problem
     (only,) = found.values() if len(found) == 1 else (None,)
     return only if isinstance(only, dict) else found  # a record that was written as one JSON or variant column
+
+
+def _class(names: list[Any]) -> Decode:
+    return lambda value: names[value] if isinstance(value, int) and 0 <= value < len(names) else value
 
 
 def _row(batch: pa.RecordBatch, index: int) -> Any:

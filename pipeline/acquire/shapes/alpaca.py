@@ -20,4 +20,5 @@ def arrange(there: list[str], found: Layout | None) -> Layout:  # noqa: ARG001
     instruction, given = find(there, "instruction") or "instruction", find(there, "input")
     reply, system = find(there, "output") or "output", find_system(there)
     prompt = (instruction,) if given is None else (instruction, given)
-    return Layout("alpaca", prompt=prompt, reply=reply, system=system, **about(there, (*prompt, reply, system)))
+    beside = columns.with_choices(about(there, (*prompt, reply, system)), there)
+    return Layout("alpaca", prompt=prompt, reply=reply, system=system, **beside)

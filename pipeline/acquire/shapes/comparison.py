@@ -7,7 +7,7 @@ from pipeline.acquire.containers.malformed import Malformed
 from pipeline.acquire.shapes.conversation import Conversation
 from pipeline.acquire.shapes.layout import Layout, about, find_system
 from pipeline.acquire.shapes.names import find, names, plain, words
-from pipeline.acquire.shapes.preference import PROMPTS, joined
+from pipeline.acquire.shapes.preference import PROMPTS, beside, joined
 
 LABELS = (("a", "b"), ("0", "1"), ("1", "2"), ("left", "right"))
 STEMS = (
@@ -33,9 +33,9 @@ def arrange(there: list[str], found: Layout | None) -> Layout:
     sides = _sides(there) or (found.sides if found else ("conversation_a", "conversation_b"))
     system = find_system(there)
     prompt = find([c for c in there if c not in sides], *PROMPTS, "history")
-    beside = about(there, (*sides, prompt, system))
-    beside["verdicts"] = tuple(_winners(there)) or _scores(there, sides)
-    return Layout("comparison", sides=sides, prompt=(prompt,) if prompt else (), system=system, **beside)
+    more = about(there, (*sides, prompt, system))
+    more["verdicts"] = tuple(_winners(there)) or _scores(there, sides)
+    return Layout("comparison", sides=sides, prompt=(prompt,) if prompt else (), system=system, **more)
 
 
 def read(record: Any, layout: Layout) -> Conversation:
@@ -52,9 +52,8 @@ def read(record: Any, layout: Layout) -> Conversation:
     if len(won) != 1:
         named = f"{' and '.join(layout.verdicts)} {'name both sides' if won else 'name neither side'}"
         raise Malformed("no_winner", named if layout.verdicts else "no verdict on the two sides")
-    found = joined(record, layout, layout.sides[won.pop()])
-    found.left_out += ("rejected side",)
-    return found
+    best = won.pop()
+    return beside(joined(record, layout, layout.sides[best]), record, layout, layout.sides[1 - best])
 
 
 def _sides(there: list[str]) -> tuple[str, str] | None:

@@ -1,10 +1,10 @@
 """From who said what to a canonical conversation: optional system, then user and assistant in turn."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pipeline.acquire.containers.malformed import Malformed
-from pipeline.rows.learned import NOT_LEARNED
+from pipeline.rows.learned import NOT_LEARNED, not_learned
 
 Turn = tuple[str, str]
 """(role or speaker, text)"""
@@ -30,7 +30,8 @@ IN_TURN = ["user", "assistant"] * 500
 class Conversation:
     """Messages as (role, content) pairs, and what is known about them.
 
-    left_out: what of the record is in no message: reasoning, rejected side.
+    left_out: what of the record is in no message: reasoning, knowledge. rejected: the turns of the worse side of a
+    preference, after so many (shared) that are the messages' own.
     """
 
     messages: list[Turn]
@@ -38,6 +39,13 @@ class Conversation:
     user_id: str | None = None
     metadata: dict[str, str] = field(default_factory=dict)
     left_out: tuple[str, ...] = ()
+    rejected: list[Turn] = field(default_factory=list)
+    shared: int = 0
+
+
+MISSING, ASIDE = "\0missing", "\0aside"
+"""Speakers of no turn: what follows rests on what is no text, for the reason given; and what of a turn is left out."""
+CUT = "turns on a missing part"
 
 
 def from_turns(turns: Iterable[Turn], reasoning: bool = False) -> Conversation:
@@ -50,14 +58,20 @@ def from_turns(turns: Iterable[Turn], reasoning: bool = False) -> Conversation:
     Empty turns are left out, consecutive turns of one role are joined by a newline, assistant turns before
     the first user turn and turns after the last reply are dropped. What was mended so is in the
     metadata: role_faults in the words of pipeline/clean/scores/roles.py, and the counts. Turns that are
-    not to be learned are named there too (pipeline/rows/learned.py).
+    not to be learned are named there too (pipeline/rows/learned.py). A conversation without any user, in which
+    a system text is answered, stays as it is: clean's rule on role_faults decides. Of one that comes to rest
+    on what is no text (MISSING) the turns before stay.
 
-    Raises Malformed (unknown_role, no_prompt, no_reply, not_learned).
+    Raises Malformed (unknown_role, no_prompt, no_reply, not_learned, missing_part).
     """
     spoken = [turn for turn in turns if turn[1] and not turn[1].isspace()]
     if all(speaker in ROLE_OF for speaker, _ in spoken):
         spoken = [(ROLE_OF[speaker], text) for speaker, text in spoken]
     else:
+        asides = tuple(dict.fromkeys(text for speaker, text in spoken if speaker == ASIDE))
+        missing = next((text for speaker, text in spoken if speaker == MISSING), "")
+        if asides or missing:
+            return _marked([turn for turn in spoken if turn[0] != ASIDE], asides, missing, reasoning)
         spoken = _with_roles(spoken)
     roles = [role for role, _ in spoken]
     if roles == PAIR:
@@ -72,7 +86,9 @@ def from_turns(turns: Iterable[Turn], reasoning: bool = False) -> Conversation:
         raise Malformed("no_reply", f"no assistant turn among {sum(role != 'system' for role, _ in merged)}")
     metadata = {}
     first = next(at for at, (role, _) in enumerate(merged) if role != "system")
-    if merged[first][0] in ASSISTANT:
+    if first and all(role in ("system", *ASSISTANT) for role, _ in merged):
+        pass  # nobody asked, the system text did
+    elif merged[first][0] in ASSISTANT:
         del merged[first]
         metadata["leading_turns_dropped"] = "1"
         faults.append("assistant_first")
@@ -96,6 +112,39 @@ def from_turns(turns: Iterable[Turn], reasoning: bool = False) -> Conversation:
         metadata[NOT_LEARNED] = ", ".join(map(str, unlearned))
     found = [("assistant" if role in ASSISTANT else role, text) for role, text in merged]
     return Conversation(found, metadata=metadata, left_out=("reasoning",) if thoughts and not reasoning else ())
+
+
+def _marked(spoken: list[Turn], asides: tuple[str, ...], missing: str, reasoning: bool) -> Conversation:
+    """The conversation of what comes before a missing part."""
+    if missing:
+        spoken = spoken[: next(at for at, turn in enumerate(spoken) if turn[0] == MISSING)]
+    try:
+        found = from_turns(spoken, reasoning)
+    except Malformed as problem:
+        if missing and problem.rule in ("no_reply", "no_prompt"):
+            raise Malformed("missing_part", missing) from problem
+        raise
+    found.left_out += asides + ((CUT,) if missing else ())
+    if missing:
+        found.metadata["missing_part"] = missing
+    return found
+
+
+def before(found: Conversation, turn: int, reason: str) -> Conversation:
+    """The conversation up to its last reply before a turn that rests on what is no text.
+
+    Raises Malformed (missing_part) when no reply that is learned is left.
+    """
+    unlearned = not_learned(found.metadata.items())
+    last = max((at for at in range(turn) if found.messages[at][0] == "assistant" and at not in unlearned), default=-1)
+    if last < 0:
+        raise Malformed("missing_part", reason)
+    metadata = found.metadata | {"missing_part": reason}
+    if unlearned:
+        metadata[NOT_LEARNED] = ", ".join(map(str, sorted(at for at in unlearned if at < last)))
+    return replace(
+        found, messages=found.messages[: last + 1], metadata=metadata, left_out=(*found.left_out, CUT), rejected=[]
+    )
 
 
 def _merged(spoken: list[Turn]) -> tuple[list[Turn], list[str]]:

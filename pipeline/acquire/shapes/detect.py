@@ -13,10 +13,11 @@ from configs.acquire import SHAPES, Source
 from pipeline.acquire.containers.malformed import Malformed
 from pipeline.acquire.shapes import columns
 from pipeline.acquire.shapes.cell import metadata_of, name_of
-from pipeline.acquire.shapes.conversation import Conversation, check_text
+from pipeline.acquire.shapes.conversation import Conversation, before, check_text
 from pipeline.acquire.shapes.layout import Layout, Record
-from pipeline.acquire.shapes.names import names
-from pipeline.acquire.shapes.verdict import fault_of, scale_of
+from pipeline.acquire.shapes.names import names, plain
+from pipeline.acquire.shapes.parts import names_image
+from pipeline.acquire.shapes.verdict import fault_of, is_fractional, scale_of, verdict_name
 
 RARE = 0.05
 MOST_ARRANGED = 1000
@@ -118,8 +119,17 @@ class Reader:
             raise Malformed("wrong_type", "nested too deeply") from error
         if layout.verdicts and not layout.sides and (fault := fault_of(record, layout.verdicts, layout.scales)):
             raise Malformed("rejected", fault)
-        if layout.media and (missing := next((c for c in layout.media if record.get(c)), None)):
+        for at, (_, text) in enumerate(found.messages):
+            if ("<" in text or ";base64," in text) and names_image(text):
+                found = before(found, at, f"turn {at} rests on an image that is only named")
+                break
+        missing = next((c for c in layout.media if record.get(c)), None)
+        if missing and "missing_part" not in found.metadata:
             raise Malformed("missing_part", f"the conversation rests on {missing}")
+        if layout.grounds:
+            found.left_out += tuple(plain(c) for c in layout.grounds if record.get(c))
+        if any(is_fractional(record.get(c)) for c in layout.verdicts if verdict_name(c) == "weight"):
+            found.left_out += ("fractional weight",)
         if layout.metadata:
             found.metadata = metadata_of(record, layout.metadata) | found.metadata
         if layout.conversation_id:

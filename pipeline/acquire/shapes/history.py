@@ -1,28 +1,42 @@
 """Earlier turns in a column of their own: pairs of prompt and reply, turns, or a transcript."""
 
+import json
+import re
 from typing import Any
 
 from pipeline.acquire.containers.malformed import Malformed
 from pipeline.acquire.shapes import transcript
 from pipeline.acquire.shapes.cell import list_of, text_of
-from pipeline.acquire.shapes.conversation import Turn
+from pipeline.acquire.shapes.conversation import ROLE_OF, Turn
 from pipeline.acquire.shapes.layout import Layout, Record
 from pipeline.acquire.shapes.parts import SPEAKER, pieces, tools_text, turns_of
 
 ASKED = ("prompt", "question", "instruction", "query", "input", "user", "human")
 """Keys of what comes first in a pair, whatever the order of its keys."""
+LABEL = re.compile(r"\A\s*SYSTEM:\s*")
+"""What Glaive's system texts begin with, in a column of that name."""
 
 
 def opening(record: Record, layout: Layout) -> list[Turn]:
     """What comes before the prompt: the system text, the tools that it offers, and earlier turns. Raises Malformed."""
     found: list[Turn] = []
     if layout.system and (value := record.get(layout.system)) is not None:
-        found += pieces(value, "system", layout.system)
+        found += [(role, LABEL.sub("", text)) for role, text in pieces(value, "system", layout.system)]
     if layout.tools and (tools := tools_text(record.get(layout.tools))):
         found.append(("system", tools))
     if layout.history and (earlier := record.get(layout.history)) is not None:
         found += earlier_turns(earlier, layout.history)
     return found
+
+
+def with_thoughts(record: Record, layout: Layout, turns: list[Turn]) -> list[Turn]:
+    """The turns, and before the last reply what the model thought, where a column of its own holds that."""
+    thoughts = record.get(layout.thoughts) if layout.thoughts else None
+    if not thoughts:
+        return turns
+    said = thoughts if isinstance(thoughts, str) else json.dumps(thoughts, ensure_ascii=False, default=str)
+    last = next((at for at in reversed(range(len(turns))) if ROLE_OF.get(turns[at][0].lower()) == "assistant"), None)
+    return turns if last is None else [*turns[:last], ("reasoning", said), *turns[last:]]
 
 
 def _in_order(pair: Record) -> list[Any]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from pipeline.acquire.shapes.names import plain
+from pipeline.acquire.shapes.names import plain, words
 from pipeline.acquire.shapes.verdict import verdict_name
 
 METADATA = frozenset(
@@ -34,9 +34,21 @@ HISTORY = frozenset(
 
 Record = dict[str, Any]
 TOOLS = frozenset(["tools", "functions"])
-THOUGHTS = frozenset(
-    ("reasoning", "reasoningcontent", "thinking", "thought", "thoughts", "cot", "complexcot", "chainofthought")
+THOUGHTS = frozenset(("reasoning", "rationale", "rationales", "thinking", "thought", "thoughts", "cot"))
+RUN_TOGETHER = frozenset(("cot", "complexcot", "longcot", "shortcot", "chainofthought", "reasoningcontent"))
+"""Words in the names of what a model thought: deepseek_reasoning, thinking_trajectory, complex_cot."""
+ABOUT_THOUGHTS = frozenset(
+    (
+        *("effort", "budget", "mode", "type", "level", "tokens", "length", "score", "id", "enabled", "category"),
+        *("domain", "count", "model", "language", "lang", "time", "quality", "task", "skill", "source"),
+    )
 )
+"""Words that say that a column counts or names reasoning and does not hold it."""
+CHOICES = frozenset(("choices", "options", "answerchoices", "answeroptions", "multiplechoiceoptions"))
+GROUNDS = CHOICES | frozenset(
+    ("context", "contexts", "document", "documents", "passage", "passages", "paragraphs", "knowledge", "evidence")
+)
+"""What a reply rests on: a shape that does not tell it to the model has left it out."""
 MEDIA = frozenset(
     (
         *("image", "images", "imageurl", "imagepath", "imagefile", "imageid", "img", "picture", "pictures"),
@@ -53,7 +65,8 @@ class Layout:
     itself is the conversation. prompt, reply: the columns of a conversation of two turns. sides: the two
     columns that a verdict compares. system, history, tools: what comes before. thoughts: what the model
     thought before its reply; reasoning: they are kept with it. media: images and the like that the
-    conversation is about. verdicts: what people thought of the reply. scales: (column, number below which
+    conversation is about. choices: the options of a question. grounds: what a reply rests on and no message
+    holds. rejected: the worse side. verdicts: what people thought of the reply. scales: (column, number below which
     it is bad) of the verdicts that are numbers. optional: columns of the prompt that the first records did
     not show, taken where they hold a text. given: the profile says so, nothing else is tried.
     """
@@ -68,6 +81,9 @@ class Layout:
     tools: str | None = None
     thoughts: str | None = None
     media: tuple[str, ...] = ()
+    choices: tuple[str, ...] = ()
+    grounds: tuple[str, ...] = ()
+    rejected: str | None = None
     verdicts: tuple[str, ...] = ()
     scales: tuple[tuple[str, float], ...] = ()
     conversation_id: str | None = None
@@ -93,6 +109,8 @@ class Layout:
             *self.prompt,
             self.column,
             self.reply,
+            *self.choices,
+            self.rejected,
             *self.sides,
         )
         return [c for c in taken if c is not None]
@@ -101,7 +119,8 @@ class Layout:
     def columns(self) -> list[str]:
         """Every column that is read."""
         more = [c for c in (self.conversation_id, self.user_id) if c is not None]
-        return list(dict.fromkeys([*self.text_columns, *self.media, *self.verdicts, *more, *self.metadata]))
+        beside = [*self.media, *self.grounds, *self.verdicts, *more, *self.metadata]
+        return list(dict.fromkeys([*self.text_columns, *beside]))
 
     def __str__(self) -> str:
         if self.sides:
@@ -125,11 +144,18 @@ def about(columns: list[str], taken: tuple[str | None, ...]) -> dict[str, Any]:
         "user_id": first(USER_ID),
         "history": first(HISTORY),
         "tools": first(TOOLS),
-        "thoughts": first(THOUGHTS),
+        "thoughts": next((c for c in free if _is_thought(c)), None),
         "metadata": tuple(c for c, name in free.items() if name in METADATA),
         "media": tuple(c for c, name in free.items() if name in MEDIA),
+        "grounds": tuple(c for c, name in free.items() if name in GROUNDS),
         "verdicts": tuple(c for c in free if verdict_name(c)),
     }
+
+
+def _is_thought(column: str) -> bool:
+    said = set(words(column))
+    named = THOUGHTS & said or plain(column) in RUN_TOGETHER
+    return bool(named) and not ABOUT_THOUGHTS & said and "is" not in said and "has" not in said
 
 
 def find_system(columns: list[str]) -> str | None:

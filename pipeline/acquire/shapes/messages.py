@@ -7,7 +7,7 @@ from typing import Any
 from pipeline.acquire.containers.malformed import Malformed
 from pipeline.acquire.shapes.cell import list_of
 from pipeline.acquire.shapes.conversation import Conversation, alternating, from_turns
-from pipeline.acquire.shapes.history import opening
+from pipeline.acquire.shapes.history import opening, with_thoughts
 from pipeline.acquire.shapes.layout import HISTORY, Layout, about, find_system
 from pipeline.acquire.shapes.names import find, names, plain
 from pipeline.acquire.shapes.parts import SPEAKER, TEXT, turns_of
@@ -31,7 +31,7 @@ def arrange(there: list[str], found: Layout | None) -> Layout:
 def around(there: list[str], found: Layout) -> Layout:
     """A layout with all that lies beside its column."""
     system = find_system(there)
-    return replace(found, system=system, **about(there, (found.column, system)) | {"history": None, "thoughts": None})
+    return replace(found, system=system, **about(there, (found.column, system)) | {"history": None})
 
 
 def read(record: Any, layout: Layout) -> Conversation:
@@ -56,7 +56,7 @@ def read(record: Any, layout: Layout) -> Conversation:
     if layout.system or layout.tools:
         own = next((at for at, (speaker, _) in enumerate(said) if speaker.lower() != "system"), len(said))
         said[own:own] = opening(record, layout)
-    return from_turns(said, layout.reasoning)
+    return from_turns(with_thoughts(record, layout, said) if layout.thoughts else said, layout.reasoning)
 
 
 def find_turns(records: list[Any], speaker: tuple[str, ...], shape: str) -> Layout | None:

@@ -6,14 +6,18 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
 
+from pipeline.acquire.containers.arrow_types import JsonList, JsonObject
 from pipeline.acquire.containers.malformed import Malformed
 from pipeline.acquire.shapes.cell import list_of
-from pipeline.acquire.shapes.conversation import ROLE_OF, Turn
-from pipeline.acquire.shapes.verdict import is_bad
+from pipeline.acquire.shapes.conversation import ASIDE, MISSING, ROLE_OF, Turn
+from pipeline.acquire.shapes.verdict import is_bad, is_fractional
 
 SPEAKER = ("role", "from", "speaker", "author", "sender", "speaker_id")
 TEXT = ("content", "value", "text", "message", "utterance", "body", "parts")
-REASONING = ("reasoning_content", "reasoning", "thinking", "thought")
+REASONING = (
+    *("reasoning_content", "reasoning", "thinking", "thought", "thoughts", "thinking_content", "rationale", "cot"),
+    *("reasoning_details", "chain_of_thought"),
+)
 MEDIA = (
     "image",
     "images",
@@ -27,6 +31,13 @@ MEDIA = (
     "videos",
     "attachments",
     "files",
+    "experimental_attachments",
+    "image_urls",
+    "image_path",
+    "image_paths",
+    "photo",
+    "photos",
+    "media",
 )
 LEARN = (
     *("weight", "train", "trainable", "loss", "loss_weight", "learn", "training", "train_on_turn", "loss_mask"),
@@ -35,26 +46,49 @@ LEARN = (
 """0 or false: the turn is context. Keys of OpenAI's, Mistral's, axolotl's and MS-Swift's training files."""
 MASKED = ("mask", "masked", "is_masked", "ignore_loss", "no_loss", "ignore", "skip")
 JUDGED = ("label", "rating", "score", "feedback", "thumbs", "accepted", "rejected", "liked", "verdict")
+SCALES = {"score": 0.0}
+"""Numbers below which a turn is called bad; a score of 0 is what nobody has voted on."""
 UNLEARNABLE = ("analysis", "thoughts", "reasoning_recap")
 PLACEHOLDER = re.compile(
     r"(?:\A|\n)[ \t]*<\|?(?:image|video|audio)\|?>|<\|?(?:image|video|audio)\|?>[ \t]*(?:\n|\Z)"
-    r"|<\|vision_start\|>|<img>[^<\n]+</img>"
+    r"|<\|vision_start\|>|<img>[^<\n]+</img>|<\|?image[ _-]?\d+\|?>|<image(?:_placeholder|Here)>"
 )
 """Where an image stood: in the files of LLaVA and its kin, at the start or end of a line; in those of Qwen's models."""
+SIGNS = ("<im", "<vi", "<au", "<|", ";base64,")
+"""The cheap test: no such place is without one."""
+AMID = re.compile(r"<(?:image|video|audio)>|\bdata:image/[\w.+-]{1,20};base64,[A-Za-z0-9+/=]{32}")
+"""Where one stood amid a sentence, or stands, as no model of text can read it."""
+ABOUT_MARKUP = re.compile(
+    r"</(?:image|video|audio)>|[\"'`]<(?:image|video|audio)>|\b(?:svg|x?html5?|xml|jsx|css|tags?|elements?|markup|mean|code"
+    r"|tokens?|placeholders?|attributes?|browser|react)\b",
+    re.IGNORECASE,
+)
+"""What a text says that is about such an element of markup."""
+CALLED = "<functioncall>"
+RETURNED = re.compile(r"FUNCTION RESPONSE:\s*")
+"""Before a call and before its result, in Glaive's files."""
 
 KNOWN_MEDIA = ("image", "audio", "video", "file", "document", "media", "input_image", "image_url", "input_audio")
 
 
 def turns_of(turns: Iterable[Any]) -> list[Turn]:
-    """(speaker, text) of each element and of what it holds besides. Raises Malformed (wrong_type, missing_part)."""
+    """(speaker, text) of each element and of what it holds besides, up to one that rests on what is no text.
+
+    Raises Malformed (wrong_type, unknown_role).
+    """
     found: list[Turn] = []
     for number, turn in enumerate(turns):
         if type(turn) is dict and len(turn) == 2:
             speaker, value = turn.get("role") or turn.get("from"), turn.get("content") or turn.get("value")
-            if type(speaker) is str and type(value) is str and "<" not in value:
+            if type(speaker) is str and type(value) is str and "<" not in value and value[:9] != "FUNCTION ":
                 found.append((speaker, value))
                 continue
-        found += _turn(turn, number)
+        try:
+            found += _turn(turn, number)
+        except Malformed as problem:
+            if problem.rule != "missing_part":
+                raise
+            return [*found, (MISSING, problem.detail)]
     return found
 
 
@@ -81,7 +115,12 @@ def _turn(turn: Any, number: int) -> list[Turn]:
             speaker = "call"
         elif not _is_learned(turn):
             speaker = "unlearned"
-    found: list[Turn] = [("reasoning", turn[key]) for key in REASONING if isinstance(turn.get(key), str)]
+    thoughts = [said for key in REASONING if (said := turn.get(key))]
+    found: list[Turn] = [("reasoning", said if isinstance(said, str) else "…") for said in thoughts]
+    if speaker == "unlearned":
+        found.append((ASIDE, "loss on a reply"))
+    elif any(is_fractional(turn.get(key)) for key in LEARN):
+        found.append((ASIDE, "fractional weight"))
     value = next((turn[k] for k in TEXT if turn.get(k) is not None), None)
     found += pieces(value, speaker, f"turn {number}")
     called = turn.get("tool_calls") or turn.get("function_call")
@@ -95,14 +134,16 @@ def pieces(value: Any, speaker: str, where: str) -> list[Turn]:
     """The turns in a content: a text, a list of parts, or an object with parts. Raises Malformed."""
     if value is None:
         return []
+    if isinstance(value, JsonObject | JsonList) and not _are_parts(value):
+        return [(speaker, value.written)]
     if isinstance(value, dict) and "parts" in value:  # of a chat product's export, of Gemini's files
         if value.get("content_type") in UNLEARNABLE:
             speaker = "reasoning"
         value = value["parts"]
     if isinstance(value, str):
-        if "<" in value and PLACEHOLDER.search(value):
+        if names_image(value):
             raise Malformed("missing_part", f"{where} rests on an image that is only named")
-        return [(speaker, value)]
+        return called(speaker, value)
     found: list[Turn] = []
     for part in value if isinstance(value, list) else [value]:
         said = _piece(part, speaker, where)
@@ -111,6 +152,32 @@ def pieces(value: Any, speaker: str, where: str) -> list[Turn]:
         elif said:
             found.append(said)
     return found
+
+
+def called(speaker: str, text: str) -> list[Turn]:
+    """A text, or the call in it, or the result that it is, as Glaive marks them."""
+    role = ROLE_OF.get(speaker.strip().lower())
+    if role == "user" and (mark := RETURNED.match(text)):
+        return [("tool", text[mark.end() :])]
+    if role not in ("assistant", "unlearned") or CALLED not in text:
+        return [(speaker, text)]
+    before, _, call = text.partition(CALLED)
+    found = [(speaker, before.strip()), ("call" if role == "assistant" else speaker, call.strip())]
+    return [turn for turn in found if turn[1]]
+
+
+def names_image(text: str) -> bool:
+    """Whether a text says that an image, a sound or a film stood in it."""
+    if not any(sign in text for sign in SIGNS):
+        return False
+    return PLACEHOLDER.search(text) is not None or (AMID.search(text) is not None and not ABOUT_MARKUP.search(text))
+
+
+def _are_parts(value: JsonObject | JsonList) -> bool:
+    """Whether a content in a column of JSON is made of parts, and not a text that happens to be JSON."""
+    if isinstance(value, JsonObject):
+        return "parts" in value or isinstance(value.get("text"), str) or value.get("type") in KNOWN_MEDIA
+    return bool(value) and all(isinstance(part, dict) and ("type" in part or "text" in part) for part in value)
 
 
 def _piece(part: Any, speaker: str, where: str) -> Turn | None:
@@ -197,4 +264,4 @@ def _is_learned(turn: dict[str, Any]) -> bool:
             return False
     if any(turn.get(key) in (True, 1, "true") for key in MASKED):
         return False
-    return not any(turn.get(key) is not None and is_bad(key, turn[key]) for key in JUDGED)
+    return not any(turn.get(key) is not None and is_bad(key, turn[key], SCALES.get(key)) for key in JUDGED)

@@ -4,9 +4,9 @@ from typing import Any
 
 from pipeline.acquire.containers.malformed import Malformed
 from pipeline.acquire.shapes import transcript
-from pipeline.acquire.shapes.cell import list_of, text_of
-from pipeline.acquire.shapes.conversation import Conversation, Turn, from_turns
-from pipeline.acquire.shapes.history import opening
+from pipeline.acquire.shapes.cell import answers_in, list_of, text_of
+from pipeline.acquire.shapes.conversation import ASIDE, Conversation, Turn, check_text, from_turns
+from pipeline.acquire.shapes.history import opening, with_thoughts
 from pipeline.acquire.shapes.layout import Layout, Record, about, find_system
 from pipeline.acquire.shapes.names import find, names
 from pipeline.acquire.shapes.parts import SPEAKER, pieces, turns_of
@@ -56,7 +56,8 @@ def arrange(there: list[str], found: Layout | None) -> Layout:
     system = find_system(there)
     prompt = prompts(there)
     taken = (chosen, rejected, system, *prompt)
-    return Layout("preference", column=chosen, prompt=prompt, system=system, **about(there, taken))
+    more = about(there, taken)
+    return Layout("preference", column=chosen, prompt=prompt, system=system, rejected=rejected, **more)
 
 
 def prompts(there: list[str]) -> tuple[str, ...]:
@@ -69,9 +70,21 @@ def prompts(there: list[str]) -> tuple[str, ...]:
 
 
 def read(record: Any, layout: Layout) -> Conversation:
-    """The chosen conversation. Raises Malformed."""
-    found = joined(record, layout, layout.column)
-    found.left_out += ("rejected side",)
+    """The chosen conversation, the rejected one beside it. Raises Malformed."""
+    return beside(joined(record, layout, layout.column), record, layout, layout.rejected)
+
+
+def beside(found: Conversation, record: Record, layout: Layout, column: str | None) -> Conversation:
+    """The conversation with what the worse side, in a column, says instead; a side that cannot be read is left out."""
+    try:
+        worse = joined(record, layout, column or "").messages
+        check_text(Conversation(worse))
+    except Malformed:
+        worse = []
+    shared = next((at for at, (a, b) in enumerate(zip(found.messages, worse, strict=False)) if a != b), len(worse))
+    found.rejected, found.shared = worse[shared:], shared
+    if not found.rejected:
+        found.left_out += ("rejected side",)
     return found
 
 
@@ -89,7 +102,7 @@ def joined(record: Any, layout: Layout, column: str | None) -> Conversation:
     turns = _turns(record[column], "assistant", column)
     if layout.prompt and not any(speaker.lower() in ("user", "human") for speaker, _ in turns):
         turns = _prompt(record, layout) + turns
-    return from_turns(opening(record, layout) + turns, layout.reasoning)
+    return from_turns(opening(record, layout) + with_thoughts(record, layout, turns), layout.reasoning)
 
 
 def _prompt(record: Record, layout: Layout) -> list[Turn]:
@@ -109,9 +122,12 @@ def _turns(value: Any, speaker: str, column: str) -> list[Turn]:
             return turns_of(inner)
         return turns_of([value]) if any(key in value for key in SPEAKER) else pieces(value, speaker, column)
     turns = list_of(value)
-    if turns is not None:
+    if turns is not None and (not isinstance(value, str) or any(isinstance(turn, dict) for turn in turns)):
         if turns and all(isinstance(turn, str) for turn in turns):
-            return [(speaker, turns[0].strip())]
+            if speaker == "user":
+                return [(speaker, text_of(turns, column))]
+            answers = answers_in(turns, column)
+            return [(speaker, answers[0]), *[(ASIDE, "further answer")] * (len(answers) > 1)] if answers else []
         return turns_of(turns)
     if not isinstance(value, str):
         raise Malformed("wrong_type", f"{column} is {type(value).__name__}")

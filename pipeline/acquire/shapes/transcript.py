@@ -3,8 +3,9 @@
 import re
 
 from pipeline.acquire.shapes.conversation import Turn
+from pipeline.acquire.shapes.parts import called
 
-PEOPLE = r"(?i:human|user|customer|prompter|system|assistant|chatbot|bot|ai|gpt|agent)"
+PEOPLE = r"(?i:human|user|customer|prompter|system|assistant|chatbot|bot|ai|gpt|agent|function response)"
 QUESTIONS = r"(?i:question|answer)|Q|A"
 TASKS = r"(?i:instruction|input|response)"
 MARKS = (
@@ -17,7 +18,11 @@ MARKS = (
 )
 """Styles of transcripts, tried in this order; group 1 (or 2) is the speaker."""
 
-ROLES = {"user": ("question", "q", "instruction", "input"), "assistant": ("answer", "a", "response")}
+ROLES = {
+    "user": ("question", "q", "instruction", "input"),
+    "assistant": ("answer", "a", "response"),
+    "tool": ("function response",),
+}
 ROLE_OF = {mark: role for role, marks in ROLES.items() for mark in marks}
 ENDS = re.compile(r"<\|(?:im_end|endoftext)\|>|</s>")
 
@@ -36,7 +41,8 @@ def turns(text: str) -> list[Turn]:
             continue
         ends = [m.start() for m in marks[1:]] + [len(text)]
         speakers = [ROLE_OF.get(s.lower(), s) for s in speakers]
-        found = [(s, _clean(text[m.end() : end])) for s, m, end in zip(speakers, marks, ends, strict=True)]
+        spoken = [(s, _clean(text[m.end() : end])) for s, m, end in zip(speakers, marks, ends, strict=True)]
+        found = [turn for speaker, said in spoken for turn in called(speaker, said)]
         preface = _clean(text[: marks[0].start()])
         return [("user" if style is MARKS[-1] else "system", preface), *found] if preface else found
     return []

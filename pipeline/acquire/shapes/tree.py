@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from pipeline.acquire.containers.malformed import Malformed
-from pipeline.acquire.shapes.conversation import Conversation, Turn, from_turns
+from pipeline.acquire.shapes.conversation import MISSING, Conversation, Turn, from_turns
 from pipeline.acquire.shapes.layout import Layout, about
 from pipeline.acquire.shapes.names import find, names
 from pipeline.acquire.shapes.parts import turns_of
@@ -51,6 +51,8 @@ def _turns(message: dict[str, Any]) -> list[Turn]:
     about_it = message.get("metadata")
     if isinstance(about_it, dict) and about_it.get("is_visually_hidden_from_conversation"):
         return []
+    if isinstance(about_it, dict) and about_it.get("attachments"):
+        return [(MISSING, "a message rests on an attachment")]
     found = turns_of([{key: message[key] for key in ("author", "content") if message.get(key) is not None}])
     if message.get("recipient") not in (None, "all"):
         return [("call", text) for _, text in found]

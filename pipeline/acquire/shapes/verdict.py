@@ -35,20 +35,27 @@ DISLIKED = frozenset(
 JUDGES = frozenset(
     (
         *("user", "human", "annotator", "judge", "response", "answer", "reply", "assistant", "review", "is", "was"),
-        *("kto", "preference", "quality", "avg", "average", "mean", "thumbs"),
+        *("kto", "preference", "quality", "avg", "average", "mean", "thumbs", "gold", "final", "expert", "crowd"),
+        "rater",
     )
 )
 """Words that may stand before: user_rating, is_accepted, response_quality."""
+REPLIES = frozenset(("answer", "response", "reply", "completion", "output", "solution"))
+"""Words that may stand after, where it is a truth value: is_correct_answer, bad_response; else it is such a reply."""
 
 
 def verdict_name(column: str) -> str | None:
     """The name of LIKED or DISLIKED that a column has, as rating for user_rating; None when it is no verdict."""
     said = words(column)
+    if len(said) > 1 and said[-1] in REPLIES and (said[0] in ("is", "was") or said[0] in DISLIKED):
+        said = said[:-1]
     while len(said) > 1 and said[0] in JUDGES and "".join(said) not in LIKED | DISLIKED:
         said = said[1:]
     name = "".join(said)
     if name in LIKED or name in DISLIKED:
         return name
+    if said[-1:] == ["label"] and set(said[:-1]) <= SCALED:
+        return "label"
     return said[-1] if said and set(said) <= SCALED else None
 
 
@@ -79,7 +86,7 @@ def scale_of(column: str, values: Iterable[Any]) -> float | None:
     or 100, and around 0; beyond that only numbers below 0 are bad, as for sums of votes. Numbers above 1 of
     what is no scale, as of a label, name classes: none is bad.
     """
-    numbers = [n for value in values if (n := _number(value)) is not None]
+    numbers = [n for value in values if (n := _number(_inner(value))) is not None]
     name = verdict_name(column)
     if not numbers or name == "weight":
         return None
@@ -114,12 +121,17 @@ def is_bad(column: str, value: Any, scale: float | None = None) -> bool:
     """
     name = verdict_name(column) or ""
     against = name in DISLIKED
+    value = _inner(value)
     if isinstance(value, dict):
         return any(verdict_name(key) and is_bad(key, inner) for key, inner in value.items() if isinstance(key, str))
     if isinstance(value, bool):
         return value == against
     if isinstance(value, str):
         word = " ".join(value.lower().replace("_", " ").replace("-", " ").split())
+        if words(column)[-1] in REPLIES and word not in ("true", "false", "0", "1"):
+            return False
+        if name == "grade" and word == "f":
+            return True
         if word in YES or word in NO:
             return (word in YES) == against and not (name in CLASSIFIED and word in ("no", "n"))
         if word in BAD or (word == "negative" and name not in CLASSIFIED):
@@ -134,6 +146,14 @@ def is_bad(column: str, value: Any, scale: float | None = None) -> bool:
     return number <= 0 if scale is None else number < scale
 
 
+def _inner(value: Any) -> Any:
+    """A verdict that an object holds under a name that says nothing, as in {"value": 1}."""
+    if not isinstance(value, dict):
+        return value
+    known = [key for key in value if isinstance(key, str) and verdict_name(key) in LIKED]
+    return next((value[key] for key in ("value", "name", *known[:1]) if key in value), value)
+
+
 def _share(word: str) -> float | None:
     """What "1/5", "1 star" and "★☆☆☆☆" say, 0 to 1."""
     if parts := re.fullmatch(r"(\d+(?:\.\d+)?) ?(?:/|out of) ?(\d+)", word):
@@ -141,6 +161,12 @@ def _share(word: str) -> float | None:
     if parts := re.fullmatch(r"([0-5]) stars?", word):
         return float(parts[1]) / 5
     return word.count("★") / len(word) if word and set(word) <= {"★", "☆"} else None
+
+
+def is_fractional(weight: Any) -> bool:
+    """Whether a weight is neither none nor one: what is learned is learned wholly, so that it counts as one."""
+    number = _number(weight)
+    return number is not None and number > 0 and number != 1
 
 
 def _number(value: Any) -> float | None:

@@ -2,19 +2,25 @@
 
 import re
 
+from pipeline.clean.privacy.bounds import LETTER
+
 CARD = re.compile(
-    r"(?<![\w.+-])(?:\d{12,19}|\d{4}([ -])\d{4}\1\d{4}\1\d{4}(?:\1\d{3})?|\d{4}([ -])\d{6}\2\d{4,5})(?![\w*-]|\.\d)"
+    rf"(?<!{LETTER})(?<![.+-])(?:\d{{12,19}}|\d{{4}}([ -])\d{{4}}\1\d{{4}}\1\d{{4}}(?:\1\d{{3}})?"
+    rf"|\d{{4}}([ -])\d{{6}}\2\d{{4,5}})(?!{LETTER}|[*-]|\.\d)"
 )
 ISSUERS = re.compile(
     r"4\d{12}(?:\d{3}){0,2}|5[1-5]\d{14}|2(?:2[2-9]|[3-6]\d|7[01]|720)\d{12,13}|3[47]\d{13}|3(?:0[0-5]|[689]\d)\d{11,13}"
     r"|6(?:011|22\d|4[4-9]\d|5\d\d)\d{12,15}|35\d{14}|(?:1800|2131)\d{11}|(?:50|5[6-9]|6\d)\d{10,17}"
 )
 """Leading digits and lengths of Visa, Mastercard, American Express, Diners Club, Discover, JCB and Maestro."""
-CARD_CUE = re.compile(r"\b(?:card|cc|visa|mastercard|maestro|amex)\b.{0,20}$", re.IGNORECASE | re.DOTALL)
+CARD_CUE = re.compile(
+    r"(?:\b(?:card|cc|visa|mastercard|maestro|amex)\b|カード|信用卡|카드).{0,20}$", re.IGNORECASE | re.DOTALL
+)
 """Beside such a word the issuer need not be known."""
 
 IBAN = re.compile(
-    r"(?<!\w)[A-Z]{2}\d{2}(?:[A-Z0-9]{11,30}|(?: [A-Z0-9]{4}){2,7}(?: [A-Z0-9]{1,4})?)(?![A-Z0-9])", re.IGNORECASE
+    rf"(?<!{LETTER})[A-Z]{{2}}\d{{2}}(?:[A-Z0-9]{{11,30}}|(?: [A-Z0-9]{{4}}){{2,7}}(?: [A-Z0-9]{{1,4}})?)(?![A-Z0-9])",
+    re.IGNORECASE,
 )
 """Compact, or in groups of four."""
 

@@ -4,17 +4,21 @@ import re
 
 import phonenumbers
 
-BEFORE = r"(?<![\w./#@&%$€£+-])(?<!\d:)(?<![\d=<>!~*/+-]=)"
+from pipeline.clean.privacy.bounds import LETTER
+
+BEFORE = rf"(?<!{LETTER})(?<![./#@&%$€£+-])(?<!\d:)(?<![\d=<>!~*/+-]=)"
 """A colon or an equals sign may precede ("Phone:617…"), but not those of a time or of a comparison."""
-AFTER = r"(?![\w%$€£/@=]|[.:,-]\d)"
+AFTER = rf"(?!{LETTER}|[%$€£/@=]|[.:,-]\d)"
+GAP = "[ .\uff0d-]"
+"""Between groups of digits; the last but one is the hyphen of full-width digits."""
 EXTENSION = r"(?:[ ]?(?:x|ext\.?)[ ]?\d{1,6})?"
 
 INTERNATIONAL = re.compile(rf"{BEFORE}(?:\+|00)[1-9](?:[ .()-]{{0,2}}\d){{6,14}}{EXTENSION}{AFTER}")
 LINK = re.compile(r"(?<=wa\.me/)\d{7,15}(?!\d)|(?<=tel://)\+?\d{7,15}(?!\d)")
 NORTH_AMERICAN = re.compile(
-    rf"{BEFORE}(?:1[ .-])?(?:\([2-9]\d\d\)[ .-]?\d{{3}}[ .-]|[2-9]\d\d([ .-])\d{{3}}\1)\d{{4}}{EXTENSION}{AFTER}"
+    rf"{BEFORE}(?:1[ .-])?(?:\([2-9]\d\d\)[ .-]?\d{{3}}[ .-]|[2-9]\d\d({GAP})\d{{3}}\1)\d{{4}}{EXTENSION}{AFTER}"
 )
-TRUNK = re.compile(rf"{BEFORE}0[1-9]\d{{0,3}}(?:([ .-])\d{{2,4}}(?:\1\d{{2,4}}){{1,4}}|[ -]\d{{6,8}}){AFTER}")
+TRUNK = re.compile(rf"{BEFORE}[0０][1-9１-９]\d{{0,3}}(?:({GAP})\d{{2,4}}(?:\1\d{{2,4}}){{1,4}}|[ -]\d{{6,8}}){AFTER}")
 """A leading 0, then groups: most of Europe, Australia, Japan, South Africa."""
 AREA = re.compile(rf"{BEFORE}\((?!(?:1[5-9]|20)\d\d\))0?\d{{1,4}}\)[ ]?\d{{3,5}}[ -]\d{{3,4}}{AFTER}")
 """An area code in brackets, which is no year, as in a citation."""
@@ -27,19 +31,28 @@ LOCAL = re.compile(
 """Groups that could be anything: a phone number only beside a cue."""
 BARE = re.compile(rf"{BEFORE}\d{{7,12}}{AFTER}")
 """Digits alone: a phone number only beside a strong cue, or a weak one when they have North America's prefix."""
+LABELLED = re.compile(
+    rf"(?:phone|mobile|whats ?app|(?<![a-z])(?:mob|cell|fax|tel|contact|call|ph))(?:[ ._-]?(?:no|nr|num|number))?\.?"
+    rf"[ ]?[-\u2013:=.][ ]?(\d{{7,12}}){AFTER}",
+    re.IGNORECASE,
+)
+"""Digits right after what says that they are a phone's, whatever mark joins them: Mob-9876543210, Ph.no.9876543210."""
 WITH_PREFIX = re.compile(r"1[2-9]\d\d[2-9]\d{6}")
 
 WHOSE = (
     r"\b(?:my|our|his|her|their|your)(?: \w+)? (?:number|nr|no|cell|mobile)s?\b|\bmeine? \w{0,8}nummer"
     r"|\bm[ei]u? (?:n[uú]mero|celular|cel)\b|\bmon (?:num[eé]ro|portable)|\bil mio (?:numero|cellulare)"
-    r"|\bmi(?:jn|tt?) \w{0,10}numm?er|\bm[oó]j (?:broj|numer)|\bмой номер|手机|电话|電話|携帯"
+    r"|\bmi(?:jn|tt?) \w{0,10}numm?er|\bm[oó]j (?:broj|numer)|\bмой номер|手机|电话|電話|携帯|ケータイ|連絡先|联系方式"
+    r"|전화|연락처|휴대폰"
 )
 """Whose number it is, in the commonest languages."""
+KEY = r"(?:phone|mobile|whats[ _]?app|(?<![a-z])(?:cell|fax|tel|contact))[ _-]?(?:no|nr|num|number)?\d?[\"']?\s?[:=：]"
+"""The name of a field: phone_number, customerPhone, contact=."""
 STRONG_CUE = re.compile(
     r"\b(?:tele)?phones?\b|\b(?:tel|tty|fax|mob|ph)\b|\b(?:desk|office):|\bmobile\b|\bcell\b|\bwhats ?app\b"
     r"|\bdial\b|\bsms\b|\b(?:call|text|ring|reach|phone|message) (?:me|us|him|her|them)\b|\bhandy\b|\btelefon"
     r"|\bmóvil\b|\bt[eé]l[eé](?:fono|phone)"
-    rf"|\bтел(?:ефон)?\b|\b(?:hot|help)line\b|\btoll[ -]free\b|\bcontact (?:no|number)\b|{WHOSE}",
+    rf"|\bтел(?:ефон)?\b|\b(?:hot|help)line\b|\btoll[ -]free\b|\bcontact (?:no|number)\b|{KEY}|{WHOSE}",
     re.IGNORECASE,
 )
 CUE = re.compile(
@@ -53,7 +66,9 @@ LABEL_OF_ANOTHER = re.compile(
     r"\b(?:orders?|invoice|tracking|ticket|case|ref(?:erence)?|account|acct|isbn|issn|parts?|serial|model|sku|item|product"
     r"|id|zip|post ?code|section|pages?|pp|vol(?:ume)?|patent|version|error|pmid|doi|circular|flight|batch|lot|license"
     r"|licence|policy|member(?:ship)?|customer|student|employee|booking|confirmation|transaction|bug|issue)"
-    r"(?: ?(?:no|nr|num|number|id|code)\b\.?)?(?: is| was)?[ :=#.]{0,3}$",
+    r"(?: ?(?:no|nr|num|number|id|code)\b\.?)?(?: is| was)?[ :=#.]{0,3}$"
+    r"|(?:注文|会員|口座|伝票|追跡|郵便|商品|订单|账号|快递|주문|계좌|송장)"
+    r"\s?(?:番号|号码|번호)?[はが는은이:\uff1a ]{0,3}$",
     re.IGNORECASE,
 )
 """What says, right before it, that a number counts something else."""
@@ -70,7 +85,7 @@ OF_A_YEAR = re.compile(r"\d{3}-(?:19|20)\d\d")
 AMONG_NUMBERS_BEFORE = re.compile(r"(?:\d[ \t,;|]{1,3}|[\[;{|][ \t]{0,3})$")
 AMONG_NUMBERS_AFTER = re.compile(r"[ \t]{0,3}[;\]}|]|[ \t,]{1,3}\d+[ \t,;\]}|\n]")
 """Rows of a matrix or of a table."""
-DIGITS_NEAR = re.compile(r"(?:\d[ .()x-]{0,3}){6}\d")
+DIGITS_NEAR = re.compile(r"(?:\d[ .()x\uff0d-]{0,3}){6}\d")
 """Seven digits close together: the cheap test before everything else."""
 
 
@@ -86,6 +101,7 @@ def find_phones(text: str) -> list[tuple[int, int]]:
         known = set(found)
         found += [m.span() for m in LOCAL.finditer(text) if m.span() not in known and _is_local(m)]
         found += [m.span() for m in BARE.finditer(text) if m.span() not in known and _is_bare(m)]
+    found += [m.span(1) for m in LABELLED.finditer(text)]
     return found
 
 

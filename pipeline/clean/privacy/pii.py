@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
+from pipeline.clean.privacy.bounds import LETTER
 from pipeline.clean.privacy.checksums import find_cards, find_ibans
 from pipeline.clean.privacy.phone import find_phones
 from pipeline.clean.privacy.secret import CUE, HINT, find_secrets
@@ -14,8 +15,9 @@ EMAIL = re.compile(
     rf"(?<![\w.+%-])\w[\w.+%-]{{0,63}}(?:'[\w.+%-]{{1,63}})?{AT}(?:[\w-]{{1,63}}{DOT}){{1,8}}[^\W\d_]{{2,24}}(?![\w@-])"
 )
 """RFC 5322's usual part; "(at)" and "[dot]" are read as @ and a dot."""
-IPV4 = re.compile(r"(?<![\w.-])(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?![\w-]|\.\d)")
-IPV6 = re.compile(r"(?<![\w:.])(?:[0-9a-fA-F]{0,4}:){2,7}[0-9a-fA-F]{0,4}(?![\w:])")
+BYTE = r"(?:25[0-5]|2[0-4]\d|1?\d?\d)"
+IPV4 = re.compile(rf"(?<!{LETTER})(?<![.-])(?:{BYTE}\.){{3}}{BYTE}(?!{LETTER}|-|\.\d)")
+IPV6 = re.compile(rf"(?<!{LETTER})(?<![:.])(?:[0-9a-fA-F]{{0,4}}:){{2,7}}[0-9a-fA-F]{{0,4}}(?!{LETTER}|:)")
 VERSION = re.compile(
     r"(?:version|\bv|==|>=|<=|~=|release|build|kernel|firmware|driver|upgraded? to|updated? to|\bsec(?:tion)?\.?|§"
     r"|chapter|clause|article|paragraph|table|figure|\boid)\s?$",
@@ -35,7 +37,7 @@ PUBLIC_IPV6 = ipaddress.ip_network("2000::/3")
 REMOTE = re.compile(r"(?:^|[\s`$;|&])(?:ssh|scp|sftp|rsync) [^\n\"'@]{0,40}$|://[^\s/@\"']{0,40}$")
 REMOTE_PATH = re.compile(r":(?!//)[\w.~-]*/|:[\w.-]+\.git\b")
 """An account on a machine, as git@example.org:team/tool.git, and not an e-mail address."""
-SSN = re.compile(r"(?<![\w.-])(?!000|666)\d{3}-(?!00)\d\d-(?!0000)\d{4}(?![\w-])")
+SSN = re.compile(rf"(?<!{LETTER})(?<![.-])(?!000|666)\d{{3}}-(?!00)\d\d-(?!0000)\d{{4}}(?!{LETTER}|-)")
 SSN_SPOKEN = re.compile(
     r"(?:\bssn\b|social security)[^\d\n]{0,25}((?!000|666)\d{3}[ -]?(?!00)\d\d[ -]?(?!0000)\d{4})(?![\w-])",
     re.IGNORECASE,

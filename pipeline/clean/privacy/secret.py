@@ -6,7 +6,7 @@ HINT = re.compile(r"[0-9=:：@#$%^&*+~]")
 CUE = re.compile(
     r"passw|passphrase|passcode|passe?(?![a-z])|pwd?(?![a-z])|pins?(?![a-z])|secret|token|keys?(?![a-z])|kennwort|contrase|senha"
     r"|wachtwoord|парол|密码|bearer|-----begin|a[ks]ia[0-9a-z]{16}|aiza|gh[pousr]_|pat[_-]|xox[abpr]-|sk[-_]|hf_|npm_|eyj"
-    r"|://[^\s/@:]+:"
+    r"|://[^\s/@:]+:|mysql|mariadb|sshpass|mongo|docker|redis-cli|curl"
 )
 """The cheap tests: no secret is without one of each (cues in small letters)."""
 
@@ -26,6 +26,14 @@ bearer and JSON Web Tokens."""
 
 IN_URL = re.compile(r"://([^\s/@:]+):(?!\1@)([^\s/@]+)@")
 """user:password@ in an address, unless both are one word, as in every tutorial."""
+COMMAND = re.compile(
+    r"\b(?:mysql\w*|mariadb[\w-]*)\b[^\n|;&`]{0,80}?\s-p['\"]?([^\s'\"`]{4,80})"
+    r"|\b(?:sshpass|docker login|mongo\w*)\b[^\n|;&`]{0,80}?\s-p\s?['\"]?([^\s'\"`]{4,80})"
+    r"|(?<!\S)--?(?:password|passwd|passphrase|passwort|pass|pwd|token|secret|api-?key|auth-?token)\s['\"]?([^\s'\"`-][^\s'\"`]{3,80})"
+    r"|\bredis-cli\b[^\n|;&`]{0,80}?\s-a\s['\"]?([^\s'\"`]{4,80})"
+    r"|\bcurl\b[^\n|;&`]{0,80}?\s(?:-u|--user)\s?['\"]?[^\s:'\"`]{1,40}:([^\s'\"`]{4,80})"
+)
+"""A password among a command's arguments: mysql -pVALUE, sshpass -p VALUE, --token VALUE, curl -u name:VALUE."""
 NAMED = (
     r"(?:(?:pass(?:word|wd|phrase|code|wort)|kennwort|contraseña|mot de passe|senha|wachtwoord|пароль|密码"
     r"|(?<![a-z])pwd?|(?<![a-z])pass(?=[\"']?\s{0,2}[:=])|(?<![a-z])pin(?: code| number)?|api[ _-]?key|access[ _-]?key"
@@ -72,6 +80,10 @@ def find_secrets(text: str) -> list[tuple[int, int]]:
         return []
     found = [m.span() for m in KNOWN.finditer(text)]
     found += [m.span(2) for m in IN_URL.finditer(text) if not NO_PASSWORD.search(m.group(2))]
+    for match in COMMAND.finditer(text):
+        group = match.lastindex or 1
+        if not NO_PASSWORD.search(match.group(group)) and _mixed(match.group(group)):
+            found.append(match.span(group))
     for pattern in (ASSIGNED, TOLD):
         for match in pattern.finditer(text):
             group = 2 if match.group(2) else 3

@@ -19,7 +19,7 @@ MARK = re.compile(
 )
 SPEAKER = re.compile(
     r"\A\s*(?:\*\*)?(?:(?:speaker|person|participant|caller)[ _-]?(?:\d{1,2}|[A-D])|user|human|assistant"
-    r"|chatbot|bot|agent|customer|interviewer|interviewee|<user>|<bot>)\s*(?:\(\d\d?:\d\d(?::\d\d)?\))?:(?:\*\*)?(?:\s+|\Z)(?=\S)",
+    r"|chatbot|bot|agent|customer|interviewer|interviewee|<(?:user|human|bot|assistant|agent|customer)>)\s*(?:\(\d\d?:\d\d(?::\d\d)?\))?:(?:\*\*)?(?:\s+|\Z)(?=\S)",
     re.IGNORECASE,
 )
 """A tag at the very start of a turn, with the colon that makes it one."""

@@ -6,7 +6,7 @@ import re
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from pipeline.clean.repair.code import CODE_OR_INDENTED, outside_code
-from pipeline.clean.repair.page import NAMES, TAG, is_page, names_of
+from pipeline.clean.repair.page import NAMES, TAG, is_enveloped, is_page, names_of
 
 PARAGRAPHS = names_of("p blockquote h1 h2 h3 h4 h5 h6 ul ol dl section article header footer form")
 BLOCKS = names_of("div li dt dd option address center figure figcaption main nav aside")
@@ -21,6 +21,14 @@ TAGS = re.compile(rf"<(?:/?(?:{NAMES})\b|!--).*(?:</?(?:{NAMES})\b[^<>\n]*>|-->)
 ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,30});")
 BARE_AMPERSAND = re.compile(r"&(?!(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,30});)")
 ABOUT_ENTITIES = re.compile(r"\b(?:x?html5?|xml|entit(?:y|ies)|escap(?:e|es|ing)|unicode|ampersands?)\b", re.IGNORECASE)
+MENTION_CHARS = 12
+MENTIONS = r"writ(?:e|ing)|typ(?:e|ing)|us(?:e|ing)|insert|put|does|mean(?:s|ing)?|called|between|an?|the|of"
+MENTIONED, MENTIONED_BLANK = (
+    re.compile(rf"\b(?:{words}) ?[\"'(]?\Z", re.IGNORECASE)
+    for words in (MENTIONS, rf"{MENTIONS}|is|it|are|what's|with|without|and|or|see|shows?|as|in|for|to")
+)
+"""Right before an entity that stands by itself: somebody speaks of it, and does not write with it. The second is for
+white space, which nobody writes between words to stand for itself."""
 AGAIN_AND_AGAIN = re.compile(r"&(?:amp;)+")
 """An ampersand escaped any number of times."""
 ORDINAL = re.compile(r"(?:st|nd|rd|th|[a-z]?[ao]|\W.*)\Z", re.IGNORECASE | re.DOTALL)
@@ -56,7 +64,8 @@ def _escaped(piece: str) -> str:
 
 def _decode(text: str) -> str:
     """Entities with their semicolon only: without it, &copy=1 is part of an address. In a text that speaks of
-    markup only those inside words: "don&#39;t", but not "write &euro; for it".
+    markup only those inside words: "don&#39;t", but not "write &euro; for it". Tags that are written out (&lt;b&gt;)
+    stay so in prose, where they would be markup the next time; a page that is escaped as a whole is a page.
     """
     spoken_of = ABOUT_ENTITIES.search(text) is not None
 
@@ -64,9 +73,17 @@ def _decode(text: str) -> str:
         inside = text[match.start() - 1 : match.start()].isalnum() and text[match.end() : match.end() + 1].isalnum()
         return html.unescape(AGAIN_AND_AGAIN.sub("&", match.group())) if inside or not spoken_of else match.group()
 
+    def unless_mentioned(match: re.Match[str]) -> str:
+        alone = text[match.end() : match.end() + 1] in ("", *" .,;:?!)\"'")
+        known = MENTIONED if (shown := html.unescape(match.group())).strip() else MENTIONED_BLANK
+        mentioned = alone and known.search(text[max(0, match.start() - MENTION_CHARS) : match.start()])
+        return match.group() if mentioned else shown
+
     if spoken_of:
         return ENTITY.sub(decoded, text)
-    return ENTITY.sub(lambda match: html.unescape(match.group()), AGAIN_AND_AGAIN.sub("&", text))
+    text = AGAIN_AND_AGAIN.sub("&", text)
+    found = ENTITY.sub(unless_mentioned, text)
+    return text if TAG.search(found) and not is_enveloped(found) else found
 
 
 def _render(source: str, quote: bool) -> str:

@@ -53,17 +53,32 @@ NESTED = re.compile(r"^<[a-z][^\n]*\n(?:[ ]{2,}|\t+)<[a-z!]|^(?:[ ]{2,}|\t+)</?(
 ABOUT_MARKUP = re.compile(
     r"\b(?:x?html5?|css|xml|jsx|tsx|javascript|php|dom|markup|markdown|tags?|selectors?|xpath|attributes?|rend(?:ers?|ered|ering)"
     r"|divs?|spans?|href|parsers?|pars(?:e[sd]?|ing)|regexp?|escap(?:e[sd]?|ing)|stylesheets?|snippets?|web ?pages?"
-    r"|beautiful ?soup|bs4|react|angular|vue|bootstrap|jquery|entit(?:y|ies)|unicode)\b",
+    r"|beautiful ?soup|bs4|react|angular|vue|bootstrap|jquery|entit(?:y|ies)|unicode|formatting|syntax)\b"
+    r"|\b(?:explain|writ(?:e|ing)|typ(?:e|ing)|us(?:e|ing)|insert|wrap|between|instead of|versus|vs\.?|called) <",
     re.IGNORECASE,
 )
+"""Words that speak of markup, and those right before an element that is mentioned."""
+ABOUT_LOOKS = re.compile(
+    r"\b(?:bold(?:ed|face)?|italics?|emphasi[sz]\w*|underlin\w+|strike-?through|line ?breaks?|superscripts?|subscripts?"
+    r"|hyperlinks?)\b",
+    re.IGNORECASE,
+)
+"""What marks do, said outside of them."""
 COMMENT = re.compile(r"<!--.*?(?:-->|\Z)|<!DOCTYPE[^<>]*>", re.DOTALL | re.IGNORECASE)
 PRE = re.compile(r"<(pre|code)\b.*?(?:</\1\s*>|\Z)", re.DOTALL | re.IGNORECASE)
 UNSEEN = re.compile(r"<(script|style)\b.*?(?:</\1\s*>|\Z)", re.DOTALL | re.IGNORECASE)
 QUOTED = re.compile(rf"[\"'`=]<(?:{NAMES})\b[^<>]*>|</(?:{NAMES})>[\"'`]", re.IGNORECASE)
 STYLED = re.compile(r"\b(?:class|id)\s*=\s*(?![\"']?Mso)")
 """A name for a style sheet; Word's own names are not a programmer's."""
+EXPORTED = re.compile(
+    r"\b(?:class|id)\s*=\s*[\"']?(?:gmail|yahoo|yiv|moz-|ql-|x_|bbcode|bb_|cke|mce|post|message|msg|comment|reply|entry"
+    r"|quote|signature|user-?content|forum)[\w-]*[\"']?(?=[\s>]|\Z)",
+    re.IGNORECASE,
+)
+"""A name that forums, mail programs and editors give to what somebody wrote."""
 ASKED = re.compile(r"\?[^<>]*:\s*<\w|\?\s*<(?:p|div|ul|ol|h\d|blockquote|dl)\b", re.IGNORECASE)
 """A question right before an element: likely it is about that one."""
+MARKED = re.compile(r"<(?P<name>b|i|em|strong|u|s|code|tt|mark)>(?P<words>[^<>]{1,200})</(?P=name)>", re.IGNORECASE)
 AMID = re.compile(r" [a-z]|[.,;:?!)]")
 DOCTYPE = re.compile(r"\s*<!DOCTYPE", re.IGNORECASE)
 WORD = re.compile(r"[\u3040-\u9fff\uac00-\ud7af]{1,2}|[^\W_]+(?:'[^\W_]+)*")
@@ -71,7 +86,10 @@ WORD = re.compile(r"[\u3040-\u9fff\uac00-\ud7af]{1,2}|[^\W_]+(?:'[^\W_]+)*")
 WORDS_A_BLOCK, WORDS_A_STYLED_BLOCK, WORDS_OF_A_DOCUMENT = 3, 8, 60
 """Prose has that many words for each block element, for each when the elements bear classes, and in all, when the
 text is a whole document; what a programmer writes to show an element has one or two ("Hello")."""
-WORDS_OF_A_LOOSE_BLOCK = 2
+WORDS_OF_A_LOOSE_BLOCK, WORDS_OF_AN_ITEM = 2, 2
+LIST = names_of("ul ol li p")
+INTRODUCED = re.compile(r"[:.!]\s*<(?:ul|ol)>(?:\s*<li>[^<>]*</li>)+\s*</(?:ul|ol)>", re.IGNORECASE)
+"""A list after a sentence, or after what says that a list follows."""
 
 
 class Tag(NamedTuple):
@@ -86,14 +104,21 @@ class Tag(NamedTuple):
 
 class Shape(NamedTuple):
     """What a text is made of: words inside and outside block elements, block elements that hold words, which elements
-    there are, whether any block bears a class, whether any tag lacks its other half."""
+    there are, whether any block bears a class of a style sheet, or only one that an export gives, and whether any tag
+    lacks its other half."""
 
     inside: int
     outside: int
     blocks: int
     names: frozenset[str]
     styled: bool
+    exported: bool
     unpaired: bool
+
+
+def is_enveloped(text: str) -> bool:
+    """Whether a text is a page all of whose words lie in block elements. text: without code in Markdown."""
+    return is_page(text) and not _shape(UNSEEN.sub(r"<\1></\1>", text), list(_tags(text))).outside
 
 
 def is_page(text: str) -> bool:
@@ -125,7 +150,7 @@ def _shape(text: str, tags: list[Tag]) -> Shape:
     open_blocks: Counter[str] = Counter()
     pairs: Counter[str] = Counter()
     inside = outside = blocks = 0
-    styled = unpaired = opened = False
+    styled = exported = unpaired = opened = False
     ends = [Tag("", False, "", 0, 0), *tags, Tag("", False, "", len(text), len(text))]
     for before, tag in pairwise(ends):
         words = len(WORD.findall(COMMENT.sub(" ", text[before.end : tag.start])))
@@ -138,7 +163,9 @@ def _shape(text: str, tags: list[Tag]) -> Shape:
         if tag.name in PARAGRAPHS or tag.name in BLOCKS:
             if not tag.closes:
                 opened = tag.name not in CELLS
-                styled |= tag.name != "pre" and STYLED.search(tag.attributes) is not None
+                own = tag.name != "pre" and STYLED.search(tag.attributes) is not None
+                given = own and STYLED.search(EXPORTED.sub("", tag.attributes)) is None
+                styled, exported = styled or (own and not given), exported or given
                 open_blocks[tag.name] += not (tag.name in CLOSED_BY_THE_NEXT and open_blocks[tag.name])
             elif open_blocks[tag.name]:
                 open_blocks[tag.name] -= 1
@@ -146,7 +173,7 @@ def _shape(text: str, tags: list[Tag]) -> Shape:
             pairs[tag.name] += -1 if tag.closes else 1
             unpaired |= pairs[tag.name] < 0
     names = frozenset(tag.name for tag in tags)
-    return Shape(inside, outside, blocks, names, styled, unpaired or any(pairs.values()))
+    return Shape(inside, outside, blocks, names, styled, exported, unpaired or any(pairs.values()))
 
 
 def _is_enveloped(prose: str, shape: Shape) -> bool:
@@ -155,26 +182,51 @@ def _is_enveloped(prose: str, shape: Shape) -> bool:
         return shape.inside > 0
     if shape.names & DOCUMENT - {"html", "body"} or DOCTYPE.match(prose):
         return shape.inside >= WORDS_OF_A_DOCUMENT and shape.inside >= WORDS_A_STYLED_BLOCK * shape.blocks
-    if NESTED.search(prose) or shape.unpaired:
+    nested = NESTED.search(prose) is not None
+    if shape.unpaired or (nested and shape.styled):
         return False
-    paragraphs = "p" in shape.names and not shape.styled
-    least = WORDS_A_STYLED_BLOCK if shape.styled else 1 if paragraphs else WORDS_A_BLOCK
+    paragraphs = "p" in shape.names and not (shape.styled or shape.exported or nested)
+    least = WORDS_A_STYLED_BLOCK if shape.styled or nested else 1 if paragraphs else WORDS_A_BLOCK
+    if shape.names <= LIST | INLINE and not nested:
+        least = min(least, WORDS_OF_AN_ITEM)
     return shape.inside >= least * shape.blocks and (paragraphs or "table" not in shape.names)
 
 
 def _is_loose(prose: str, shape: Shape) -> bool:
     """Prose with an editor's marks: paired, around words, with nothing in the text that speaks of markup."""
-    if shape.unpaired or shape.styled or shape.names & (DOCUMENT | CELLS | {"table"}) or "<!--" in prose:
+    if (
+        shape.unpaired
+        or shape.styled
+        or shape.exported
+        or shape.names & (DOCUMENT | CELLS | {"table"})
+        or "<!--" in prose
+    ):
         return False
-    if ABOUT_MARKUP.search(TAG.sub(" ", prose)) or QUOTED.search(prose):
+    if ABOUT_MARKUP.search(TAG.sub("<", prose)) or ABOUT_LOOKS.search(MARKED.sub(" ", prose)):
+        return False
+    if QUOTED.search(prose) or _contrasts(prose):
         return False
     if not all(map(_breaks, re.finditer(r"<[bh]r\s*/?>", prose, re.IGNORECASE))):
         return False
     if not shape.blocks:
         return True
+    if shape.names <= LIST | INLINE and INTRODUCED.search(prose) and not NESTED.search(prose):
+        return True
     asked = ASKED.search(prose)
     least = WORDS_A_STYLED_BLOCK if asked else WORDS_OF_A_LOOSE_BLOCK
     return shape.inside >= least * shape.blocks and not NESTED.search(prose)
+
+
+def _contrasts(prose: str) -> bool:
+    """Whether the same words stand in two kinds of marks, or with and without them: <i>Hamlet</i> or Hamlet?"""
+    marked = [(match["name"].lower(), " ".join(match["words"].split())) for match in MARKED.finditer(prose)]
+    kinds: dict[str, set[str]] = {}
+    for name, said in marked:
+        kinds.setdefault(said, set()).add(name)
+    if any(len(names) > 1 for names in kinds.values()):
+        return True
+    bare = MARKED.sub(" ", prose)
+    return "?" in prose and any(re.search(rf"\bor {re.escape(said)}(?!\w)", bare) for said in kinds if said)
 
 
 def _breaks(match: re.Match[str]) -> bool:

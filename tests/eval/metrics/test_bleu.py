@@ -26,6 +26,10 @@ def test_bleu_of_the_reference_is_100() -> None:
         ("我们去山里住了一个星期。", "zh"),
         ("私たちは一週間、山に行きました。", "char"),
         ("เราไปเที่ยวภูเขาหนึ่งสัปดาห์", "char"),
+        ("བཀྲ་ཤིས་བདེ་ལེགས།", "char"),
+        ("ꦱꦸꦒꦼꦁꦫꦮꦸꦃꦲꦶꦁꦏꦸꦛ", "char"),
+        ("ᬒᬁᬲ᭄ᬯᬲ᭄ᬢ᭄ᬬᬲ᭄ᬢᬸ", "char"),
+        ("ꆏꉂꇐꌠꇁꀕ", "char"),
     ],
 )
 def test_a_reply_equal_to_its_reference_scores_100_in_any_language(text: str, tokeniser: str) -> None:

@@ -16,7 +16,7 @@ def test_an_empty_reply_scores_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["Мы поехали в горы.", "我们去山里", "เราไปเที่ยวภูเขา", "हम पहाड़ों पर गए", "Crème brûlée"]
+    "text", ["Мы поехали в горы.", "我们去山里", "เราไปเที่ยวภูเขา", "हम पहाड़ों पर गए", "Crème brûlée", "བཀྲ་ཤིས", "ꦱꦸꦒꦼꦁꦫꦮꦸꦃ"]
 )
 def test_a_reply_equal_to_its_reference_scores_1_in_any_language(text: str) -> None:
     found = Rouge().compute(predictions=[text], references=[text])

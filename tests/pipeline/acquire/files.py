@@ -4,11 +4,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from configs.acquire import Source
 from pipeline.acquire.batches import Held, batches_of
 from pipeline.acquire.reading_plan import plan
 from pipeline.acquire.sources import source_files
-from pipeline.rows.schema import CONVERSATIONS
+from pipeline.rows.schema import CONVERSATIONS, DROPPED, REJECTED
 
 Row = dict[str, Any]
 
@@ -22,13 +24,26 @@ def read(path: Path, **source: Any) -> tuple[list[Row], list[Row], Held]:
 def read_files(source: Source, files: list[tuple[str, Path]]) -> tuple[list[Row], list[Row], Held]:
     """The same of files by name, as a download of the hub gives them."""
     held = Held()
-    good: list[Row] = []
-    refused: list[Row] = []
+    rows = _rows(source, files, held)
+    good, refused, worse = rows[CONVERSATIONS], rows[DROPPED], rows[REJECTED]
+    assert held.read.total() == len(good) + len(refused)
+    assert held.rejected == len(worse)
+    assert {row["row_id"] for row in worse} <= {row["row_id"] for row in good}
+    return good, refused, held
+
+
+def rejected(path: Path) -> dict[str, list[tuple[str, str]]]:
+    """Row id to what the worse side says, of a file of preferences."""
+    source = Source(name="s", path=str(path))
+    return {row["row_id"]: turns(row) for row in _rows(source, source_files(source), Held())[REJECTED]}
+
+
+def _rows(source: Source, files: list[tuple[str, Path]], held: Held) -> dict[pa.Schema, list[Row]]:
+    rows: dict[pa.Schema, list[Row]] = {schema: [] for schema in (CONVERSATIONS, DROPPED, REJECTED)}
     for unit in plan(source, files).units:
         for batch in batches_of(unit, held, lambda _: None):
-            (good if batch.schema == CONVERSATIONS else refused).extend(batch.to_pylist())
-    assert held.read.total() == len(good) + len(refused)
-    return good, refused, held
+            rows[batch.schema].extend(batch.to_pylist())
+    return rows
 
 
 def turns(row: Row) -> list[tuple[str, str]]:

@@ -158,9 +158,15 @@ def test_what_is_marked_as_bad_or_left_out_is_counted_and_told(make_run, tmp_pat
     artifact = acquired(make_run, overrides=one_source(path))
     assert artifact.ledger.dropped == {"missing_part": 1, "rejected": 1}
     assert artifact.ledger.rows_in == len(records)
-    assert artifact.metrics["all"]["left_out"] == {"reasoning": 1, "rejected side": 1}
-    told = "left out: reasoning of 1, rejected side of 1; quarantined: 1 missing_part, 1 rejected"
-    assert told in capsys.readouterr().out
+    assert artifact.metrics["all"]["left_out"] == {"reasoning": 1}
+    assert artifact.metrics["all"]["rejected_sides"] == 1
+    kept = "1 with the rejected side kept beside; left out: reasoning of 1; quarantined: 1 missing_part, 1 rejected"
+    assert kept in capsys.readouterr().out
+    (worse,) = pq.read_table(artifact.parquet("rejected")).to_pylist()
+    assert worse["messages"] == [{"role": "assistant", "content": "f"}]
+    better = next(row for row in rows(artifact) if row["row_id"] == worse["row_id"])
+    assert [turn["content"] for turn in better["messages"]] == ["a", "e"]
+    assert worse["origin"] == better["origin"]
 
 
 def test_a_local_data_set_loads_through_the_hub_library(make_run, tmp_path):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.pipeline.acquire.files import read, reasons, turns
+from tests.pipeline.acquire.files import read, reasons, rejected, turns
 
 FORMATS = Path(os.environ.get("PARLANCE_SHARED_CASES", "../shared/cases")) / "formats"
 
@@ -29,8 +29,10 @@ def test_rows_with_a_bad_verdict_are_quarantined_by_a_rule_that_names_the_column
 
 def test_the_winner_is_the_conversation():
     (row,), _, held = read(FORMATS / "verdict_pair.jsonl")
+    worse = rejected(FORMATS / "verdict_pair.jsonl")
+    assert worse == {row["row_id"]: [("assistant", "Anywhere, I do not care about bikes.")]}
     assert said(row) == ["Where can I leave my bike?", "At the rack behind the library, it is lit at night."]
-    assert held.left_out == {"rejected side": 1}
+    assert (held.rejected, held.left_out) == (1, {})
 
 
 def test_history_comes_first_and_the_system_text_stays_first():
@@ -57,7 +59,7 @@ def test_both_sides_of_a_sharegpt_preference_follow_the_conversation():
     assert [roles(row) for row in good] == [["user", "assistant"] * 2, ["user", "assistant"]]
     assert said(good[0])[-1] == "Then turn the power off and screw the bulb in more tightly."
     assert not any("hit the lamp" in text or "Never ask" in text for row in good for text in said(row))
-    assert held.left_out == {"rejected side": 2}
+    assert (held.rejected, held.left_out) == (2, {})
 
 
 @pytest.mark.parametrize(

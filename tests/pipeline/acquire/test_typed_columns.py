@@ -9,10 +9,10 @@ from uuid import UUID
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from datasets import Dataset, load_dataset
+from datasets import ClassLabel, Dataset, Features, Json, Value, load_dataset
 
 from configs.acquire import Source
-from pipeline.acquire.containers.arrow_types import decoder, readable
+from pipeline.acquire.containers.arrow_types import decoder, leaves, readable
 from pipeline.acquire.containers.variant import value_of
 from pipeline.acquire.hub import download
 from tests.pipeline.acquire.files import read, read_files, reasons, turns
@@ -118,17 +118,97 @@ def test_a_column_that_nobody_needs_cannot_hurt(tmp_path: Path) -> None:
 
 def test_only_columns_that_can_hold_a_part_of_a_conversation_are_read() -> None:
     image = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
-    kinds = [
-        pa.string(),
-        pa.json_(),
-        pa.uuid(),
-        pa.list_(pa.float32()),
-        pa.timestamp("us"),
-        pa.list_(pa.string()),
-        image,
-    ]
-    read_ = [readable(pa.field(f"c{number}", kind)) for number, kind in enumerate(kinds)]
-    assert read_ == [["c0"], ["c1"], ["c2"], [], [], ["c5"], ["c6.path"]]
+    turn = pa.struct([("role", pa.string()), ("at", pa.timestamp("us")), ("images", pa.list_(image))])
+    kinds = [pa.string(), pa.json_(), pa.uuid(), pa.timestamp("us"), pa.list_(pa.string()), image, pa.list_(turn)]
+    found = [readable(kind, needed=False) for kind in kinds]
+    assert found == [[True], [True], [True], [True], [True], [False, True], [True, False, False, True]]
+    vector = pa.list_(pa.float32())
+    assert [readable(vector, needed=needed) for needed in (False, True)] == [[False], [True]]
+    assert list(map(leaves, [*kinds, vector, pa.map_(pa.string(), turn)])) == [1, 1, 1, 1, 1, 2, 4, 1, 5]
+
+
+DAY, HOUR = pa.array([1], pa.date32()), pa.array([36_000_000_000], pa.time64("us"))
+MOMENT, FAR = pa.array([1_000_500], pa.timestamp("ms")), pa.array([2**60], pa.timestamp("ms"))
+
+
+@pytest.mark.parametrize(
+    ("ids", "name"),
+    [
+        (DAY, "1970-01-02"),
+        (HOUR, "10:00:00"),
+        (MOMENT, "1970-01-01T00:16:40.5"),
+        (pa.array([0], pa.timestamp("s", "Nowhere/Town")), "1970-01-01T00:00:00Z"),
+        (FAR, "36536598-01-28T21:54:06.976"),
+        (pa.array([90_250], pa.duration("ms")), "PT90.25S"),
+        (pa.array([2**62], pa.duration("s")), f"PT{2**62}S"),
+        (pa.array([True]), "true"),
+        (pa.array([7.0]), "7"),
+        (pa.array([Decimal("7.50")]), "7.50"),
+        (pa.array([float("nan")]), None),
+        (pa.array([float("inf")]), None),
+    ],
+)
+def test_an_identifier_of_any_type_is_kept_as_text_and_what_is_no_number_is_missing(
+    ids: pa.Array, name: str | None, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"prompt": ["hi"], "response": ["hello"], "conversation_id": ids, "user_id": ids}), path)
+    (row,), _, _ = read(path)
+    assert row["user_id"] == name
+    assert row["conversation_id"] == (name or row["row_id"])
+
+
+def test_a_time_inside_an_object_hurts_nothing_though_python_cannot_hold_it(tmp_path: Path) -> None:
+    kind = pa.list_(pa.struct([("role", pa.string()), ("at", pa.timestamp("ms")), ("content", pa.string())]))
+    at = FAR.to_numpy()[0]
+    said = [[{"role": r, "at": at, "content": c} for r, c in (("user", "hi"), ("assistant", "hello"))]]
+    pq.write_table(pa.table({"messages": pa.array(said, kind)}), tmp_path / "a.parquet")
+    assert turns(read(tmp_path / "a.parquet")[0][0]) == [("user", "hi"), ("assistant", "hello")]
+
+
+@pytest.mark.parametrize(
+    ("cell", "text"),
+    [
+        ("true", "true"),
+        ("1", "1"),
+        ("1.50", "1.50"),
+        ('["a"]', '["a"]'),
+        ("[1, 2]", "[1, 2]"),
+        ('{"town": "Rome", "type": "city"}', '{"town": "Rome", "type": "city"}'),
+        ('"\\"Yes\\""', '"Yes"'),
+        ('[{"type": "text", "text": "in parts"}]', "in parts"),
+    ],
+)
+def test_a_text_that_happens_to_be_json_stays_the_text_that_was_written(cell: str, text: str, tmp_path: Path) -> None:
+    columns = {"prompt": pa.array(['"hi"'], pa.json_()), "response": pa.array([cell], pa.json_())}
+    if not text.startswith("in"):
+        good, _, _ = read(write(tmp_path / "a.parquet", **columns))
+        assert turns(good[0])[1] == ("assistant", text)
+    turn = pa.struct([("role", pa.string()), ("content", pa.json_())])
+    contents = pa.array(['"hi"', cell], pa.json_())
+    said = pa.StructArray.from_arrays([pa.array(["user", "assistant"]), contents], fields=list(turn))
+    listed = pa.ListArray.from_arrays(pa.array([0, 2], pa.int32()), said)
+    good, _, _ = read(write(tmp_path / "b.parquet", messages=listed))
+    assert turns(good[0]) == [("user", "hi"), ("assistant", text)]
+
+
+def test_texts_that_datasets_keeps_as_json_are_texts(tmp_path: Path) -> None:
+    texts = ["true", "4", '{"a": 1}', "[1]", "plain", "null and void"]
+    features = Features({"prompt": Value("string"), "response": Json()})
+    rows = Dataset.from_dict({"prompt": ["hi"] * len(texts), "response": texts}, features=features)
+    rows.to_parquet(tmp_path / "a.parquet")
+    good, _, _ = read(tmp_path / "a.parquet")
+    assert [turns(row)[1][1] for row in good] == texts
+
+
+def test_numbers_that_stand_for_names_are_the_names(tmp_path: Path) -> None:
+    kinds = {"prompt": Value("string"), "response": Value("string"), "label": ClassLabel(names=["good", "bad"])}
+    features = Features(kinds)
+    rows = Dataset.from_dict({"prompt": ["a", "b"], "response": ["c", "d"], "label": [0, 1]}, features=features)
+    rows.to_parquet(tmp_path / "a.parquet")
+    good, refused, _ = read(tmp_path / "a.parquet")
+    assert [turns(row)[1][1] for row in good] == ["c"]
+    assert reasons(refused) == {1: ("rejected", "label is bad")}
 
 
 NAMES = b"\x01\x03\x00\x04\x0b\x0froleanswers" + b"flag"

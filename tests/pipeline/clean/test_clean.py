@@ -93,6 +93,20 @@ def test_score_repairs_masks_and_drops_nothing(cleaned: Callable[..., dict[str, 
     assert "jane" not in json.dumps(artifact.manifest)
 
 
+def test_the_worse_side_of_a_preference_is_masked_too(make_run: Callable[..., Run], tmp_path: Path) -> None:
+    asked, better, worse = "Write to jane@example.org, please.", "I wrote to her.", "No. jane@example.org is wrong."
+    path = tmp_path / "pairs.jsonl"
+    path.write_text(json.dumps({"prompt": asked, "chosen": better, "rejected": worse}) + "\n")
+    run = make_run(data=path)
+    run_stage(STAGES["acquire"], run)
+    artifact = run_stage(STAGES["score"], run)
+    ((row_id, kept),) = by_id(artifact).items()
+    assert kept["messages"][0]["content"] == "Write to <EMAIL_1>, please."
+    side = by_id(artifact, "rejected")[row_id]
+    assert side["messages"] == [{"role": "assistant", "content": "No. <EMAIL_1> is wrong."}]
+    assert artifact.metrics["rejected_sides"] == 1
+
+
 def test_clean_drops_by_the_first_failing_rule_with_evidence(cleaned: Callable[..., dict[str, Any]]) -> None:
     artifact = cleaned(ALL)["clean"]
     dropped = by_id(artifact, "dropped")

@@ -46,6 +46,17 @@ def conversation(row_id: str = ROW, **columns: Any) -> dict[str, Any]:
     return {"row_id": row_id, "source": "chats", "origin": origin, "messages": TURNS, **columns}
 
 
+def test_a_row_that_was_preferred_says_so(run: Run, leave: Callable[..., None]) -> None:
+    worse = {"row_id": ROW, "messages": TURNS[1:]}
+    leave("acquire", {"data": [conversation(), conversation(COPY)], "rejected": [worse]})
+    assert explain(run, ROW) == [
+        f"row {ROW}",
+        "  acquire: preferred to a rejected side of 1 turn, which lies in rejected/",
+        "  acquire: read from source chats, chats.jsonl, record 1,204, 2 turns",
+    ]
+    assert len(explain(run, COPY)) == 2
+
+
 def test_from_file_and_line_to_the_steps_that_learned_from_it(run: Run, leave: Callable[..., None]) -> None:
     leave("acquire", {"data": [conversation()]})
     leave("clean", {"data": [conversation(language="en")]})

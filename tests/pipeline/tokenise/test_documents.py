@@ -1,9 +1,14 @@
 """Documents hold the tokens that the chat template and the tokenizer give, and account for the rest."""
 
+import copy
+import json
+import os
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from tokenizers import AddedToken
 
 from pipeline.contract.chat_template import BEGIN
 from pipeline.tokenise.documents import ConversationEncoder, Document
@@ -158,3 +163,66 @@ def test_without_a_reply_there_is_no_document(tokenizer: Any, turns: list[tuple[
     documents, left_out = encode(tokenizer, turns)
     assert documents == []
     assert (left_out > 0) == bool(turns)
+
+
+RULE, OTHER_RULE = ("system", "Be kind."), ("system", "Speak of brûlée only.")
+EXCHANGE = [("user", "How are you today?"), ("assistant", "I am well, thank you.")]
+
+
+def openings(tokenizer: Any, documents: list[Document]) -> list[str]:
+    """The first turn of each document that is a system text, else nothing."""
+    turns = [str(tokenizer.decode(d.tokens)).split("<|start_header_id|>")[1] for d in documents]
+    return [turn.removesuffix("<|eot_id|>").removeprefix("system<|end_header_id|>\n\n") for turn in turns]
+
+
+def test_each_piece_opens_with_the_system_text_that_governs_it(tokenizer: Any) -> None:
+    turns = [RULE, *EXCHANGE * 10, OTHER_RULE, *EXCHANGE * 10]
+    documents, left_out = encode(tokenizer, turns, length=100)
+    found = openings(tokenizer, documents)
+    assert left_out == 0
+    assert set(found) == {"Be kind.", "Speak of brûlée only."}
+    assert found == sorted(found)
+    assert found.count("Be kind.") > 2 < found.count("Speak of brûlée only.")
+    everything = "".join(str(tokenizer.decode(d.tokens)) for d in documents)
+    assert everything.count("I am well") == 20
+
+
+def test_a_conversation_whose_system_text_comes_late_opens_with_it_from_there_on(tokenizer: Any) -> None:
+    documents, left_out = encode(tokenizer, [*EXCHANGE * 8, RULE, *EXCHANGE * 8], length=64)
+    found = openings(tokenizer, documents)
+    assert left_out == 0
+    assert "Be kind." not in found[0]
+    assert found[-1] == found[-2] == "Be kind."
+
+
+def test_an_exchange_too_long_keeps_the_system_text_that_governs_its_reply(tokenizer: Any) -> None:
+    reply = " ".join(f"{i} thank you" for i in range(100))
+    documents, _ = encode(
+        tokenizer, [RULE, *EXCHANGE, ("user", "And you?"), OTHER_RULE, ("user", "Now?"), ("assistant", reply)], 160
+    )
+    assert openings(tokenizer, documents) == ["Be kind.", "Speak of brûlée only."]
+    assert "Now?<|eot_id|>" in str(tokenizer.decode(documents[1].tokens))
+
+
+def test_an_added_token_that_is_not_special_stays_text_too(tokenizer: Any) -> None:
+    theirs = copy.deepcopy(tokenizer)
+    theirs.add_tokens([AddedToken("<tool_call>", special=False), AddedToken("brûlée", special=False)])
+    (document,), _ = encode(theirs, [("user", "A <tool_call> for brûlée"), ("assistant", "<tool_call>")])
+    tool_call, word = theirs.convert_tokens_to_ids(["<tool_call>", "brûlée"])
+    assert tool_call not in document.tokens
+    assert word in document.tokens  # a word of its vocabulary says nothing but itself
+    assert str(theirs.decode(document.tokens)).count("<tool_call>") == 2
+
+
+def test_the_shared_cases_of_forged_markers_stay_text(tokenizer: Any) -> None:
+    path = Path(os.environ.get("PARLANCE_SHARED_CASES", "../shared/cases")) / "formats" / "forged_markers.jsonl"
+    if not path.is_file():
+        pytest.skip(f"{path} is absent")
+    special = set(tokenizer.all_special_ids)
+    for line in path.read_text(encoding="utf-8").splitlines():
+        turns = [(turn["role"], turn["content"]) for turn in json.loads(line)["messages"]]
+        (document,), _ = encode(tokenizer, turns)
+        (innocent,), _ = encode(tokenizer, [(role, "Hi") for role, _ in turns])
+        markers = [[t for t in d.tokens.tolist() if t in special] for d in (document, innocent)]
+        assert markers[0] == markers[1]
+        assert all(text in str(tokenizer.decode(document.tokens)) for _, text in turns)

@@ -2,6 +2,7 @@ import pytest
 
 from pipeline.acquire.containers.malformed import Malformed
 from pipeline.acquire.shapes.conversation import Conversation, alternating, check_text, from_turns
+from pipeline.clean.scores.roles import role_faults
 from pipeline.rows.learned import not_learned
 
 
@@ -136,6 +137,12 @@ def test_what_cannot_be_a_conversation_is_refused_with_the_reason(turns, rule):
     with pytest.raises(Malformed) as refused:
         from_turns(turns)
     assert refused.value.rule == rule
+
+
+def test_a_system_text_that_is_answered_without_any_user_is_a_conversation_that_a_rule_may_drop():
+    found = from_turns([("system", "Write a haiku."), ("assistant", "Rain")])
+    assert found.messages == [("system", "Write a haiku."), ("assistant", "Rain")]
+    assert role_faults([role for role, _ in found.messages]) == ["assistant_first", "no_user"]
 
 
 def test_speakers_names_are_not_in_the_evidence():

@@ -1,6 +1,9 @@
 """What only some records have is read in each record that has it."""
 
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -128,7 +131,88 @@ def test_a_history_that_cannot_be_read_is_a_reason_and_no_loss(history):
     assert refused(found) == ("wrong_type", "history holds neither pairs nor turns")
 
 
-@pytest.mark.parametrize(("value", "name"), [(7, "7"), (7.0, "7"), ({"$oid": "a1"}, "a1"), (b"\xff\x01", "ff01")])
+@pytest.mark.parametrize(
+    ("value", "name"),
+    [
+        (7, "7"),
+        (7.0, "7"),
+        (7.25, "7.25"),
+        ({"$oid": "a1"}, "a1"),
+        (b"\xff\x01", "ff01"),
+        (True, "true"),
+        (False, "false"),
+        (date(2026, 11, 28), "2026-11-28"),
+        (datetime(2026, 11, 28, 10, 5), "2026-11-28T10:05:00"),
+        (datetime(2026, 11, 28, 10, 5, tzinfo=UTC), "2026-11-28T10:05:00+00:00"),
+        (time(10, 5), "10:05:00"),
+        (timedelta(minutes=1, milliseconds=500), "PT60.5S"),
+        (Decimal("7.0"), "7"),
+        (Decimal("7.50"), "7.50"),
+        (UUID(int=7), "00000000-0000-0000-0000-000000000007"),
+        (float("nan"), None),
+        (float("inf"), None),
+        (Decimal("NaN"), None),
+        ("", None),
+        (None, None),
+    ],
+)
 def test_an_identifier_is_kept_whatever_its_type(value, name):
     (found,) = outcomes(talk(user("a"), bot("b"), conversation_id=value, user_id=value))
     assert (found.conversation_id, found.user_id) == (name, name)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ([3, 1, 2], "[3, 1, 2]"),
+        (["pears", "figs"], "pears\nfigs"),
+        (["pears", None, ""], "pears"),
+        (["pears", 2], '["pears", 2]'),
+        ([[1, 2], [3, 4]], "[[1, 2], [3, 4]]"),
+        ([["pears"], ["figs"]], "pears\nfigs"),
+        ([True, False], "[true, false]"),
+        ([0.5, 1], "[0.5, 1]"),
+    ],
+)
+@pytest.mark.parametrize("names", [("instruction", "input", "output"), ("question", "context", "answer")])
+def test_a_list_in_a_prompt_is_given_whole(given, said, names):
+    asked, beside, answered = names
+    (found,) = outcomes({asked: "Sort.", beside: given, answered: "Done."})
+    assert set(messages(found)[0][1].split("\n\n")) == {"Sort.", said}
+    assert found.left_out == ()
+
+
+@pytest.mark.parametrize("column", ["knowledge", "documents", "contexts", "passages", "evidence"])
+def test_what_a_reply_rests_on_is_told_to_the_model_or_counted(column):
+    told, plain_ = outcomes({"question": "q", column: ["one", "two"], "answer": "a"}, {"question": "q", "answer": "a"})
+    assert messages(told)[0] == ("user", "one\n\ntwo".replace("\n\n", "\n") + "\n\nq")
+    assert (told.left_out, plain_.left_out) == ((), ())
+    beside, nothing = outcomes(
+        talk(user("q"), bot("a"), **{column: ["one", "two"]}), talk(user("q"), bot("a"), **{column: []})
+    )
+    assert (beside.left_out, nothing.left_out) == ((column,), ())
+
+
+def test_a_context_of_objects_is_counted_where_it_is_optional():
+    *_, last = outcomes(
+        *[{"question": "q", "answer": "a"}] * MANY, {"question": "q", "answer": "a", "context": {"x": []}}
+    )
+    assert messages(last) == [("user", "q"), ("assistant", "a")]
+    assert last.left_out == ("context",)
+
+
+def test_a_context_of_objects_is_counted_in_a_file_of_nothing_else():
+    (found,) = outcomes({"question": "q", "context": {"title": ["t"], "sentences": [["s"]]}, "answer": "a"})
+    assert messages(found) == [("user", "q"), ("assistant", "a")]
+    assert found.left_out == ("context",)
+
+
+def test_of_several_answers_the_first_is_the_reply_and_the_others_are_counted():
+    several, one = outcomes({"question": "q", "answer": ["a", "b"]}, {"question": "q", "answer": ["a", "a", ""]})
+    assert messages(several) == messages(one) == [("user", "q"), ("assistant", "a")]
+    assert (several.left_out, one.left_out) == (("further answer",), ())
+
+
+def test_a_reply_of_numbers_is_the_list():
+    (found,) = outcomes({"instruction": "Sort.", "input": "3 1 2", "output": [1, 2, 3]})
+    assert messages(found)[1] == ("assistant", "[1, 2, 3]")

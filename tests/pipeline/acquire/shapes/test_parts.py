@@ -118,6 +118,15 @@ def test_without_tools_nothing_is_told(tools):
         talk(user("2+2?"), bot("two and two", channel="analysis"), bot("4", channel="final")),
         {"question": "2+2?", "reasoning": "two and two", "answer": "4"},
         {"instruction": "2+2?", "complex_cot": "two and two", "output": "4"},
+        {"question": "2+2?", "rationale": "two and two", "answer": "4"},
+        {"question": "2+2?", "deepseek_reasoning": "two and two", "answer": "4"},
+        {"question": "2+2?", "thinking_trajectory": "two and two", "answer": "4"},
+        {"question": "2+2?", "chainofthought": "two and two", "answer": "4"},
+        {"question": "2+2?", "Chain_of_Thought": "two and two", "answer": "4"},
+        {"prompt": [user("2+2?")], "completion": [bot("4")], "CoT": "two and two"},
+        talk(user("2+2?"), bot("4", thoughts="two and two")),
+        talk(user("2+2?"), bot("4", rationale="two and two")),
+        talk(user("2+2?"), bot("4"), reasoning="two and two"),
     ],
 )
 def test_reasoning_is_never_joined_to_the_reply_and_told_when_it_is_left_out(record):
@@ -138,3 +147,114 @@ def test_a_system_text_may_be_in_parts(system):
 def test_turns_that_were_written_out_as_json_are_turns():
     (found,) = outcomes({"messages": ['{"role": "user", "content": "q"}', '{"role": "assistant", "content": "a"}']})
     assert messages(found) == [("user", "q"), ("assistant", "a")]
+
+
+@pytest.mark.parametrize("column", ["reasoning_effort", "thinking_budget", "has_reasoning", "reasoning_tokens"])
+def test_what_only_counts_reasoning_is_none(column):
+    (found,) = outcomes({"question": "2+2?", column: "high", "answer": "4"}, reasoning="keep")
+    assert messages(found)[1] == ("assistant", "4")
+
+
+def test_reasoning_before_a_worse_reply_is_never_learned():
+    (found,) = outcomes({"prompt": "2+2?", "chosen": "4", "rejected": "5", "rationale": "two and two"})
+    assert (messages(found), found.left_out) == ([("user", "2+2?"), ("assistant", "4")], ("reasoning",))
+
+
+HELLO = [user("Say hello."), bot("Hello.")]
+
+
+@pytest.mark.parametrize(
+    "later",
+    [
+        [user([{"type": "text", "text": "And this?"}, IMAGE]), bot("A dog.")],
+        [user("And this?\n<image>"), bot("A dog."), user("Sure?"), bot("Yes.")],
+        [user("And this?", images=["a.png"]), bot("A dog.")],
+        [user("Draw one."), bot([IMAGE]), user("Nice."), bot("Thanks.")],
+        [user("Look."), user("<image>"), bot("A dog.")],
+    ],
+)
+@pytest.mark.parametrize("more", [{}, {"images": ["a.png"]}])
+def test_what_comes_before_an_image_stays_and_the_rest_is_counted(later, more):
+    (found,) = outcomes(talk(*HELLO, *later, **more))
+    assert messages(found) == [("user", "Say hello."), ("assistant", "Hello.")]
+    assert found.left_out == ("turns on a missing part",)
+    assert found.metadata["missing_part"].startswith("turn ")
+
+
+def test_an_image_that_stands_nowhere_in_the_turns_takes_the_whole_conversation():
+    (found,) = outcomes(talk(*HELLO, user("And this?"), bot("A dog."), image="a.png"))
+    assert refused(found) == ("missing_part", "the conversation rests on image")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "What is in <image> here?",
+        "Compare <image> and <image>, please.",
+        "See <image 1> and <image_2>.",
+        "<|image_1|> What?",
+    ],
+)
+def test_an_image_is_missed_wherever_it_is_named(text):
+    (found,) = outcomes(talk(user(text), bot("A dog.")))
+    assert refused(found)[0] == "missing_part"
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"question": "<image>\nWhat?", "answer": "A dog."},
+        {"instruction": "What is <image>?", "output": "A dog."},
+        {"text": "USER: <image>\nWhat?\nASSISTANT: A dog."},
+        {"prompt": "<image>\nWhat?", "chosen": "A dog.", "rejected": "A cat."},
+        {"dialog": ["<image>\nWhat?", "A dog."]},
+        talk(user("See data:image/png;base64," + "iVBORw0KGgo" * 9), bot("A dog.")),
+        talk(user("What?", experimental_attachments=[{"url": "a.png"}]), bot("A dog.")),
+    ],
+)
+def test_an_image_is_missed_in_every_shape(record):
+    (found,) = outcomes(record)
+    assert refused(found)[0] == "missing_part"
+
+
+def test_in_a_transcript_too_what_comes_before_an_image_stays():
+    (found,) = outcomes({"text": "USER: Hi.\nASSISTANT: Hello.\nUSER: <image>\nWhat?\nASSISTANT: A dog."})
+    assert messages(found) == [("user", "Hi."), ("assistant", "Hello.")]
+    assert found.left_out == ("turns on a missing part",)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Is <image> an SVG element?", "Why does `<video>` not play?", "<image href='a'> in my page", "Close it: </video>"],
+)
+def test_markup_of_that_name_is_none(text):
+    (found,) = outcomes(talk(user(text), bot("Well.")))
+    assert messages(found)[0] == ("user", text)
+
+
+GLAIVE = (
+    'USER: What is 2 USD in EUR?\n\n\nASSISTANT: <functioncall> {"name": "rate"} <|endoftext|>\n\n\n'
+    'FUNCTION RESPONSE: {"rate": 0.9}\n\n\nASSISTANT: 1.80 EUR. <|endoftext|>'
+)
+EXCHANGED = [
+    ("user", "What is 2 USD in EUR?"),
+    ("assistant", '{"name": "rate"}'),
+    ("tool", '{"rate": 0.9}'),
+    ("assistant", "1.80 EUR."),
+]
+
+
+def test_calls_and_results_as_glaive_writes_them_are_turns():
+    (found,) = outcomes({"system": "SYSTEM: You may call rate.", "chat": GLAIVE})
+    assert messages(found) == [("system", "You may call rate."), *EXCHANGED]
+
+
+def test_the_same_in_a_list_of_turns():
+    said = [
+        ("human", "What is 2 USD in EUR?"),
+        ("gpt", 'Let me see. <functioncall> {"name": "rate"}'),
+        ("human", 'FUNCTION RESPONSE: {"rate": 0.9}'),
+        ("gpt", "1.80 EUR."),
+    ]
+    (found,) = outcomes({"conversations": [{"from": who, "value": text} for who, text in said]})
+    assert messages(found) == [EXCHANGED[0], ("assistant", 'Let me see.\n{"name": "rate"}'), *EXCHANGED[2:]]

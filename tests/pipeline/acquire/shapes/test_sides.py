@@ -1,4 +1,4 @@
-"""Two sides: the better one is the conversation, the other is never learned."""
+"""Two sides: the better one is the conversation, the other is kept beside it and never learned."""
 
 import pytest
 
@@ -46,10 +46,30 @@ RIGHT = [("user", ASKED), ("assistant", GOOD)]
         {"prompt": [user(ASKED)], "responseA": BAD, "responseB": GOOD, "choice": "B"},
     ],
 )
-def test_the_better_side_is_the_conversation_and_the_other_is_counted(record):
+def test_the_better_side_is_the_conversation_and_the_other_is_kept_beside_it(record):
     (found,) = outcomes(record)
     assert messages(found) == RIGHT
-    assert found.left_out == ("rejected side",)
+    assert found.rejected == [("assistant", BAD)]
+    assert found.left_out == ()
+
+
+@pytest.mark.parametrize("worse", [None, "", [], GOOD, "a\0b", 7, [user("only a question")]])
+def test_a_worse_side_that_says_nothing_else_is_counted(worse):
+    (found, _) = outcomes({"prompt": ASKED, "chosen": GOOD, "rejected": worse}, {"chosen": GOOD, "rejected": BAD})
+    assert messages(found) == RIGHT
+    assert (found.rejected, found.left_out) == ([], ("rejected side",))
+
+
+def test_a_worse_side_is_kept_from_where_the_two_part():
+    shared = [user("Hi."), bot("Hello."), user(ASKED)]
+    (found,) = outcomes({"chosen": [*shared, bot(GOOD)], "rejected": [*shared, bot(BAD), user("?"), bot(BAD)]})
+    assert found.rejected == [("assistant", BAD), ("user", "?"), ("assistant", BAD)]
+
+
+@pytest.mark.parametrize("text", ["[1, 2, 3]", '["a"]', "[]", '["a", "b"]'])
+def test_a_side_that_happens_to_be_json_is_the_text_that_it_is(text):
+    (found,) = outcomes({"prompt": text, "chosen": text, "rejected": BAD})
+    assert messages(found) == [("user", text), ("assistant", text)]
 
 
 def test_an_instruction_keeps_its_input_and_its_history():
@@ -103,3 +123,9 @@ def test_prompt_and_completion_make_one_conversation(record):
 def test_turns_that_end_with_a_reply_need_no_column_beside_them():
     (found,) = outcomes(talk(user("q"), bot("whole"), answer="short"))
     assert messages(found) == [("user", "q"), ("assistant", "whole")]
+
+
+def test_lists_of_texts_are_a_prompt_of_lines_and_equally_good_replies():
+    (found,) = outcomes({"prompt": ["Pears.", "Where?"], "chosen": ["Here.", "There."], "rejected": ["Nowhere."]})
+    assert messages(found) == [("user", "Pears.\nWhere?"), ("assistant", "Here.")]
+    assert (found.rejected, found.left_out) == ([("assistant", "Nowhere.")], ("further answer",))

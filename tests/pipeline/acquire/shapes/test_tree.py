@@ -55,6 +55,20 @@ def test_an_image_in_a_message_is_a_missing_part():
     assert refused(found)[0] == "missing_part"
 
 
+def test_what_rests_on_an_attachment_is_cut_off_and_what_came_before_stays():
+    mapping = {
+        "a": node(None, "user", "Hello."),
+        "b": node("a", "assistant", "Hello!"),
+        "c": node("b", "user", "Sum it up.", metadata={"attachments": [{"name": "report.pdf"}]}),
+        "d": node("c", "assistant", "It says a lot."),
+    }
+    (found,) = outcomes({"mapping": mapping, "current_node": "d"})
+    assert messages(found) == [("user", "Hello."), ("assistant", "Hello!")]
+    assert found.left_out == ("turns on a missing part",)
+    (alone,) = outcomes({"mapping": {"c": mapping["c"], "d": mapping["d"]}, "current_node": "d"})
+    assert refused(alone) == ("missing_part", "a message rests on an attachment")
+
+
 @pytest.mark.parametrize("mapping", [{}, [], None, "x"])
 def test_a_tree_without_nodes_is_refused(mapping):
     _, found = outcomes({"mapping": TREE}, {"mapping": mapping})

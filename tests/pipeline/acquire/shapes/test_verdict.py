@@ -45,6 +45,18 @@ from tests.pipeline.acquire.shapes.reading import bot, messages, outcomes, refus
         ("is_acceptable", 1, 0, "is_acceptable is 0"),
         ("reaction", "👍", "👎", "reaction is 👎"),
         ("keep", True, False, "keep is false"),
+        ("gold_label", 1, 0, "gold_label is 0"),
+        ("final_label", "good", "bad", "final_label is bad"),
+        ("is_correct_answer", True, False, "is_correct_answer is false"),
+        ("was_helpful_response", 1, 0, "was_helpful_response is 0"),
+        ("bad_response", False, True, "bad_response is true"),
+        ("grade", "A", "F", "grade is F"),
+        ("correctness_label", 1, 0, "correctness_label is 0"),
+        ("answer_correct", True, False, "answer_correct is false"),
+        ("feedback", {"rating": 4, "comment": "x"}, {"rating": 1, "comment": "y"}, "feedback is bad"),
+        ("score", {"value": 1}, {"value": 0}, "score is bad"),
+        ("feedback", {"value": "up"}, {"value": "down"}, "feedback is bad"),
+        ("rating", {"value": 5}, {"value": 1}, "rating is bad"),
     ],
 )
 @pytest.mark.parametrize("shape", ["columns", "alpaca", "messages", "text", "completion"])
@@ -88,6 +100,10 @@ def test_the_profiles_mapping_does_not_silence_a_verdict():
         ("quality", ["low", "high"]),
         ("feedback", ["The clerk was rude.", "Fine."]),
         ("title", ["bad", "good"]),
+        ("bad_response", ["No.", "Go away"]),
+        ("gold_label", ["entailment", "contradiction"]),
+        ("grade", ["B", "C"]),
+        ("final_answer_type", [0, 1]),
     ],
 )
 def test_what_is_no_verdict_on_the_reply_drops_nothing(column, values):
@@ -170,6 +186,23 @@ def test_a_turn_of_an_unknown_speaker_that_is_not_to_be_learned_is_never_learned
 def test_a_turn_that_is_to_be_learned_is_learned(mark):
     (found,) = outcomes(talk(user("hi"), bot("hello", **mark)))
     assert (messages(found)[1], found.metadata) == (("assistant", "hello"), {})
+
+
+def test_a_turn_that_nobody_voted_on_is_learned_and_one_that_is_not_learned_is_counted():
+    said = [user("hi"), bot("hello", score=0), user("and"), bot("no", score=-2), user("so"), bot("yes", score=3)]
+    (found,) = outcomes(talk(*said))
+    assert found.metadata == {"not_learned": "3"}
+    assert found.left_out == ("loss on a reply",)
+
+
+@pytest.mark.parametrize("mark", [{"weight": 0.5}, {"weight": 2}, {"loss_weight": 0.1}])
+def test_a_weight_between_none_and_one_counts_as_one_and_is_told(mark):
+    (turn,) = outcomes(talk(user("hi"), bot("hello", **mark)))
+    (row, _) = outcomes(
+        {"prompt": "hi", "response": "yo", "weight": 0.5}, {"prompt": "hi", "response": "yo", "weight": 1}
+    )
+    assert messages(turn)[1] == ("assistant", "hello")
+    assert turn.left_out == row.left_out == ("fractional weight",)
 
 
 def test_a_conversation_of_which_nothing_is_to_be_learned_is_quarantined():
