@@ -15,6 +15,7 @@ import regex
 from pipeline.clean.privacy.pii import CUE_SIGN, pii_signs
 from pipeline.clean.privacy.secret import CUE
 from pipeline.clean.repair.punctuation import STRETCHED
+from pipeline.clean.scores.function_words import function_word
 from pipeline.clean.scores.lid import language_model
 from pipeline.clean.scores.offensive_words import PHRASE_WORDS, terms_of, word_severity
 from pipeline.rows.text_hash import telling
@@ -33,7 +34,7 @@ PIECE_BYTES = 8
 
 FIELDS = (
     *("signs", "phrase", "elongated", "chars", "letters", "capitals", "digits", "tokens", "term", "rows", "tells"),
-    "accented",
+    *("accented", "function"),
 )
 """Integers known of a word.
 
@@ -41,8 +42,10 @@ signs: bits of pii_signs. phrase: 1 if an offensive phrase may begin here. elong
 chars, letters, capitals, digits: numbers of characters. tokens: see estimated_tokens. term: number in
 the classifier's vocabulary, -1 for none, -2 for several. rows: of the language model, summed up in the
 word's vector. tells: letters that tell the language; one outside ASCII counts as many as are needed. accented: 1 if it
-has a letter outside ASCII.
+has a letter outside ASCII. function: which language's function word it is, see function_word.
 """
+SURELY = 0.8
+"""From this chance on a single word is a language's."""
 ENOUGH_LETTERS = 20
 """Fewer letters than these, all ASCII, tell no language: "nope" would be Finnish and "sup" French."""
 
@@ -84,6 +87,15 @@ class Words:
     def field(self, name: str) -> Ints:
         """One of FIELDS, by word number."""
         return self._ints[FIELDS.index(name), : self._settled]
+
+    def surely(self, numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.object_]:
+        """[words]: the language that the model gives each word by itself with SURELY or more, "" for none."""
+        distinct, places = np.unique(numbers, return_inverse=True)
+        rows = self.field("rows")[distinct]
+        labels, chances = self._model.above_half(self.language[distinct] / np.maximum(rows, 1)[:, None])
+        sure = (chances > SURELY) & (rows > 0)
+        names = [self._model.labels[label] if known else "" for label, known in zip(labels, sure, strict=True)]
+        return np.array(names, object)[places]
 
     @property
     def severity(self) -> Floats:
@@ -135,6 +147,7 @@ class Words:
                 len(rows),
                 letters if plain else sum(map(_tells, spoken)),
                 0 if plain else not all(map(str.isascii, spoken)),
+                function_word(lowered if plain else " ".join(spoken).lower().strip("'")),
             )
         )
         self._new_severity.append(word_severity(lowered))
