@@ -1,12 +1,13 @@
 """How offensive a turn is: the lexicon and the classifier, combined."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from itertools import pairwise
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.clean.scores.offensive_words import classifier, phrase_severity
+from pipeline.clean.scores.offensive_words import classifier, phrase_severity, word_severity
 
 if TYPE_CHECKING:
     from pipeline.clean.scores.words import Texts, Words
@@ -15,6 +16,50 @@ if TYPE_CHECKING:
 LEXICON_SHARE = 0.6
 """Weight of the lexicon; the rest is the classifier's. Alone, the classifier gives "I hate you" 0.9
 and "what the hell" 0.99, so it must not pass a threshold without a word that offends."""
+
+
+NOTICED, TOLD = 0.3, 5
+"""From this score on, an offence names the words that weighed most, at most so many."""
+
+
+class Offence(NamedTuple):
+    """The worst of a conversation's learned replies. words: those that weighed most, the heaviest first."""
+
+    score: float
+    turn: int
+    role: str
+    words: list[str]
+
+
+NONE = Offence(0.0, -1, "", [])
+
+
+def offences(
+    words: "Words",
+    found: "Texts",
+    texts: Sequence[str],
+    roles: Sequence[str],
+    replies: npt.NDArray[np.bool_],
+    ends: npt.NDArray[np.int64],
+) -> list[Offence]:
+    """Of each conversation. roles, replies (learned ones): of each turn. ends: [conversations + 1]."""
+    scores = score_offence(words, found, texts)
+    judged = []
+    for start, end in pairwise(ends.tolist()):
+        worst = max((turn for turn in range(start, end) if replies[turn]), key=scores.__getitem__, default=None)
+        if worst is None:
+            judged.append(NONE)
+        else:
+            score = scores[worst]
+            heavy = heaviest(texts[worst]) if score >= NOTICED else []
+            judged.append(Offence(score, worst - start, roles[worst], heavy))
+    return judged
+
+
+def heaviest(text: str) -> list[str]:
+    """The words of a text that offend, the worst first."""
+    weights = {word: word_severity(word) for word in text.lower().split()}
+    return sorted(filter(weights.get, weights), key=lambda word: -weights[word])[:TOLD]
 
 
 def offensiveness(texts: Sequence[str]) -> list[float]:
