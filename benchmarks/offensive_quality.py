@@ -12,6 +12,7 @@ tweets without any word that the lexicon calls VULGAR or worse, which no thresho
 
 import csv
 import gzip
+import html
 import json
 import random
 from pathlib import Path
@@ -24,6 +25,14 @@ from pipeline.clean.scores.offensive_words import severity
 THRESHOLDS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
 NEITHER = "2"
 QUOTATION = ("&#8220;", "&quot;", '"', "“", "&#8221;")
+
+
+def labelled_tweets(path: Path) -> tuple[list[tuple[str, bool]], list[tuple[str, bool]]]:
+    """(text, whether it is hateful or offensive) of the tweets: the fifth that is measured, and the others."""
+    with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
+        rows = [(html.unescape(row["tweet"]), row["class"] != NEITHER) for row in csv.DictReader(file)]
+    chosen = set(random.Random(20).sample(range(len(rows)), len(rows) // 5))
+    return [rows[n] for n in sorted(chosen)], [row for n, row in enumerate(rows) if n not in chosen]
 
 
 def f1(flags: list[bool], labels: list[bool]) -> dict[str, float]:

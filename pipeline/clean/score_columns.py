@@ -24,7 +24,13 @@ ARROW_PII = pa.list_(
 )
 ARROW_LANGUAGES = pa.list_(pa.struct([("code", pa.string()), ("confidence", pa.float64())]))
 ARROW_OFFENCE = pa.struct(
-    [("score", pa.float64()), ("turn", pa.int32()), ("role", pa.string()), ("words", pa.list_(pa.string()))]
+    [
+        ("score", pa.float64()),
+        ("turn", pa.int32()),
+        ("role", pa.string()),
+        ("agrees_with", pa.int32()),
+        ("words", pa.list_(pa.string())),
+    ]
 )
 ARROW_SCORES = {
     "language": pa.string(),

@@ -12,7 +12,7 @@ import regex
 from configs.clean import Translation
 from pipeline.clean.privacy.pii import Recognise, Span, mask_conversation, may_hold_pii
 from pipeline.clean.repair.repair import Repair
-from pipeline.clean.scores.language import Language, Spoken, languages
+from pipeline.clean.scores.language import UNKNOWN, Language, Spoken, languages
 from pipeline.clean.scores.layout import unaccounted
 from pipeline.clean.scores.offensive import Offence, offences
 from pipeline.clean.scores.prompt_leak import leaks
@@ -37,6 +37,8 @@ NOTICED_SHARE = 0.3
 NOT_LETTER_OR_MARK = regex.compile(r"[^\p{L}\p{M}]")
 SAYING = ("system", "user")
 """Whose turns must have a text, beside the replies: a tool may return nothing."""
+MOST_FOREIGN = 0.8
+"""A turn that is surer than this in another language than English is not read for English offence."""
 ECHO_WORDS = 4
 """A shorter reply may equal its prompt: "hello" to "hello"."""
 
@@ -146,7 +148,8 @@ def score_conversations(
     words.settle()
     contents = batch.contents
     texts = Texts(batch.numbers)
-    offence = offences(words, texts, contents, roles, replies, ends)
+    heard = np.array([code in ("en", UNKNOWN) or sure < MOST_FOREIGN for code, sure in of_turns], bool)
+    offence = offences(words, texts, contents, roles, replies, ends, heard)
     prompts = prompts_of(roles, contents, ends)
     repeated = [
         reply_repetition(prompt, text, known) if reply else 0.0

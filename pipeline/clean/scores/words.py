@@ -17,7 +17,8 @@ from pipeline.clean.privacy.secret import CUE
 from pipeline.clean.repair.punctuation import STRETCHED
 from pipeline.clean.scores.function_words import function_word
 from pipeline.clean.scores.lid import language_model
-from pipeline.clean.scores.offensive_words import PHRASE_WORDS, terms_of, word_severity
+from pipeline.clean.scores.offensive_features import alarm
+from pipeline.clean.scores.offensive_words import PHRASE_WORDS, word_severity
 from pipeline.rows.text_hash import telling
 
 Ints = npt.NDArray[np.int32]
@@ -33,16 +34,16 @@ PIECE = regex.compile(r"[\p{L}\p{M}]+|\p{N}{1,3}|[^\p{L}\p{M}\p{N}]+")
 PIECE_BYTES = 8
 
 FIELDS = (
-    *("signs", "phrase", "elongated", "chars", "letters", "capitals", "digits", "tokens", "term", "rows", "tells"),
-    *("accented", "function"),
+    *("signs", "phrase", "elongated", "chars", "letters", "capitals", "digits", "tokens", "rows", "tells"),
+    *("accented", "function", "alarm"),
 )
 """Integers known of a word.
 
 signs: bits of pii_signs. phrase: 1 if an offensive phrase may begin here. elongated: 1 as "soooo".
-chars, letters, capitals, digits: numbers of characters. tokens: see estimated_tokens. term: number in
-the classifier's vocabulary, -1 for none, -2 for several. rows: of the language model, summed up in the
-word's vector. tells: letters that tell the language; one outside ASCII counts as many as are needed. accented: 1 if it
-has a letter outside ASCII. function: which language's function word it is, see function_word.
+chars, letters, capitals, digits: numbers of characters. tokens: see estimated_tokens. rows: of the language model,
+summed up in the word's vector. tells: letters that tell the language; one outside ASCII counts as many as are needed.
+accented: 1 if it has a letter outside ASCII. function: which language's function word it is, see function_word. alarm:
+bits of what it may be in an attack.
 """
 SURELY = 0.8
 """From this chance on a single word is a language's."""
@@ -68,7 +69,7 @@ class Words:
         self._model = language_model()
         self._rows: dict[str, list[int]] = {}
         self.normal: list[str] = []
-        self.terms: dict[int, list[int]] = {}
+        self.alarms: list[int] = []
 
     def limit(self) -> None:
         """Forgets all words when they are too many. Numbers given before mean nothing afterwards."""
@@ -123,15 +124,12 @@ class Words:
         self._language[start:end] = language_model().sums(self._new_rows)
         self._settled, self._met, self._new_severity, self._new_rows = end, [], [], []
 
-    def _examine(self, word: str, number: int) -> None:
+    def _examine(self, word: str) -> None:
         lowered = word.lower()
         plain = word.isascii() and word.isalpha()
-        terms = terms_of(lowered)
-        term = terms[0] if terms else -1
-        if len(terms) > 1:
-            self.terms[number], term = terms, -2
         spoken = [word] if plain else NOT_LANGUAGE.sub(" ", word).split()
         rows = self._rows_of(spoken[0]) if len(spoken) == 1 else [row for each in spoken for row in self._rows_of(each)]
+        alarms = alarm(lowered)
         letters = len(word) if plain else len(NOT_LETTER.sub("", word))
         self._met.append(
             (
@@ -143,13 +141,14 @@ class Words:
                 0 if word == lowered else sum(map(str.isupper, word)),
                 0 if plain else sum(map(str.isdecimal, word)),
                 -(-len(word) // PIECE_BYTES) if plain else estimated_tokens(word),
-                term,
                 len(rows),
                 letters if plain else sum(map(_tells, spoken)),
                 0 if plain else not all(map(str.isascii, spoken)),
                 function_word(lowered if plain else " ".join(spoken).lower().strip("'")),
+                alarms,
             )
         )
+        self.alarms.append(alarms)
         self._new_severity.append(word_severity(lowered))
         self._new_rows.append(rows)
         self.normal.append(lowered if plain else telling(word))
@@ -179,13 +178,13 @@ def _tells(word: str) -> int:
 class _Numbers(dict[str, int]):
     """Word to its number, given on first sight."""
 
-    def __init__(self, examine: Callable[[str, int], None]) -> None:
+    def __init__(self, examine: Callable[[str], None]) -> None:
         super().__init__()
         self._examine = examine
 
     def __missing__(self, word: str) -> int:
         number = self[word] = len(self)
-        self._examine(word, number)
+        self._examine(word)
         return number
 
 

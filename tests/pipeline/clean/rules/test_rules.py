@@ -49,7 +49,7 @@ FRENCH = {"language": "fr"}
 FRENCH_REPLY = {"turn_languages": [("en", 0.9), ("fr", 0.9)]}
 UNLEARNED = {"metadata": [("not_learned", "1")]}
 TOOL = {"messages": [("user", "Hello?"), ("tool", "{}")]}
-WORST = ("score", "turn", "role", "words")
+WORST = ("score", "turn", "role", "agrees_with", "words")
 EXAMPLES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("empty", {"assistant_chars": 0, "reply_chars": 0}, {"assistant_chars": 2}),
     ("reply_too_short", {"reply_chars": 0}, {"reply_chars": 1}),
@@ -81,7 +81,7 @@ EXAMPLES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("capitals", {"capitals": 0.81}, {"capitals": 0.8}),
     ("digits", {"digits": 0.41}, {"digits": 0.4}),
     ("rare_words", {"rare_words": 0.21}, {"rare_words": 0.2}),
-    ("offensive", {"offensive": 0.81, "offence": (0.81, 1, "assistant", ["scum"])}, {"offensive": 0.8}),
+    ("offensive", {"offensive": 0.81, "offence": (0.81, 1, "assistant", 0, ["scum"])}, {"offensive": 0.8}),
 ]
 
 
@@ -134,7 +134,8 @@ EVIDENCE = {
     "capitals": '{"capitals":0.81,"max_capitals":0.8}',
     "digits": '{"digits":0.41,"max_digits":0.4}',
     "rare_words": '{"rare_words":0.21,"max_rare_words":0.2}',
-    "offensive": '{"offence":{"score":0.81,"turn":1,"role":"assistant","words":["scum"]},"max_offensive":0.8}',
+    "offensive": '{"offence":{"score":0.81,"turn":1,"role":"assistant","agrees_with":0,"words":["scum"]},'
+    '"max_offensive":0.8}',
 }
 
 

@@ -67,9 +67,8 @@ def test_the_mass_of_all_languages_decides_and_replies_count_most(prompt: str, r
 
 
 def test_abuse_scores_above_swearing_and_swearing_above_chat() -> None:
-    abuse, swearing, anger, chat = offensiveness([ABUSE, SWEARING, "I hate you, what the hell", "See you at lunch!"])
-    assert abuse > 0.8 > swearing > 0.6 > anger > chat
-    assert chat < 0.1
+    abuse, swearing, chat = offensiveness([ABUSE, SWEARING, "See you at lunch!"])
+    assert abuse > 0.8 > 0.6 > swearing > chat == 0
 
 
 def test_disguised_words_count_like_plain_ones() -> None:
