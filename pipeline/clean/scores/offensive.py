@@ -26,8 +26,8 @@ MENTION = 0.6
 """Score of the severest word by itself."""
 NOTICED = 0.25
 """From this score on, an offence names the words that weighed most."""
-ASSENT_WORDS = 12
-"""A longer reply says something of its own."""
+ASSENT_WORDS, STATED_WORDS = 12, 60
+"""A longer reply says something of its own; what is longer than this is a text, and a yes answers a question on it."""
 ASSENT = regex.compile(
     r"\W*(?:(?:oh|well|haha|lol|hell|damn),? )?(?:yes|yeah|yep|yup|ya|agree|agreed|exactly|(?:so |very )?true|right"
     r"|same|absolutely|totally|definitely|certainly|indeed|amen|(?:of course|for sure|sure)|correct|preach|this|facts"
@@ -82,12 +82,13 @@ def offences(
     scores = np.where(judged, mention(words, found, texts, judged), 0.0)
     conversation = np.repeat(np.arange(len(ends) - 1), np.diff(ends))
     answered = np.append(judged[1:] & (conversation[1:] == conversation[:-1]), False) & ~replies
+    sizes = np.diff(found.ends)
     attacks: dict[int, Attack] = {}
     agreed: dict[int, int] = {}
     for turn in np.flatnonzero((judged | answered) & is_alarming(bits)).tolist():
         if judged[turn]:
             keep_worse(attacks, turn, attack(words, texts[turn]))
-        elif assents(texts[turn + 1]):
+        elif sizes[turn] <= STATED_WORDS and assents(texts[turn + 1]):
             meant = attack(words, stated(texts[turn]))
             if meant.at_group and keep_worse(attacks, turn + 1, meant):
                 agreed[turn + 1] = turn

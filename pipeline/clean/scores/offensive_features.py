@@ -97,7 +97,8 @@ def tokens(sentence: str) -> list[Token]:
         if name in MENACE and start in harmless:
             name = "THING"
         elif name in STRONG or low in COMPANIONS:
-            if start in harmless or not company.isdisjoint(COMPANIONS.get(low, ())) or _is_name(spelt, place, low):
+            base = low.removesuffix("'s")
+            if start in harmless or not company.isdisjoint(COMPANIONS.get(base, ())) or _is_name(spelt, place, base):
                 name = "THING"
         elif low in GROUP_ADJECTIVES and _of_persons(lowered, place):
             name = "GROUP"
@@ -163,6 +164,8 @@ def _is_name(spelt: list[tuple[str, int]], place: int, low: str) -> bool:
 def is_candidate(found: list[Token]) -> bool:
     """Whether a sentence may attack: it holds a word that offends, or a menace and somebody whom it may meet."""
     names = {token.name for token in found}
+    if "QUESTION" in names and sum(bool(token.text) for token in found) == 1:
+        return False  # "Slag?" asks for a word
     return not STRONG.isdisjoint(names) or not (MENACE.isdisjoint(names) or TARGET.isdisjoint(names))
 
 

@@ -59,6 +59,8 @@ def test_a_reply_that_attacks_is_offensive(reply: str) -> None:
         "Kill the process, it is dead anyway.",
         "Gay people may marry in Germany.",
         "Blind people need this button.",
+        "Greg Dyke led the association, and Dyke's proposals were adopted.",
+        "Slag? Never heard of that word.",
     ],
 )
 def test_quotation_report_swearing_and_homonyms_are_not(reply: str) -> None:
@@ -87,6 +89,7 @@ def test_a_reply_that_agrees_with_an_attack_on_a_group_is_as_bad(reply: str) -> 
         (HATE, "No."),
         (HATE, "Yes? Why do you say so?"),
         ("Is it wrong to call immigrants vermin?", "Yes."),
+        (f"{HATE} So he wrote. " + "The letter was kept in the archive. " * 10 + "Was it kept?", "Yes."),
         ("My boss is a stupid asshole.", "Yes, he sounds like it."),  # at a person, not a group
     ],
 )
