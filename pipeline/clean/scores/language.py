@@ -106,7 +106,7 @@ def languages(
     alone = replies & telling & sums.known()
     for number, spans in enumerate(pairwise(ends.tolist())):
         if len(found[number].shares) > 1:
-            its = _by_function_words(words, numbers, contents, alone, telling, range(*spans))
+            its = _by_function_words(words, numbers, contents, alone, telling, range(*spans), found[number].code)
             found[number] = found[number]._replace(shares=_larger(found[number].shares, its))
     labels[~telling] = -1
     return _named(labels, np.where(telling, chances, 0.0)), found
@@ -162,6 +162,7 @@ def _by_function_words(
     alone: npt.NDArray[np.bool_],
     telling: npt.NDArray[np.bool_],
     its: range,
+    likeliest: str,
 ) -> dict[str, float]:
     """Language to the share of a conversation's words that are surely its: function words, and what the language model
     gives it by themselves. It needs a function word, the first or as many as any other language has, and names do not
@@ -169,7 +170,7 @@ def _by_function_words(
     language brings the function words (Myers-Scotton 1993, "Duelling Languages").
 
     turns: numbers of the words of each turn. alone: whether each is a reply that tells a language. Where there is one
-    the others' turns are not looked at.
+    the others' turns are not looked at. likeliest: language of the conversation, to which nothing need be added.
     """
     chosen = [turn for turn in its if telling[turn] and not NAME.fullmatch(contents[turn])]
     chosen = [turn for turn in chosen if alone[turn]] or chosen
@@ -181,6 +182,8 @@ def _by_function_words(
     if not len(heard):
         return {}
     counts = np.bincount(heard, minlength=len(LANGUAGES) + 1)
+    if counts.max() == len(heard) and LANGUAGES[heard[0] - 1] == likeliest:
+        return {}
     told = words.surely(numbers)
     found = {}
     for number, code in enumerate(LANGUAGES, 1):

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import regex
 
-from pipeline.clean.scores.offensive_features import is_alarming, sentences
+from pipeline.clean.scores.offensive_features import ALARMING, MENACE_BIT, STRONG_BIT, TARGET_BIT, sentences
 from pipeline.clean.scores.offensive_model import TOLD, Attack, worst_attack
 from pipeline.clean.scores.offensive_words import phrase_severity, word_severity
 
@@ -26,6 +26,8 @@ MENTION = 0.6
 """Score of the severest word by itself."""
 NOTICED = 0.25
 """From this score on, an offence names the words that weighed most."""
+NEAR_WORDS = 25
+"""Between a menace and its target, at most."""
 ASSENT_WORDS, STATED_WORDS = 12, 60
 """A longer reply says something of its own; what is longer than this is a text, and a yes answers a question on it."""
 ASSENT = regex.compile(
@@ -78,14 +80,14 @@ def offences(
     language of the words; without it all may. Other conversations do not matter.
     """
     judged = replies if heard is None else replies & heard
-    bits = found.either(words.field("alarm"))
+    alarming = may_attack(words.field("alarm")[found.numbers], found)
     scores = np.where(judged, mention(words, found, texts, judged), 0.0)
     conversation = np.repeat(np.arange(len(ends) - 1), np.diff(ends))
     answered = np.append(judged[1:] & (conversation[1:] == conversation[:-1]), False) & ~replies
     sizes = np.diff(found.ends)
     attacks: dict[int, Attack] = {}
     agreed: dict[int, int] = {}
-    for turn in np.flatnonzero((judged | answered) & is_alarming(bits)).tolist():
+    for turn in np.flatnonzero((judged | answered) & alarming).tolist():
         if judged[turn]:
             keep_worse(attacks, turn, attack(words, texts[turn]))
         elif sizes[turn] <= STATED_WORDS and assents(texts[turn + 1]):
@@ -125,6 +127,22 @@ def offensiveness(texts: Sequence[str]) -> list[float]:
     return [its.score for its in offences(known_words(), found, texts, ["assistant"] * len(texts), every, ends)]
 
 
+def may_attack(alarms: npt.NDArray[np.int32], found: "Texts") -> npt.NDArray[np.bool_]:
+    """[texts]: whether each holds a strong word, or a menace and a target that are as near as in a sentence.
+
+    alarms: bits of alarm of all words of the texts.
+    """
+    may = np.zeros(len(found), bool)
+    may[found.texts[alarms & STRONG_BIT > 0]] = True
+    menaces, targets = np.flatnonzero(alarms & MENACE_BIT), np.flatnonzero(alarms & TARGET_BIT)
+    if len(targets):
+        after = np.searchsorted(targets, menaces)
+        for nearest in (targets[np.maximum(after - 1, 0)], targets[np.minimum(after, len(targets) - 1)]):
+            near = (abs(nearest - menaces) <= NEAR_WORDS) & (found.texts[nearest] == found.texts[menaces])
+            may[found.texts[menaces[near]]] = True
+    return may
+
+
 def mention(
     words: "Words", found: "Texts", texts: Sequence[str], judged: npt.NDArray[np.bool_]
 ) -> npt.NDArray[np.float64]:
@@ -139,7 +157,7 @@ def attack(words: "Words", text: str) -> Attack:
     """Of the sentence that attacks most."""
     parts, alarms = sentences(text), words.alarms
     bits = [reduce(or_, map(alarms.__getitem__, words.numbers(part)), 0) for part in parts]
-    return worst_attack(parts, np.flatnonzero(is_alarming(np.array(bits, np.int64))).tolist())
+    return worst_attack([part for part, its in zip(parts, bits, strict=True) if its in ALARMING])
 
 
 def assents(reply: str) -> bool:

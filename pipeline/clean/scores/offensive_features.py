@@ -1,10 +1,7 @@
 """What a sentence says, as features of a linear classifier: words by class, pairs of them, how they are framed."""
 
 import re
-from typing import Any, NamedTuple
-
-import numpy as np
-import numpy.typing as npt
+from typing import NamedTuple
 
 from pipeline.clean.scores.lexicon import ABUSE, AMBIGUOUS, MILD, SLUR, VULGAR
 from pipeline.clean.scores.offensive_words import WORDS, word_severity
@@ -63,12 +60,8 @@ def alarm(word: str) -> int:
     return bits
 
 
-def is_alarming(bits: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
-    """[texts]: whether texts whose words have these bits of alarm may attack."""
-    return (bits & STRONG_BIT > 0) | (bits & MENACE_AND_TARGET == MENACE_AND_TARGET)
-
-
-MENACE_AND_TARGET = MENACE_BIT | TARGET_BIT
+ALARMING = frozenset(bits for bits in range(8) if bits & STRONG_BIT or (bits & MENACE_BIT and bits & TARGET_BIT))
+"""Bits of alarm of a sentence that may attack."""
 
 
 def plain(text: str) -> str:
@@ -83,7 +76,7 @@ def sentences(text: str) -> list[str]:
 
 def tokens(sentence: str) -> list[Token]:
     """The words of a sentence by class."""
-    harmless = {place for term in TERM.finditer(sentence) for place in range(*term.span())}
+    spans: list[tuple[int, int]] | None = None
     found, quoted = [], False
     spelt = [(match.group(), match.start()) for match in TOKEN.finditer(sentence)]
     lowered = [plain(text) for text, _ in spelt]
@@ -94,11 +87,14 @@ def tokens(sentence: str) -> list[Token]:
             found.append(Token("", "QUESTION" if text == "?" else "QUOTE", quoted))
             continue
         name = class_of(low)
-        if name in MENACE and start in harmless:
+        if spans is None and (name in STRONG or name in MENACE):
+            spans = [term.span() for term in TERM.finditer(sentence)]
+        harmless = any(first <= start < last for first, last in spans or ())
+        if name in MENACE and harmless:
             name = "THING"
         elif name in STRONG or low in COMPANIONS:
             base = low.removesuffix("'s")
-            if start in harmless or not company.isdisjoint(COMPANIONS.get(base, ())) or _is_name(spelt, place, base):
+            if harmless or not company.isdisjoint(COMPANIONS.get(base, ())) or _is_name(spelt, place, base):
                 name = "THING"
         elif low in GROUP_ADJECTIVES and _of_persons(lowered, place):
             name = "GROUP"
@@ -169,8 +165,8 @@ def is_candidate(found: list[Token]) -> bool:
     return not STRONG.isdisjoint(names) or not (MENACE.isdisjoint(names) or TARGET.isdisjoint(names))
 
 
-def features(found: list[Token], around: frozenset[str] = frozenset()) -> dict[str, int]:
-    """Feature to the number of the token that it is about. around: classes of the sentences beside this one.
+def features(found: list[Token]) -> dict[str, int]:
+    """Feature to the number of the token that it is about.
 
     Words are looked at near those that offend or menace only, so that what else a long sentence says does not matter.
     """
@@ -200,6 +196,4 @@ def features(found: list[Token], around: frozenset[str] = frozenset()) -> dict[s
             told.setdefault(f"quoted {name}", place)
         for other in frame:
             told.setdefault(f"with {other} {name}", place)
-        for other in around & FRAME:
-            told.setdefault(f"around {other} {name}", place)
     return told

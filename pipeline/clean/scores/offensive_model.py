@@ -41,23 +41,21 @@ def weights() -> tuple[float, dict[str, float]]:
     return read["bias"], read["weights"]
 
 
-def worst_attack(sentences: Sequence[str], telling: Sequence[int]) -> Attack:
-    """Of those sentences of a text that hold a telling word. What stands in the ones beside says how they are meant."""
+def worst_attack(sentences: Sequence[str]) -> Attack:
+    """Of those sentences of a text that hold a telling word."""
     found = NO_ATTACK
-    for number in telling:
-        part = tokens(sentences[number])
+    for sentence in sentences:
+        part = tokens(sentence)
         if is_candidate(part):
-            beside = [tokens(sentences[n]) for n in (number - 1, number + 1) if 0 <= n < len(sentences)]
-            around = frozenset(token.name for its in beside for token in its)
-            found = max(found, judged(part, around), key=lambda attack: attack.chance)
+            found = max(found, judged(part), key=lambda attack: attack.chance)
     return found
 
 
-def judged(part: list[Token], around: frozenset[str]) -> Attack:
-    """Of one sentence. around: classes of words in those beside it."""
+def judged(part: list[Token]) -> Attack:
+    """Of one sentence."""
     bias, weight = weights()
     by_token = [0.0] * len(part)
-    for feature, place in features(part, around).items():
+    for feature, place in features(part).items():
         by_token[place] += weight.get(feature, 0.0)
     heavy = sorted((place for place, its in enumerate(by_token) if its > 0), key=lambda place: -by_token[place])
     words = dict.fromkeys(filter(None, (part[place].text for place in heavy)))

@@ -68,6 +68,7 @@ class Words:
         self._settled = 0
         self._model = language_model()
         self._rows: dict[str, list[int]] = {}
+        self._sure: dict[int, str] = {}
         self.normal: list[str] = []
         self.alarms: list[int] = []
 
@@ -91,12 +92,15 @@ class Words:
 
     def surely(self, numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.object_]:
         """[words]: the language that the model gives each word by itself with SURELY or more, "" for none."""
-        distinct, places = np.unique(numbers, return_inverse=True)
-        rows = self.field("rows")[distinct]
-        labels, chances = self._model.above_half(self.language[distinct] / np.maximum(rows, 1)[:, None])
-        sure = (chances > SURELY) & (rows > 0)
-        names = [self._model.labels[label] if known else "" for label, known in zip(labels, sure, strict=True)]
-        return np.array(names, object)[places]
+        new = [number for number in set(numbers.tolist()) if number not in self._sure]
+        if new:
+            rows = self.field("rows")[new]
+            labels, chances = self._model.above_half(self.language[new] / np.maximum(rows, 1)[:, None])
+            for number, label, sure in zip(
+                new, labels.tolist(), ((chances > SURELY) & (rows > 0)).tolist(), strict=True
+            ):
+                self._sure[number] = self._model.labels[label] if sure else ""
+        return np.array(list(map(self._sure.__getitem__, numbers.tolist())), object)
 
     @property
     def severity(self) -> Floats:
