@@ -26,6 +26,7 @@ QUOTED_SHARE = 0.3
 """Where no more of a turn's words have letters outside ASCII, these are names and quotations, and tell nothing."""
 LEAST_ROWS = 5
 """Of the replies, to be read by themselves; with fewer the model gives what it gives to any text."""
+NUMBERS = {code: number for number, code in enumerate(LANGUAGES, 1)}
 LEAST_DISTINCT = 2
 """Words by which a language is heard among others; one may be a loan."""
 NAME = regex.compile(r"(?:\p{Lu}\S*|\p{Ll}{1,3})(?: (?:\p{Lu}\S*|\p{Ll}{1,3})){1,7}")
@@ -104,9 +105,14 @@ def languages(
     telling &= ~asked_for(contents, ends, replies, labels)
     found = _spoken(sums, labels, replies & telling, telling, ends)
     alone = replies & telling & sums.known()
-    for number, spans in enumerate(pairwise(ends.tolist())):
+    conversation = np.repeat(np.arange(len(ends) - 1), np.diff(ends))
+    function = words.field("function")[turns.numbers]
+    likeliest = np.array([NUMBERS.get(its.code, 0) for its in found])[conversation[turns.texts]]
+    others = np.bincount(conversation[turns.texts], (function > 0) & (function != likeliest), len(found))
+    spans = list(pairwise(ends.tolist()))
+    for number in np.flatnonzero(others).tolist():
         if len(found[number].shares) > 1:
-            its = _by_function_words(words, numbers, contents, alone, telling, range(*spans), found[number].code)
+            its = _by_function_words(words, numbers, contents, alone, telling, range(*spans[number]))
             found[number] = found[number]._replace(shares=_larger(found[number].shares, its))
     labels[~telling] = -1
     return _named(labels, np.where(telling, chances, 0.0)), found
@@ -162,7 +168,6 @@ def _by_function_words(
     alone: npt.NDArray[np.bool_],
     telling: npt.NDArray[np.bool_],
     its: range,
-    likeliest: str,
 ) -> dict[str, float]:
     """Language to the share of a conversation's words that are surely its: function words, and what the language model
     gives it by themselves. It needs a function word, the first or as many as any other language has, and names do not
@@ -170,7 +175,7 @@ def _by_function_words(
     language brings the function words (Myers-Scotton 1993, "Duelling Languages").
 
     turns: numbers of the words of each turn. alone: whether each is a reply that tells a language. Where there is one
-    the others' turns are not looked at. likeliest: language of the conversation, to which nothing need be added.
+    the others' turns are not looked at.
     """
     chosen = [turn for turn in its if telling[turn] and not NAME.fullmatch(contents[turn])]
     chosen = [turn for turn in chosen if alone[turn]] or chosen
@@ -182,8 +187,6 @@ def _by_function_words(
     if not len(heard):
         return {}
     counts = np.bincount(heard, minlength=len(LANGUAGES) + 1)
-    if counts.max() == len(heard) and LANGUAGES[heard[0] - 1] == likeliest:
-        return {}
     told = words.surely(numbers)
     found = {}
     for number, code in enumerate(LANGUAGES, 1):

@@ -17,7 +17,7 @@ import regex
 
 from pipeline.clean.scores.offensive_features import ALARMING, MENACE_BIT, STRONG_BIT, TARGET_BIT, sentences
 from pipeline.clean.scores.offensive_model import TOLD, Attack, worst_attack
-from pipeline.clean.scores.offensive_words import phrase_severity, word_severity
+from pipeline.clean.scores.offensive_words import phrase_severity
 
 if TYPE_CHECKING:
     from pipeline.clean.scores.words import Texts, Words
@@ -104,17 +104,18 @@ def offences(
             worst.append(NONE)
             continue
         before = agreed[turn] - start if turn in agreed else None
-        told = heaviest(texts[turn], attacks.get(turn), scores[turn]) if scores[turn] >= NOTICED else []
+        told = heaviest(words, texts[turn], attacks.get(turn), scores[turn]) if scores[turn] >= NOTICED else []
         worst.append(Offence(float(scores[turn]), turn - start, roles[turn], before, told))
     return worst
 
 
-def heaviest(text: str, its: Attack | None, score: float) -> list[str]:
+def heaviest(words: "Words", text: str, its: Attack | None, score: float) -> list[str]:
     """The words that weighed most: in the attack, where that is what counts, or by themselves."""
     if its and round(its.chance, 4) >= score:
         return its.words
-    weights = {word: word_severity(word) for word in text.lower().split()}
-    return sorted(filter(weights.get, weights), key=lambda word: -weights[word])[:TOLD]
+    severity = words.severity[words.numbers(text)].tolist()
+    weights = {word: weight for word, weight in zip(text.lower().split(), severity, strict=True) if weight}
+    return sorted(weights, key=lambda word: -weights[word])[:TOLD]
 
 
 def offensiveness(texts: Sequence[str]) -> list[float]:

@@ -1,6 +1,7 @@
 """What a sentence says, as features of a linear classifier: words by class, pairs of them, how they are framed."""
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 from pipeline.clean.scores.lexicon import ABUSE, AMBIGUOUS, MILD, SLUR, VULGAR
@@ -20,6 +21,8 @@ TOKEN = re.compile(r"[A-Za-z0-9@$!*#'’-]*[A-Za-z@$*#][A-Za-z0-9@$!*#'’-]*|[\
 SENTENCE = re.compile(r"(?:(?<=[.!?])|(?<=[.!?][\"”')\]]))\s+|\n+")
 QUOTES = frozenset('"“”?')
 TERM = re.compile(rf"\b(?:{'|'.join(TERMS)})\b", re.IGNORECASE)
+TERM_VERBS = ("kill", "destroy", "slaughter")
+"""Menaces that are part of a term."""
 COMPANIONS = {
     form: frozenset(words.split()) for word, words in COMPANY.items() for form in (word, word + "s", word + "es")
 }
@@ -87,9 +90,9 @@ def tokens(sentence: str) -> list[Token]:
             found.append(Token("", "QUESTION" if text == "?" else "QUOTE", quoted))
             continue
         name = class_of(low)
-        if spans is None and (name in STRONG or name in MENACE):
+        if spans is None and (name in STRONG or low.startswith(TERM_VERBS)):
             spans = [term.span() for term in TERM.finditer(sentence)]
-        harmless = any(first <= start < last for first, last in spans or ())
+        harmless = spans and any(first <= start < last for first, last in spans)
         if name in MENACE and harmless:
             name = "THING"
         elif name in STRONG or low in COMPANIONS:
@@ -106,6 +109,7 @@ def tokens(sentence: str) -> list[Token]:
     return found
 
 
+@lru_cache(maxsize=50_000)
 def class_of(low: str) -> str:
     """Class of a word in small letters; the word itself where it has none."""
     if ("*" in low or "#" in low) and not MASKED.fullmatch(low):
