@@ -10,7 +10,7 @@ import regex
 from scipy.sparse import csr_matrix
 
 from pipeline.clean.scores.asked_language import asked_for
-from pipeline.clean.scores.function_words import LANGUAGES
+from pipeline.clean.scores.function_words import LANGUAGES, SHARED
 from pipeline.clean.scores.lid import END_OF_LINE, Floats, Ints, language_model
 from pipeline.clean.scores.words import ENOUGH_LETTERS, Texts, Words, known_words
 
@@ -105,14 +105,9 @@ def languages(
     telling &= ~asked_for(contents, ends, replies, labels)
     found = _spoken(sums, labels, replies & telling, telling, ends)
     alone = replies & telling & sums.known()
-    conversation = np.repeat(np.arange(len(ends) - 1), np.diff(ends))
-    function = words.field("function")[turns.numbers]
-    likeliest = np.array([NUMBERS.get(its.code, 0) for its in found])[conversation[turns.texts]]
-    others = np.bincount(conversation[turns.texts], (function > 0) & (function != likeliest), len(found))
-    spans = list(pairwise(ends.tolist()))
-    for number in np.flatnonzero(others).tolist():
+    for number, (start, end) in enumerate(pairwise(ends.tolist())):
         if len(found[number].shares) > 1:
-            its = _by_function_words(words, numbers, contents, alone, telling, range(*spans[number]))
+            its = _by_function_words(words, numbers, contents, alone, telling, range(start, end), found[number].code)
             found[number] = found[number]._replace(shares=_larger(found[number].shares, its))
     labels[~telling] = -1
     return _named(labels, np.where(telling, chances, 0.0)), found
@@ -168,6 +163,7 @@ def _by_function_words(
     alone: npt.NDArray[np.bool_],
     telling: npt.NDArray[np.bool_],
     its: range,
+    likeliest: str,
 ) -> dict[str, float]:
     """Language to the share of a conversation's words that are surely its: function words, and what the language model
     gives it by themselves. It needs a function word, the first or as many as any other language has, and names do not
@@ -175,17 +171,19 @@ def _by_function_words(
     language brings the function words (Myers-Scotton 1993, "Duelling Languages").
 
     turns: numbers of the words of each turn. alone: whether each is a reply that tells a language. Where there is one
-    the others' turns are not looked at.
+    the others' turns are not looked at. likeliest: language of the conversation. Where it has all function words,
+    there is nothing to add.
     """
     chosen = [turn for turn in its if telling[turn] and not NAME.fullmatch(contents[turn])]
     chosen = [turn for turn in chosen if alone[turn]] or chosen
-    numbers = np.array([number for turn in chosen for number in turns[turn][:FUNCTION_TURN_WORDS]], np.int64)
-    function = words.field("function")[numbers]
+    said = [number for turn in chosen for number in turns[turn][:FUNCTION_TURN_WORDS]]
+    functions = list(map(words.functions.__getitem__, said))
+    if {0, SHARED, NUMBERS.get(likeliest, 0)}.issuperset(functions):
+        return {}
+    numbers, function = np.array(said, np.int64), np.array(functions)
     plain = (words.field("letters")[numbers] > 0) & ((words.field("capitals")[numbers] == 0) | (function != 0))
     numbers, function = numbers[plain], function[plain]
     heard = function[function > 0]
-    if not len(heard):
-        return {}
     counts = np.bincount(heard, minlength=len(LANGUAGES) + 1)
     told = words.surely(numbers)
     found = {}

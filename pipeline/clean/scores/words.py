@@ -35,15 +35,14 @@ PIECE_BYTES = 8
 
 FIELDS = (
     *("signs", "phrase", "elongated", "chars", "letters", "capitals", "digits", "tokens", "rows", "tells"),
-    *("accented", "function", "alarm"),
+    *("accented", "alarm"),
 )
 """Integers known of a word.
 
 signs: bits of pii_signs. phrase: 1 if an offensive phrase may begin here. elongated: 1 as "soooo".
 chars, letters, capitals, digits: numbers of characters. tokens: see estimated_tokens. rows: of the language model,
 summed up in the word's vector. tells: letters that tell the language; one outside ASCII counts as many as are needed.
-accented: 1 if it has a letter outside ASCII. function: which language's function word it is, see function_word. alarm:
-bits of what it may be in an attack.
+accented: 1 if it has a letter outside ASCII. alarm: bits of what it may be in an attack.
 """
 SURELY = 0.8
 """From this chance on a single word is a language's."""
@@ -52,7 +51,11 @@ ENOUGH_LETTERS = 20
 
 
 class Words:
-    """The words met so far. numbers(text) gives each word's number, and meets the new ones."""
+    """The words met so far. numbers(text) gives each word's number, and meets the new ones.
+
+    By number, as lists: normal, the word normalised; alarms, as the field; functions, the language whose function word
+    it is (function_word).
+    """
 
     def __init__(self) -> None:
         self._forget()
@@ -71,6 +74,7 @@ class Words:
         self._sure: dict[int, str] = {}
         self.normal: list[str] = []
         self.alarms: list[int] = []
+        self.functions: list[int] = []
 
     def limit(self) -> None:
         """Forgets all words when they are too many. Numbers given before mean nothing afterwards."""
@@ -148,11 +152,11 @@ class Words:
                 len(rows),
                 letters if plain else sum(map(_tells, spoken)),
                 0 if plain else not all(map(str.isascii, spoken)),
-                function_word(lowered if plain else " ".join(spoken).lower().strip("'")),
                 alarms,
             )
         )
         self.alarms.append(alarms)
+        self.functions.append(function_word(lowered if plain else " ".join(spoken).lower().strip("'")))
         self._new_severity.append(word_severity(lowered))
         self._new_rows.append(rows)
         self.normal.append(lowered if plain else telling(word))
