@@ -174,11 +174,15 @@ def _by_function_words(
     the others' turns are not looked at. likeliest: language of the conversation. Where it has all function words,
     there is nothing to add.
     """
-    chosen = [turn for turn in its if telling[turn] and not NAME.fullmatch(contents[turn])]
+    nothing = {0, SHARED, NUMBERS.get(likeliest, 0)}
+    chosen = [turn for turn in its if telling[turn]]
+    if all(nothing.issuperset(map(words.functions.__getitem__, turns[turn])) for turn in chosen):
+        return {}
+    chosen = [turn for turn in chosen if not NAME.fullmatch(contents[turn])]
     chosen = [turn for turn in chosen if alone[turn]] or chosen
     said = [number for turn in chosen for number in turns[turn][:FUNCTION_TURN_WORDS]]
     functions = list(map(words.functions.__getitem__, said))
-    if {0, SHARED, NUMBERS.get(likeliest, 0)}.issuperset(functions):
+    if nothing.issuperset(functions):
         return {}
     numbers, function = np.array(said, np.int64), np.array(functions)
     plain = (words.field("letters")[numbers] > 0) & ((words.field("capitals")[numbers] == 0) | (function != 0))
