@@ -261,8 +261,8 @@ ALONE = {
         "I can't stand people who hate women.",
     ),
 }
-"""(kind, whether it attacks) to lines. Those held back were written and measured after the last change of the weights;
-after the first measurement of the others (precision 0.97, recall 0.54) words and training lines were added."""
+"""(kind, whether it attacks) to lines. Those held back were written last, and nothing was changed for them; after the
+first measurement of the others (precision 0.97, recall 0.54) words and training lines were added."""
 
 
 def lines() -> list[Line]:
