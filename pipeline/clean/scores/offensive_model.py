@@ -10,7 +10,7 @@ from functools import cache
 from importlib.resources import files
 from typing import NamedTuple
 
-from pipeline.clean.scores.offensive_features import STRONG, Token, features, is_candidate, tokens
+from pipeline.clean.scores.offensive_features import MENACE, STRONG, Token, features, is_candidate, tokens
 
 WEIGHTS = "offensive_weights.json"
 SEVERAL, PEOPLE = ("SLUR", "GROUP", "THEY"), ("people", "folks", "kids", "guys")
@@ -22,7 +22,7 @@ TOLD = 5
 
 
 class Attack(NamedTuple):
-    """chance: that a text attacks a person or a group, 0 to 1. words: that weighed most, the heaviest first.
+    """chance: that a text attacks a person or a group, 0 to 1. words: those that offend or menace, the heaviest first.
     at_group: whether it is about several people, or says a slur.
     """
 
@@ -57,8 +57,8 @@ def judged(part: list[Token]) -> Attack:
     by_token = [0.0] * len(part)
     for feature, place in features(part).items():
         by_token[place] += weight.get(feature, 0.0)
-    heavy = sorted((place for place, its in enumerate(by_token) if its > 0), key=lambda place: -by_token[place])
-    words = dict.fromkeys(filter(None, (part[place].text for place in heavy)))
+    telling = [place for place, token in enumerate(part) if token.name in STRONG or token.name in MENACE]
+    words = dict.fromkeys(part[place].text for place in sorted(telling, key=lambda place: -by_token[place]))
     at_group = any(token.name in SEVERAL or token.text in PEOPLE for token in part)
     caution = 0.0 if any(token.name in STRONG for token in part) else CAUTION
     return Attack(1 / (1 + math.exp(caution - bias - sum(by_token))), list(words)[:TOLD], at_group)
