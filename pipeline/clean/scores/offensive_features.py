@@ -17,7 +17,9 @@ from pipeline.clean.scores.speech_words import (
     TERMS,
 )
 
-TOKEN = re.compile(r"[A-Za-z0-9@$!*#'’-]*[A-Za-z@$*#][A-Za-z0-9@$!*#'’-]*|[\"“”?]")
+TOKEN = re.compile(r"[A-Za-z0-9@$!*#'’-]+|[\"“”?]")
+SPELT = re.compile(r"[A-Za-z@$*#\"“”?]")
+"""What a token has one of at least."""
 SENTENCE = re.compile(r"(?:(?<=[.!?])|(?<=[.!?][\"”')\]]))\s+|\n+")
 QUOTES = frozenset('"“”?')
 TERM = re.compile(rf"\b(?:{'|'.join(TERMS)})\b", re.IGNORECASE)
@@ -55,8 +57,8 @@ STRONG_BIT, MENACE_BIT, TARGET_BIT = 1, 2, 4
 def alarm(word: str) -> int:
     """Bits of what stands between white space: whether it holds a strong word, a menace, a target."""
     bits = 0
-    for match in TOKEN.finditer(word):
-        low = plain(match.group())
+    for spelt in filter(SPELT.search, TOKEN.findall(word)):
+        low = plain(spelt)
         name = class_of(low)
         bits |= STRONG_BIT * (name in STRONG) | MENACE_BIT * (name in MENACE)
         bits |= TARGET_BIT * (name in TARGET or low in GROUP_ADJECTIVES)
@@ -81,7 +83,7 @@ def tokens(sentence: str) -> list[Token]:
     """The words of a sentence by class."""
     spans: list[tuple[int, int]] | None = None
     found, quoted = [], False
-    spelt = [(match.group(), match.start()) for match in TOKEN.finditer(sentence)]
+    spelt = [(match.group(), match.start()) for match in TOKEN.finditer(sentence) if SPELT.search(match.group())]
     lowered = [plain(text) for text, _ in spelt]
     company = frozenset(lowered)
     for place, ((text, start), low) in enumerate(zip(spelt, lowered, strict=True)):

@@ -141,3 +141,8 @@ def test_precision_and_recall_on_the_lines_by_kind_and_false_drops_by_group() ->
 
 def test_no_line_that_is_measured_was_learned_from() -> None:
     assert {line.text.lower().strip(".!") for line in lines()}.isdisjoint(text for text, _ in training_lines())
+
+
+def test_a_megabyte_of_marks_or_digits_is_read_in_one_pass() -> None:
+    """Quadratic work would take hours."""
+    assert offensiveness(["-" * 1_000_000, "1" * 1_000_000, f"you bitch {'!' * 1_000_000}"])[:2] == [0, 0]
