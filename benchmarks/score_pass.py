@@ -26,8 +26,8 @@ from pipeline.clean.repair.repair import Repair
 from pipeline.clean.score_columns import with_scores
 from pipeline.clean.scores.conversations import Preparation, Turns, dialogue, prepare, reply_shares, score_conversations
 from pipeline.clean.scores.language import languages
-from pipeline.clean.scores.offensive import score_offence
-from pipeline.clean.scores.offensive_words import classifier
+from pipeline.clean.scores.offensive import offences
+from pipeline.clean.scores.offensive_model import weights
 from pipeline.clean.scores.repetition import repetition
 from pipeline.clean.scores.words import Texts, known_words, texts_of
 from pipeline.rows.schema import MESSAGES
@@ -71,7 +71,7 @@ def main() -> None:
     batches = [rows[start : start + BATCH] for start in range(0, len(rows), BATCH)]
     preparation, types = Preparation(Repair(Text()), Pii().types), Pii().types
     words, count = known_words(), len(rows)
-    classifier()
+    weights()
     chars = sum(len(content) for turns in rows for _, content in turns)
     print(json.dumps({"rows": count, "characters_per_row": round(chars / count)}))
 
@@ -90,14 +90,17 @@ def main() -> None:
     some = BATCH * len(whole)
     replies = np.arange(2 * BATCH) % 2 == 1
     measured("language", some, lambda: [languages(words, b.numbers, b.contents, ends, replies) for b in whole])
-    measured("offensive", some, lambda: [score_offence(words, found, b.contents) for b, found in texts])
+    roles = ["user", "assistant"] * BATCH
+    measured(
+        "offensive", some, lambda: [offences(words, found, b.contents, roles, replies, ends) for b, found in texts]
+    )
     measured("shares", some, lambda: [reply_shares(words, found, replies, ends) for _, found in texts])
     numbers = [known for batch in prepared for known in batch.numbers]
     known = list(zip(contents, numbers, strict=True))
     measured("repetition", count, lambda: [repetition(text, found) for text, found in known])
     measured("normalise", count, lambda: [words.normalised(text, found) for text, found in known])
     normal = [words.normalised(text, found) for text, found in known]
-    roles = ("user", "assistant")
+    roles = ["user", "assistant"]
     places = range(0, len(contents), 2)
     measured("dialogue", count, lambda: [dialogue(roles, contents[n : n + 2], normal[n : n + 2]) for n in places])
     read = [arrow_of(batch) for batch in batches]

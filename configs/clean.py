@@ -89,7 +89,8 @@ class Rules(Section):
         0.8,
         ge=0,
         le=1,
-        description="Largest offensiveness of any turn (0 to 1): 0.8 drops slurs and abuse, 0.5 also swearing",
+        description="Largest offensiveness of a reply that is learned (0 to 1). Above 0.6 speech that attacks "
+        "counts, not its words; 0.55 drops every slur however it is meant, 0.4 also abuse, 0.25 also swearing",
     )
 
     turn_languages: Literal["ignore", "replies", "all"] = Field(

@@ -29,6 +29,7 @@ from pipeline.clean.scores.rare_words import KnownWords, word_hashes
 from pipeline.clean.scores.translation import translator
 from pipeline.contract.execute import StageContext
 from pipeline.contract.progress import say
+from pipeline.rows.learned import context_turns
 from pipeline.rows.parquet import write_batches, write_table
 from pipeline.rows.ranges import Corpus, Range, Ranges
 from pipeline.rows.turns import turns_of
@@ -101,7 +102,8 @@ def batch_scorer(
         gc.set_threshold(100_000, 50, 1000)  # millions of small tuples, none in a cycle: a tenth of the time
         preparation = preparation_of(text, pii, translation, hashes, searched_chars)
         for batch in batches:
-            yield with_scores(batch, score_conversations(turns_of(batch["messages"]), preparation), pii.types)
+            scored = score_conversations(turns_of(batch["messages"]), preparation, context_turns(batch["metadata"]))
+            yield with_scores(batch, scored, pii.types)
 
     return run
 

@@ -23,12 +23,22 @@ ARROW_PII = pa.list_(
     )
 )
 ARROW_LANGUAGES = pa.list_(pa.struct([("code", pa.string()), ("confidence", pa.float64())]))
+ARROW_OFFENCE = pa.struct(
+    [
+        ("score", pa.float64()),
+        ("turn", pa.int32()),
+        ("role", pa.string()),
+        ("agrees_with", pa.int32()),
+        ("words", pa.list_(pa.string())),
+    ]
+)
 ARROW_SCORES = {
     "language": pa.string(),
     "language_confidence": pa.float64(),
     "languages": ARROW_LANGUAGES,
     "turn_languages": ARROW_LANGUAGES,
     "offensive": pa.float64(),
+    "offence": ARROW_OFFENCE,
     "repetition": pa.float64(),
     "chars": pa.int32(),
     "reply_chars": pa.int32(),
@@ -93,6 +103,8 @@ def _role_faults(metadata: pa.MapArray, found: Sequence[list[str]]) -> list[list
 
 def _array(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
     """Arrow array of one score. Lists of tuples are built column by column, several times faster than as dicts."""
+    if pa.types.is_struct(kind):
+        return pa.array([value and value._asdict() for value in values], kind)
     if not (pa.types.is_list(kind) and pa.types.is_struct(kind.value_type)):
         return pa.array(values, kind)
     ends = pa.array(chain([0], accumulate(map(len, values))), pa.int32())

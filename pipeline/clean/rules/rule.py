@@ -37,6 +37,10 @@ class Scored:
         """Whether any item of each row's list is found. found: of the items of all rows, one after another."""
         return self.sum(name, found) > 0
 
+    def starts(self, name: str) -> npt.NDArray[np.int64]:
+        """[rows + 1]: where each row's list begins among the items of all rows."""
+        return np.cumsum([0, *self.array(name).value_lengths().fill_null(0).to_pylist()])
+
     def sum(self, name: str, values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
         """Sum over each row's list. values: of the items of all rows, one after another."""
         counts = self.array(name).value_lengths().fill_null(0).to_numpy()

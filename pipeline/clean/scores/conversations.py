@@ -1,6 +1,6 @@
 """Everything that is known about a conversation after one pass over its text."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import NamedTuple
@@ -12,9 +12,9 @@ import regex
 from configs.clean import Translation
 from pipeline.clean.privacy.pii import Recognise, Span, mask_conversation, may_hold_pii
 from pipeline.clean.repair.repair import Repair
-from pipeline.clean.scores.language import Language, Spoken, languages
+from pipeline.clean.scores.language import UNKNOWN, Language, Spoken, languages
 from pipeline.clean.scores.layout import unaccounted
-from pipeline.clean.scores.offensive import score_offence
+from pipeline.clean.scores.offensive import Offence, offences
 from pipeline.clean.scores.prompt_leak import leaks
 from pipeline.clean.scores.rare_words import KnownWords
 from pipeline.clean.scores.refusal import is_refusal
@@ -35,6 +35,10 @@ shorter one they tell nothing ("5", ":)", "OK")."""
 NOTICED_SHARE = 0.3
 """Replies with a larger share of digits or non-letters are looked at again: layout or prompt may account for it."""
 NOT_LETTER_OR_MARK = regex.compile(r"[^\p{L}\p{M}]")
+SAYING = ("system", "user")
+"""Whose turns must have a text, beside the replies: a tool may return nothing."""
+MOST_FOREIGN = 0.8
+"""A turn that is surer than this in another language than English is not read for English offence."""
 ECHO_WORDS = 4
 """A shorter reply may equal its prompt: "hello" to "hello"."""
 
@@ -49,6 +53,7 @@ class Scores(NamedTuple):
     languages: list[Language]
     turn_languages: list[Language]
     offensive: float
+    offence: Offence | None
     repetition: float
     chars: int
     reply_chars: int
@@ -117,10 +122,13 @@ class Prepared:
         return changed
 
 
-def score_conversations(conversations: Sequence[Turns], preparation: Preparation) -> list[Scores]:
+def score_conversations(
+    conversations: Sequence[Turns], preparation: Preparation, context: Mapping[int, Collection[int]] | None = None
+) -> list[Scores]:
     """Repairs and masks every turn, then scores the whole batch at once.
 
-    A conversation's scores do not depend on the others of the batch.
+    context: conversation to the numbers of its assistant turns that are not learned; like what tools return they are
+    no replies to the scores. A conversation's scores do not depend on the others of the batch.
     """
     words = known_words()
     words.limit()
@@ -128,16 +136,20 @@ def score_conversations(conversations: Sequence[Turns], preparation: Preparation
     ends = np.cumsum([0, *map(len, conversations)])
     batch = prepare(words, conversations, preparation)
     replies = np.array([role == "assistant" for role in roles], bool)
-    of_turns, of_conversations = languages(words, batch.numbers, batch.contents, ends, replies)
+    spoken = np.array([role != "tool" for role in roles], bool)
+    for number, turns in (context or {}).items():
+        replies[[ends[number] + turn for turn in turns]] = False
+    of_turns, of_conversations = languages(words, batch.numbers, batch.contents, ends, replies, spoken)
     translated: dict[int, str] = {}
     if preparation.translate:
         translated = _translate(words, batch, preparation, ends, of_turns, of_conversations)
-        of_turns, of_conversations = languages(words, batch.numbers, batch.contents, ends, replies)
+        of_turns, of_conversations = languages(words, batch.numbers, batch.contents, ends, replies, spoken)
     rare = _rare_words(words, batch, preparation, ends)
     words.settle()
     contents = batch.contents
     texts = Texts(batch.numbers)
-    offence = score_offence(words, texts, contents)
+    heard = np.array([code in ("en", UNKNOWN) or sure < MOST_FOREIGN for code, sure in of_turns], bool)
+    offence = offences(words, texts, contents, roles, replies, ends, heard)
     prompts = prompts_of(roles, contents, ends)
     repeated = [
         reply_repetition(prompt, text, known) if reply else 0.0
@@ -153,7 +165,9 @@ def score_conversations(conversations: Sequence[Turns], preparation: Preparation
     normal = [words.normalised(text, known) for text, known in zip(contents, batch.numbers, strict=True)]
     found = []
     for number, (start, end) in enumerate(pairwise(ends.tolist())):
-        its = dialogue(roles[start:end], contents[start:end], normal[start:end], prompts[start:end])
+        its = dialogue(
+            roles[start:end], contents[start:end], normal[start:end], prompts[start:end], replies[start:end].tolist()
+        )
         found.append(
             Scores(
                 contents=contents[start:end],
@@ -162,7 +176,8 @@ def score_conversations(conversations: Sequence[Turns], preparation: Preparation
                 language_confidence=of_conversations[number].confidence,
                 languages=of_conversations[number].shares,
                 turn_languages=of_turns[start:end],
-                offensive=max(offence[start:end], default=0.0),
+                offensive=offence[number].score,
+                offence=offence[number] if offence[number].words else None,
                 repetition=max(repeated[start:end], default=0.0),
                 chars=its.chars,
                 reply_chars=its.reply_chars,
@@ -307,12 +322,20 @@ def prompts_of(roles: Sequence[str], contents: Sequence[str], ends: Ends) -> lis
 
 
 def dialogue(
-    roles: Sequence[str], contents: Sequence[str], normal: Sequence[str], prompts: Sequence[str] | None = None
+    roles: Sequence[str],
+    contents: Sequence[str],
+    normal: Sequence[str],
+    prompts: Sequence[str] | None = None,
+    learned: Sequence[bool] | None = None,
 ) -> Dialogue:
-    """What follows from who says what. normal: the contents normalised. prompts: of each turn, see prompts_of."""
+    """What follows from who says what. normal: the contents normalised. prompts: of each turn, see prompts_of.
+    learned: whether each turn is a reply that is learned; without it all replies are.
+    """
     prompts = prompts_of(roles, contents, np.array([0, len(roles)])) if prompts is None else prompts
+    learned = [role == "assistant" for role in roles] if learned is None else learned
     chars = list(map(len, contents))
-    replies = [turn for turn, role in enumerate(roles) if role == "assistant"]
+    replies = [turn for turn, reply in enumerate(learned) if reply]
+    empty = [turn for turn, role in enumerate(roles) if not chars[turn] and (learned[turn] or role in SAYING)]
     reply_chars = [chars[turn] for turn in replies]
     asked = sum(n for n, role in zip(chars, roles, strict=True) if role == "user")
     system = next((n for n, role in zip(normal, roles, strict=True) if role == "system"), "")
@@ -325,7 +348,7 @@ def dialogue(
         echo=round(sum(normal[turn].count(" ") + 1 >= ECHO_WORDS for turn in echoes) / max(len(replies), 1), 4),
         refusals=sum(is_refusal(normal[turn]) for turn in replies),
         leaks=sum(leaks(contents[turn], normal[turn], system, prompts[turn]) for turn in replies),
-        empty_turns=chars.count(0),
+        empty_turns=len(empty),
         role_faults=role_faults(roles),
         text_hash=hash_normalised(zip(roles, normal, strict=True)),
     )

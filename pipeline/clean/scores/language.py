@@ -1,12 +1,16 @@
 """The language of a turn and of a conversation."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import regex
 from scipy.sparse import csr_matrix
 
+from pipeline.clean.scores.asked_language import asked_for
+from pipeline.clean.scores.function_words import LANGUAGES, SHARED
 from pipeline.clean.scores.lid import END_OF_LINE, Floats, Ints, language_model
 from pipeline.clean.scores.words import ENOUGH_LETTERS, Texts, Words, known_words
 
@@ -14,12 +18,19 @@ UNKNOWN = "und"
 """ISO 639-2 for undetermined."""
 TURN_WORDS = 40
 """Words at the start of a turn that are looked at: enough to tell, at bounded cost."""
+FUNCTION_TURN_WORDS = 200
+"""The same, where the language model is not sure and function words are counted."""
 SURE = 0.95
 """A language above this share is told alone, where no reply is in another."""
 QUOTED_SHARE = 0.3
 """Where no more of a turn's words have letters outside ASCII, these are names and quotations, and tell nothing."""
 LEAST_ROWS = 5
 """Of the replies, to be read by themselves; with fewer the model gives what it gives to any text."""
+NUMBERS = {code: number for number, code in enumerate(LANGUAGES, 1)}
+LEAST_DISTINCT = 2
+"""Words by which a language is heard among others; one may be a loan."""
+NAME = regex.compile(r"(?:\p{Lu}\S*|\p{Ll}{1,3})(?: (?:\p{Lu}\S*|\p{Ll}{1,3})){1,7}")
+"""A turn of two to eight words that is a name: "Johann Wolfgang von Goethe"."""
 LEAST_SHARE, MOST_SHARES = 0.01, 8
 
 Language = tuple[str, float]
@@ -66,12 +77,18 @@ def detect_languages(turns: Sequence[str]) -> list[Language]:
 
 
 def languages(
-    words: Words, numbers: Sequence[Sequence[int]], contents: Sequence[str], ends: Ints, replies: npt.NDArray[np.bool_]
+    words: Words,
+    numbers: Sequence[Sequence[int]],
+    contents: Sequence[str],
+    ends: Ints,
+    replies: npt.NDArray[np.bool_],
+    spoken: npt.NDArray[np.bool_] | None = None,
 ) -> tuple[list[Language], list[Spoken]]:
     """(language of every turn, languages of every conversation).
 
     numbers: of the words of each turn. ends: [conversations + 1], where the turns of each conversation begin
-    and end. replies: whether each turn is the assistant's. Only the start of a turn is looked at, and one all in
+    and end. replies: whether each turn is the assistant's, and learned. spoken: whether it counts for its conversation,
+    which what a tool returns does not; without it all do. Only the start of a turn is looked at, and one all in
     capitals is read in small letters. Other conversations do not matter.
     """
     shouted = {turn: words.numbers(text.lower()) for turn, text in enumerate(contents) if text.isupper()}
@@ -84,7 +101,16 @@ def languages(
     rows, letters = (counts @ words.field(name) for name in ("rows", "tells"))
     sums = _Sums(counts @ words.language, rows, letters)
     labels, chances = _best(sums)
-    return _named(labels, chances), _spoken(sums, labels, replies, ends)
+    telling = np.ones(len(turns), bool) if spoken is None else spoken.copy()
+    telling &= ~asked_for(contents, ends, replies, labels)
+    found = _spoken(sums, labels, replies & telling, telling, ends)
+    alone = replies & telling & sums.known()
+    for number, (start, end) in enumerate(pairwise(ends.tolist())):
+        if len(found[number].shares) > 1:
+            its = _by_function_words(words, numbers, contents, alone, telling, range(start, end), found[number].code)
+            found[number] = found[number]._replace(shares=_larger(found[number].shares, its))
+    labels[~telling] = -1
+    return _named(labels, np.where(telling, chances, 0.0)), found
 
 
 def _best(sums: _Sums) -> tuple[Ints, Floats]:
@@ -101,17 +127,20 @@ def _named(labels: Ints, chances: Floats) -> list[Language]:
     return [(codes[label], chance) for label, chance in zip(labels.tolist(), chances.round(4).tolist(), strict=True)]
 
 
-def _spoken(turns: _Sums, labels: Ints, replies: npt.NDArray[np.bool_], ends: Ints) -> list[Spoken]:
+def _spoken(
+    turns: _Sums, labels: Ints, replies: npt.NDArray[np.bool_], telling: npt.NDArray[np.bool_], ends: Ints
+) -> list[Spoken]:
     """Languages of the conversations: of all their words together, where those of others than the assistant count the
     less, the more the replies tell (ENOUGH_LETTERS over the replies' letters). Replies that tell enough are also
     read by themselves, and the larger share of a language holds: a German question answered in English is English.
 
-    labels: the likeliest of each turn.
+    labels: the likeliest of each turn. telling: whether each turn counts.
     """
     model, conversation = language_model(), np.repeat(np.arange(len(ends) - 1), np.diff(ends))
     alone = turns.joined(replies.astype(float), ends)
     of_others = np.minimum(1.0, ENOUGH_LETTERS / np.maximum(alone.letters, 1))
-    whole = turns.joined(np.where(replies, 1.0, of_others[conversation]), ends)
+    weights = np.where(replies, 1.0, of_others[conversation])
+    whole = turns.joined(weights * telling, ends)
     best, chance = _best(whole)
     differ = replies & (labels >= 0) & (labels != best[conversation])
     unsure = (best >= 0) & ((chance <= SURE) | (np.bincount(conversation[differ], minlength=len(ends) - 1) > 0))
@@ -125,3 +154,53 @@ def _spoken(turns: _Sums, labels: Ints, replies: npt.NDArray[np.bool_], ends: In
         pairs = [(model.labels[label], share) for label, share in zip(its, sized, strict=True) if share >= LEAST_SHARE]
         found[place] = found[place]._replace(shares=pairs)
     return found
+
+
+def _by_function_words(
+    words: Words,
+    turns: Sequence[Sequence[int]],
+    contents: Sequence[str],
+    alone: npt.NDArray[np.bool_],
+    telling: npt.NDArray[np.bool_],
+    its: range,
+    likeliest: str,
+) -> dict[str, float]:
+    """Language to the share of a conversation's words that are surely its: function words, and what the language model
+    gives it by themselves. It needs a function word, the first or as many as any other language has, and names do not
+    count: capitalised words, and turns of nothing else. So speech is told from quotations and names in it: the matrix
+    language brings the function words (Myers-Scotton 1993, "Duelling Languages").
+
+    turns: numbers of the words of each turn. alone: whether each is a reply that tells a language. Where there is one
+    the others' turns are not looked at. likeliest: language of the conversation. Where it has all function words,
+    there is nothing to add.
+    """
+    nothing = {0, SHARED, NUMBERS.get(likeliest, 0)}
+    chosen = [turn for turn in its if telling[turn]]
+    if all(nothing.issuperset(map(words.functions.__getitem__, turns[turn])) for turn in chosen):
+        return {}
+    chosen = [turn for turn in chosen if not NAME.fullmatch(contents[turn])]
+    chosen = [turn for turn in chosen if alone[turn]] or chosen
+    said = [number for turn in chosen for number in turns[turn][:FUNCTION_TURN_WORDS]]
+    functions = list(map(words.functions.__getitem__, said))
+    if nothing.issuperset(functions):
+        return {}
+    numbers, function = np.array(said, np.int64), np.array(functions)
+    plain = (words.field("letters")[numbers] > 0) & ((words.field("capitals")[numbers] == 0) | (function != 0))
+    numbers, function = numbers[plain], function[plain]
+    heard = function[function > 0]
+    counts = np.bincount(heard, minlength=len(LANGUAGES) + 1)
+    told = words.surely(numbers)
+    found = {}
+    for number, code in enumerate(LANGUAGES, 1):
+        hits = (function == number) | ((function == 0) & (told == code))
+        if (number == heard[0] or counts[number] == counts.max()) and len(np.unique(numbers[hits])) >= LEAST_DISTINCT:
+            found[code] = round(float(hits.mean()), 4)
+    return found
+
+
+def _larger(shares: list[Language], others: dict[str, float]) -> list[Language]:
+    """The shares, or those of others where these are larger; falling."""
+    both = dict(shares)
+    for code, share in others.items():
+        both[code] = max(share, both.get(code, 0.0))
+    return sorted(both.items(), key=lambda item: -item[1])[:MOST_SHARES] if others else shares

@@ -17,7 +17,7 @@ retard retarded mongoloid spastic spaz tard libtard fucktard
 ABUSES = """
 bitch bitchy biatch bich beyotch cunt whore hoe ho slut slutty slag skank skanky thot hooker tramp tart twat
 motherfucker motherfucking muthafucka mothafucka mofo cocksucker asshole arsehole dumbass jackass dickhead
-shithead fuckface fuckhead fucker douche douchebag bastard scumbag prick wanker tosser bellend pussy pussies
+shithead fuckface fuckhead fucker douchebag bastard scumbag prick wanker tosser bellend pussy pussies
 dipshit bullshitter cumslut cumdumpster gangbang rapist pedo pedophile subhuman vermin
 """
 VULGARS = """
@@ -53,7 +53,7 @@ PHRASES = {
 
 AMBIGUOUS_WORDS = """
 coon coons spook spooks dike dikes slope slopes nip nips jap haji guido guidos greaser cracka tart tarts tramp tramps
-hooker hookers prick pricks bugger ho hos hoe gook negro negros gringo gringos whitey spastic yid redskin redskins
+hooker hookers hoes prick pricks bugger ho hos hoe gook negro negros gringo gringos whitey spastic yid redskin redskins
 squaw homo cock cocks tosser slag poof rape rapes raped rapist rapists
 """
 AMBIGUOUS = frozenset(AMBIGUOUS_WORDS.split())

@@ -81,7 +81,7 @@ class LanguageModel:
         Only texts without a label above one half are worked out over the whole tree. A text's result does not
         depend on the others.
         """
-        label, chance = self._descend(means)
+        label, chance = self.above_half(means)
         unsure = np.flatnonzero(label < 0)
         if len(unsure):
             every = self.leaves(means[unsure])
@@ -89,7 +89,7 @@ class LanguageModel:
             chance[unsure] = every.max(axis=1)
         return label, chance
 
-    def _descend(self, means: Floats) -> tuple[Ints, Floats]:
+    def above_half(self, means: Floats) -> tuple[Ints, Floats]:
         """(label, probability) of each text, down the likelier side; (-1, 0) where no label is above one half.
 
         A leaf above one half cannot be beaten.

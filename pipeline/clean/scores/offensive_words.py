@@ -1,13 +1,6 @@
-"""Words and phrases that offend: the lexicon, what disguises its words, and the classifier's weight of each."""
+"""Words and phrases that offend: the lexicon, and what disguises its words."""
 
 import re
-import warnings
-from dataclasses import dataclass
-from functools import cache
-
-import numpy as np
-import numpy.typing as npt
-from scipy.sparse import csr_matrix
 
 from pipeline.clean.scores.lexicon import PHRASES, VULGAR, severities
 
@@ -32,64 +25,6 @@ MASKED = re.compile(r"(?<![a-z*#])[a-z]{1,10}[*#]{1,10}[a-z]{0,10}(?![a-z*#])")
 
 LONGEST_DISGUISED = 100
 """Longer "words" are data, not words."""
-
-TERM = re.compile(r"\w\w+")
-
-Floats = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Classifier:
-    """alt-profanity-check: TF-IDF words and five calibrated linear SVMs, trained on the Davidson tweets and
-    Wikipedia talk pages, taken apart so that words are looked up once.
-
-    idf: by term. weights: [terms, models]. bias, slope, offset: by model; the probability is the mean of
-    1 / (1 + exp(slope x decision + offset)) (Platt 1999).
-    """
-
-    vocabulary: dict[str, int]
-    idf: Floats
-    weights: Floats
-    bias: Floats
-    slope: Floats
-    offset: Floats
-
-    def probabilities(self, terms: npt.NDArray[np.int64], ends: npt.NDArray[np.int64]) -> Floats:
-        """Of each text. terms: term numbers, one text after another; ends: [texts + 1], where texts begin and end."""
-        counts = csr_matrix((np.ones(len(terms)), terms, ends), (len(ends) - 1, len(self.idf)))
-        counts.sum_duplicates()
-        counts.data *= self.idf[counts.indices]
-        text = np.repeat(np.arange(len(ends) - 1), np.diff(counts.indptr))
-        squares = np.bincount(text, counts.data**2, len(ends) - 1)
-        decisions = (counts @ self.weights) / np.sqrt(np.where(squares > 0, squares, 1.0))[:, None] + self.bias
-        each = 1 / (1 + np.exp(self.slope * decisions + self.offset))
-        return np.add.reduce([each[:, model] for model in range(each.shape[1])]) / each.shape[1]
-
-
-@cache
-def classifier() -> Classifier:
-    """The classifier, out of its package."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the pickled model names an older scikit-learn
-        from profanity_check.profanity_check import model, vectorizer
-    stops = vectorizer.get_stop_words() or frozenset()
-    parts = model.calibrated_classifiers_
-    return Classifier(
-        vocabulary={word: int(term) for word, term in vectorizer.vocabulary_.items() if word not in stops},
-        idf=vectorizer.idf_,
-        weights=np.stack([part.estimator.coef_[0] for part in parts], axis=1),
-        bias=np.array([part.estimator.intercept_[0] for part in parts]),
-        slope=np.array([part.calibrators[0].a_ for part in parts]),
-        offset=np.array([part.calibrators[0].b_ for part in parts]),
-    )
-
-
-def terms_of(lowered: str) -> list[int]:
-    """Numbers of the classifier's terms in a word in lower case."""
-    vocabulary = classifier().vocabulary
-    if lowered.isalpha():
-        return [vocabulary[lowered]] if lowered in vocabulary else []
-    return [vocabulary[term] for term in TERM.findall(lowered) if term in vocabulary]
 
 
 def word_severity(lowered: str) -> float:

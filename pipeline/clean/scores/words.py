@@ -15,8 +15,10 @@ import regex
 from pipeline.clean.privacy.pii import CUE_SIGN, pii_signs
 from pipeline.clean.privacy.secret import CUE
 from pipeline.clean.repair.punctuation import STRETCHED
+from pipeline.clean.scores.function_words import function_word
 from pipeline.clean.scores.lid import language_model
-from pipeline.clean.scores.offensive_words import PHRASE_WORDS, terms_of, word_severity
+from pipeline.clean.scores.offensive_features import alarm
+from pipeline.clean.scores.offensive_words import PHRASE_WORDS, word_severity
 from pipeline.rows.text_hash import telling
 
 Ints = npt.NDArray[np.int32]
@@ -32,23 +34,28 @@ PIECE = regex.compile(r"[\p{L}\p{M}]+|\p{N}{1,3}|[^\p{L}\p{M}\p{N}]+")
 PIECE_BYTES = 8
 
 FIELDS = (
-    *("signs", "phrase", "elongated", "chars", "letters", "capitals", "digits", "tokens", "term", "rows", "tells"),
-    "accented",
+    *("signs", "phrase", "elongated", "chars", "letters", "capitals", "digits", "tokens", "rows", "tells"),
+    *("accented", "alarm"),
 )
 """Integers known of a word.
 
 signs: bits of pii_signs. phrase: 1 if an offensive phrase may begin here. elongated: 1 as "soooo".
-chars, letters, capitals, digits: numbers of characters. tokens: see estimated_tokens. term: number in
-the classifier's vocabulary, -1 for none, -2 for several. rows: of the language model, summed up in the
-word's vector. tells: letters that tell the language; one outside ASCII counts as many as are needed. accented: 1 if it
-has a letter outside ASCII.
+chars, letters, capitals, digits: numbers of characters. tokens: see estimated_tokens. rows: of the language model,
+summed up in the word's vector. tells: letters that tell the language; one outside ASCII counts as many as are needed.
+accented: 1 if it has a letter outside ASCII. alarm: bits of what it may be in an attack.
 """
+SURELY = 0.8
+"""From this chance on a single word is a language's."""
 ENOUGH_LETTERS = 20
 """Fewer letters than these, all ASCII, tell no language: "nope" would be Finnish and "sup" French."""
 
 
 class Words:
-    """The words met so far. numbers(text) gives each word's number, and meets the new ones."""
+    """The words met so far. numbers(text) gives each word's number, and meets the new ones.
+
+    By number, as lists: normal, the word normalised; alarms, as the field; functions, the language whose function word
+    it is (function_word).
+    """
 
     def __init__(self) -> None:
         self._forget()
@@ -64,8 +71,10 @@ class Words:
         self._settled = 0
         self._model = language_model()
         self._rows: dict[str, list[int]] = {}
+        self._sure: dict[int, str] = {}
         self.normal: list[str] = []
-        self.terms: dict[int, list[int]] = {}
+        self.alarms: list[int] = []
+        self.functions: list[int] = []
 
     def limit(self) -> None:
         """Forgets all words when they are too many. Numbers given before mean nothing afterwards."""
@@ -84,6 +93,18 @@ class Words:
     def field(self, name: str) -> Ints:
         """One of FIELDS, by word number."""
         return self._ints[FIELDS.index(name), : self._settled]
+
+    def surely(self, numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.object_]:
+        """[words]: the language that the model gives each word by itself with SURELY or more, "" for none."""
+        new = [number for number in set(numbers.tolist()) if number not in self._sure]
+        if new:
+            rows = self.field("rows")[new]
+            labels, chances = self._model.above_half(self.language[new] / np.maximum(rows, 1)[:, None])
+            for number, label, sure in zip(
+                new, labels.tolist(), ((chances > SURELY) & (rows > 0)).tolist(), strict=True
+            ):
+                self._sure[number] = self._model.labels[label] if sure else ""
+        return np.array(list(map(self._sure.__getitem__, numbers.tolist())), object)
 
     @property
     def severity(self) -> Floats:
@@ -111,15 +132,12 @@ class Words:
         self._language[start:end] = language_model().sums(self._new_rows)
         self._settled, self._met, self._new_severity, self._new_rows = end, [], [], []
 
-    def _examine(self, word: str, number: int) -> None:
+    def _examine(self, word: str) -> None:
         lowered = word.lower()
         plain = word.isascii() and word.isalpha()
-        terms = terms_of(lowered)
-        term = terms[0] if terms else -1
-        if len(terms) > 1:
-            self.terms[number], term = terms, -2
         spoken = [word] if plain else NOT_LANGUAGE.sub(" ", word).split()
         rows = self._rows_of(spoken[0]) if len(spoken) == 1 else [row for each in spoken for row in self._rows_of(each)]
+        alarms = alarm(lowered)
         letters = len(word) if plain else len(NOT_LETTER.sub("", word))
         self._met.append(
             (
@@ -131,12 +149,14 @@ class Words:
                 0 if word == lowered else sum(map(str.isupper, word)),
                 0 if plain else sum(map(str.isdecimal, word)),
                 -(-len(word) // PIECE_BYTES) if plain else estimated_tokens(word),
-                term,
                 len(rows),
                 letters if plain else sum(map(_tells, spoken)),
                 0 if plain else not all(map(str.isascii, spoken)),
+                alarms,
             )
         )
+        self.alarms.append(alarms)
+        self.functions.append(function_word(lowered if plain else " ".join(spoken).lower().strip("'")))
         self._new_severity.append(word_severity(lowered))
         self._new_rows.append(rows)
         self.normal.append(lowered if plain else telling(word))
@@ -166,13 +186,13 @@ def _tells(word: str) -> int:
 class _Numbers(dict[str, int]):
     """Word to its number, given on first sight."""
 
-    def __init__(self, examine: Callable[[str, int], None]) -> None:
+    def __init__(self, examine: Callable[[str], None]) -> None:
         super().__init__()
         self._examine = examine
 
     def __missing__(self, word: str) -> int:
         number = self[word] = len(self)
-        self._examine(word, number)
+        self._examine(word)
         return number
 
 

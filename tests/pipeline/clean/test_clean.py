@@ -117,9 +117,10 @@ def test_clean_drops_by_the_first_failing_rule_with_evidence(cleaned: Callable[.
         "r4": "repetition",
     }
     proof = json.loads(dropped["r2"]["evidence"])
-    assert proof["offensive"] > proof["max_offensive"] == 0.8
+    assert proof["offence"]["score"] > proof["max_offensive"] == 0.8
     assert json.loads(dropped["r1"]["evidence"])["rules.languages"] == ["en"]
-    assert "whore" not in dropped["r2"]["evidence"]
+    assert (proof["offence"]["role"], proof["offence"]["turn"]) == ("assistant", 1)
+    assert "whore" in proof["offence"]["words"]
     assert sorted(by_id(artifact)) == ["r0", "r5"]
     assert artifact.ledger == Ledger(
         rows_in=6, rows_out=2, dropped={"empty": 1, "language": 1, "offensive": 1, "repetition": 1}

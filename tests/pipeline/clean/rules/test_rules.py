@@ -12,7 +12,7 @@ from configs.clean import Rules
 from pipeline.clean.clean import nothing_left
 from pipeline.clean.rules.rules import RULES, evidence, first_failures
 from pipeline.clean.score_columns import ARROW_SCORES
-from pipeline.rows.schema import MESSAGES
+from pipeline.rows.schema import MESSAGES, METADATA
 
 PROJECT = Path(__file__).resolve().parents[4]
 FOLDER = PROJECT / "pipeline" / "clean" / "rules"
@@ -22,6 +22,7 @@ GOOD = {
     "language_confidence": 0.9,
     "languages": [("en", 0.9)],
     "offensive": 0.1,
+    "offence": None,
     "repetition": 0.0,
     "chars": 80,
     "reply_chars": 40,
@@ -39,18 +40,25 @@ GOOD = {
     "role_faults": [],
     "rare_words": 0.0,
     "messages": [("user", "Hello?"), ("assistant", "Hello.")],
+    "metadata": [],
 }
 STRICT = Rules(turn_languages="replies", refusals="drop", min_reply_ratio=0.1, role_faults=["unanswered"])
 """The rules that the default leaves out as well."""
 LANGUAGE = ("code", "confidence")
+FRENCH = {"language": "fr"}
+FRENCH_REPLY = {"turn_languages": [("en", 0.9), ("fr", 0.9)]}
+UNLEARNED = {"metadata": [("not_learned", "1")]}
+TOOL = {"messages": [("user", "Hello?"), ("tool", "{}")]}
+WORST = ("score", "turn", "role", "agrees_with", "words")
 EXAMPLES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("empty", {"assistant_chars": 0, "reply_chars": 0}, {"assistant_chars": 2}),
     ("reply_too_short", {"reply_chars": 0}, {"reply_chars": 1}),
     ("too_short", {"chars": 4}, {"chars": 5}),
     ("too_long", {"chars": 100_001}, {"chars": 100_000}),
-    ("language", {"languages": [("fr", 0.8), ("en", 0.13)]}, {"languages": [("fr", 0.8), ("en", 0.131)]}),  # 10 to 1
-    ("language", {"languages": [("sr", 0.3), ("hr", 0.2)]}, {"languages": [("sr", 0.3), ("en", 0.2)]}),
-    ("language", {"languages": []}, {"language": "und", "languages": []}),
+    ("language", FRENCH | {"languages": [("fr", 0.8), ("en", 0.13)]}, FRENCH | {"languages": [("en", 0.131)]}),  # 10:1
+    ("language", FRENCH | {"languages": [("sr", 0.3), ("hr", 0.2)]}, FRENCH | {"languages": [("en", 0.2)]}),
+    ("language", FRENCH | {"languages": []}, {"languages": [("en", 0.12)]}),
+    ("language", FRENCH | {"languages": []}, {"language": "und", "languages": []}),
     ("repetition", {"repetition": 0.51}, {"repetition": 0.5}),
     ("empty_turn", {"empty_turns": 1}, {"empty_turns": 0}),
     ("role_order", {"role_faults": ["same_role_twice", "unanswered"]}, {"role_faults": ["same_role_twice"]}),
@@ -62,6 +70,8 @@ EXAMPLES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
         {"turn_languages": [("fr", 0.99), ("fr", 0.89)]},  # a prompt, and a reply that is not sure
     ),
     ("turn_language", {"turn_languages": [("en", 0.9), ("fr", 0.9)]}, {"turn_languages": [("en", 0.9), ("und", 0.9)]}),
+    ("turn_language", FRENCH_REPLY, FRENCH_REPLY | UNLEARNED),
+    ("turn_language", FRENCH_REPLY, FRENCH_REPLY | TOOL),
     ("reply_equals_prompt", {"echo": 0.6}, {"echo": 0.5}),
     ("refusal", {"refusals": 1}, {"refusals": 0}),
     ("prompt_leak", {"leaks": 1}, {"leaks": 0}),
@@ -71,17 +81,18 @@ EXAMPLES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("capitals", {"capitals": 0.81}, {"capitals": 0.8}),
     ("digits", {"digits": 0.41}, {"digits": 0.4}),
     ("rare_words", {"rare_words": 0.21}, {"rare_words": 0.2}),
-    ("offensive", {"offensive": 0.81}, {"offensive": 0.8}),
+    ("offensive", {"offensive": 0.81, "offence": (0.81, 1, "assistant", 0, ["scum"])}, {"offensive": 0.8}),
 ]
 
 
 def table(*rows: dict[str, Any]) -> pa.Table:
     """Rows that are GOOD but for the scores given."""
-    types = {**ARROW_SCORES, "messages": MESSAGES}
+    types = {**ARROW_SCORES, "messages": MESSAGES, "metadata": METADATA}
     columns = {name: [{**GOOD, **row}[name] for row in rows] for name in GOOD}
     pairs = {"languages": LANGUAGE, "turn_languages": LANGUAGE, "messages": ("role", "content")}
     for name, fields in pairs.items():
         columns[name] = [turns and [dict(zip(fields, turn, strict=True)) for turn in turns] for turns in columns[name]]
+    columns["offence"] = [worst and dict(zip(WORST, worst, strict=True)) for worst in columns["offence"]]
     return pa.table({name: pa.array(values, types[name]) for name, values in columns.items()})
 
 
@@ -109,7 +120,7 @@ EVIDENCE = {
     "too_long": '{"chars":100001,"max_chars":100000}',
     "too_few_tokens": '{"tokens":1,"min_tokens":2}',
     "too_many_tokens": '{"tokens":32769,"max_tokens":32768}',
-    "language": '{"language":"en","languages":[{"code":"fr","confidence":0.8},{"code":"en","confidence":0.13}],'
+    "language": '{"language":"fr","languages":[{"code":"fr","confidence":0.8},{"code":"en","confidence":0.13}],'
     '"rules.languages":["en"]}',
     "turn_language": '{"turn_languages":[{"code":"en","confidence":0.9},{"code":"fr","confidence":0.9}],'
     '"rules.turn_languages":"replies"}',
@@ -123,7 +134,8 @@ EVIDENCE = {
     "capitals": '{"capitals":0.81,"max_capitals":0.8}',
     "digits": '{"digits":0.41,"max_digits":0.4}',
     "rare_words": '{"rare_words":0.21,"max_rare_words":0.2}',
-    "offensive": '{"offensive":0.81,"max_offensive":0.8}',
+    "offensive": '{"offence":{"score":0.81,"turn":1,"role":"assistant","agrees_with":0,"words":["scum"]},'
+    '"max_offensive":0.8}',
 }
 
 
@@ -154,7 +166,7 @@ def test_every_row_is_judged_by_itself() -> None:
     assert first_failures(table(), STRICT).to_pylist() == []
 
 
-@pytest.mark.parametrize("score", sorted(GOOD.keys() - {"language", "languages", "turn_languages", "messages"}))
+@pytest.mark.parametrize("score", sorted(score for score, good in GOOD.items() if isinstance(good, int | float)))
 def test_a_score_that_is_missing_fails_no_rule(score: str) -> None:
     rows = table({score: None}, {"role_faults": ["unanswered"]})
     assert first_failures(rows, STRICT).to_pylist() == [None, "role_order"]
@@ -216,7 +228,7 @@ def test_fewer_than_a_raised_limit_pass() -> None:
 
 
 def test_no_languages_keeps_all() -> None:
-    assert judge({"languages": [("fr", 1.0)]}, Rules(languages=[])) is None
+    assert judge(FRENCH | {"languages": [("fr", 1.0)]}, Rules(languages=[])) is None
     assert judge({"role_faults": ["no_user"]}, Rules(role_faults=[])) is None
 
 

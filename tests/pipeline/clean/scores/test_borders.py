@@ -1,7 +1,6 @@
 """Each constant of the scores, with a text on either side of it."""
 
 import pytest
-from profanity_check import predict_prob
 
 from configs.clean import Pii, Text, Translation
 from pipeline.clean.repair.repair import Repair
@@ -24,12 +23,11 @@ def score(*turns: tuple[str, str]) -> Scores:
     return row
 
 
-def test_six_tenths_of_offensiveness_are_the_lexicons_and_four_the_classifiers() -> None:
-    texts = ["you bastard", "what the hell", "damn it all", "see you at lunch"]
-    chances = predict_prob(texts)
-    expected = [0.6 * severity(text) + 0.4 * chance for text, chance in zip(texts, chances, strict=True)]
-    assert offensiveness(texts) == pytest.approx(expected, abs=1e-4)
-    assert [severity(text) for text in texts] == [0.75, 0.2, 0.5, 0.0]
+def test_a_word_by_itself_amounts_to_six_tenths_of_its_severity() -> None:
+    texts = ["the word coon", "the word bastard", "damn it all", "what the hell", "see you at lunch"]
+    assert [severity(text) for text in texts] == [0.2, 0.75, 0.5, 0.2, 0.0]
+    assert offensiveness(["damn it all", "see you at lunch"]) == [0.3, 0.0]
+    assert offensiveness(["The word faggot is offensive."]) == [0.6]
 
 
 @pytest.mark.parametrize(

@@ -67,9 +67,8 @@ def test_the_mass_of_all_languages_decides_and_replies_count_most(prompt: str, r
 
 
 def test_abuse_scores_above_swearing_and_swearing_above_chat() -> None:
-    abuse, swearing, anger, chat = offensiveness([ABUSE, SWEARING, "I hate you, what the hell", "See you at lunch!"])
-    assert abuse > 0.8 > swearing > 0.6 > anger > chat
-    assert chat < 0.1
+    abuse, swearing, chat = offensiveness([ABUSE, SWEARING, "See you at lunch!"])
+    assert abuse > 0.8 > 0.6 > swearing > chat == 0
 
 
 def test_disguised_words_count_like_plain_ones() -> None:
@@ -170,6 +169,38 @@ def test_an_echo_is_a_reply_of_four_words_or_more_that_equals_its_prompt(prompt:
     assert row.echo == echo
 
 
+LOOP = "buy it now " * 40
+
+
+def test_what_is_not_learned_and_what_a_tool_returns_is_judged_by_no_score_of_the_replies() -> None:
+    turns = [
+        ("user", "Where can I buy it, please?"),
+        ("assistant", f"I am sorry, but I cannot help with that request. {LOOP} <|im_end|>"),
+        ("tool", ""),
+        ("assistant", ABUSE),
+        ("tool", "0000 1111 2222 3333 4444 5555 6666 7777 8888 9999"),
+        ("assistant", "You can buy it at the station, on the ground floor."),
+    ]
+    [learned], [context] = (score_conversations([turns], PREPARATION, marks) for marks in ({}, {0: {1, 3}}))
+    assert (learned.repetition > 0.5, learned.offensive > 0.8, learned.leaks, learned.refusals) == (True, True, 1, 1)
+    assert (context.repetition, context.offensive < 0.1, context.leaks, context.refusals) == (0, True, 0, 0)
+    assert (context.assistant_chars, context.reply_chars) == (51, 51)
+    assert learned.empty_turns == context.empty_turns == 0
+
+
+def test_an_empty_turn_is_a_users_or_a_learned_reply() -> None:
+    turns = [("user", ""), ("tool", ""), ("assistant", ""), ("user", "Hello?"), ("assistant", "")]
+    counted = [score_conversations([turns], PREPARATION, marks)[0].empty_turns for marks in ({}, {0: {2}})]
+    assert counted == [3, 2]
+
+
+def test_the_language_of_a_conversation_is_not_that_of_what_a_tool_returns() -> None:
+    french = "Le train part à huit heures du matin et arrive à midi, voie neuf, sans changement."
+    turns = [("user", "When does it leave?"), ("assistant", "Wait."), ("tool", french), ("assistant", "At eight.")]
+    [row] = score_conversations([turns], PREPARATION)
+    assert (row.language, row.turn_languages[2]) == ("en", ("und", 0.0))
+
+
 def test_an_empty_batch_and_an_empty_conversation_have_scores() -> None:
     assert score([]) == []
     [row] = score([[]])
@@ -179,7 +210,9 @@ def test_an_empty_batch_and_an_empty_conversation_have_scores() -> None:
         0.0,
         [],
         [],
-        *[0.0] * 2,
+        0.0,
+        None,
+        0.0,
         0,
         0,
         0,

@@ -1,9 +1,5 @@
 """What a rule on form judges: the replies, without what their layout or their prompt accounts for."""
 
-import json
-import os
-from pathlib import Path
-
 import pytest
 
 from configs.clean import Pii, Rules, Text
@@ -66,12 +62,3 @@ def test_what_layout_or_prompt_accounts_for_fails_no_rule(prompt: str, reply: st
 )
 def test_loops_noise_and_leaks_still_fail(prompt: str, reply: str, score: str) -> None:
     assert score in failed([("user", prompt), ("assistant", reply)])
-
-
-def test_the_shared_cases_of_these_rules() -> None:
-    path = Path(os.environ.get("PARLANCE_SHARED_DATA", "../shared/data")).parent / "cases" / "rules.jsonl"
-    if not path.is_file():
-        pytest.skip(f"{path} is absent")
-    for line in path.read_text(encoding="utf-8").splitlines():
-        case = json.loads(line)
-        assert not case["keep"] or failed([(role, text) for role, text in case["messages"]]) == set(), case
