@@ -1,12 +1,15 @@
 """Words and phrases that offend: the lexicon, what disguises its words, and the classifier's weight of each."""
 
 import re
-import warnings
 from dataclasses import dataclass
 from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from joblib.numpy_pickle import NumpyUnpickler
 from scipy.sparse import csr_matrix
 
 from pipeline.clean.scores.lexicon import PHRASES, VULGAR, severities
@@ -69,19 +72,36 @@ class Classifier:
 @cache
 def classifier() -> Classifier:
     """The classifier, out of its package."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the pickled model names an older scikit-learn
-        from profanity_check.profanity_check import model, vectorizer
-    stops = vectorizer.get_stop_words() or frozenset()
+    vectorizer, model = _pickled("vectorizer"), _pickled("model")
     parts = model.calibrated_classifiers_
     return Classifier(
-        vocabulary={word: int(term) for word, term in vectorizer.vocabulary_.items() if word not in stops},
-        idf=vectorizer.idf_,
+        vocabulary={word: int(term) for word, term in vectorizer.vocabulary_.items()},
+        idf=vectorizer._tfidf.idf_,
         weights=np.stack([part.estimator.coef_[0] for part in parts], axis=1),
         bias=np.array([part.estimator.intercept_[0] for part in parts]),
         slope=np.array([part.calibrators[0].a_ for part in parts]),
         offset=np.array([part.calibrators[0].b_ for part in parts]),
     )
+
+
+class _Attributes:
+    """A pickled object of scikit-learn, as the attributes that it had."""
+
+
+class _Unpickler(NumpyUnpickler):
+    """Reads without scikit-learn, the import of which would cost every worker a second."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        return _Attributes if module.startswith("sklearn.") else super().find_class(module, name)
+
+
+def _pickled(name: str) -> Any:
+    """What a file of the package holds. The package itself is not imported: it would load scikit-learn."""
+    package = find_spec("profanity_check")
+    assert package is not None, "a dependency"
+    file = Path(str(package.origin)).with_name("data") / f"{name}.joblib"
+    with file.open("rb") as opened:
+        return _Unpickler(str(file), opened, True).load()
 
 
 def terms_of(lowered: str) -> list[int]:
