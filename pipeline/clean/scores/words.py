@@ -17,7 +17,7 @@ from pipeline.clean.privacy.secret import CUE
 from pipeline.clean.repair.punctuation import STRETCHED
 from pipeline.clean.scores.lid import language_model
 from pipeline.clean.scores.offensive_words import PHRASE_WORDS, terms_of, word_severity
-from pipeline.rows.text_hash import telling
+from pipeline.rows.text_hash import PERCENT, telling
 
 Ints = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float64]
@@ -139,7 +139,7 @@ class Words:
         )
         self._new_severity.append(word_severity(lowered))
         self._new_rows.append(rows)
-        self.normal.append(lowered if plain else telling(word))
+        self.normal.append(lowered if plain and lowered != PERCENT else telling(word))
 
     def _rows_of(self, word: str) -> list[int]:
         """The language model's rows of a word, which recurs with other marks around it."""
