@@ -3,9 +3,9 @@
 python benchmarks/dedup_quality.py [DATA] prints one JSON line a length class, and one for rows that share
 a long passage. DATA is a folder with corpora/ (default: PARLANCE_SHARED_DATA or ../shared/data). Each of
 `rows` real exchanges gets a copy with one edit and a copy with two. An edit is what happens to a text on its way: a
-misspelling, another punctuation or case, a filler or any other word more, a word less, a small word for another, another
-form of a word. It touches no number, sign, negation or name, and puts no word in the place of another that means
-something, which would make another text. All pairs of rows are compared to know the truth.
+misspelling, another punctuation or case, a filler or any other word more, a word less, a small word for another,
+another form of a word. It touches no number, sign, negation or name, and puts no word in the place of another that
+means something, which would make another text. All pairs of rows are compared to know the truth.
 
 recall: of all pairs with Jaccard 0.8 or above (true, all pairs compared) that tell the same facts, the share found.
   Facts are the tokens with a digit or a sign, the negations, the words with a capital letter within a sentence, and
@@ -49,6 +49,8 @@ from pipeline.deduplicate.representatives import MEMBERS, represent
 from pipeline.deduplicate.similarity import Compared, similarities
 
 CLASSES = {"8-15": (8, 15), "16-40": (16, 40), "41-": (41, 400)}
+QUALIFIERS = {"only", "very", "most", "more", "other", "same", "few", "little", "great", "best", "good", "nice", "lot"}
+"""What stands after an article and names nothing."""
 FACTS = ("number", "name", "negation", "word")
 LEAST_ALIKE = 0.75
 """Similarity of the spelling (Ratcliff and Obershelp) of a word and what it is misspelt or inflected as."""
@@ -85,13 +87,12 @@ def shared_passages(data: Path, rows: int) -> list[tuple[str, str]]:
 FILLERS = ("please", "just", "really", "actually", "so", "well", "maybe", "very", "kindly", "indeed")
 NEGATIONS = {"not", "no", "never", "none", "nobody", "nothing", "neither", "nor", "without", "cannot", "non"}
 
-SMALL = frozenset(
-    (
-        "a an the this that these those it its is are was were be been am do does did has have had would will can could "
-        "should may might of at by for about into as if then than so but just also too very really quite there here we "
-        "our us they them their please ok oh well yes"
-    ).split(" ")
-)
+_SMALL = """
+    a an the this that these those it its is are was were be been am do does did has have had would will can could
+    should may might of at by for about into as if then than so but just also too very really quite there here
+    we our us they them their please ok oh well yes
+"""
+SMALL = frozenset(_SMALL.split())
 """Words that may stand for each other without another meaning of the whole."""
 
 
@@ -167,7 +168,7 @@ def same_facts(a: Exchange, b: Exchange) -> bool:
 
 def another_word(a: str, b: str) -> bool:
     """Whether a word that means something stands in the place of another one, which is not spelt like it."""
-    words_a, words_b = ([w.strip(".,;:!?\"'()[]*").casefold() for w in text.split()] for text in (a, b))
+    words_a, words_b = words_of(a), words_of(b)
     for change, begin_a, end_a, begin_b, end_b in SequenceMatcher(None, words_a, words_b).get_opcodes():
         if change == "replace":
             one, other = (
@@ -179,6 +180,10 @@ def another_word(a: str, b: str) -> bool:
             ):
                 return True
     return False
+
+
+def words_of(text: str) -> list[str]:
+    return [word.strip(".,;:!?\"'()[]*").casefold() for word in text.split()]
 
 
 def any_unlike(words: set[str], others: set[str]) -> bool:
@@ -265,17 +270,17 @@ def names_at(words: list[str]) -> list[int]:
 
 
 def things_at(words: list[str]) -> list[int]:
-    """The places of words in small letters after an article or a preposition, which are mostly nouns."""
+    """The places of words in small letters after an article, which are mostly nouns."""
     return [
         place
         for place in range(1, len(words))
-        if words[place - 1] in ("a", "the", "for", "of") and plain(words[place]) and len(words[place]) > 3
+        if words[place - 1] in ("a", "an", "the") and plain(words[place]) and words[place] not in QUALIFIERS
     ]
 
 
 def alike(a: Exchange, b: Exchange) -> bool:
     """Whether two exchanges differ by few words and in no fact, by a judgement that does not rest on shingles."""
-    x, y = (" ".join(exchange).casefold().split() for exchange in (a, b))
+    x, y = (words_of(" ".join(exchange)) for exchange in (a, b))
     return edit_distance(x, y) <= max(2, 0.2 * max(len(x), len(y))) and same_facts(a, b)
 
 

@@ -15,18 +15,19 @@ from pipeline.deduplicate.hashed_words import (
     KIND,
     LENGTH,
     LETTERS,
+    LOWER,
+    LOWER_LETTERS,
     NEGATION,
     NUMBER,
     OPPOSITE,
     ORDINARY,
     PERSON,
     SIDE,
-    SINGLE,
-    SMALL_WORD,
     SYMBOLIC,
     HashedWords,
     sum_of,
 )
+from pipeline.deduplicate.telling_words import SET_OF_SIDE, SMALL
 from pipeline.rows.splitmix import mix
 
 LEAST_LETTERS, LEAST_LETTERS_OF_NAMES = 3, 4
@@ -36,7 +37,11 @@ LONG = 6
 
 SCRIPTS = ((0x61, 0x7B), (0xDF, 0x100), (0x3B1, 0x3CA), (0x430, 0x460))
 """Small letters of Latin, without and with accents, of Greek and of Cyrillic."""
-SINGLE_LETTERS = {sum_of(chr(code)) for begin, end in SCRIPTS for code in range(begin, end)}
+LETTER = {
+    LETTERS: {sum_of(chr(code)) for script in SCRIPTS for code in range(*script)},
+    LOWER_LETTERS: {sum_of(chr(code)) & LOWER_LETTERS for code in range(*SCRIPTS[0])},
+}
+"""The sums of single letters, whole and their lower bits."""
 VOWELS = {sum_of(a) - sum_of(b) & LETTERS for a in "aeiouy" for b in "aeiouy" if a != b}
 ENDINGS = (
     ("", "s", "es", "d", "ed", "ing", "ly", "'"),
@@ -139,7 +144,8 @@ def _sides(words: Iterable[Word]) -> dict[int, set[int]]:
     found: dict[int, set[int]] = {}
     for _, traits in words:
         if traits & KIND == OPPOSITE:
-            found.setdefault(traits >> DETAIL & 0x7F, set()).add(traits >> DETAIL + 7 & 0x7F)
+            side = traits >> DETAIL & SIDE
+            found.setdefault(SET_OF_SIDE[side], set()).add(side)
     return found
 
 
@@ -148,7 +154,7 @@ def _names(traits: int) -> bool:
     kind = traits & KIND
     if kind == OPPOSITE:
         within = traits & (CAPITAL | FIRST) == CAPITAL
-        return not traits & SMALL_WORD or within or bool(traits & SINGLE)
+        return within or traits >> LENGTH == 1 or traits >> DETAIL & SIDE not in SMALL
     return kind in (ORDINARY, PERSON)
 
 
@@ -164,21 +170,26 @@ def _same_word(a: int, b: int) -> bool:
     The order of letters is not known but for the first, so that anagrams pass for misspellings.
     """
     if a & KIND == b & KIND == OPPOSITE:
-        return not (a ^ b) & SIDE
+        return not (a ^ b) >> DETAIL & SIDE
     shorter, longer = min(a >> LENGTH, b >> LENGTH), (a >> LENGTH) - (b >> LENGTH)
-    more = (a >> DETAIL) - (b >> DETAIL) & LETTERS
+    letters = LOWER_LETTERS if OPPOSITE in (a & KIND, b & KIND) else LETTERS
+    more = _letters(a) - _letters(b) & letters
     if (a ^ b) >> FIRST_LETTER & 31:
-        return longer == 0 == more and shorter >= LONG and OPPOSITE not in (a & KIND, b & KIND)
+        return longer == 0 == more and shorter >= LONG
     named = any(traits & (CAPITAL | FIRST) == CAPITAL for traits in (a, b))
     if shorter < (LEAST_LETTERS_OF_NAMES if named else LEAST_LETTERS):
         return False
-    if OPPOSITE in (a & KIND, b & KIND):
-        return abs(longer) <= 1
-    if longer == 0:
-        return more == 0 or (more in VOWELS and shorter >= LONG and not named)
-    if abs(longer) == 1 and (more if longer > 0 else -more & LETTERS) in SINGLE_LETTERS:
+    if longer == 0 == more:
         return True
-    return not named and (longer, more) in INFLECTIONS
+    if abs(longer) == 1 and (more if longer > 0 else -more & letters) in LETTER[letters]:
+        return True
+    vowel = longer == 0 and shorter >= LONG and more in VOWELS
+    return not named and (vowel or (longer, more) in INFLECTIONS)
+
+
+def _letters(traits: int) -> int:
+    """The sum of a word's letters, or its lower bits."""
+    return traits >> LOWER & LOWER_LETTERS if traits & KIND == OPPOSITE else traits >> DETAIL & LETTERS
 
 
 def _joined(a: Sequence[Word], b: Sequence[Word]) -> bool:

@@ -10,7 +10,7 @@ import pyarrow as pa
 import regex
 import xxhash
 
-from pipeline.deduplicate.telling_words import FUNCTION, NEGATIONS, NUMBERS, PEOPLE, ROMAN, SIDES, SMALL
+from pipeline.deduplicate.telling_words import FUNCTION, NEGATIONS, NUMBERS, PEOPLE, ROMAN, SET_OF_SIDE, SIDES
 from pipeline.rows.splitmix import chained
 from pipeline.rows.text_hash import ASCII_SYMBOL, PERCENT, SIGNS, SYMBOL, THOUSANDS
 from pipeline.rows.turns import Turn
@@ -49,12 +49,11 @@ CAPITAL, FIRST = 8, 16
 """Bits of traits: begins with a capital letter; is the first of its sentence."""
 DETAIL = 5
 """Traits from this bit on. Of a number: a hash of its value. Of any other word its first letter (5 bits from
-FIRST_LETTER on) and its length (5 bits from LENGTH on); below them, the sum of its letters (see sum_of), or of an
-opposite: its set (7 bits) and side (7, both SIDE), whether it is a single letter (SINGLE) or a small word (SMALL_WORD).
-"""
-SIDE, SINGLE, SMALL_WORD = (1 << 14) - 1 << DETAIL, 1 << DETAIL + 14, 1 << DETAIL + 15
-FIRST_LETTER, LENGTH = DETAIL + 17, DETAIL + 22
-LETTERS = (1 << 17) - 1
+FIRST_LETTER on), its length (5 bits from LENGTH on) and, below them, the sum of its letters (see sum_of); of an
+opposite only the lower bits of the sum (from LOWER on), and below them the number of its side (SIDE)."""
+LOWER, FIRST_LETTER, LENGTH = DETAIL + 9, DETAIL + 17, DETAIL + 22
+SIDE, LETTERS, LOWER_LETTERS = (1 << 9) - 1, (1 << 17) - 1, (1 << 8) - 1
+assert len(SET_OF_SIDE) <= SIDE
 
 
 def tokens_of(text: str) -> list[str]:
@@ -90,12 +89,9 @@ def _traits(token: str, folded: str) -> int:
         return NUMBER | (xxhash.xxh32_intdigest(value.encode()) >> DETAIL << DETAIL)
     shape = capital | ord(word[0]) % 32 << FIRST_LETTER | min(len(word), 31) << LENGTH
     if word in SIDES:
-        number, side = SIDES[word]
-        marks = SINGLE * (len(word) == 1) | SMALL_WORD * (number in SMALL)
-        return OPPOSITE | shape | number << DETAIL | side << DETAIL + 7 | marks
-    if len(word.rstrip("'")) == 1 and word.isascii() and token not in "aI":
-        return PERSON | shape  # option B, a solution for x
-    kind = FUNCTIONAL if word in FUNCTION else PERSON if word in PEOPLE else ORDINARY
+        return OPPOSITE | shape | SIDES[word] << DETAIL | (sum_of(word) & LOWER_LETTERS) << LOWER
+    single = len(word.rstrip("'")) == 1 and word.isascii() and token not in "aI"  # option B, a solution for x
+    kind = PERSON if single or word in PEOPLE else FUNCTIONAL if word in FUNCTION else ORDINARY
     return kind | shape | sum_of(word) << DETAIL
 
 

@@ -194,8 +194,8 @@ FUNCTION = _words(
     there here just only also too very really quite rather please kindly maybe perhaps actually basically simply
     indeed still even already again ever now anyway however therefore
     hi hello hey dear thanks thank welcome ok okay well sure oh ah um yeah yep yes
-    let lets go going goes went get gets got getting give gives gave tell show find make makes made take takes took see
-    know think want wants wanted need needs needed try say says said use using used
+    let lets go going goes went get gets got getting give gives gave tell see know think want wants wanted need needs
+    needed say says said
     i'm i've i'll i'd it's that's what's there's you're we're they're he's she's let's im ive id thats whats
     der den dem des ein eine einen einem einer eines ich du wir ihr sie es ist sind sein bist wird werden würde
     habe haben kann können könnte könnten bitte auch schon noch nur sehr mal doch denn dass von zu zum zur und
@@ -209,13 +209,16 @@ FUNCTION = _words(
 """Small words, which may stand for each other."""
 
 
+SIDES: dict[str, int] = {}
+"""Word to the number of its side."""
+SET_OF_SIDE: list[int] = []
+"""Number of each side's set."""
 SMALL: set[int] = set()
-"""Numbers of the sets of small words."""
-SIDES: dict[str, tuple[int, int]] = {}
-"""Word to the number of its set and of its side."""
+"""Numbers of the sides of small words."""
 for _number, _set in enumerate(OPPOSITES.strip().splitlines()):
-    if _set.strip().startswith("~ "):
-        SMALL.add(_number)
-    for _side, _alike in enumerate(_set.strip(" ~").split(" / ")):
+    for _alike in _set.strip(" ~").split(" / "):
+        if _set.strip().startswith("~"):
+            SMALL.add(len(SET_OF_SIDE))
         for _word in _alike.split():
-            SIDES.setdefault(_word, (_number, _side))
+            SIDES.setdefault(_word, len(SET_OF_SIDE))
+        SET_OF_SIDE.append(_number)
