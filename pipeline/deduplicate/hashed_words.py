@@ -109,7 +109,11 @@ class _LetterHashes(dict[str, int]):
 _LETTER = _LetterHashes()
 
 
-class WordHashes(dict[str, int]):
+MOST_WORDS = 200_000
+"""Tokens remembered, about 30 MB; beyond it all are forgotten, and met anew."""
+
+
+class _WordHashes(dict[str, int]):
     """Token to its 32-bit hash (XXH32, of its lower case) and, above it, its 32 bits of traits; computed once."""
 
     def __missing__(self, token: str) -> int:
@@ -117,6 +121,10 @@ class WordHashes(dict[str, int]):
         hashed = xxhash.xxh32_intdigest(folded.encode("utf-8", "surrogatepass"))
         found = self[token] = _traits(token, folded) << 32 | hashed
         return found
+
+
+_KNOWN = _WordHashes()
+"""The tokens that this process has met."""
 
 
 @dataclass(frozen=True)
@@ -134,9 +142,10 @@ class HashedWords:
     rows: np.ndarray
 
     @classmethod
-    def of(cls, conversations: Sequence[Sequence[Turn]], known: WordHashes | None = None) -> "HashedWords":
+    def of(cls, conversations: Sequence[Sequence[Turn]]) -> "HashedWords":
         """From (role, content) turns; a role other than assistant and system is the user's."""
-        known = WordHashes() if known is None else known
+        if len(_KNOWN) > MOST_WORDS:
+            _KNOWN.clear()
         tokens: list[str] = []
         turns: list[int] = []
         roles: list[int] = []
@@ -149,7 +158,7 @@ class HashedWords:
                 turns.append(len(tokens) - before)
                 roles.append(ASSISTANT if role == "assistant" else USER)
             rows.append(len(dialogue))
-        both = np.fromiter(map(known.__getitem__, tokens), np.uint64, len(tokens))
+        both = np.fromiter(map(_KNOWN.__getitem__, tokens), np.uint64, len(tokens))
         traits = (both >> np.uint64(32)).astype(np.uint32)
         begins = traits & KIND == BEGINNING
         first = np.zeros(len(tokens) + 1, bool)
