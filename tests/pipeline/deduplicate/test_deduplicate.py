@@ -310,7 +310,7 @@ def test_training_rows_that_repeat_a_held_out_exchange_go(deduplicated: Made) ->
 def test_a_huge_bucket_is_bounded_and_still_cleaned(deduplicated: Made) -> None:
     random = Random(5)
     prompt, reply = sentence(random, 10), sentence(random, 60)
-    copies = [row(f"s{i:03d}", prompt, f"{reply} number{letters(i)}") for i in range(60)]
+    copies = [row(f"s{i:03d}", prompt, misspell(reply, i)) for i in range(60)]
     artifact = deduplicated([*unlike(25), *copies], overrides=["deduplicate.neighbours=4"])
     assert artifact.metrics["bounded_buckets"] > 0
     assert artifact.metrics["candidate_pairs"] <= 16 * 60 * 4
