@@ -3,19 +3,20 @@
 python benchmarks/dedup_quality.py [DATA] prints one JSON line a length class, and one for rows that share
 a long passage. DATA is a folder with corpora/ (default: PARLANCE_SHARED_DATA or ../shared/data). Each of
 `rows` real exchanges gets a copy with one edit and a copy with two. An edit is what happens to a text on its way: a
-misspelling, another punctuation or case, a filler or any other word more, a word less, a word in the place of another.
-It touches no number, sign, negation or name, which would make another text. All pairs of rows are compared to know the
-truth.
+misspelling, another punctuation or case, a filler or any other word more, a word less, a small word for another,
+another form of a word. It touches no number, sign, negation or name, and puts no word in the place of another that
+means something, which would make another text. All pairs of rows are compared to know the truth.
 
 recall: of all pairs with Jaccard 0.8 or above (true, all pairs compared) that tell the same facts, the share found.
-  Facts are the tokens with a digit or a sign, the negations and the words with a capital letter within a sentence.
+  Facts are the tokens with a digit or a sign, the negations, the words with a capital letter within a sentence, and
+  words but small ones where one stands for another that is not spelt like it.
 precision: of the pairs found, the share that tells the same facts and whose word edit distance is at most a fifth of
   the longer row, or two words: a judgement that does not rest on shingles.
 cluster_precision: the same of every dropped row and the row that stays for it, after clustering: chains count.
 edits_found: of the injected copies, the share found, with one edit and with two. Short rows with an edit may
   fall below Jaccard 0.8, and then they are not duplicates by definition.
 facts_kept_apart: of the copies in which one fact was changed (another number, another name within a sentence, a
-  negation more), by kind, the share that is no duplicate.
+  negation more, another word in small letters), by kind, the share that is no duplicate.
 
 shared_passage: real BoolQ rows with another question about the same passage (their answers put to the
   same value, so that only the question tells them apart). kept_apart: of the pairs of such rows with
@@ -30,6 +31,7 @@ import json
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator
+from difflib import SequenceMatcher
 from itertools import combinations
 from pathlib import Path
 from random import Random
@@ -47,6 +49,11 @@ from pipeline.deduplicate.representatives import MEMBERS, represent
 from pipeline.deduplicate.similarity import Compared, similarities
 
 CLASSES = {"8-15": (8, 15), "16-40": (16, 40), "41-": (41, 400)}
+QUALIFIERS = {"only", "very", "most", "more", "other", "same", "few", "little", "great", "best", "good", "nice", "lot"}
+"""What stands after an article and names nothing."""
+FACTS = ("number", "name", "negation", "word")
+LEAST_ALIKE = 0.75
+"""Similarity of the spelling (Ratcliff and Obershelp) of a word and what it is misspelt or inflected as."""
 Exchange = tuple[str, str]
 
 
@@ -80,6 +87,14 @@ def shared_passages(data: Path, rows: int) -> list[tuple[str, str]]:
 FILLERS = ("please", "just", "really", "actually", "so", "well", "maybe", "very", "kindly", "indeed")
 NEGATIONS = {"not", "no", "never", "none", "nobody", "nothing", "neither", "nor", "without", "cannot", "non"}
 
+_SMALL = """
+    a an the this that these those it its is are was were be been am do does did has have had would will can could
+    should may might of at by for about into as if then than so but just also too very really quite there here
+    we our us they them their please ok oh well yes
+"""
+SMALL = frozenset(_SMALL.split())
+"""Words that may stand for each other without another meaning of the whole."""
+
 
 def edited(exchange: Exchange, changes: int, vocabulary: list[str], random: Random) -> Exchange:
     """The exchange with `changes` edits of words that are no facts. vocabulary: words for the place of others."""
@@ -92,7 +107,10 @@ def edited(exchange: Exchange, changes: int, vocabulary: list[str], random: Rand
 
 
 def edited_word(word: str, vocabulary: list[str], random: Random) -> str:
-    at = random.randrange(len(word) - 1)
+    """The word after an edit. A first letter is seldom mistyped (Kukich 1992, Techniques for Automatically Correcting
+    Words in Text, section 1), and stays where others follow it.
+    """
+    at = random.randrange(min(1, len(word) - 2), len(word) - 1)
     return random.choice(
         [
             word[:at] + word[at + 1] + word[at] + word[at + 2 :],
@@ -102,10 +120,17 @@ def edited_word(word: str, vocabulary: list[str], random: Random) -> str:
             f"{word},",
             f"{random.choice(FILLERS)} {word}",
             f"{random.choice(vocabulary)} {word}",
-            random.choice(vocabulary),
+            another_form(word, random),
             "",
         ]
     )
+
+
+def another_form(word: str, random: Random) -> str:
+    """A small word for a small word, and of any other its plural, or the singular of what ends in s."""
+    if word in SMALL:
+        return random.choice([other for other in sorted(SMALL) if other != word])
+    return word[:-1] if word.endswith("s") else f"{word}s"
 
 
 def plain(word: str) -> bool:
@@ -136,19 +161,50 @@ def same_facts(a: Exchange, b: Exchange) -> bool:
     for x, y in zip(a, b, strict=True):
         loud = {word.strip(".,;:!?\"'()[]*").casefold() for word in [*x.split(), *y.split()] if word.isupper()}
         one, other = ({w: n for w, n in facts(text).items() if w not in loud} for text in (x, y))
-        if one != other:
+        if one != other or another_word(x, y):
             return False
     return True
 
 
+def another_word(a: str, b: str) -> bool:
+    """Whether a word that means something stands in the place of another one, which is not spelt like it."""
+    words_a, words_b = words_of(a), words_of(b)
+    for change, begin_a, end_a, begin_b, end_b in SequenceMatcher(None, words_a, words_b).get_opcodes():
+        if change == "replace":
+            one, other = (
+                {w for w in set(part) - SMALL if w} for part in (words_a[begin_a:end_a], words_b[begin_b:end_b])
+            )
+            if all(
+                any(not any(spelt_alike(x, y) for y in there) for x in here)
+                for here, there in ((one, other), (other, one))
+            ):
+                return True
+    return False
+
+
+def words_of(text: str) -> list[str]:
+    return [word.strip(".,;:!?\"'()[]*").casefold() for word in text.split()]
+
+
+def any_unlike(words: set[str], others: set[str]) -> bool:
+    return any(not any(spelt_alike(word, other) for other in others) for word in words)
+
+
+def spelt_alike(a: str, b: str) -> bool:
+    """Whether two words seem to be one, misspelt or in another form; of few letters one in two is enough."""
+    return SequenceMatcher(None, a, b).ratio() >= (LEAST_ALIKE if min(len(a), len(b)) > 3 else 0.5)
+
+
 def with_another_fact(exchange: Exchange, kind: str, names: list[str], random: Random) -> Exchange | None:
-    """The exchange with another number, another name or a negation more; None where it has no place for one."""
+    """The exchange with another number, name or word, or a negation more; None where it has no place for one."""
     prompt, reply = exchange
     words = reply.split()
     if kind == "number":
         wanted = [i for i, word in enumerate(words) if any(map(str.isdigit, word))]
     elif kind == "name":
         wanted = names_at(words)
+    elif kind == "word":
+        wanted = things_at(words)
     else:
         wanted = [i for i, word in enumerate(words) if word in ("is", "are", "was", "can", "will", "should")]
     if not wanted:
@@ -158,8 +214,8 @@ def with_another_fact(exchange: Exchange, kind: str, names: list[str], random: R
     if kind == "number":
         digit = next(c for c in word if c.isdigit())
         words[place] = word.replace(digit, str((int(digit) + random.randrange(1, 10)) % 10), 1)
-    elif kind == "name":
-        words[place] = random.choice([name for name in names if name != word])
+    elif kind in ("name", "word"):
+        words[place] = random.choice([name for name in names if not spelt_alike(name, word)])
     else:
         words[place] = f"{word} not"
     return prompt, " ".join(words)
@@ -213,9 +269,18 @@ def names_at(words: list[str]) -> list[int]:
     ]
 
 
+def things_at(words: list[str]) -> list[int]:
+    """The places of words in small letters after an article, which are mostly nouns."""
+    return [
+        place
+        for place in range(1, len(words))
+        if words[place - 1] in ("a", "an", "the") and plain(words[place]) and words[place] not in QUALIFIERS
+    ]
+
+
 def alike(a: Exchange, b: Exchange) -> bool:
     """Whether two exchanges differ by few words and in no fact, by a judgement that does not rest on shingles."""
-    x, y = (" ".join(exchange).casefold().split() for exchange in (a, b))
+    x, y = (words_of(" ".join(exchange)) for exchange in (a, b))
     return edit_distance(x, y) <= max(2, 0.2 * max(len(x), len(y))) and same_facts(a, b)
 
 
@@ -243,14 +308,15 @@ def measure(originals: list[Exchange], vocabulary: list[str], config: Deduplicat
         "cluster_precision": round(near_drops / len(found.drops), 4) if found.drops else None,
         "judged_different": len({pair for pair in true & found.verdicts.keys() if not found.verdicts[pair]}),
         "edits_found": {str(k): round(n / count, 4) for k, n in edits.items()},
-        "facts_kept_apart": {kind: kept_apart(originals, kind, config) for kind in ("number", "name", "negation")},
+        "facts_kept_apart": {kind: kept_apart(originals, kind, config) for kind in FACTS},
     }
 
 
 def kept_apart(originals: list[Exchange], kind: str, config: Deduplicate) -> float | None:
     """Of the copies with another fact, the share that is no duplicate."""
     random = Random(13)
-    names = sorted({words[i] for _, reply in originals for words in [reply.split()] for i in names_at(words)})
+    places = things_at if kind == "word" else names_at
+    names = sorted({words[i] for _, reply in originals for words in [reply.split()] for i in places(words)})
     pairs = [(o, copy) for o in originals if (copy := with_another_fact(o, kind, names, random))]
     if not pairs:
         return None

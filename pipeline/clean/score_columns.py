@@ -72,8 +72,12 @@ def with_scores(batch: pa.RecordBatch, scored: list[Scores], pii_types: Sequence
     turns = pa.StructArray.from_arrays([roles, contents], fields=list(MESSAGES.value_type))
     columns = {name: batch.column(name) for name in batch.schema.names}
     columns["messages"] = pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), turns, type=MESSAGES)
+    row_ids = batch.column("row_id").to_pylist()
     for name in ("user_id", "conversation_id"):
-        columns[name] = pa.array([pseudonym(value, pii_types) for value in batch.column(name).to_pylist()], pa.string())
+        given = zip(batch.column(name).to_pylist(), row_ids, strict=True)
+        # A conversation that nobody named goes by its row_id, which may look like an account number and is none.
+        masked = [value if value == row_id else pseudonym(value, pii_types) for value, row_id in given]
+        columns[name] = pa.array(masked, pa.string())
     columns["metadata"] = _metadata(batch.column("metadata"), scored, pii_types)
     of_rows: dict[str, Sequence[Any]] = (
         dict(zip(Scores._fields, zip(*scored, strict=True), strict=True)) if scored else {}

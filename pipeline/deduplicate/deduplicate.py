@@ -11,7 +11,7 @@ from pipeline.contract.execute import StageContext
 from pipeline.contract.progress import say
 from pipeline.deduplicate.duplicate_search import DuplicateSearch
 from pipeline.deduplicate.reference_corpora import reference_corpora
-from pipeline.deduplicate.splits import group_rows, overlaps, split_rows
+from pipeline.deduplicate.splits import group_rows, split_rows
 from pipeline.rows.parquet import count_by
 from pipeline.rows.ranges import Corpus
 from pipeline.spark.session import session_of, shuffled_bytes
@@ -33,11 +33,10 @@ def deduplicate(context: StageContext) -> None:
 
     search.find_exact()
     context.metrics.update(search.find_near())
-    kept = search.kept()
-    grouped, sizes = group_rows(kept, config, search.steps.folder / "links", search.steps.run)
-    placed = search.steps.run("splits", split_rows(grouped, context.config("seed"), config))
-    overlapping = search.steps.run("overlaps", overlaps(placed))
-    search.write(context.out, placed, overlapping)
+    kept = search.steps.run("kept", search.kept())
+    rows = kept.count()
+    grouped, sizes = group_rows(kept, rows, config, search.steps.folder / "links", search.steps.run)
+    search.write(context.out, split_rows(grouped, rows, context.config("seed"), config, search.steps.run))
 
     context.metrics.update(sizes)
     context.ledger.rows_in = total

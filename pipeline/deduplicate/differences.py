@@ -10,27 +10,49 @@ from pipeline.deduplicate.hashed_words import (
     CAPITAL,
     DETAIL,
     FIRST,
+    FIRST_LETTER,
     FUNCTIONAL,
     KIND,
+    LENGTH,
+    LETTERS,
+    LOWER,
+    LOWER_LETTERS,
     NEGATION,
     NUMBER,
     OPPOSITE,
     ORDINARY,
     PERSON,
+    SIDE,
     SYMBOLIC,
     HashedWords,
-    letters_of,
+    sum_of,
 )
+from pipeline.deduplicate.telling_words import SET_OF_SIDE, SMALL
 from pipeline.rows.splitmix import mix
 
-LEAST_LETTERS = 4
-"""Shorter names are not recognised when they are misspelt: Jon and Jan are two people."""
+LEAST_LETTERS, LEAST_LETTERS_OF_NAMES = 3, 4
+"""Shorter words are not recognised when they are misspelt: Jon and Jan are two people."""
+LONG = 6
+"""Words of so many letters are recognised, too, with one vowel for another (seperate) or their first two exchanged."""
 
-
-PREFIXES = [
-    (len(prefix), ord(prefix[0]) % 32, letters_of(prefix)) for prefix in ("un", "in", "im", "il", "ir", "dis", "non")
-]
-"""Length, first letter and letters of the prefixes that deny a word."""
+SCRIPTS = ((0x61, 0x7B), (0xDF, 0x100), (0x3B1, 0x3CA), (0x430, 0x460))
+"""Small letters of Latin, without and with accents, of Greek and of Cyrillic."""
+LETTER = {
+    LETTERS: {sum_of(chr(code)) for script in SCRIPTS for code in range(*script)},
+    LOWER_LETTERS: {sum_of(chr(code)) & LOWER_LETTERS for code in range(*SCRIPTS[0])},
+}
+"""The sums of single letters, whole and their lower bits."""
+VOWELS = {sum_of(a) - sum_of(b) & LETTERS for a in "aeiouy" for b in "aeiouy" if a != b}
+ENDINGS = (
+    ("", "s", "es", "d", "ed", "ing", "ly", "'"),
+    ("e", "es", "ed", "ing", "ely"),
+    ("y", "ies", "ied", "ying", "ily"),
+    *(("", f"{letter}ing", f"{letter}ed", "s") for letter in "bdgklmnprtv"),
+)
+"""Of forms of one word in English: a word of one ending in the place of a word of another of the line is an edit."""
+INFLECTIONS = {
+    (len(a) - len(b), sum_of(a) - sum_of(b) & LETTERS) for line in ENDINGS for a in line for b in line if a != b
+}
 
 
 class Words(NamedTuple):
@@ -71,25 +93,26 @@ def tells_apart(a: Words, b: Words) -> bool:
     """Whether a change from one text to the other makes it another text.
 
     It does when, in a place that differs, a number, a symbol or a negation was changed, added or removed; when a word
-    stands for its opposite or a name for another name; and when words have changed places with each other. A name that
-    is only added or removed is an edit, and so is one misspelt by a letter, or a group of words that was moved.
+    stands for its opposite, or a word that names something (see _names) for another one; and when words have changed
+    places with each other. A word that is only added or removed is an edit, and so are a small word for another, a word
+    misspelt by a letter or in another form, and a group of words that was moved.
     """
     words_a, words_b = (list(zip(t.words.tolist(), t.traits.tolist(), strict=True)) for t in (a, b))
     hashes_a, hashes_b = a.words.tolist(), b.words.tolist()
-    removed: list[Word] = []
-    added: list[Word] = []
-    for change, begin_a, end_a, begin_b, end_b in SequenceMatcher(None, hashes_a, hashes_b).get_opcodes():
-        if change != "equal":
-            one, other = words_a[begin_a:end_a], words_b[begin_b:end_b]
-            if _another_content(one, other):
-                return True
-            removed += one
-            added += other
-    return _exchanged(removed, added)
+    changes = [
+        (words_a[begin_a:end_a], words_b[begin_b:end_b])
+        for change, begin_a, end_a, begin_b, end_b in SequenceMatcher(None, hashes_a, hashes_b).get_opcodes()
+        if change != "equal"
+    ]
+    removed, added = ([word for change in changes for word in change[side]] for side in (0, 1))
+    moved = {word for word, _ in removed} & {word for word, _ in added}
+    return any(_another_content(one, other, moved) for one, other in changes) or _exchanged(removed, added)
 
 
-def _another_content(a: Sequence[Word], b: Sequence[Word]) -> bool:
-    """Whether one of two passages in the same place says what the other does not."""
+def _another_content(a: Sequence[Word], b: Sequence[Word], moved: set[int]) -> bool:
+    """Whether one of two passages in the same place says what the other does not. moved: words that both texts have in
+    places that differ.
+    """
     if _fixed(a) != _fixed(b):
         return True
     if not a or not b:
@@ -97,7 +120,8 @@ def _another_content(a: Sequence[Word], b: Sequence[Word]) -> bool:
     sides_a, sides_b = _sides(a), _sides(b)
     if any(sides_a[line] != sides_b[line] for line in sides_a.keys() & sides_b.keys()):
         return True
-    return _another_name(a, b) or any(_negated(one, other) or _negated(other, one) for _, one in a for _, other in b)
+    named_a, named_b = ([word for word in words if word[0] not in moved and _names(word[1])] for words in (a, b))
+    return _has_another(named_a, named_b) and _has_another(named_b, named_a) and not _joined(named_a, named_b)
 
 
 def _fixed(words: Iterable[Word]) -> tuple[list[int], int]:
@@ -120,65 +144,61 @@ def _sides(words: Iterable[Word]) -> dict[int, set[int]]:
     found: dict[int, set[int]] = {}
     for _, traits in words:
         if traits & KIND == OPPOSITE:
-            found.setdefault(traits >> DETAIL & 0x3FF, set()).add(traits >> DETAIL + 10 & 0x7F)
+            side = traits >> DETAIL & SIDE
+            found.setdefault(SET_OF_SIDE[side], set()).add(side)
     return found
 
 
-def _another_name(a: Sequence[Word], b: Sequence[Word]) -> bool:
-    """Whether each of two passages in the same place names what the other does not."""
-    initial = _begins_with_a_name(a) and _begins_with_a_name(b)
-    return all(
-        any(
-            not any(word == other or _misspelt(traits, those) for other, those in theirs)
-            for word, traits in _names(ours, initial)
-        )
-        for ours, theirs in ((a, b), (b, a))
-    )
-
-
-def _begins_with_a_name(words: Sequence[Word]) -> bool:
-    """At the start of a sentence every word has a capital; if both texts have one there, they may be names."""
-    traits = words[0][1]
-    return traits & KIND == ORDINARY and traits & (CAPITAL | FIRST) == CAPITAL | FIRST
-
-
-def _names(words: Sequence[Word], initial: bool) -> list[Word]:
-    """The words that name something or say who somebody is. initial: the first word counts too."""
-    return [word for place, word in enumerate(words) if _is_name(word[1], initial and not place)]
-
-
-def _is_name(traits: int, initial: bool) -> bool:
+def _names(traits: int) -> bool:
+    """Whether a word names a thing, a quality, an action or somebody: every word but the small ones."""
     kind = traits & KIND
-    if kind == PERSON:
-        return True
-    within = (traits & CAPITAL and not traits & FIRST) or (kind == OPPOSITE and traits >> DETAIL + 17)
-    return (kind == ORDINARY and bool(within or initial)) or (kind == OPPOSITE and bool(within))
+    if kind == OPPOSITE:
+        within = traits & (CAPITAL | FIRST) == CAPITAL
+        return within or traits >> LENGTH == 1 or traits >> DETAIL & SIDE not in SMALL
+    return kind in (ORDINARY, PERSON)
 
 
-def _misspelt(a: int, b: int) -> bool:
-    """Whether two words differ as by two letters exchanged, or one letter left out or doubled.
+def _has_another(ours: Sequence[Word], theirs: Sequence[Word]) -> bool:
+    """Whether a word of ours is none of theirs, misspelt or in another form."""
+    return any(not any(word == other or _same_word(traits, those) for other, those in theirs) for word, traits in ours)
 
-    By their traits, so that other words with the same letters pass for it, which is rare among words in one place.
+
+def _same_word(a: int, b: int) -> bool:
+    """Whether two words seem to be one, by their traits: misspelt as by two letters exchanged or one letter left out or
+    doubled, a vowel for another, another ending; or both on one side of a set of opposites.
+
+    The order of letters is not known but for the first, so that anagrams pass for misspellings.
     """
-    if a & KIND != b & KIND:
+    if a & KIND == b & KIND == OPPOSITE:
+        return not (a ^ b) >> DETAIL & SIDE
+    shorter, longer = min(a >> LENGTH, b >> LENGTH), (a >> LENGTH) - (b >> LENGTH)
+    letters = LOWER_LETTERS if OPPOSITE in (a & KIND, b & KIND) else LETTERS
+    more = _letters(a) - _letters(b) & letters
+    if (a ^ b) >> FIRST_LETTER & 31:
+        return longer == 0 == more and shorter >= LONG
+    named = any(traits & (CAPITAL | FIRST) == CAPITAL for traits in (a, b))
+    if shorter < (LEAST_LETTERS_OF_NAMES if named else LEAST_LETTERS):
         return False
-    a, b = a >> DETAIL, b >> DETAIL
-    long_a, long_b = a >> 22, b >> 22
-    if min(long_a, long_b) < LEAST_LETTERS or a >> 17 & 31 != b >> 17 & 31:
-        return False
-    letters = ((a ^ b) & 0x1FFFF).bit_count()
-    return (letters == 0 and abs(long_a - long_b) <= 1) or (letters == 1 and abs(long_a - long_b) == 1)
+    if longer == 0 == more:
+        return True
+    if abs(longer) == 1 and (more if longer > 0 else -more & letters) in LETTER[letters]:
+        return True
+    vowel = longer == 0 and shorter >= LONG and more in VOWELS
+    return not named and (vowel or (longer, more) in INFLECTIONS)
 
 
-def _negated(a: int, b: int) -> bool:
-    """Whether the second of two words seems to be the first with a prefix that denies it. By their traits."""
-    if a & KIND != ORDINARY or b & KIND != ORDINARY:
-        return False
-    a, b = a >> DETAIL, b >> DETAIL
-    return a >> 22 >= LEAST_LETTERS and any(
-        (b >> 22) - (a >> 22) == length and b >> 17 & 31 == first and b & 0x1FFFF == a & 0x1FFFF | letters
-        for length, first, letters in PREFIXES
+def _letters(traits: int) -> int:
+    """The sum of a word's letters, or its lower bits."""
+    return traits >> LOWER & LOWER_LETTERS if traits & KIND == OPPOSITE else traits >> DETAIL & LETTERS
+
+
+def _joined(a: Sequence[Word], b: Sequence[Word]) -> bool:
+    """Whether two passages have the same letters: one of them parts a word in two."""
+    (long_a, letters_a), (long_b, letters_b) = (
+        (sum(traits >> LENGTH for _, traits in words), sum(traits >> DETAIL & LETTERS for _, traits in words))
+        for words in (a, b)
     )
+    return len(a) != len(b) and long_a == long_b and not letters_a - letters_b & LETTERS
 
 
 def _exchanged(removed: Sequence[Word], added: Sequence[Word]) -> bool:

@@ -17,6 +17,7 @@ from pipeline.deduplicate.connected_components import connected_components
 from pipeline.deduplicate.contamination import EvaluationIndex, conversations, index_of
 from pipeline.deduplicate.exact_duplicates import TEXTS, exact_duplicates
 from pipeline.deduplicate.near_duplicates import WORDS_OF_ROWS, verify
+from pipeline.deduplicate.overlaps import EXCHANGES, OVERLAPS, exchanges_of, overlaps
 from pipeline.deduplicate.representatives import MEMBERS, represent
 from pipeline.deduplicate.row_decisions import EXACT_MATCHES, SPLITS, RowDecisions
 from pipeline.deduplicate.row_features import read_features, write_features
@@ -33,10 +34,7 @@ ROWS_PER_TASK = 100_000
 
 VERIFIED = "a bigint, b bigint, jaccard double, duplicate boolean, bounded bigint"
 BOUNDED = pa.schema({"bounded": pa.int64()})
-KEPT = (
-    "ordinal bigint, row_id string, source string, cluster_key bigint, conversation_key bigint, user_key bigint, "
-    "prompt_key bigint, prompt_words int, exchanges array<bigint>"
-)
+KEPT = "ordinal bigint, own bigint, first bigint, second bigint, third bigint, prompt_key bigint, prompt_words int"
 
 
 class Steps:
@@ -177,47 +175,49 @@ class DuplicateSearch:
         return run(deliver([frame], targets, self.spark), representatives)
 
     def kept(self) -> DataFrame:
-        """KEPT: the rows that no rule so far drops, with what binds them together."""
+        """KEPT: the rows that no rule so far drops, with what binds them together (see group_rows)."""
         ranges, features = self.ranges, self.features
 
         def kept(received: Received) -> Batches:
             part = ranges.all[received.target]
             rows = read_features(features, part.number)
             decisions = RowDecisions(ranges, part, rows, received)
-            stays = np.array([rule is None for rule in decisions.rules], bool)
-            rows = rows.filter(pa.array(stays))
-            sources = rows["source"].to_pylist()
-            cluster = [
-                _key("cluster", name) if shared else None
-                for name, shared, s in zip(decisions.clusters, decisions.shared, stays, strict=True)
-                if s
-            ]
-            keys = [
-                [
-                    _key(kind, source, name) if name is not None else None
-                    for source, name in zip(sources, rows[f"{kind}_id"].to_pylist(), strict=True)
-                ]
-                for kind in ("conversation", "user")
-            ]
-            columns = [np.flatnonzero(stays) + part.first, rows["row_id"], rows["source"]]
-            arrays = [pa.array(column, pa.int64()) for column in (cluster, *keys)]
-            more = [rows[name] for name in ("prompt_key", "prompt_words", "exchanges")]
-            table = pa.table([*columns, *arrays, *more], names=[c.split()[0] for c in KEPT.split(", ")])
+            stays = [rule is None for rule in decisions.rules]
+            clusters = [c if s else None for c, s in zip(decisions.clusters, decisions.shared, strict=True)]
+            bound = rows.append_column("cluster", pa.array(clusters, pa.string())).filter(pa.array(stays))
+            by = (bound[n].to_pylist() for n in ("row_id", "source", "user_id", "conversation_id", "cluster"))
+            keys = zip(*map(_keys, *by), strict=True) if bound.num_rows else [[]] * 4
+            columns = [np.flatnonzero(stays) + part.first, *(pa.array(column, pa.int64()) for column in keys)]
+            table = pa.table(
+                [*columns, bound["prompt_key"], bound["prompt_words"]], [c.split()[0] for c in KEPT.split(", ")]
+            )
             yield from table.combine_chunks().to_batches(max_chunksize=ROWS_PER_BATCH)
 
         return run(deliver([self.exact, self.clustered], ranges.new_ranges, self.spark), kept, KEPT)
 
-    def write(self, out: Path, placed: DataFrame, overlapping: DataFrame) -> None:
-        """data/ and dropped/. placed: ordinal, row_id, split. overlapping: row_id, rule, matched."""
-        ranges, features, files = self.ranges, self.features, self.files
-        splits = placed.select("row_id", "ordinal", "split").join(overlapping, "row_id", "left")
-        sent = send(splits.select(*SPLITS.names), "splits", lambda table: ranges.of(table["ordinal"].to_numpy()))
+    def write(self, out: Path, placed: DataFrame) -> None:
+        """data/ and dropped/. placed: ordinal, split."""
+        ranges, features, files, targets = self.ranges, self.features, self.files, self.tasks
+        sent = send(placed.select(*SPLITS.names), "splits", lambda table: ranges.of(table["ordinal"].to_numpy()))
+
+        def exchanges(received: Received) -> Batches:
+            part = ranges.all[received.target]
+            splits = received.table("splits", SPLITS)
+            ordinals = splits["ordinal"].combine_chunks()
+            rows = read_features(features, part.number).select(["row_id", "exchanges"])
+            table = exchanges_of(rows.take(pa.array(ordinals.to_numpy() - part.first)), ordinals, splits["split"])
+            yield from cut("exchanges", table, table["exchange"].to_numpy().view(np.uint64) % np.uint64(targets))
+
+        def overlapping(received: Received) -> Batches:
+            found = overlaps(received.table("exchanges", EXCHANGES))
+            yield from cut("overlaps", found, ranges.of(found["ordinal"].to_numpy()))
 
         def rows(received: Received) -> Batches:
             part = ranges.all[received.target]
             known = read_features(features, part.number)
             decisions = RowDecisions(ranges, part, known, received)
-            split = decisions.add_splits(received.table("splits", SPLITS))
+            split = decisions.splits(received.table("splits", SPLITS))
+            decisions.add_overlaps(received.table("overlaps", OVERLAPS))
             table = part.read()
             place = (known["key"].to_numpy() % np.uint64(files)).astype(np.int64)
             stays = np.array([rule is None for rule in decisions.rules], bool)
@@ -248,7 +248,9 @@ class DuplicateSearch:
 
         for kind in ("data", "dropped"):
             (out / kind).mkdir(exist_ok=True)
-        frame = run(deliver([self.exact, self.clustered, sent], ranges.new_ranges, self.spark), rows)
+        frame = run(deliver([sent], ranges.new_ranges, self.spark), exchanges)
+        found = run(deliver([frame], targets, self.spark), overlapping)
+        frame = run(deliver([self.exact, self.clustered, sent, found], ranges.new_ranges, self.spark), rows)
         with task_progress(self.spark, "deduplicate: writing"):
             run(deliver([frame], files, self.spark), written, "file int").collect()
 
@@ -257,6 +259,15 @@ def _words(rows: pa.Table, ordinals: np.ndarray, part: Range) -> pa.Table:
     """WORDS_OF_ROWS of some rows of a range. rows: its features."""
     words = rows.select(WORDS_OF_ROWS.names[1:]).take(pa.array(ordinals - part.first))
     return words.add_column(0, "ordinal", pa.array(ordinals, pa.int64())).cast(WORDS_OF_ROWS)
+
+
+def _keys(
+    row_id: str, source: str, user: str | None, conversation: str | None, cluster: str | None
+) -> tuple[int | None, ...]:
+    """The key of a row itself, and three of what binds it to others, null where there are fewer."""
+    names = (("user", source, user), ("conversation", source, conversation), ("cluster", cluster))
+    keys = [_key(*parts) for parts in names if parts[-1] is not None]
+    return (_key("row", row_id), *keys, None, None, None)[:4]
 
 
 def _key(*names: str | None) -> int:

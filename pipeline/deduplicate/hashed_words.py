@@ -10,9 +10,9 @@ import pyarrow as pa
 import regex
 import xxhash
 
-from pipeline.deduplicate.telling_words import FUNCTION, NEGATIONS, NUMBERS, PEOPLE, ROMAN, SIDES
+from pipeline.deduplicate.telling_words import FUNCTION, NEGATIONS, NUMBERS, PEOPLE, ROMAN, SET_OF_SIDE, SIDES
 from pipeline.rows.splitmix import chained
-from pipeline.rows.text_hash import ASCII_SYMBOL, MINUS, SYMBOL
+from pipeline.rows.text_hash import ASCII_SYMBOL, PERCENT, SIGNS, SYMBOL, THOUSANDS
 from pipeline.rows.turns import Turn
 
 # Scripts written without spaces give one word a character.
@@ -29,6 +29,8 @@ _BEGINNING = r"""
 _ASCII_TOKEN = re.compile(rf"{_ASCII_WORD}|(?=[^\w ,'])(?:{_BEGINNING}|{ASCII_SYMBOL})", re.VERBOSE | re.ASCII)
 _TOKEN = regex.compile(rf"{_WORD}|(?=[^\w ,'])(?:{_BEGINNING}|{SYMBOL})", regex.VERBOSE | regex.V1)
 _DIGIT = regex.compile(r"\p{N}")
+_GROUPED = re.compile(r",[0-9]{3}")
+_THOUSANDS = re.compile(THOUSANDS)
 
 USER, ASSISTANT = 0, 1
 
@@ -46,14 +48,23 @@ ORDINARY, FUNCTIONAL, SYMBOLIC, NUMBER, NEGATION, OPPOSITE, PERSON, BEGINNING = 
 CAPITAL, FIRST = 8, 16
 """Bits of traits: begins with a capital letter; is the first of its sentence."""
 DETAIL = 5
-"""Traits from this bit on. Of a number: a hash of its value. Of an opposite: its set (10 bits), its side (7) and
-whether it is a single letter. Of an ordinary word: the letters that it has, folded into 17 bits, its first letter (5)
-and its length (5)."""
+"""Traits from this bit on. Of a number: a hash of its value. Of any other word its first letter (5 bits from
+FIRST_LETTER on), its length (5 bits from LENGTH on) and, below them, the sum of its letters (see sum_of); of an
+opposite only the lower bits of the sum (from LOWER on), and below them the number of its side (SIDE)."""
+LOWER, FIRST_LETTER, LENGTH = DETAIL + 9, DETAIL + 17, DETAIL + 22
+SIDE, LETTERS, LOWER_LETTERS = (1 << 9) - 1, (1 << 17) - 1, (1 << 8) - 1
+assert len(SET_OF_SIDE) <= SIDE
 
 
 def tokens_of(text: str) -> list[str]:
     """Words as they are written, symbols, and what begins a sentence."""
+    if _GROUPED.search(text):
+        text = _THOUSANDS.sub(lambda number: number.group().replace(",", ""), text)
     return (_ASCII_TOKEN if text.isascii() else _TOKEN).findall(text)
+
+
+WRITTEN = {PERCENT: "%", "&": "and"}
+"""Words and signs that are written in two ways, and the way in which they are compared."""
 
 
 def words_of(text: str) -> list[str]:
@@ -62,12 +73,13 @@ def words_of(text: str) -> list[str]:
 
 
 def _folded(token: str) -> str:
-    return token.lower() if token.isascii() else token.casefold().replace("’", "'").translate(MINUS)
+    folded = token.lower() if token.isascii() else token.casefold().translate(SIGNS)
+    return WRITTEN.get(folded) or (folded.rstrip("_") if folded[-1] == "_" else folded)
 
 
 def _traits(token: str, folded: str) -> int:
     word = folded.removesuffix("'s")
-    if not token[0].isalnum():
+    if not word[0].isalnum():
         return BEGINNING if token[-1].isspace() or token in '"“”«»¿¡([' else SYMBOLIC
     capital = CAPITAL if token[0].isupper() else 0
     if word in NEGATIONS or word.endswith("n't"):
@@ -75,25 +87,33 @@ def _traits(token: str, folded: str) -> int:
     if word in NUMBERS or (not word.isalpha() and _DIGIT.search(word)) or (token.isupper() and ROMAN.fullmatch(token)):
         value = NUMBERS.get(word, word)
         return NUMBER | (xxhash.xxh32_intdigest(value.encode()) >> DETAIL << DETAIL)
+    shape = capital | ord(word[0]) % 32 << FIRST_LETTER | min(len(word), 31) << LENGTH
     if word in SIDES:
-        number, side = SIDES[word]
-        return OPPOSITE | capital | number << DETAIL | side << DETAIL + 10 | (len(word) == 1) << DETAIL + 17
-    if len(word) == 1 and word.isascii() and token not in "aI":
-        return PERSON  # option B, a solution for x
-    detail = letters_of(word) | ord(word[0]) % 32 << 17 | min(len(word), 31) << 22
-    kind = FUNCTIONAL if word in FUNCTION else PERSON if word in PEOPLE else ORDINARY
-    return kind | capital | detail << DETAIL
+        return OPPOSITE | shape | SIDES[word] << DETAIL | (sum_of(word) & LOWER_LETTERS) << LOWER
+    single = len(word.rstrip("'")) == 1 and word.isascii() and token not in "aI"  # option B, a solution for x
+    kind = PERSON if single or word in PEOPLE else FUNCTIONAL if word in FUNCTION else ORDINARY
+    return kind | shape | sum_of(word) << DETAIL
 
 
-def letters_of(word: str) -> int:
-    """17 bits: which letters a word has."""
-    found = 0
-    for code in word.encode() if word.isascii() else map(ord, word):
-        found |= 1 << code % 17
-    return found
+def sum_of(letters: str) -> int:
+    """17 bits that tell which letters a word has more than another, in whatever order: the sum of a hash of each."""
+    return sum(map(_LETTER.__getitem__, letters)) & LETTERS
 
 
-class WordHashes(dict[str, int]):
+class _LetterHashes(dict[str, int]):
+    def __missing__(self, letter: str) -> int:
+        found = self[letter] = xxhash.xxh32_intdigest(letter.encode("utf-8", "surrogatepass")) & LETTERS
+        return found
+
+
+_LETTER = _LetterHashes()
+
+
+MOST_WORDS = 200_000
+"""Tokens remembered, about 30 MB; beyond it all are forgotten, and met anew."""
+
+
+class _WordHashes(dict[str, int]):
     """Token to its 32-bit hash (XXH32, of its lower case) and, above it, its 32 bits of traits; computed once."""
 
     def __missing__(self, token: str) -> int:
@@ -101,6 +121,10 @@ class WordHashes(dict[str, int]):
         hashed = xxhash.xxh32_intdigest(folded.encode("utf-8", "surrogatepass"))
         found = self[token] = _traits(token, folded) << 32 | hashed
         return found
+
+
+_KNOWN = _WordHashes()
+"""The tokens that this process has met."""
 
 
 @dataclass(frozen=True)
@@ -118,9 +142,10 @@ class HashedWords:
     rows: np.ndarray
 
     @classmethod
-    def of(cls, conversations: Sequence[Sequence[Turn]], known: WordHashes | None = None) -> "HashedWords":
+    def of(cls, conversations: Sequence[Sequence[Turn]]) -> "HashedWords":
         """From (role, content) turns; a role other than assistant and system is the user's."""
-        known = WordHashes() if known is None else known
+        if len(_KNOWN) > MOST_WORDS:
+            _KNOWN.clear()
         tokens: list[str] = []
         turns: list[int] = []
         roles: list[int] = []
@@ -133,7 +158,7 @@ class HashedWords:
                 turns.append(len(tokens) - before)
                 roles.append(ASSISTANT if role == "assistant" else USER)
             rows.append(len(dialogue))
-        both = np.fromiter(map(known.__getitem__, tokens), np.uint64, len(tokens))
+        both = np.fromiter(map(_KNOWN.__getitem__, tokens), np.uint64, len(tokens))
         traits = (both >> np.uint64(32)).astype(np.uint32)
         begins = traits & KIND == BEGINNING
         first = np.zeros(len(tokens) + 1, bool)

@@ -7,12 +7,13 @@ import json
 
 import pyarrow as pa
 
+from pipeline.deduplicate.overlaps import HELD_OUT
 from pipeline.deduplicate.representatives import CLUSTERED
 from pipeline.rows.ranges import Range, Ranges
 from pipeline.spark.blocks import Received
 
 EXACT_MATCHES = pa.schema({"ordinal": pa.int64(), "matched_ordinal": pa.int64(), "matched": pa.string()})
-SPLITS = pa.schema({"ordinal": pa.int64(), "split": pa.string(), "rule": pa.string(), "matched": pa.string()})
+SPLITS = pa.schema({"ordinal": pa.int64(), "split": pa.string()})
 
 EXACT_RULES = {"new": "exact_duplicate", "earlier": "earlier_exact_duplicate", "evaluation": "overlaps_evaluation"}
 NEAR_RULES = {"new": "near_duplicate", "earlier": "earlier_near_duplicate", "evaluation": "overlaps_evaluation"}
@@ -47,12 +48,17 @@ class RowDecisions:
         self.rules[place] = rules[corpus.kind]
         self.evidence[place] = json.dumps({"matched": row["matched"], **where, **more}, ensure_ascii=False)
 
-    def add_splits(self, splits: pa.Table) -> list[str | None]:
-        """The split of each row that has one; rows that overlap a held-out row are dropped."""
+    def splits(self, splits: pa.Table) -> list[str | None]:
+        """The split of each row that has one, from SPLITS."""
         of_rows: list[str | None] = [None] * len(self.rules)
-        for ordinal, split, rule, matched in zip(*(splits[name].to_pylist() for name in SPLITS.names), strict=True):
-            place = ordinal - self._first
-            of_rows[place] = split
-            if rule is not None:
-                self.rules[place], self.evidence[place] = rule, json.dumps({"matched": matched})
+        for ordinal, split in zip(*(splits[name].to_pylist() for name in SPLITS.names), strict=True):
+            of_rows[ordinal - self._first] = split
         return of_rows
+
+    def add_overlaps(self, overlaps: pa.Table) -> None:
+        """Drops the rows of OVERLAPS, each for the first that it overlaps."""
+        order = [("ordinal", "ascending"), ("split", "descending"), ("matched", "descending")]
+        for row in overlaps.sort_by(order).to_pylist():
+            place = row["ordinal"] - self._first
+            self.rules[place] = f"overlaps_{HELD_OUT[row['split']]}"
+            self.evidence[place] = json.dumps({"matched": row["matched"]})

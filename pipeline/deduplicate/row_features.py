@@ -10,7 +10,7 @@ from pipeline.contract.atomic_write import replacing
 from pipeline.deduplicate.contamination import EvaluationIndex
 from pipeline.deduplicate.exact_duplicates import TEXTS, text_hashes
 from pipeline.deduplicate.exchanges import exchange_hashes, prompt_hashes
-from pipeline.deduplicate.hashed_words import HashedWords, WordHashes, starts
+from pipeline.deduplicate.hashed_words import HashedWords, starts
 from pipeline.rows.ranges import RANKS, Range
 from pipeline.rows.turns import turns_of
 
@@ -27,9 +27,8 @@ def write_features(part: Range, scratch: Path, least_words: int, evaluation: Eva
     what the row has in common with an evaluation set).
     """
     table = part.read(READ)
-    known = WordHashes()
     pieces = [
-        _features(table.slice(at, ROWS_AT_ONCE), part, known, least_words, evaluation)
+        _features(table.slice(at, ROWS_AT_ONCE), part, least_words, evaluation)
         for at in range(0, table.num_rows, ROWS_AT_ONCE)
     ]
     features = pa.concat_tables(pieces)
@@ -49,10 +48,8 @@ def _file(scratch: Path, number: int) -> Path:
     return scratch / f"{number:06d}.arrow"
 
 
-def _features(
-    table: pa.Table, part: Range, known: WordHashes, least_words: int, evaluation: EvaluationIndex
-) -> pa.Table:
-    hashed = HashedWords.of(turns_of(table["messages"]), known)
+def _features(table: pa.Table, part: Range, least_words: int, evaluation: EvaluationIndex) -> pa.Table:
+    hashed = HashedWords.of(turns_of(table["messages"]))
     count = table.num_rows
     new = part.corpus.kind == "new"
     rows, hashes = exchange_hashes(hashed, least_words)

@@ -1,7 +1,7 @@
 """Words that tell one text from another however alike the rest is: negations, numbers, units, opposites, people.
 
-The lists are our own selection of closed or nearly closed classes, English first; negations and digits of some
-other languages are among them. Names are not listed: a capital letter shows them.
+The lists are our own selection of closed or nearly closed classes, English first; negations, digits and small words of
+some other languages are among them. Names and things are not listed: any word that is no small word names something.
 """
 
 import re
@@ -67,9 +67,9 @@ OPPOSITES = f"""
     today / tomorrow / yesterday / tonight
     morning / afternoon / evening / night / noon / midnight
     breakfast / lunch / dinner
-    who whom / what which / when / where / why / how
-    he him himself his / she her herself hers
-    i my mine me myself / you your yours yourself
+    ~ who whom / what which / when / where / why / how
+    ~ he him himself his / she her herself hers
+    ~ i my mine me myself / you your yours yourself
     male males / female females
     father fathers dad dads / mother mothers mom moms mum mums
     son sons / daughter daughters
@@ -79,30 +79,30 @@ OPPOSITES = f"""
     king / queen
     red / blue / green / yellow / orange / purple / pink / brown / grey gray
     true / false
-    and / or
-    before / after
-    with / without
-    to / from
-    on / off
-    in / out
-    up / down
-    above over / below under
+    ~ and / or
+    ~ before / after
+    ~ with / without
+    ~ to / from
+    ~ on / off
+    ~ in / out
+    ~ up / down
+    ~ above over / below under
     left / right correct / wrong incorrect
     north northern / south southern / east eastern / west western
-    more / less fewer
-    most / least fewest
-    all every everyone everything / some somebody someone something
-    always / sometimes / rarely seldom
+    ~ more / less fewer
+    ~ most / least fewest
+    ~ all every everyone everything / some somebody someone something
+    ~ always / sometimes / rarely seldom
     same / different
-    many / few
-    much / little
+    ~ many / few
+    ~ much / little
     high higher highest / low lower lowest
     big bigger biggest large larger largest / small smaller smallest
     long longer longest / short shorter shortest
     hot hotter warm warmer / cold colder cool cooler
     fast faster quick quicker / slow slower
     early earlier earliest / late later latest
-    good better best great / bad worse worst
+    good better best great fine nice lovely wonderful pleasant / bad worse worst awful terrible
     easy easier / hard harder difficult
     cheap cheaper inexpensive / expensive
     strong stronger / weak weaker
@@ -111,7 +111,7 @@ OPPOSITES = f"""
     wet / dry
     full / empty
     open opens opened opening / close closes closed closing
-    start starts started starting begin begins / stop stops stopped stopping end ends
+    start starts started starting begin begins began / stop stops stopped stopping end ends
     increase increases increased increasing rise rises / decrease decreases decreased decreasing reduce
     add adds added adding / remove removes removed removing subtract
     buy buys bought buying / sell sells sold selling
@@ -159,8 +159,8 @@ OPPOSITES = f"""
     hypertension / hypotension
     hyperglycemia / hypoglycemia
 """
-"""A line is a set, `/` parts its sides. A word of one side in the place of a word of another makes another text;
-words that stand in several sets belong to the first."""
+"""A line is a set, `/` parts its sides. A word of one side in the place of a word of another makes another text, and
+one of the same side does not; words that stand in several sets belong to the first. ~ marks sets of small words."""
 
 PEOPLE = _words(
     """man men woman women boy boys girl girls child children kid kids baby babies toddler teenager teenagers teen teens
@@ -188,19 +188,37 @@ PEOPLE = _words(
 
 FUNCTION = _words(
     """a an the this that these those it its they them their theirs we us our ours ones
-    is are was were be been being do does did done have has had having will would shall should can could might must
-    of at by for about into through during than then as if because while although though until unless since so but yet
+    am is are was were be been being do does did done doing have has had having will would shall should can could might
+    must of at by for about into through during than then as if because while although though until unless since so but
+    yet
     there here just only also too very really quite rather please kindly maybe perhaps actually basically simply
-    hi hello hey dear thanks thank welcome ok okay well sure oh ah um yeah yep
-    let lets go get give tell show find make take see know think want need
-    i'm i've i'll i'd it's that's what's there's you're we're they're let's"""
+    indeed still even already again ever now anyway however therefore
+    hi hello hey dear thanks thank welcome ok okay well sure oh ah um yeah yep yes
+    let lets go going goes went get gets got getting give gives gave tell see know think want wants wanted need needs
+    needed say says said
+    i'm i've i'll i'd it's that's what's there's you're we're they're he's she's let's im ive id thats whats
+    der den dem des ein eine einen einem einer eines ich du wir ihr sie es ist sind sein bist wird werden würde
+    habe haben kann können könnte könnten bitte auch schon noch nur sehr mal doch denn dass von zu zum zur und
+    le la les un une des du de je tu il elle nous vous ils elles suis sont être ai avez avoir peux peut pouvez
+    pourriez très aussi bien s'il plaît merci que qui et c'est j'ai
+    el los las una unos unas del al yo él ella nosotros usted ustedes es está están ser he ha puede puedes podría
+    podrías muy también por favor gracias que y se me te lo
+    и я ты он она оно мы вы они это что как бы ли же пожалуйста очень тоже также можно мне вам
+    的 了 吗 嗎 呢 吧 啊 呀 嘛 也 就 都 很 请 請 是 我 你 您"""
 )
-"""Words that begin sentences without being names."""
+"""Small words, which may stand for each other."""
 
 
-SIDES: dict[str, tuple[int, int]] = {}
-"""Word to the number of its set and of its side."""
+SIDES: dict[str, int] = {}
+"""Word to the number of its side."""
+SET_OF_SIDE: list[int] = []
+"""Number of each side's set."""
+SMALL: set[int] = set()
+"""Numbers of the sides of small words."""
 for _number, _set in enumerate(OPPOSITES.strip().splitlines()):
-    for _side, _alike in enumerate(_set.split(" / ")):
+    for _alike in _set.strip(" ~").split(" / "):
+        if _set.strip().startswith("~"):
+            SMALL.add(len(SET_OF_SIDE))
         for _word in _alike.split():
-            SIDES.setdefault(_word, (_number, _side))
+            SIDES.setdefault(_word, len(SET_OF_SIDE))
+        SET_OF_SIDE.append(_number)

@@ -13,7 +13,10 @@ _OPERATORS = r"""
   | [!*/-](?==)                      # != *= /= -=
   | !(?=[{L}_(])(?<!\S!)             # !ready
   | (?<=[{N}])!(?=[{N}+*/=-])        # 5!/3!
-  | &(?=&)|(?<=&)&                   # &&
+  | [&@{{}}]
+  | (?<=[{L}{N})\]])\[|\[(?=[\[\]{N}"'-])|(?<=[\[{N}"'])\]  # a[0], [] and [[1], but not [laughs]
+  | (?<![^\s(])\.(?=[{L}])           # .NET
+  | (?<=\b[{L}])['’′]+(?=\()         # f'(x)
   | (?<=[{L}{N})\]])[*^]+(?=[{L}{N}(\[-])
   | (?<!\S)[*/^]+(?!\S)              # 8 * 2
   | (?<=[{L}])\#(?![{L}{N}])         # C#
@@ -33,19 +36,27 @@ SYMBOL = (
 """What changes a text though it is no word: signs of mathematics and of money, emoji, and _OPERATORS. Verbose patterns,
 the second one for the module regex, version 1."""
 
-_ASCII_TOKEN = re.compile(rf"[a-z0-9]+|{ASCII_SYMBOL}", re.VERBOSE)
-_TOKEN = regex.compile(rf"[[\p{{L}}\p{{M}}\p{{N}}]--[\uFE00-\uFE0F\u20E3]]+|{SYMBOL}", regex.VERBOSE | regex.V1)
+THOUSANDS = r"(?<![\w.,\[])(?<!\w\()[0-9]{1,3}(?:,[0-9]{3})+(?![\w\])]|,[0-9])"
+"""1,000, which is 1000; but neither [1,200] nor f(1,200)."""
+_LETTERS = r"[[\p{L}\p{M}\p{N}]--[\uFE00-\uFE0F\u20E3]]+"
 """Marks stay with letters: in Hindi or Thai they are the vowels. Those that only choose a glyph do not count."""
 
-MINUS = str.maketrans("\u2212\u2013", "--")
+_ASCII_TOKEN = re.compile(rf"{THOUSANDS}|[a-z0-9]+(?:_+[a-z0-9]+)*|{ASCII_SYMBOL}", re.VERBOSE)
+_TOKEN = regex.compile(rf"{THOUSANDS}|{_LETTERS}(?:_+{_LETTERS})*|{SYMBOL}", regex.VERBOSE | regex.V1)
+
+SIGNS = str.maketrans({"\u2212": "-", "\u2013": "-", "’": "'", "′": "'", ",": ""})
+"""Signs that are written in several ways, and the commas inside of numbers."""
+PERCENT = "percent"
+"""Written out, what % is."""
 
 
 def telling(text: str) -> str:
     """Case-folded words, numbers and symbols, single spaces between them; empty where there are none."""
     folded = text.casefold()
-    if folded.isascii():
-        return " ".join(_ASCII_TOKEN.findall(folded))
-    return " ".join(_TOKEN.findall(folded)).translate(MINUS)
+    tokens = (_ASCII_TOKEN if folded.isascii() else _TOKEN).findall(folded)
+    if PERCENT in tokens:
+        tokens = ["%" if token == PERCENT else token for token in tokens]
+    return " ".join(tokens).translate(SIGNS)
 
 
 def normalise(text: str) -> str:

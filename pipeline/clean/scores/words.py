@@ -19,7 +19,7 @@ from pipeline.clean.scores.function_words import function_word
 from pipeline.clean.scores.lid import language_model
 from pipeline.clean.scores.offensive_features import alarm
 from pipeline.clean.scores.offensive_words import PHRASE_WORDS, word_severity
-from pipeline.rows.text_hash import telling
+from pipeline.rows.text_hash import PERCENT, telling
 
 Ints = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float64]
@@ -159,7 +159,7 @@ class Words:
         self.functions.append(function_word(lowered if plain else " ".join(spoken).lower().strip("'")))
         self._new_severity.append(word_severity(lowered))
         self._new_rows.append(rows)
-        self.normal.append(lowered if plain else telling(word))
+        self.normal.append(lowered if plain and lowered != PERCENT else telling(word))
 
     def _rows_of(self, word: str) -> list[int]:
         """The language model's rows of a word, which recurs with other marks around it."""

@@ -16,12 +16,14 @@ def scored(
     conversations: list[list[dict[str, str | None]] | None],
     user: str | None = None,
     metadata: tuple[tuple[str, str], ...] = CONTACT,
+    conversation: str = "call-7",
+    row: str = "r",
 ) -> pa.RecordBatch:
     count = len(conversations)
     batch = pa.RecordBatch.from_pydict(
         {
-            "row_id": pa.array([f"r{i}" for i in range(count)], pa.string()),
-            "conversation_id": pa.array(["call-7"] * count, pa.string()),
+            "row_id": pa.array([f"{row}{i}" for i in range(count)], pa.string()),
+            "conversation_id": pa.array([conversation] * count, pa.string()),
             "user_id": pa.array([user] * count, pa.string()),
             "messages": pa.array(conversations, MESSAGES),
             "metadata": pa.array([list(metadata)] * count, METADATA),
@@ -52,6 +54,13 @@ def test_personal_data_outside_the_turns_is_masked() -> None:
     assert batch["metadata"][0].as_py() == [("contact", "<EMAIL>"), ("topic", "cats")]
     assert batch["user_id"][0].as_py().startswith("id-")
     assert batch["conversation_id"][0].as_py() == "call-7"
+
+
+def test_a_row_id_that_looks_like_an_account_number_is_none() -> None:
+    row = "ae599dc0471b31da0d2846b609c5fdb"
+    said: list[dict[str, str | None]] = [{"role": "user", "content": "hello"}]
+    assert scored([said], conversation=f"{row}0", row=row)["conversation_id"][0].as_py() == f"{row}0"
+    assert scored([said], conversation=f"{row}0")["conversation_id"][0].as_py().startswith("id-")
 
 
 def test_faults_in_the_order_of_turns_are_those_there_and_those_that_acquire_mended() -> None:

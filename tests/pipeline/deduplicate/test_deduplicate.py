@@ -88,10 +88,11 @@ def deduplicated(make_run: Callable[..., Run], tmp_path: Path) -> Made:
     return make
 
 
-def swap_words(text: str, *positions: int) -> str:
+def misspell(text: str, *positions: int) -> str:
+    """The text with the last letter of some words doubled."""
     words = text.split()
     for position in positions:
-        words[position] = f"changed{letters(position)}"
+        words[position] += words[position][-1]
     return " ".join(words)
 
 
@@ -128,7 +129,7 @@ def test_every_drop_names_the_row_that_stays_for_it(deduplicated: Made) -> None:
 def test_a_chain_of_small_changes_does_not_swallow_its_far_end(deduplicated: Made) -> None:
     random = Random(2)
     prompt, reply = sentence(random, 4), sentence(random, 40)
-    versions = [swap_words(reply, *range(0, 2 * step, 2)) for step in range(13)]
+    versions = [misspell(reply, *range(0, 2 * step, 2)) for step in range(13)]
     # equal length, so that the order of quality is the order of row_id: m00 first
     longest = max(map(len, versions))
     rows = [row(f"m{i:02d}", prompt, text, chars=longest) for i, text in enumerate(versions)]
@@ -152,7 +153,7 @@ def test_the_result_does_not_depend_on_partitions_or_order(deduplicated: Made, t
     earlier = conversations(tmp_path / "accepted", [{**r, "row_id": f"old{i}"} for i, r in enumerate(rows[:4])])
     for i in range(25):
         prompt, reply = sentence(random, 8), sentence(random, random.randrange(10, 60))
-        rows += [row(f"{v}{i:02d}", prompt, swap_words(reply, *range(0, v, 1))) for v in range(1, 4)]
+        rows += [row(f"{v}{i:02d}", prompt, misspell(reply, *range(0, v, 1))) for v in range(1, 4)]
         rows.append(row(f"q{i:02d}", prompt, reply, user_id=f"user{i % 9}", conversation_id=f"talk{i % 12}"))
     found = []
     for parts, seed in ((1, None), (2, 5), (7, 6)):
@@ -309,7 +310,7 @@ def test_training_rows_that_repeat_a_held_out_exchange_go(deduplicated: Made) ->
 def test_a_huge_bucket_is_bounded_and_still_cleaned(deduplicated: Made) -> None:
     random = Random(5)
     prompt, reply = sentence(random, 10), sentence(random, 60)
-    copies = [row(f"s{i:03d}", prompt, f"{reply} number{letters(i)}") for i in range(60)]
+    copies = [row(f"s{i:03d}", prompt, misspell(reply, i)) for i in range(60)]
     artifact = deduplicated([*unlike(25), *copies], overrides=["deduplicate.neighbours=4"])
     assert artifact.metrics["bounded_buckets"] > 0
     assert artifact.metrics["candidate_pairs"] <= 16 * 60 * 4

@@ -34,7 +34,8 @@ def matches(table: pa.Table) -> dict[str, str | None]:
 
 
 def changed(*positions: int) -> str:
-    return " ".join(word[::-1] if i in positions else word for i, word in enumerate(WORDS))
+    """The words, some of them with their first letter doubled."""
+    return " ".join(word[0] * (i in positions) + word for i, word in enumerate(WORDS))
 
 
 def test_the_best_row_stays_and_a_chain_does_not_reach_its_far_end() -> None:

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from pipeline.deduplicate.overlaps import HELD_OUT, OVERLAPS
 from pipeline.deduplicate.representatives import CLUSTERED
 from pipeline.deduplicate.row_decisions import EXACT_MATCHES, SPLITS, RowDecisions
 from pipeline.rows.ranges import Corpus, Ranges
@@ -97,12 +98,14 @@ def test_the_first_rule_that_drops_a_row_is_the_one_told(ranges: Ranges) -> None
     assert json.loads(found.evidence[1] or "") == {"matched": "row0"}
 
 
-def test_a_row_keeps_its_split_or_goes_for_a_held_out_row(ranges: Ranges) -> None:
+def test_a_row_keeps_its_split_or_goes_for_the_first_held_out_row_that_it_overlaps(ranges: Ranges) -> None:
     found = decisions(ranges)
-    splits = [
-        {"ordinal": 3, "split": "train", "rule": None, "matched": None},
-        {"ordinal": 5, "split": "train", "rule": "overlaps_test", "matched": "row1"},
+    splits = [{"ordinal": 3, "split": "train"}, {"ordinal": 5, "split": "train"}]
+    assert found.splits(pa.Table.from_pylist(splits, SPLITS)) == ["train", None, "train"]
+    overlaps = [
+        {"ordinal": 5, "split": HELD_OUT.index(split), "matched": matched}
+        for split, matched in (("validation", "row0"), ("test", "row2"), ("test", "row1"))
     ]
-    assert found.add_splits(pa.Table.from_pylist(splits, SPLITS)) == ["train", None, "train"]
+    found.add_overlaps(pa.Table.from_pylist(overlaps, OVERLAPS))
     assert found.rules == [None, None, "overlaps_test"]
     assert [e and json.loads(e) for e in found.evidence] == [None, None, {"matched": "row1"}]

@@ -16,6 +16,11 @@ EQUAL = [
     ("Thanks 👍🏽", "Thanks 👍"),
     ("I ❤️ it", "I ❤ it"),
     ("see http://a.example/b", "see http a example b"),
+    ("it costs $1,000.50", "It costs $1000.50!"),
+    ("10% of 1,000,000, roughly", "10 percent of 1000000 roughly"),
+    ("(he laughs) and “goes”", "[he laughs] and 'goes'"),
+    ("say __it__ now", "say *it* now"),
+    ("f’(x) = 2x", "f'(x) = 2x"),
 ]
 DIFFERENT = [
     ("a == b", "a != b"),
@@ -42,6 +47,20 @@ DIFFERENT = [
     ("fine :)", "fine :("),
     ("\\d+", "\\d*"),
     ("नमस्ते", "नमसत"),
+    ("x = {}", "x = []"),
+    ("x = {}", "x ="),
+    ("a[0]", "a 0"),
+    ("[[1, 2], [3]]", "[1, 2, 3]"),
+    ("[1,200]", "[1200]"),
+    ("f(1,200)", "f(1200)"),
+    ("1,0000", "10000"),
+    ("mail him @ work", "mail him & work"),
+    ("R&D", "R D"),
+    ("f'(x) = 2", "f(x) = 2"),
+    ("f''(x) = 2", "f'(x) = 2"),
+    ("learn .NET now", "learn NET now"),
+    ("a_b = 1", "a b = 1"),
+    ("10 percent", "10"),
 ]
 
 
