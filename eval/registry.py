@@ -19,6 +19,7 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
 from configs.errors import UserError
+from pipeline.contract.artifact import check_part
 
 CHAMPION, CHALLENGER = "champion", "challenger"
 PREVIOUS = "previous_champion"
@@ -43,7 +44,7 @@ class ModelRecord:
     def folder(self) -> Path:
         """The model's folder on this machine; a model kept by a tracking server is downloaded.
 
-        Raises UserError when the folder is gone.
+        Raises UserError when the folder is gone, or lies in an artifact that is damaged.
         """
         if not _is_local(self.source):
             with _answering(self.registry):
@@ -53,6 +54,7 @@ class ModelRecord:
                 f"{self.name}: version {self.version} lay in {self.source}, which is gone; "
                 "restore the folder, or roll back to another version"
             )
+        check_part(Path(self.source))
         return Path(self.source)
 
 
