@@ -13,8 +13,10 @@ from deepspeed import DeepSpeedEngine
 from transformers import AutoTokenizer
 from transformers.utils.logging import disable_progress_bar
 
+from configs.errors import UserError
 from pipeline.contract.atomic_write import write_text
 from training.checkpoint import State, load_newest, save_checkpoint, saved_states
+from training.checksums import checksums
 from training.communication import CommunicationClock
 from training.data import PackedSequences
 from training.engine import build_engine, precision, start_distributed
@@ -26,7 +28,7 @@ from training.profiler import Trace
 from training.reporter import Reporter
 from training.step import Outcome, optimiser_step
 from training.validation import validation_loss
-from training.weights import ADAPTER_FOLDER, forget_weights, save_weights, weights_of
+from training.weights import ADAPTER_FOLDER, forget_weights, kept_weights, save_weights, weights_of
 
 
 def run(job: JobConfig) -> None:
@@ -60,7 +62,8 @@ def run(job: JobConfig) -> None:
             if validates:
                 validate(engine, job, validation, state, report)
             if saves:
-                save_checkpoint(engine, job.checkpoints, report.clocked(), layout, job.launch.keep_checkpoints)
+                keep, metrics = job.launch.keep_checkpoints, job.out / METRICS
+                save_checkpoint(engine, job.checkpoints, report.clocked(), metrics, layout, keep)
             if validates or saves:
                 report.resumes()
     if rank == 0:
@@ -94,11 +97,18 @@ def validate(engine: DeepSpeedEngine, job: JobConfig, data: PackedSequences, sta
 
 
 def finish(job: JobConfig, state: State, facts: dict[str, Any]) -> None:
-    """Leaves the best weights and the tokenizer in model/, LoRA's in adapter/, and training.json. Rank 0 only."""
-    model, best = job.out / "model", weights_of(job.checkpoints, state.best_step)
-    shutil.copytree(best, model, ignore=shutil.ignore_patterns(ADAPTER_FOLDER), dirs_exist_ok=True)
+    """Leaves the best weights and the tokenizer in model/, LoRA's in adapter/, and training.json. Rank 0 only.
+
+    Raises UserError when the copy is not what was kept of the best step.
+    """
+    model, adapter, best = job.out / "model", job.out / ADAPTER_FOLDER, weights_of(job.checkpoints, state.best_step)
+    for left in (model, adapter):  # by an attempt that was killed here
+        shutil.rmtree(left, ignore_errors=True)
+    shutil.copytree(best, model)
+    if checksums(model) != kept_weights(job.checkpoints, state.best_step):
+        raise UserError(f"train: {best} is damaged; run the stage again, it goes on from a checkpoint")
     if job.lora:
-        shutil.copytree(best / ADAPTER_FOLDER, job.out / ADAPTER_FOLDER, dirs_exist_ok=True)
+        (model / ADAPTER_FOLDER).rename(adapter)
     AutoTokenizer.from_pretrained(job.tokenizer).save_pretrained(model)
     lines = read_metrics(job.out / METRICS)
     tokens = state.step * job.train.batch_tokens

@@ -3,8 +3,9 @@
 import fcntl
 import json
 import shutil
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +22,12 @@ if TYPE_CHECKING:
 ARTIFACTS = "artifacts"
 MANIFEST = "manifest.json"
 SEAL = "manifest.sha256"
+
+PARTIAL, SCRATCH, DAMAGED = ".partial", ".scratch", ".damaged"
+"""How the names of folders beside an artifact end: what is being made, what is needed for that, what was set aside."""
+
+UNTOUCHED_DAYS = 14
+"""How long what a resumable stage was killed over is kept for a run that may go on with it."""
 
 HASHES = "hashes.journal"
 """Under the root: what is remembered of files that were read."""
@@ -157,7 +164,7 @@ class ArtifactStore:
 
     def set_aside(self, stage: str, print_: str) -> Path:
         """Renames an artifact that is damaged, so that it can be made again; goes with the next commit. Under lock."""
-        aside = self.root / stage / f".{print_}.damaged"
+        aside = self._beside(stage, print_, DAMAGED)
         shutil.rmtree(aside, ignore_errors=True)
         return (self.root / stage / print_).rename(aside)
 
@@ -166,29 +173,32 @@ class ArtifactStore:
         """The partial folder of an artifact, held by one process at a time.
 
         A second process waits here until the first has committed or died: the lock goes with the
-        process, however it ends. What an earlier attempt left is kept when `resume`, else deleted.
+        process, however it ends. What an earlier attempt left there, and in the folder beside it whose name ends
+        with SCRATCH, is kept when `resume`, else deleted.
         """
         folder = self.root / stage
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            lock = (folder / f".{print_}.lock").open("w")
+            lock = self._lock(stage, print_).open("w")
         except OSError as error:
             raise UserError(
                 f"{folder}: cannot be written ({error.strerror}); set storage.root to a writable folder"
             ) from error
         with lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            partial = folder / f".{print_}.partial"
-            if partial.exists() and not resume:
-                shutil.rmtree(partial)
+            partial, scratch = self._beside(stage, print_, PARTIAL), self._beside(stage, print_, SCRATCH)
+            for left in (partial, scratch):
+                if left.exists() and not resume:
+                    shutil.rmtree(left)
+                remove_partials(left)
             partial.mkdir(exist_ok=True)
-            remove_partials(partial)
             yield partial
             if self._committed(stage, print_) and partial.exists():  # by another process, while this one waited
                 shutil.rmtree(partial)
 
     def commit(self, partial: Path, manifest: dict[str, Any]) -> Artifact:
-        """Checks the ledger, writes the manifest last, and renames the folder into its place."""
+        """Checks the ledger, writes the manifest last, and renames the folder into its place; then deletes what lies
+        beside it. A crash in between leaves that to `sweep`."""
         ledger: Ledger = manifest["ledger"]
         _check_rows(partial, manifest["stage"], ledger)
         remove_partials(partial)
@@ -209,8 +219,36 @@ class ArtifactStore:
             partial.rename(target)
         else:
             shutil.rmtree(partial)
-        shutil.rmtree(self.root / stage / f".{print_}.damaged", ignore_errors=True)
+        self._clear(stage, print_)
         return Artifact(target)
+
+    def sweep(self, stage: str, print_: str, resumable: bool) -> None:
+        """Deletes what killed attempts at the stage's artifacts left and nobody will use: all of it beside an artifact
+        that is there; of other fingerprints than `print_`, all, or what a resumable stage left UNTOUCHED_DAYS ago.
+
+        What a live process holds is left alone.
+        """
+        for left in sorted((self.root / stage).glob(".*")):
+            other = left.stem.removeprefix(".")
+            if left.suffix not in (PARTIAL, SCRATCH, DAMAGED) or not left.exists():
+                continue
+            with suppress(BlockingIOError), self._lock(stage, other).open("w") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                forgotten = other != print_ and (not resumable or _untouched_days(left) > UNTOUCHED_DAYS)
+                if self._committed(stage, other) or forgotten:
+                    self._clear(stage, other)
+
+    def _clear(self, stage: str, print_: str) -> None:
+        """Deletes what lies beside an artifact. The lock's file stays: another process may be waiting for it."""
+        sync(self.root / stage)  # the artifact has its name on disk before what could make it again goes
+        for kind in (PARTIAL, SCRATCH, DAMAGED):
+            shutil.rmtree(self._beside(stage, print_, kind), ignore_errors=True)
+
+    def _beside(self, stage: str, print_: str, kind: str) -> Path:
+        return self.root / stage / f".{print_}{kind}"
+
+    def _lock(self, stage: str, print_: str) -> Path:
+        return self._beside(stage, print_, ".lock")
 
     def _committed(self, stage: str, print_: str) -> bool:
         return (self.root / stage / print_ / SEAL).is_file()
@@ -226,6 +264,12 @@ def _check_rows(partial: Path, stage: str, ledger: Ledger) -> None:
         if folder.is_dir():
             held = sum(pq.read_metadata(p).num_rows for p in folder.glob("*.parquet"))
             assert held == rows, f"{stage}: {name}/ holds {held} rows, the ledger says {rows}"
+
+
+def _untouched_days(folder: Path) -> float:
+    """Days since anything in a folder was written."""
+    times = [p.lstat().st_mtime for p in (folder, *folder.rglob("*"))]
+    return (time.time() - max(times)) / 86_400
 
 
 def _files(folder: Path) -> list[Path]:

@@ -15,7 +15,7 @@ from typing import Any
 
 from configs.errors import UserError
 from configs.profile import Profile
-from pipeline.contract.artifact import Artifact, Ledger
+from pipeline.contract.artifact import SCRATCH, Artifact, Ledger
 from pipeline.contract.formatting import duration
 from pipeline.contract.process_group import run_attached
 from pipeline.contract.progress import Progress, emit, say
@@ -54,6 +54,14 @@ class StageContext:
         assert any(key == d or key.startswith(d + ".") for d in declared), f"{self.stage.name} does not declare {key}"
         return lookup(self.profile, key)
 
+    @property
+    def scratch(self) -> Path:
+        """The folder beside `out` for what the stage does not leave; made when it is asked for. As long as `out` is
+        kept for a later attempt, so is this; it is deleted after the artifact has been committed."""
+        folder = self.out.with_suffix(SCRATCH)
+        folder.mkdir(exist_ok=True)
+        return folder
+
     def progress(self, total: int, unit: str = "rows", label: str = "") -> Progress:
         """A progress bar under the stage's name."""
         return Progress(label or self.stage.name, total, unit)
@@ -72,6 +80,7 @@ def run_stage(stage: Stage, run: Run, arguments: dict[str, str] | None = None) -
     """The stage's artifact: found, or made now and committed. Records the outcome in the run."""
     started, clock = datetime.now(UTC), time.monotonic()
     print_ = run.fingerprint(stage.name)
+    run.store.sweep(stage.name, print_, stage.resumable)
     artifact = _whole(run, stage.name)
     cached = artifact is not None
     if artifact is None:

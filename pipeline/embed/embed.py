@@ -1,8 +1,9 @@
 """embed: one vector a conversation segment.
 
 Shards of `embed.shard_rows` conversations in the order of row_id, one file each, written atomically: a
-killed attempt goes on at the first shard that is missing. Batches are formed inside a shard, so a
-shard's bytes depend on its rows and the model only (and, in the last bits, on the kind of processor).
+killed attempt goes on at the first shard that is missing, or is not what was written. Batches are formed
+inside a shard, so a shard's bytes depend on its rows and the model only (and, in the last bits, on the kind
+of processor).
 """
 
 from pathlib import Path
@@ -13,6 +14,7 @@ import pyarrow.parquet as pq
 from configs.embed import Embed
 from pipeline.contract.atomic_write import replacing
 from pipeline.contract.execute import StageContext
+from pipeline.contract.finished import Finished
 from pipeline.contract.progress import say
 from pipeline.embed.encoder import Encoder
 from pipeline.embed.shard import embedded, segments_schema
@@ -30,6 +32,7 @@ def embed(context: StageContext) -> None:
     conversations = source.ledger.rows_out
     data = context.out / "data"
     data.mkdir(exist_ok=True)
+    finished = Finished(context.scratch / "finished.journal", context.out)
     encoder: Encoder | None = None
     written = resumed = done = 0
     with context.progress(conversations, "rows") as progress:
@@ -37,7 +40,7 @@ def embed(context: StageContext) -> None:
         for number, shard in enumerate(shards):
             file = data / f"part-{number:05d}.parquet"
             done += shard.num_rows
-            if file.is_file():
+            if finished.has(file):
                 resumed += 1
                 progress.resume_at(done)
             else:
@@ -45,6 +48,7 @@ def embed(context: StageContext) -> None:
                     settings.model, context.config("embedding.device"), context.config("embedding.batch_size")
                 )
                 _write(embedded(shard, encoder, settings), file)
+                finished.add(file)
                 progress.update(done)
             written += pq.read_metadata(file).num_rows
     if not conversations:

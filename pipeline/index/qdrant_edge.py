@@ -24,17 +24,11 @@ class EdgeStore:
     """A VectorStore in a folder. One process at a time may have it open for writing."""
 
     def __init__(self, folder: Path, dimensions: int) -> None:
-        """Opens the store at `folder`, or makes one. What a killed process left is used up to its last
-        flush; files that Edge cannot read are deleted, since every point can be upserted again."""
+        """Opens the store at `folder`, or makes one."""
         self._scratch: tempfile.TemporaryDirectory[str] | None = None
-        if (folder / "edge_config.json").is_file():
-            try:
-                self._shard = edge.EdgeShard.load(str(folder))
-                return
-            except Exception:  # the binding raises several kinds for half-written files
-                shutil.rmtree(folder)
-        elif folder.exists():
-            shutil.rmtree(folder)
+        if folder.exists():
+            self._shard = edge.EdgeShard.load(str(folder))
+            return
         folder.mkdir(parents=True)
         config = edge.EdgeConfig(
             vectors=edge.EdgeVectorParams(dimensions, edge.Distance.Cosine),

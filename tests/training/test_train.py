@@ -91,14 +91,14 @@ def test_a_killed_run_leaves_no_rank_and_resumes_with_identical_losses(
     undisturbed: Artifact, raw: Path, tmp_path: Path
 ) -> None:
     process = start(tmp_path, raw)
-    wait_for(lambda: len(list(tmp_path.glob(f"artifacts/train/.*.partial/checkpoints/*/{MARKER}"))) >= 2, process)
+    wait_for(lambda: len(list(tmp_path.glob(f"artifacts/train/.*.scratch/*/{MARKER}"))) >= 2, process)
     ranks = psutil.Process(process.pid).children(recursive=True)
     process.send_signal(signal.SIGKILL)
     process.wait()
     _, alive = psutil.wait_procs(ranks, timeout=30)
     assert not alive
 
-    newest = sorted(tmp_path.glob(f"artifacts/train/.*.partial/checkpoints/*/{MARKER}"))[-1].parent
+    newest = sorted(tmp_path.glob(f"artifacts/train/.*.scratch/*/{MARKER}"))[-1].parent
     victim = max((p for p in newest.iterdir() if p.name != MARKER), key=lambda p: p.stat().st_size)
     with victim.open("r+b") as file:  # one flipped byte, as a disk might
         file.seek(victim.stat().st_size // 2)
@@ -109,7 +109,7 @@ def test_a_killed_run_leaves_no_rank_and_resumes_with_identical_losses(
     process = start(tmp_path, raw)
     output, _ = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 0, output
-    assert f"{newest.name} is damaged" in output
+    assert f"{newest} is damaged; looks for an older checkpoint" in output
     assert "train: resumes after step" in output
     (path,) = tmp_path.glob("artifacts/train/[!.]*")
     resumed = Artifact(path)
