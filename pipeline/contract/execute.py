@@ -69,6 +69,7 @@ class StageContext:
 
 def execute(run: Run, task: str, arguments: dict[str, str] | None = None) -> list[Artifact]:
     """Runs the stages of one task. arguments: what the task was told besides the profile, as a reviewer's answer."""
+    run.sweep()
     for line in run.damage():
         say(line)
     for line in run.changes():

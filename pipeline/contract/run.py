@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from configs.errors import UserError
 from configs.profile import Profile
 from pipeline.contract.artifact import Artifact, ArtifactStore
+from pipeline.contract.atomic_write import sweep_partials
 from pipeline.contract.fingerprint import FileHashes, fingerprint
 from pipeline.contract.sealed_json import DamagedError, read_sealed, write_sealed
 from pipeline.contract.stage import config_slice
@@ -46,7 +47,9 @@ class Run:
         folder = Path(profile.storage.root).resolve() / "runs" / run_id
         try:
             (folder / "stages").mkdir(parents=True, exist_ok=True)
-            cls(folder)._fix(profile)
+            run = cls(folder)
+            run.sweep()
+            run._fix(profile)
         except OSError as error:
             raise UserError(
                 f"storage.root: {folder} cannot be written ({error.strerror}); choose a writable folder"
@@ -56,7 +59,7 @@ class Run:
         new.unlink(missing_ok=True)
         new.symlink_to(run_id)
         new.replace(link)
-        return cls(folder)
+        return run
 
     @classmethod
     def open(cls, root: Path, run_id: str = "latest") -> "Run":
@@ -78,6 +81,11 @@ class Run:
             return Profile.model_validate_json(json.dumps(read_sealed(path, BEGIN_AGAIN)))
         except ValidationError as error:
             raise DamagedError(f"{path}: is not what was written; {BEGIN_AGAIN}") from error
+
+    def sweep(self) -> None:
+        """Deletes what killed writers of the run's own files left."""
+        for folder in (self.root, self.folder, self.folder / "stages"):
+            sweep_partials(folder)
 
     def _fix(self, profile: Profile) -> None:
         """Makes the profile the run's own."""

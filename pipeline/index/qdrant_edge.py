@@ -5,14 +5,13 @@ compared by its points, not by its checksums.
 """
 
 import shutil
-import tempfile
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import qdrant_edge as edge
 
+from pipeline.contract.temporary_folder import TemporaryFolder
 from pipeline.index.store import Hit
 
 INDEXING_THRESHOLD_KB = 200_000
@@ -25,7 +24,7 @@ class EdgeStore:
 
     def __init__(self, folder: Path, dimensions: int) -> None:
         """Opens the store at `folder`, or makes one."""
-        self._scratch: tempfile.TemporaryDirectory[str] | None = None
+        self._scratch: TemporaryFolder | None = None
         if folder.exists():
             self._shard = edge.EdgeShard.load(str(folder))
             return
@@ -41,8 +40,8 @@ class EdgeStore:
     def copy_of(cls, folder: Path) -> "EdgeStore":
         """A store to search in that leaves `folder` as it is. Edge rewrites files when it opens a store, so
         a copy is opened, which costs a second a gigabyte."""
-        scratch = tempfile.TemporaryDirectory(prefix="parlance-index-")
-        copy = Path(scratch.name) / "store"
+        scratch = TemporaryFolder("index")
+        copy = scratch.path / "store"
         shutil.copytree(folder, copy)
         store = cls.__new__(cls)
         store._scratch = scratch
@@ -81,5 +80,4 @@ class EdgeStore:
     def close(self) -> None:
         self._shard.close()
         if self._scratch:
-            with suppress(OSError):
-                self._scratch.cleanup()
+            self._scratch.cleanup()
