@@ -6,11 +6,13 @@ import pkgutil
 import sys
 import textwrap
 import traceback
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from rich_argparse import RawDescriptionRichHelpFormatter
 
 from configs.errors import USER_ERROR, UserError
+from pipeline.contract.shortage import shortage
 
 
 class Row(NamedTuple):
@@ -44,6 +46,7 @@ parlance chat                                     talk to the champion"""
 def main(arguments: list[str] | None = None) -> int:
     """Runs one command and returns its exit status: 0, 1 (a check failed) or 2 (the user can act)."""
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # spinning threads starve each other on busy machines
+    options = None
     try:
         options = parser().parse_args(arguments)
         return options.command(options) or 0
@@ -57,6 +60,9 @@ def main(arguments: list[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:
+        if lacked := shortage(error, Path(getattr(options, "root", None) or ".")):
+            print(f"error: {lacked}", file=sys.stderr, flush=True)
+            return USER_ERROR
         traceback.print_exc()
         print(
             f"error: unexpected {type(error).__name__}: {' '.join(str(error).split())}; nothing half-written was kept, "

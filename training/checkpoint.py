@@ -10,6 +10,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import torch
 import torch.distributed as dist
 from deepspeed import DeepSpeedEngine
 from pydantic import BaseModel
@@ -17,11 +18,14 @@ from pydantic import BaseModel
 from configs.errors import UserError
 from pipeline.contract.progress import say
 from pipeline.contract.sealed_json import DamagedError, read_sealed, write_sealed
+from pipeline.contract.shortage import require_space
 from training.checksums import checksum
 from training.metrics import METRICS
 from training.weights import kept_weights, weights_of
 
 MARKER = "complete.json"
+
+ADAM_BYTES = 12
 
 
 class State(BaseModel):
@@ -43,6 +47,9 @@ def save_checkpoint(
     layout: what must be equal for the files to be loaded again (ranks, ZeRO stage, precision).
     """
     path = checkpoint_of(folder, state.step)
+    if dist.get_rank() == 0:
+        remedy = "free as much, or lower launch.keep_checkpoints; the next attempt goes on from the checkpoint before"
+        require_space(folder, checkpoint_bytes(engine.module), "a checkpoint", remedy)
     engine.save_checkpoint(str(folder), tag=path.name, save_latest=False)
     if dist.get_rank() == 0:
         shutil.copyfile(metrics, path / METRICS)
@@ -56,6 +63,13 @@ def save_checkpoint(
                 (old / MARKER).unlink(missing_ok=True)  # first, or a crash leaves half a checkpoint that has one
                 shutil.rmtree(old)
     dist.barrier()
+
+
+def checkpoint_bytes(model: torch.nn.Module) -> int:
+    """About what DeepSpeed writes for all ranks: the weights, and of those that are trained fp32 weights and Adam's
+    two moments (Rajbhandari et al. 2020, ZeRO, section 3.1)."""
+    sizes = [(getattr(p, "ds_numel", p.numel()), p.element_size(), p.requires_grad) for p in model.parameters()]
+    return sum(count * (bytes_ + ADAM_BYTES * trained) for count, bytes_, trained in sizes)
 
 
 def checkpoint_of(folder: Path, step: int) -> Path:

@@ -15,6 +15,8 @@ from transformers.utils.logging import disable_progress_bar
 
 from configs.errors import UserError
 from pipeline.contract.atomic_write import write_text
+from pipeline.contract.shortage import shortage
+from pipeline.contract.stages import STAGES
 from training.checkpoint import State, load_newest, save_checkpoint, saved_states
 from training.checksums import checksums
 from training.communication import CommunicationClock
@@ -134,8 +136,10 @@ def main() -> None:
     try:
         run(job)
     except BaseException as error:
-        traceback.print_exc()
-        report_failure(int(os.environ["RANK"]), error)
+        told = shortage(error, job.checkpoints, [STAGES["train"]]) or error
+        if not isinstance(told, UserError):
+            traceback.print_exc()
+        report_failure(int(os.environ["RANK"]), told)
         os._exit(1)  # a rank that waits for another would never come to the end of the interpreter
     dist.destroy_process_group()
 

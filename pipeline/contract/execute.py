@@ -21,6 +21,7 @@ from pipeline.contract.process_group import run_attached
 from pipeline.contract.progress import Progress, emit, say
 from pipeline.contract.run import Run
 from pipeline.contract.sealed_json import DamagedError
+from pipeline.contract.shortage import lacking
 from pipeline.contract.stage import Stage, config_slice, lookup
 from pipeline.contract.stages import STAGES, command_of, stages_of
 
@@ -89,7 +90,8 @@ def run_stage(stage: Stage, run: Run, arguments: dict[str, str] | None = None) -
             artifact = _whole(run, stage.name, set_aside=True)  # another process may have made it meanwhile
             cached = artifact is not None
             if artifact is None:
-                artifact = _build(stage, run, print_, partial, arguments or {}, started, clock)
+                with lacking(partial, [stage]):
+                    artifact = _build(stage, run, print_, partial, arguments or {}, started, clock)
     seconds = time.monotonic() - clock
     run.record(stage.name, print_, cached, seconds, started)
     words = "found" if cached else "done"

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from pipeline.contract.sealed_json import write_sealed
 from training.checkpoint import MARKER, State, checkpoint_of, load_newest, save_checkpoint
@@ -20,6 +21,7 @@ class Engine:
     """Writes and loads two files, as DeepSpeed's engine would the shards of one rank."""
 
     loaded: str | None = None
+    module = torch.nn.Linear(3, 2)
 
     def save_checkpoint(self, folder: str, tag: str, save_latest: bool) -> None:  # noqa: ARG002
         path = Path(folder) / tag
