@@ -13,6 +13,7 @@ from configs.errors import UserError
 from eval import registry
 from pipeline.contract.execute import execute
 from pipeline.contract.run import Run
+from tests.kills import killed_and_run_again
 
 from .conftest import new_model, new_tokenizer
 
@@ -152,3 +153,31 @@ def test_the_model_card_tells_data_scores_and_limits(world: World, trained: Llam
     assert "Decision of the review: approve, by automatic." in body
     assert "| wall time | 1 min 40 s |" in body
     assert run.fingerprint("train") in body
+
+
+def test_a_promotion_that_is_killed_before_a_call_and_run_again_is_as_if_nothing_had_happened(
+    world: World, trained: LlamaForCausalLM
+) -> None:
+    run = world(trained)
+    execute(run, "evaluate")
+    found = killed_and_run_again(run, "promote", samples=5)
+    assert found["trials"] == 5
+    assert found["differing"] == []
+
+
+def test_a_damaged_evaluation_is_made_again_before_the_gate_reads_it(
+    world: World, trained: LlamaForCausalLM, capfd: pytest.CaptureFixture[str]
+) -> None:
+    run = world(trained)
+    (evaluate,) = execute(run, "evaluate")
+    file = evaluate.path / "evaluation.json"
+    whole = file.read_bytes()
+    flipped = bytearray(whole)
+    flipped[len(whole) // 2] ^= 1
+    file.write_bytes(flipped)
+    (promote,) = execute(run, "promote")
+    said = capfd.readouterr().out
+    assert "promote: the artifact of evaluate is damaged, task evaluate makes it again" in said
+    assert f"evaluate: {file}: contents changed (sha256 differs from the manifest); the artifact is not used" in said
+    assert file.read_bytes() == whole
+    assert promote.json("promotion.json")["decision"] == "promoted"

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pytest
 
 from pipeline.contract.execute import execute
+from tests.kills import killed_and_run_again
 
 
 def conversations(talk, count: int) -> list[dict]:
@@ -84,6 +85,7 @@ def test_a_killed_attempt_goes_on_at_the_first_missing_or_damaged_shard(begin, d
     code = f"""\
 from pathlib import Path
 from pipeline.contract.execute import execute
+from tests.kills import killed_and_run_again
 from pipeline.contract.run import Run
 execute(Run(Path({str(run.folder)!r})), 'embed')
 """
@@ -102,6 +104,14 @@ execute(Run(Path({str(run.folder)!r})), 'embed')
     assert {name: (artifact.parquet() / name).stat().st_mtime_ns for name in finished} == finished
     assert f"data/{damaged}: is not what an earlier attempt finished; it is made again" in capsys.readouterr().out
     assert bytes_of(artifact.parquet()) == bytes_of(execute(undisturbed, "embed")[0].parquet())
+
+
+def test_an_attempt_that_is_killed_before_a_call_and_run_again_is_as_if_nothing_had_happened(begin, deduplicated, talk):
+    run = begin("embed.shard_rows=4")
+    deduplicated(run, conversations(talk, 12))
+    found = killed_and_run_again(run, "embed", samples=6)
+    assert found["trials"] == 6
+    assert found["differing"] == []
 
 
 def test_no_conversations_leave_one_empty_file_with_the_columns(begin, deduplicated):
