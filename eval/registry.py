@@ -17,6 +17,7 @@ from mlflow.artifacts import download_artifacts
 from mlflow.entities import Metric, Param, RunTag
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
+from sqlalchemy.exc import SQLAlchemyError
 
 from configs.errors import UserError
 from pipeline.contract.artifact import check_part
@@ -190,10 +191,14 @@ def _is_local(source: str) -> bool:
 
 @contextmanager
 def _answering(uri: str) -> Iterator[None]:
-    """Turns a registry that cannot be reached or refuses into one line, without the address's password."""
+    """Turns a registry that cannot be reached or read, or refuses, into one line, without the address's password."""
     try:
         yield
     except MlflowException as error:
         text = f"{uri}: {str(error).strip().splitlines()[0]}"
         reason = re.sub(r"//[^/@\s]*@", "//", text)[:400]
         raise UserError(f"tracking.uri: {reason}; check the address and that the server runs") from None
+    except SQLAlchemyError as error:
+        text = f"{uri}: the registry's database cannot be read ({str(error).strip().splitlines()[0]})"
+        reason = re.sub(r"//[^/@\s]*@", "//", text)[:400]
+        raise UserError(f"{reason}; restore it, or move it away: the next promotion begins another") from None

@@ -60,9 +60,7 @@ def main() -> None:
     shutil.copytree(root, before, symlinks=True)
     calls = _attempt(run, task, log, None)
     expected = _left(run, task)
-    chosen = range(1, calls + 1)
-    if int(samples) < calls:
-        chosen = sorted(random.Random(int(seed)).sample(chosen, int(samples)))
+    chosen = sorted(random.Random(int(seed)).sample(range(1, calls + 1), min(calls, int(samples))))
     differing = []
     for call in chosen:
         shutil.rmtree(root)
@@ -121,9 +119,9 @@ def _counted(root: str, call: int | None) -> list[int]:
 
     real = os.fsync
 
-    def fsync(handle: int) -> None:
+    def fsync(fd: Any) -> None:
         count()
-        real(handle)
+        real(fd)
 
     sys.addaudithook(hear)
     os.fsync = fsync

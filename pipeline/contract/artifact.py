@@ -192,6 +192,8 @@ class ArtifactStore:
                     shutil.rmtree(left)
                 remove_partials(left)
             partial.mkdir(exist_ok=True)
+            for name in (MANIFEST, SEAL):  # of an attempt that was killed between writing them and the rename
+                (partial / name).unlink(missing_ok=True)
             yield partial
             if self._committed(stage, print_) and partial.exists():  # by another process, while this one waited
                 shutil.rmtree(partial)

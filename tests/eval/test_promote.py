@@ -11,6 +11,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig, 
 
 from configs.errors import UserError
 from eval import registry
+from eval.checkpoint import load_model
 from pipeline.contract.execute import execute
 from pipeline.contract.run import Run
 from tests.kills import killed_and_run_again
@@ -165,7 +166,7 @@ def test_a_promotion_that_is_killed_before_a_call_and_run_again_is_as_if_nothing
     assert found["differing"] == []
 
 
-def test_a_damaged_evaluation_is_made_again_before_the_gate_reads_it(
+def test_a_damaged_evaluation_is_made_again_before_the_gate_reads_it_and_a_damaged_champion_is_not_used(
     world: World, trained: LlamaForCausalLM, capfd: pytest.CaptureFixture[str]
 ) -> None:
     run = world(trained)
@@ -181,3 +182,11 @@ def test_a_damaged_evaluation_is_made_again_before_the_gate_reads_it(
     assert f"evaluate: {file}: contents changed (sha256 differs from the manifest); the artifact is not used" in said
     assert file.read_bytes() == whole
     assert promote.json("promotion.json")["decision"] == "promoted"
+    model = promote.path / "model" / "model.safetensors"
+    content = model.read_bytes()
+    model.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    champion = registry.champion(run.profile.tracking.address(run.root), "parlance-chat")
+    assert champion is not None
+    for read in (lambda: champion.folder, lambda: load_model(model.parent)):  # as chat and rollback do
+        with pytest.raises(UserError, match=r"model/model\.safetensors: contents changed"):
+            read()

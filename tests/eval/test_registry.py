@@ -23,3 +23,14 @@ def test_a_server_that_does_not_answer_is_one_line_without_its_password(monkeypa
     assert str(error.value).startswith("tracking.uri: http://localhost:1: ")
     assert "secret" not in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_a_database_that_is_damaged_is_one_line_with_its_address(empty_registry: Path, tmp_path: Path) -> None:
+    content = bytearray(empty_registry.read_bytes())
+    content[100] ^= 0x55  # of the first page's header, where SQLite notices
+    (tmp_path / "mlflow.db").write_bytes(content)
+    uri = Tracking().address(tmp_path)
+    with pytest.raises(UserError, match=r"the registry's database cannot be read .*; restore it, or move it") as told:
+        registry.champion(uri, "parlance-chat")
+    assert str(told.value).startswith(f"{uri}: ")
+    assert "\n" not in str(told.value)

@@ -295,3 +295,11 @@ def test_a_folder_of_an_artifact_is_checked_with_it_and_any_other_is_as_it_is(
     (artifact.path / "note.json").write_text("{}")
     with pytest.raises(DamagedError, match=r"note\.json: 2 bytes instead of 14; the artifact is not used"):
         check_part(artifact.path / "data")
+
+
+def test_a_later_attempt_finds_no_manifest_of_one_that_was_killed_before_the_rename(store: ArtifactStore) -> None:
+    with store.building("trial", PRINT, resume=True) as partial:
+        for name in (MANIFEST, SEAL, "shard"):
+            (partial / name).touch()
+    with store.building("trial", PRINT, resume=True) as partial:
+        assert [p.name for p in partial.iterdir()] == ["shard"]
