@@ -2,8 +2,10 @@
 
 import hashlib
 import json
+import math
 import os
 import time
+import weakref
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -16,6 +18,9 @@ from pipeline.contract.journal import Journal
 SETTLED_NS = 100_000_000
 """A file that changed so shortly before it was read is not remembered: the clock of a file system ticks every few
 milliseconds, and a second write inside one tick would leave the same time."""
+
+WRITE_SECONDS = 1.0
+"""Between two writes of the memory: whoever asks for ten thousand files one by one is not to wait for as many."""
 
 THREADS = 8
 WORTH_THREADS = 8 << 20
@@ -67,6 +72,9 @@ class FileHashes:
 
     def __init__(self, memory: Path) -> None:
         self.memory = Journal(memory)
+        self._unwritten: list[list[Any]] = []
+        self._written = -math.inf
+        weakref.finalize(self, _append, self.memory, self._unwritten)
 
     def of(self, paths: Iterable[Path]) -> dict[Path, str]:
         """path to sha256. Large files are read by several threads."""
@@ -88,8 +96,16 @@ class FileHashes:
 
     def _remember(self, found: dict[Identity, str]) -> None:
         self._known.update(found)
-        with suppress(OSError):  # of a root that is full or cannot be written, all can still be read
-            self.memory.append([digest, *identity] for identity, digest in found.items())
+        self._unwritten += ([digest, *identity] for identity, digest in found.items())
+        if time.monotonic() - self._written > WRITE_SECONDS:
+            _append(self.memory, self._unwritten)
+            self._written = time.monotonic()
+
+
+def _append(memory: Journal, unwritten: list[list[Any]]) -> None:
+    with suppress(OSError):  # of a root that is full or cannot be written, all can still be read
+        memory.append(unwritten)
+    unwritten.clear()
 
 
 def _identity(path: Path) -> Identity:
