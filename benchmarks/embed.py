@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 import torch
 
 from configs.embed import Embed, Embedding
+from pipeline.contract.finished import Finished
 from pipeline.embed.embed import Shards, write_vectors
 from pipeline.embed.encoder import Encoder
 from pipeline.embed.segmenter import Segmenter
@@ -54,7 +55,9 @@ def main() -> None:
 def stage(source: Path, data: Path, settings: Embed, embedding: Embedding) -> dict[str, object]:
     """What the stage does, but for its manifest."""
     started, cpu = time.monotonic(), _cpu_seconds()
-    marks = [(time.monotonic(), done) for done in write_vectors(Shards(source, data, 2048), settings, embedding)]
+    finished = Finished(data.with_name("finished.journal"), data)
+    shards = Shards(source, data, settings.shard_rows, finished)
+    marks = [(time.monotonic(), done) for done in write_vectors(shards, settings, embedding, finished)]
     ended = time.monotonic()
     segments = sum(pq.read_metadata(file).num_rows for file in data.iterdir())
     (first, before), (_, after) = marks[0], marks[-1]

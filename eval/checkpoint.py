@@ -8,6 +8,7 @@ from transformers import AutoModelForCausalLM, PreTrainedModel, PreTrainedTokeni
 from transformers.utils.logging import disable_progress_bar
 
 from configs.errors import UserError
+from pipeline.contract.artifact import check_part
 from pipeline.contract.cpu_products import use_onednn
 from pipeline.contract.tokenizer import saved_tokenizer
 
@@ -16,7 +17,9 @@ disable_progress_bar()
 
 def load_model(folder: Path) -> PreTrainedModel:
     """The causal language model in `folder`, in evaluation mode: on the first GPU in its own precision when
-    there is one, else on the CPU in fp32. Raises UserError when the folder holds no model that loads."""
+    there is one, else on the CPU in fp32. Raises UserError when the folder holds no model that loads, or lies in an
+    artifact that is damaged."""
+    check_part(folder)
     cuda = torch.cuda.is_available()
     if not (folder / "config.json").is_file():
         raise UserError(f"{folder}: no model here (config.json is missing); name a folder that training wrote")

@@ -17,8 +17,10 @@ from mlflow.artifacts import download_artifacts
 from mlflow.entities import Metric, Param, RunTag
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
+from sqlalchemy.exc import SQLAlchemyError
 
 from configs.errors import UserError
+from pipeline.contract.artifact import check_part
 
 CHAMPION, CHALLENGER = "champion", "challenger"
 PREVIOUS = "previous_champion"
@@ -43,7 +45,7 @@ class ModelRecord:
     def folder(self) -> Path:
         """The model's folder on this machine; a model kept by a tracking server is downloaded.
 
-        Raises UserError when the folder is gone.
+        Raises UserError when the folder is gone, or lies in an artifact that is damaged.
         """
         if not _is_local(self.source):
             with _answering(self.registry):
@@ -54,6 +56,7 @@ class ModelRecord:
                 f"{self.name}: version {self.version} lay in {self.source}, which is gone; "
                 "restore the folder, or roll back to another version"
             )
+        check_part(source)
         return source
 
 
@@ -200,7 +203,7 @@ def _is_local(source: str) -> bool:
 
 @contextmanager
 def _answering(uri: str) -> Iterator[None]:
-    """Turns a registry that cannot be reached or refuses into one line, without the address's password."""
+    """Turns a registry that cannot be reached or read, or refuses, into one line, without the address's password."""
     try:
         yield
     except MlflowException as error:
@@ -210,3 +213,7 @@ def _answering(uri: str) -> Iterator[None]:
         if "Invalid Host header" in reason:
             remedy = "start it as mlflow server --allowed-hosts HOST:PORT, with the host and port of this address"
         raise UserError(f"tracking.uri: {reason}; {remedy}") from None
+    except SQLAlchemyError as error:
+        text = f"{uri}: the registry's database cannot be read ({str(error).strip().splitlines()[0]})"
+        reason = re.sub(r"//[^/@\s]*@", "//", text)[:400]
+        raise UserError(f"{reason}; restore it, or move it away: the next promotion begins another") from None

@@ -6,12 +6,14 @@ import pkgutil
 import sys
 import textwrap
 import traceback
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from rich_argparse import RawDescriptionRichHelpFormatter
 
 from configs.credentials import masked
 from configs.errors import USER_ERROR, UserError
+from pipeline.contract.shortage import shortage
 
 
 class Row(NamedTuple):
@@ -45,6 +47,7 @@ parlance chat                                     talk to the champion"""
 def main(arguments: list[str] | None = None) -> int:
     """Runs one command and returns its exit status: 0, 1 (a check failed) or 2 (the user can act)."""
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # spinning threads starve each other on busy machines
+    options = None
     try:
         options = parser().parse_args(arguments)
         return options.command(options) or 0
@@ -58,6 +61,9 @@ def main(arguments: list[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:
+        if lacked := shortage(error, Path(getattr(options, "root", None) or ".")):
+            print(f"error: {lacked}", file=sys.stderr, flush=True)
+            return USER_ERROR
         print(masked(traceback.format_exc()), end="", file=sys.stderr)
         print(
             f"error: unexpected {type(error).__name__}: {masked(' '.join(str(error).split()))}; "

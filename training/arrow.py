@@ -8,17 +8,20 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.contract.atomic_write import replacing
+from pipeline.contract.finished import Finished
 from pipeline.contract.tokenised import UNLEARNED
 
 
-def arrow_copy(packed: Path, target: Path, sequence_length: int, advance: Callable[[], object]) -> int:
+def arrow_copy(
+    packed: Path, target: Path, sequence_length: int, advance: Callable[[], object], finished: Finished | None = None
+) -> int:
     """Copies packed Parquet files to Arrow files, which can be memory-mapped; returns the sequences.
 
     Keeps `input_ids`, `learned` (one bit a token, instead of labels), `document_ids` as int16
     (a document has at least six tokens): 6.1 bytes a token; and `learned_tokens`, how many of a
     sequence are predicted (a document's first never is), so that every rank can count a global batch.
-    Streams row group by row group, and skips files that an earlier attempt has copied. `advance` is
-    called after each file.
+    Streams row group by row group. `advance` is called after each file. finished: what an earlier attempt has
+    copied, which is not copied again.
     """
     schema = pa.schema(
         [
@@ -34,10 +37,12 @@ def arrow_copy(packed: Path, target: Path, sequence_length: int, advance: Callab
         file = pq.ParquetFile(part)
         sequences += file.metadata.num_rows
         path = target / f"{part.stem}.arrow"
-        if file.metadata.num_rows and not path.exists():
+        if file.metadata.num_rows and not (finished and finished.has(path)):
             with replacing(path, durable=True) as partial, pa.ipc.new_stream(str(partial), schema) as writer:
                 for batch in file.iter_batches(1024, columns=["input_ids", "labels", "document_ids"]):
                     writer.write_batch(_compact(batch, schema, sequence_length))
+            if finished:
+                finished.add(path)
         advance()
     return sequences
 

@@ -34,7 +34,7 @@ class JobConfig(Section):
     tokenizer: Path = Field(description="Folder of the tokenizer")
     sequences: Path = Field(description="Folder of the Arrow files, train/ and validation/")
     out: Path = Field(description="Folder that model/ and the metrics are written to")
-    checkpoints: Path = Field(description="Folder of checkpoints, deleted at the end")
+    checkpoints: Path = Field(description="Folder of checkpoints and best weights, deleted after the commit")
     traces: Path = Field(Path("."), description="Folder of the profiler's traces")
 
     @property

@@ -23,9 +23,12 @@ from configs.errors import UserError
 from configs.hostfile import hosts
 from configs.train import Launch
 from pipeline.contract.progress import say
+from pipeline.contract.shortage import killed
+from pipeline.contract.stages import STAGES
 from training.machines import check_machines, on_machines
 
 FAILURE = re.compile(r"^rank (\d+) failed: (\w+): (.*)$")
+EXIT = re.compile(r"exits with return code = (-?\d+)$")
 WORKER = Path(__file__).with_name("worker.py")
 
 
@@ -76,6 +79,9 @@ def launch(job: Path, settings: Launch, scratch: Path, script: Path = WORKER) ->
     if failure:
         rank, kind, message = failure.groups()
         raise UserError(message) if kind == "UserError" else RuntimeError(f"train: rank {rank}: {kind}: {message}")
+    ended = next((int(found[1]) for line in last if (found := EXIT.search(line))), code)
+    if because := killed("train: a rank", ended, [STAGES["train"]]):
+        raise UserError(because)
     if code:
         raise RuntimeError(
             f"train: the deepspeed launcher ended with status {code}; its last words: {' | '.join(last)}"

@@ -1,10 +1,10 @@
 """How a model is spread over ranks: what a checkpoint can only be loaded with again. Imports no torch."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 from configs.errors import UserError
+from pipeline.contract.sealed_json import DamagedError, read_sealed
 from training.job_config import JobConfig
 
 MARKER = "complete.json"
@@ -34,8 +34,8 @@ def refuse_resume(job: JobConfig) -> None:
     if newest is None:
         return
     try:
-        was = json.loads(newest.read_text(encoding="utf-8"))["layout"]
-    except (OSError, ValueError, KeyError, TypeError):
+        was = read_sealed(newest, "")["layout"]
+    except (DamagedError, FileNotFoundError):
         return  # damaged: the ranks look for an older one
     precision = job.train.precision_on(gpu=False)
     if job.train.precision == "auto":

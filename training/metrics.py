@@ -13,12 +13,12 @@ CURVE_POINTS = 1000
 class MetricsLog:
     """metrics.jsonl: one JSON object a step and one a validation.
 
-    Lines after step `resumed` belong to steps that will be repeated, and are removed.
+    kept: the copy that lies in the checkpoint which training resumes from. What else an earlier attempt left belongs
+    to steps that will be repeated.
     """
 
-    def __init__(self, path: Path, resumed: int) -> None:
-        kept = [line for line in read_metrics(path) if line["step"] <= resumed] if path.exists() else []
-        write_text(path, "".join(json.dumps(line) + "\n" for line in kept))
+    def __init__(self, path: Path, kept: Path | None) -> None:
+        write_text(path, kept.read_text(encoding="utf-8") if kept else "")
         self._file = path.open("a", encoding="utf-8")
 
     def write(self, **values: Any) -> None:

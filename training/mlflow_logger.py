@@ -7,6 +7,7 @@ from typing import Any
 
 from configs.credentials import masked
 from configs.promote import Tracking
+from pipeline.contract.atomic_write import write_text
 from training.job_config import JobConfig
 from training.metrics_logger import MetricsLogger, Point
 
@@ -50,7 +51,7 @@ class MlflowLogger(MetricsLogger):
         else:
             run = client.create_run(experiment_id, run_name=self._run_name)
             self.run_id = str(run.info.run_id)
-            memory.write_text(self.run_id)
+            write_text(memory, self.run_id)
             for key, value in sorted(parameters(self.job).items()):
                 client.log_param(self.run_id, key, value)
 

@@ -11,7 +11,7 @@ import torch.distributed as dist
 from configs.flops import flops_per_token, peak_flops
 from pipeline.contract.formatting import percent
 from pipeline.contract.progress import Progress, say
-from training.checkpoint import State
+from training.checkpoint import State, checkpoint_of
 from training.job_config import JobConfig
 from training.metrics import METRICS, MetricsLog
 from training.step import Outcome
@@ -47,7 +47,8 @@ class Reporter:
         if self._speaks:
             if self._state.step:
                 say(f"train: resumes after step {self._state.step}")
-            self._log = MetricsLog(self._job.out / METRICS, self._state.step)
+            kept = checkpoint_of(self._job.checkpoints, self._state.step) / METRICS if self._state.step else None
+            self._log = MetricsLog(self._job.out / METRICS, kept)
             self._progress = Progress("train", self._job.train.steps, "steps").__enter__()
             self._progress.resume_at(self._state.step)
         return self

@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 from transformers import AutoConfig
 
@@ -11,7 +12,9 @@ from configs.hostfile import world_size
 from configs.load import load_architecture
 from pipeline.contract.atomic_write import write_text
 from pipeline.contract.execute import StageContext
+from pipeline.contract.finished import Finished
 from pipeline.contract.progress import say
+from pipeline.contract.sealed_json import DamagedError, read_sealed, write_sealed
 from pipeline.contract.tokenizer import saved_tokenizer, usable_tokenizer
 from training.arrow import arrow_copy
 from training.job_config import JobConfig, check, check_vocabulary
@@ -21,7 +24,7 @@ from training.micro_batch import fitting_micro_batch
 from training.mlflow_logger import MlflowLogger
 from training.tensorboard_logger import TensorBoardLogger
 
-CHECKPOINTS = "checkpoints"
+FINISHED = "finished.json"
 KEPT = (
     "parameters",
     "trainable_parameters",
@@ -39,26 +42,63 @@ KEPT = (
 def train(context: StageContext) -> None:
     """Leaves model/, training.json and metrics.jsonl; with LoRA also adapter/.
 
-    Resumable: what a killed attempt left in checkpoints/ is used. Raises UserError for settings
-    that do not fit, and for what a rank reports as the user's to put right.
+    Resumable: what a killed attempt left in the scratch folder (sequences, checkpoints, the best weights) is used as
+    far as it is what was written, and so is a model that it had finished. Raises UserError for settings that do not
+    fit, and for what a rank reports as the user's to put right.
     """
     check(context.profile)
     job = make_job(context)
-    refuse_resume(job)
-    _copy_sequences(context, job)
+    finished = _finished(context)
+    if finished is None:
+        refuse_resume(job)
+        shutil.rmtree(job.out)
+        job.out.mkdir()
+        _copy_sequences(context, job)
+        mlflow_run = _launch(context, job)
+        finished = {"mlflow_run": mlflow_run, "files": _hashes(context)}
+        write_sealed(job.checkpoints / FINISHED, finished)
+    facts = json.loads((job.out / "training.json").read_text(encoding="utf-8"))
+    tokenised = context.inputs["tokenise"].ledger
+    context.ledger.rows_in = context.ledger.rows_out = tokenised.rows_out
+    context.metrics.update({name: facts[name] for name in KEPT}, mlflow_run_id=finished["mlflow_run"])
+    if facts["validation_loss"]:
+        context.metrics["validation_loss"] = dict(facts["validation_loss"])[facts["best_step"]]
+
+
+def _finished(context: StageContext) -> dict[str, Any] | None:
+    """What an attempt noted that had finished its model and was killed before the commit; None when there is none, or
+    the files are no longer what they were."""
+    path = context.scratch / FINISHED
+    try:
+        noted = read_sealed(path, "training goes on from a checkpoint")
+        if noted["files"] == _hashes(context):
+            say("train: an earlier attempt had finished the model")
+            return noted
+        say(f"train: {context.out} is not what an earlier attempt finished; training goes on from a checkpoint")
+    except FileNotFoundError:
+        return None
+    except DamagedError as error:
+        say(f"train: {error}")
+    path.unlink()
+    return None
+
+
+def _hashes(context: StageContext) -> dict[str, str]:
+    """File of the artifact to sha256, so far."""
+    files = sorted(p for p in context.out.rglob("*") if p.is_file())
+    found = context.run.file_hashes.of(files)
+    return {path.relative_to(context.out).as_posix(): digest for path, digest in found.items()}
+
+
+def _launch(context: StageContext, job: JobConfig) -> str | None:
+    """Trains on all ranks; the id of the MLflow run that the metrics went to."""
     path = job.checkpoints / "job.json"
     write_text(path, job.model_dump_json(indent=1))
     mlflow = MlflowLogger(context.config("tracking"), context.run.id, context.run.root, job)
     with mlflow, TensorBoardLogger(context.run.folder / "tensorboard", job):
         say(f"train: {job.train.steps:,} steps of {job.train.batch_tokens:,} tokens, ranks: {job.world_size}")
         launch(path, job.launch, job.checkpoints)
-    facts = json.loads((job.out / "training.json").read_text(encoding="utf-8"))
-    shutil.rmtree(job.checkpoints)
-    tokenised = context.inputs["tokenise"].ledger
-    context.ledger.rows_in = context.ledger.rows_out = tokenised.rows_out
-    context.metrics.update({name: facts[name] for name in KEPT}, mlflow_run_id=mlflow.run_id)
-    if facts["validation_loss"]:
-        context.metrics["validation_loss"] = dict(facts["validation_loss"])[facts["best_step"]]
+    return mlflow.run_id
 
 
 def make_job(context: StageContext) -> JobConfig:
@@ -76,7 +116,7 @@ def make_job(context: StageContext) -> JobConfig:
         shape = architecture or AutoConfig.from_pretrained(model.pretrained)
         micro_batch = fitting_micro_batch(context.profile, shape, len(tokenizer))
         launch_settings = launch_settings.model_copy(update={"micro_batch": micro_batch})
-    checkpoints = context.out / CHECKPOINTS
+    scratch = context.scratch.resolve()
     return JobConfig(
         train=context.config("train"),
         launch=launch_settings,
@@ -89,9 +129,9 @@ def make_job(context: StageContext) -> JobConfig:
         sequence_length=context.profile.tokenise.sequence_length,
         world_size=world_size(launch_settings),
         tokenizer=(tokenised.path / "tokenizer").resolve(),
-        sequences=(checkpoints / "sequences").resolve(),
+        sequences=scratch / "sequences",
         out=context.out.resolve(),
-        checkpoints=checkpoints.resolve(),
+        checkpoints=scratch,
         traces=context.run.folder,
     )
 
@@ -128,8 +168,10 @@ def _beyond(pretrained: str, vocabulary: dict[str, int]) -> tuple[int, ...]:
 
 def _copy_sequences(context: StageContext, job: JobConfig) -> None:
     packed: Path = context.inputs["tokenise"].path / "packed"
+    finished = Finished(job.checkpoints / "sequences.journal", job.sequences)
     parts = {split: len(list((packed / split).glob("*.parquet"))) for split in ("train", "validation")}
     with context.progress(sum(parts.values()), "files", "train: sequences") as progress:
         for split in parts:
-            sequences = arrow_copy(packed / split, job.sequences / split, job.sequence_length, progress.advance)
+            target = job.sequences / split
+            sequences = arrow_copy(packed / split, target, job.sequence_length, progress.advance, finished)
             say(f"train: {sequences:,} {split} sequences")

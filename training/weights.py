@@ -11,7 +11,10 @@ from safetensors.torch import save_file
 from transformers import PreTrainedModel
 
 from configs.model import Lora
+from pipeline.contract.sealed_json import DamagedError, read_sealed, write_sealed
+from pipeline.contract.shortage import require_space
 from training import lora
+from training.checksums import checksums
 from training.job_config import JobConfig
 from training.trainable_tokens import State, token_indices
 
@@ -24,7 +27,8 @@ def weights_of(folder: Path, step: int) -> Path:
 
 
 def save_weights(engine: DeepSpeedEngine, job: JobConfig, step: int) -> Path:
-    """Collects the weights on rank 0 and writes them to best-<step> beside the checkpoints, all or nothing.
+    """Collects the weights on rank 0 and writes them to best-<step> beside the checkpoints, all or nothing, and what
+    they are to best-<step>.json.
 
     With LoRA the weights are merged, and the adapter lies in the folder adapter/ inside.
     """
@@ -33,6 +37,8 @@ def save_weights(engine: DeepSpeedEngine, job: JobConfig, step: int) -> Path:
     path = weights_of(job.checkpoints, step)
     if dist.get_rank() == 0:
         partial = job.checkpoints / f".{path.name}.partial"
+        needed = sum(weight.numel() * weight.element_size() for weight in state.values())
+        require_space(job.checkpoints, needed, "a model", "free as much, and run the same command: it goes on")
         shutil.rmtree(partial, ignore_errors=True)
         if job.lora:
             _save_adapter(state, job, job.lora, partial / ADAPTER_FOLDER)
@@ -44,6 +50,7 @@ def save_weights(engine: DeepSpeedEngine, job: JobConfig, step: int) -> Path:
         whole.generation_config = model.generation_config
         whole.save_pretrained(partial)
         shutil.rmtree(path, ignore_errors=True)
+        write_sealed(_list_of(path), {"files": checksums(partial)})
         partial.rename(path)
     dist.barrier()
     return path
@@ -73,9 +80,22 @@ def gather(model: torch.nn.Module, partitioned: bool) -> dict[str, torch.Tensor]
     return state
 
 
+def kept_weights(folder: Path, step: int) -> dict[str, list] | None:
+    """File to [bytes, sha256] of the weights kept of a step, as they were written; None when nobody can tell."""
+    try:
+        return read_sealed(_list_of(weights_of(folder, step)), "")["files"]
+    except (DamagedError, FileNotFoundError):
+        return None
+
+
 def forget_weights(folder: Path, needed: set[int]) -> None:
     """Deletes the weights of all steps but `needed`."""
     keep = [weights_of(folder, step) for step in needed]
     for path in folder.glob("best-*"):
-        if path not in keep:
+        if path not in keep and path.is_dir():
+            _list_of(path).unlink(missing_ok=True)
             shutil.rmtree(path)
+
+
+def _list_of(weights: Path) -> Path:
+    return weights.with_suffix(".json")

@@ -12,9 +12,13 @@ import torch.distributed as dist
 from deepspeed import DeepSpeedEngine
 from transformers.utils.logging import disable_progress_bar
 
+from configs.errors import UserError
 from pipeline.contract.atomic_write import write_text
+from pipeline.contract.shortage import shortage
+from pipeline.contract.stages import STAGES
 from pipeline.contract.tokenizer import saved_tokenizer
 from training.checkpoint import State, load_newest, save_checkpoint, saved_states
+from training.checksums import checksums
 from training.communication import CommunicationClock
 from training.data import PackedSequences
 from training.engine import build_engine, precision, start_distributed
@@ -27,7 +31,7 @@ from training.profiler import Trace
 from training.reporter import Reporter
 from training.step import Outcome, optimiser_step
 from training.validation import validation_loss
-from training.weights import ADAPTER_FOLDER, forget_weights, save_weights, weights_of
+from training.weights import ADAPTER_FOLDER, forget_weights, kept_weights, save_weights, weights_of
 
 
 def run(job: JobConfig) -> None:
@@ -61,7 +65,8 @@ def run(job: JobConfig) -> None:
             if validates:
                 validate(engine, job, validation, state, report)
             if saves:
-                save_checkpoint(engine, job.checkpoints, report.clocked(), layout, job.launch.keep_checkpoints)
+                keep, metrics = job.launch.keep_checkpoints, job.out / METRICS
+                save_checkpoint(engine, job.checkpoints, report.clocked(), metrics, layout, keep)
             if validates or saves:
                 report.resumes()
     if rank == 0:
@@ -95,11 +100,18 @@ def validate(engine: DeepSpeedEngine, job: JobConfig, data: PackedSequences, sta
 
 
 def finish(job: JobConfig, state: State, facts: dict[str, Any]) -> None:
-    """Leaves the best weights and the tokenizer in model/, LoRA's in adapter/, and training.json. Rank 0 only."""
-    model, best = job.out / "model", weights_of(job.checkpoints, state.best_step)
-    shutil.copytree(best, model, ignore=shutil.ignore_patterns(ADAPTER_FOLDER), dirs_exist_ok=True)
+    """Leaves the best weights and the tokenizer in model/, LoRA's in adapter/, and training.json. Rank 0 only.
+
+    Raises UserError when the copy is not what was kept of the best step.
+    """
+    model, adapter, best = job.out / "model", job.out / ADAPTER_FOLDER, weights_of(job.checkpoints, state.best_step)
+    for left in (model, adapter):  # by an attempt that was killed here
+        shutil.rmtree(left, ignore_errors=True)
+    shutil.copytree(best, model)
+    if checksums(model) != kept_weights(job.checkpoints, state.best_step):
+        raise UserError(f"train: {best} is damaged; run the stage again, it goes on from a checkpoint")
     if job.lora:
-        shutil.copytree(best / ADAPTER_FOLDER, job.out / ADAPTER_FOLDER, dirs_exist_ok=True)
+        (model / ADAPTER_FOLDER).rename(adapter)
     saved_tokenizer(job.tokenizer).save_pretrained(model)
     lines = read_metrics(job.out / METRICS)
     tokens = state.step * job.train.batch_tokens
@@ -125,8 +137,10 @@ def main() -> None:
     try:
         run(job)
     except BaseException as error:
-        traceback.print_exc()
-        report_failure(int(os.environ["RANK"]), error)
+        told = shortage(error, job.checkpoints, [STAGES["train"]]) or error
+        if not isinstance(told, UserError):
+            traceback.print_exc()
+        report_failure(int(os.environ["RANK"]), told)
         os._exit(1)  # a rank that waits for another would never come to the end of the interpreter
     dist.destroy_process_group()
 

@@ -9,6 +9,7 @@ from pipeline.contract.options import Runs, add_answer, add_profile, add_root, p
 from pipeline.contract.process_group import run_attached
 from pipeline.contract.progress import say
 from pipeline.contract.run import Run
+from pipeline.contract.shortage import killed, lacking
 from pipeline.contract.stages import TASKS, command_of, stages_of
 
 
@@ -45,9 +46,22 @@ def _run(options: Namespace) -> None:
             _in_process(this, task, answer if any(stage.asks for stage in stages_of(task)) else {})
         failed = False
     finally:
-        from pipeline.report.report import write_report
+        _report(this, failed)
 
-        say(f"{'stopped; ' if failed else ''}report: {write_report(this)}")
+
+def _report(this: Run, failed: bool) -> None:
+    """Writes the report; of a run that has failed also this may fail, which is not to hide why."""
+    from pipeline.report.report import write_report
+
+    try:
+        with lacking(this.folder, []):
+            path = write_report(this)
+    except UserError as error:
+        if not failed:
+            raise
+        say(f"stopped; the report could not be written: {error}")
+    else:
+        say(f"{'stopped; ' if failed else ''}report: {path}")
 
 
 def _in_process(this: Run, task: str, answer: dict[str, str]) -> None:
@@ -60,4 +74,5 @@ def _in_process(this: Run, task: str, answer: dict[str, str]) -> None:
         command += [f"--{name}", value]
     status = run_attached(command)
     if status:
-        raise UserError(f"task {task} failed with status {status}; its last lines are above")
+        lines = f"task {task} failed with status {status}; its last lines are above"
+        raise UserError(killed(f"task {task}", status, stages_of(task)) or lines)

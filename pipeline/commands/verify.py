@@ -1,6 +1,9 @@
-"""parlance verify: every file of every artifact against its manifest."""
+"""parlance verify: every file of every artifact against its manifest, and the records of runs."""
 
 from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 
 from configs.errors import UserError
 from pipeline.contract.artifact import Artifact, ArtifactStore
@@ -12,37 +15,57 @@ from pipeline.contract.stages import STAGES
 
 def command(parser: ArgumentParser) -> Runs:
     parser.epilog = """\
-        Checks sizes, checksums, fingerprints and ledgers. Exit status 1 and one line a file when
-        something was changed, lost or added."""
+        Reads every file: sizes, checksums, fingerprints and ledgers of artifacts, profiles and records of runs, what
+        is remembered of files. Exit status 1 and one line a file when something was changed, lost or added."""
     add_root(parser)
-    parser.add_argument("--run", help="only the artifacts of this run (default: all under the root)")
+    parser.add_argument("--run", help="only this run and its artifacts (default: all under the root)")
     return _verify
 
 
 def _verify(options: Namespace) -> int:
-    artifacts = _artifacts(options)
-    damage: list[str] = []
+    root = root_of(options)
+    store = ArtifactStore(root)
+    runs = [Run.open(root, options.run)] if options.run else _runs(root)
+    damage = [line for run in runs for line in run.damage()]
+    recorded = {artifact.path: line for run in runs for artifact, line in _recorded(run)}
+    artifacts = [Artifact(path) for path in recorded if path.is_dir()] if options.run else store.all()
+    if not artifacts and not recorded:
+        raise UserError(f"{root}: no artifact to verify; `parlance run` or `make demo` makes some")
+    damage += [line for path, line in recorded.items() if not path.is_dir()]
+    if lines := store.hashes.memory.damaged():
+        damage.append(
+            f"{store.hashes.memory.path}: {lines:,} lines damaged, which do not count; the files are read again"
+        )
     with Progress("verify", len(artifacts), "artifacts") as progress:
         for artifact in artifacts:
             damage += artifact.damage()
             progress.advance()
     for line in damage:
         print(line)
+    for run in runs if options.run and not damage else []:
+        for line in run.changes():
+            print(f"{line}; the run's artifacts are of what it read")
     if damage:
-        print(f"{len(damage)} damaged")
+        print(f"{len(damage)} damaged; `parlance run` makes artifacts again that are damaged or gone")
         return 1
-    files = sum(len(a.manifest["files"]) + 2 for a in artifacts if (a.path / "manifest.json").is_file())
+    files = sum(len(a.manifest["files"]) + 2 for a in artifacts)
     print(f"{len(artifacts)} artifacts, {files} files: all as their manifests say")
     return 0
 
 
-def _artifacts(options: Namespace) -> list[Artifact]:
-    root = root_of(options)
-    if options.run:
-        this = Run.open(root, options.run)
-        artifacts = [a for a in (this.find(name) for name in STAGES) if a]
-    else:
-        artifacts = ArtifactStore(root).all()
-    if not artifacts:
-        raise UserError(f"{root}: no artifact to verify; `parlance run` or `make demo` makes some")
-    return artifacts
+def _runs(root: Path) -> list[Run]:
+    return [Run(path.parent) for path in sorted((root / "runs").glob("*/profile.json")) if not path.parent.is_symlink()]
+
+
+def _recorded(run: Run) -> Iterator[tuple[Artifact, str]]:
+    """What the run's stages recorded, each with the line for when it is gone; and what they would find."""
+    outcomes = run.outcomes()
+    for name in STAGES:
+        if name in outcomes:
+            artifact = run.store.at(name, outcomes[name]["fingerprint"])
+            yield artifact, f"{artifact.path}: gone, and run {run.id} recorded it"
+            continue
+        with suppress(UserError):  # of sources that are gone, or a profile that is damaged, which is told elsewhere
+            artifact = run.store.at(name, run.fingerprint(name))
+            if artifact.path.is_dir():
+                yield artifact, ""

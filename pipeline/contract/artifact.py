@@ -1,9 +1,11 @@
 """What a stage leaves behind: a folder of files, described by a manifest and committed whole."""
 
+import fcntl
 import json
 import shutil
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -11,16 +13,27 @@ from typing import TYPE_CHECKING, Any
 
 from configs.errors import UserError
 from pipeline.contract.atomic_write import remove_partials, sync, write_text
-from pipeline.contract.fingerprint import file_sha256, fingerprint
+from pipeline.contract.fingerprint import FileHashes, file_sha256, fingerprint
 from pipeline.contract.lock import await_free, hold
 from pipeline.contract.progress import say
+from pipeline.contract.sealed_json import DamagedError
 
 if TYPE_CHECKING:
     import pyarrow.dataset as ds
 
+ARTIFACTS = "artifacts"
 MANIFEST = "manifest.json"
 SEAL = "manifest.sha256"
 MADE_BY = "its artifact is being made by"
+
+PARTIAL, SCRATCH, DAMAGED = ".partial", ".scratch", ".damaged"
+"""How the names of folders beside an artifact end: what is being made, what is needed for that, what was set aside."""
+
+UNTOUCHED_DAYS = 14
+"""How long what a resumable stage was killed over is kept for a run that may go on with it."""
+
+HASHES = "hashes.journal"
+"""Under the root: what is remembered of files that were read."""
 
 
 @dataclass
@@ -48,6 +61,12 @@ class Artifact:
         return json.loads((self.path / MANIFEST).read_text(encoding="utf-8"))
 
     @property
+    def sealed(self) -> bool:
+        """Whether the manifest is what was committed; of the files it tells nothing."""
+        seal = self.path / SEAL
+        return seal.is_file() and seal.read_bytes() == _seal(self.path / MANIFEST)
+
+    @property
     def ledger(self) -> Ledger:
         return Ledger(**self.manifest["ledger"])
 
@@ -70,51 +89,95 @@ class Artifact:
         return json.loads((self.path / name).read_text(encoding="utf-8"))
 
     def damage(self) -> list[str]:
-        """One line for each file that is missing, changed or unexpected; empty when all is well."""
-        seal, manifest = self.path / SEAL, self.path / MANIFEST
-        if not seal.is_file() or seal.read_bytes() != _seal(manifest):
-            return [f"{manifest}: does not match {SEAL}; delete {self.path} and run again"]
-        found = []
+        """One line for each file that is missing, changed or unexpected, and for what contradicts itself; empty when
+        all is well. Reads every file."""
+        found = self.changed(None)
+        if self.sealed:
+            manifest, m = self.path / MANIFEST, self.manifest
+            if fingerprint(m["stage"], m["version"], m["config"], m["inputs"]) != m["fingerprint"]:
+                found.append(f"{manifest}: the fingerprint does not follow from the manifest")
+            if Ledger(**m["ledger"]).imbalance():
+                found.append(f"{manifest}: the ledger does not balance")
+        return found
+
+    def changed(self, hashes: FileHashes | None) -> list[str]:
+        """One line for each file that is missing, changed or unexpected. hashes: remembers what it has read."""
+        try:
+            return list(self._changed(hashes))
+        except OSError as error:
+            return [f"{error.filename or self.path}: cannot be read ({error.strerror})"]
+
+    def _changed(self, hashes: FileHashes | None) -> Iterator[str]:
+        manifest = self.path / MANIFEST
+        if not self.sealed:
+            yield f"{manifest}: does not match {SEAL}"
+            return
         expected = {entry["path"]: entry for entry in self.manifest["files"]}
-        present = {_relative(p, self.path): p for p in _files(self.path)}
+        present = {_relative(p, self.path): p for p in _entries(self.path)}
+        whole = []
         for name, entry in expected.items():
             file = present.get(name)
             if file is None:
-                found.append(f"{self.path / name}: missing")
+                yield f"{self.path / name}: missing"
+            elif not file.is_file():
+                yield f"{file}: {'a link that leads nowhere' if file.is_symlink() else 'no longer a file'}"
             elif file.stat().st_size != entry["bytes"]:
-                found.append(f"{file}: {file.stat().st_size} bytes instead of {entry['bytes']}")
-            elif file_sha256(file) != entry["sha256"]:
-                found.append(f"{file}: contents changed (sha256 differs from the manifest)")
-        found += [f"{present[name]}: not in the manifest" for name in sorted(present.keys() - expected.keys())]
-        m = self.manifest
-        if fingerprint(m["stage"], m["version"], m["config"], m["inputs"]) != m["fingerprint"]:
-            found.append(f"{manifest}: the fingerprint does not follow from the manifest")
-        if Ledger(**m["ledger"]).imbalance():
-            found.append(f"{manifest}: the ledger does not balance")
-        return found
+                yield f"{file}: {file.stat().st_size} bytes instead of {entry['bytes']}"
+            else:
+                whole.append(file)
+        digests = hashes.of(whole) if hashes else {file: file_sha256(file) for file in whole}
+        for file, digest in digests.items():
+            if digest != expected[_relative(file, self.path)]["sha256"]:
+                yield f"{file}: contents changed (sha256 differs from the manifest)"
+        yield from (f"{present[name]}: not in the manifest" for name in sorted(present.keys() - expected.keys()))
+
+
+def check_part(folder: Path) -> None:
+    """Raises DamagedError when a folder lies in an artifact that is not what was committed; others are as they are."""
+    artifact = folder.resolve().parent
+    if (artifact / MANIFEST).is_file() and artifact.parents[1].name == ARTIFACTS:
+        ArtifactStore(artifact.parents[2]).find(artifact.parent.name, artifact.name)
 
 
 class ArtifactStore:
     """artifacts/<stage>/<fingerprint>/ under a root folder."""
 
     def __init__(self, root: Path) -> None:
-        self.root = root / "artifacts"
+        self.root = root / ARTIFACTS
+        self.hashes = FileHashes(root / HASHES)
 
     def find(self, stage: str, print_: str) -> Artifact | None:
-        """The committed artifact, or None."""
-        path = self.root / stage / print_
-        return Artifact(path) if (path / SEAL).is_file() else None
+        """The committed artifact, or None. Raises DamagedError when it is not what was committed."""
+        artifact = self.at(stage, print_)
+        if not artifact.path.is_dir():
+            return None
+        damage = artifact.changed(self.hashes)
+        if damage:
+            more = f" (and {len(damage) - 1:,} more)" if len(damage) > 1 else ""
+            raise DamagedError(f"{damage[0]}{more}; the artifact is not used, the run that needs it makes it again")
+        return artifact
+
+    def at(self, stage: str, print_: str) -> Artifact:
+        """The artifact where it lies, or would lie, whether it is there and whole or not."""
+        return Artifact(self.root / stage / print_)
 
     def all(self) -> list[Artifact]:
-        """Every committed artifact."""
-        return [Artifact(seal.parent) for seal in sorted(self.root.glob(f"*/*/{SEAL}"))]
+        """Every artifact that was committed, whole or damaged."""
+        return [Artifact(path) for path in sorted(self.root.glob("*/[!.]*")) if path.is_dir()]
+
+    def set_aside(self, stage: str, print_: str) -> Path:
+        """Renames an artifact that is damaged, so that it can be made again; goes with the next commit. Under lock."""
+        aside = self._beside(stage, print_, DAMAGED)
+        shutil.rmtree(aside, ignore_errors=True)
+        return (self.root / stage / print_).rename(aside)
 
     @contextmanager
     def building(self, stage: str, print_: str, resume: bool, run: str = "") -> Iterator[Path]:
         """The partial folder of an artifact, held by one process at a time; `run` is told to who waits for it.
 
         A second process waits here, and says so, until the first has committed or died: the lock goes with the
-        process, however it ends. What an earlier attempt left is kept when `resume`, else deleted.
+        process, however it ends. What an earlier attempt left there, and in the folder beside it whose name ends
+        with SCRATCH, is kept when `resume`, else deleted.
         """
         folder = self.root / stage
         try:
@@ -126,42 +189,78 @@ class ArtifactStore:
             ) from error
         with lock:
             hold(lock, f"{stage}: {MADE_BY}", run)
-            partial = folder / f".{print_}.partial"
-            if partial.exists() and not resume:
-                shutil.rmtree(partial)
+            partial, scratch = self._beside(stage, print_, PARTIAL), self._beside(stage, print_, SCRATCH)
+            for left in (partial, scratch):
+                if left.exists() and not resume:
+                    shutil.rmtree(left)
+                remove_partials(left)
             partial.mkdir(exist_ok=True)
-            remove_partials(partial)
+            for name in (MANIFEST, SEAL):  # of an attempt that was killed between writing them and the rename
+                (partial / name).unlink(missing_ok=True)
             yield partial
-            if self.find(stage, print_) and partial.exists():  # another process committed while this one waited
+            if self._committed(stage, print_) and partial.exists():  # by another process, while this one waited
                 shutil.rmtree(partial)
 
     def await_others(self, stage: str, print_: str, tell: Callable[[str], object] = say) -> None:
         """Waits while another process makes the artifact, as `building` would."""
         await_free(self._lock(stage, print_), f"{stage}: {MADE_BY}", tell)
 
-    def _lock(self, stage: str, print_: str) -> Path:
-        return self.root / stage / f".{print_}.lock"
-
     def commit(self, partial: Path, manifest: dict[str, Any]) -> Artifact:
-        """Checks the ledger, writes the manifest last, and renames the folder into its place."""
+        """Checks the ledger, writes the manifest last, and renames the folder into its place; then deletes what lies
+        beside it. A crash in between leaves that to `sweep`."""
         ledger: Ledger = manifest["ledger"]
         _check_rows(partial, manifest["stage"], ledger)
+        remove_partials(partial)
+        digests = self.hashes.of(sorted(_files(partial)))
         files = [
-            {"path": _relative(p, partial), "bytes": p.stat().st_size, "sha256": file_sha256(p)}
-            for p in sorted(_files(partial))
+            {"path": _relative(p, partial), "bytes": p.stat().st_size, "sha256": digest}
+            for p, digest in digests.items()
         ]
         manifest = {**manifest, "ledger": asdict(ledger), "files": files}
         write_text(partial / MANIFEST, json.dumps(manifest, indent=1, ensure_ascii=False))
         write_text(partial / SEAL, _seal(partial / MANIFEST).decode())
         _sync(partial)
-        target = self.root / manifest["stage"] / manifest["fingerprint"]
-        if not (target / SEAL).is_file():
+        stage, print_ = manifest["stage"], manifest["fingerprint"]
+        target = self.root / stage / print_
+        if not self._committed(stage, print_):
             if target.exists():
                 shutil.rmtree(target)
             partial.rename(target)
         else:
             shutil.rmtree(partial)
+        self._clear(stage, print_)
         return Artifact(target)
+
+    def sweep(self, stage: str, print_: str, resumable: bool) -> None:
+        """Deletes what killed attempts at the stage's artifacts left and nobody will use: all of it beside an artifact
+        that is there; of other fingerprints than `print_`, all, or what a resumable stage left UNTOUCHED_DAYS ago.
+
+        What a live process holds is left alone.
+        """
+        for left in sorted((self.root / stage).glob(".*")):
+            other = left.stem.removeprefix(".")
+            if left.suffix not in (PARTIAL, SCRATCH, DAMAGED) or not left.exists():
+                continue
+            with suppress(BlockingIOError), self._lock(stage, other).open("a+") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                forgotten = other != print_ and (not resumable or _untouched_days(left) > UNTOUCHED_DAYS)
+                if self._committed(stage, other) or forgotten:
+                    self._clear(stage, other)
+
+    def _clear(self, stage: str, print_: str) -> None:
+        """Deletes what lies beside an artifact. The lock's file stays: another process may be waiting for it."""
+        sync(self.root / stage)  # the artifact has its name on disk before what could make it again goes
+        for kind in (PARTIAL, SCRATCH, DAMAGED):
+            shutil.rmtree(self._beside(stage, print_, kind), ignore_errors=True)
+
+    def _beside(self, stage: str, print_: str, kind: str) -> Path:
+        return self.root / stage / f".{print_}{kind}"
+
+    def _lock(self, stage: str, print_: str) -> Path:
+        return self._beside(stage, print_, ".lock")
+
+    def _committed(self, stage: str, print_: str) -> bool:
+        return (self.root / stage / print_ / SEAL).is_file()
 
 
 def _check_rows(partial: Path, stage: str, ledger: Ledger) -> None:
@@ -176,8 +275,20 @@ def _check_rows(partial: Path, stage: str, ledger: Ledger) -> None:
             assert held == rows, f"{stage}: {name}/ holds {held} rows, the ledger says {rows}"
 
 
+def _untouched_days(folder: Path) -> float:
+    """Days since anything in a folder was written."""
+    times = [p.lstat().st_mtime for p in (folder, *folder.rglob("*"))]
+    return (time.time() - max(times)) / 86_400
+
+
 def _files(folder: Path) -> list[Path]:
-    return [p for p in folder.rglob("*") if p.is_file() and p.name not in (MANIFEST, SEAL)]
+    return [p for p in _entries(folder) if p.is_file()]
+
+
+def _entries(folder: Path) -> list[Path]:
+    """All but the folders below a folder, its manifest and its seal: files, and links that may lead nowhere."""
+    own = (folder / MANIFEST, folder / SEAL)
+    return [p for p in folder.rglob("*") if p not in own and (p.is_symlink() or not p.is_dir())]
 
 
 def _relative(path: Path, folder: Path) -> str:

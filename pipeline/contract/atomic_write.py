@@ -1,10 +1,15 @@
 """Files that are there whole or not at all: written under a partial name, then renamed."""
 
+import fcntl
 import os
+import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+LOCKING_SECONDS = 1.0
+"""A writer that has made its file has locked it before so long."""
 
 
 @contextmanager
@@ -16,7 +21,7 @@ def replacing(path: Path, durable: bool = False) -> Iterator[Path]:
     durable: on disk before it gets its name, so that the same holds when the machine dies. That is for files
     which a later attempt trusts; what an artifact holds is brought to the disk as it is committed.
     """
-    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}.partial")
+    partial = _partial(path)
     try:
         yield partial
         if durable:
@@ -27,9 +32,21 @@ def replacing(path: Path, durable: bool = False) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """A small file, durable."""
-    with replacing(path, durable=True) as partial:
-        partial.write_text(text, encoding="utf-8")
+    """A small file, durable. Its writer holds the partial one's lock, so that `sweep_partials` knows it lives."""
+    partial = _partial(path)
+    try:
+        with partial.open("w", encoding="utf-8") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+            partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _partial(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{uuid.uuid4().hex}.partial")
 
 
 def sync(path: Path) -> None:
@@ -39,6 +56,15 @@ def sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def sweep_partials(folder: Path) -> None:
+    """Deletes what killed writers of small files left in a folder, and nothing of a live one."""
+    for left in folder.glob(".*.partial"):
+        with suppress(OSError), left.open("r+") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if time.time() - os.fstat(file.fileno()).st_mtime > LOCKING_SECONDS:
+                left.unlink()
 
 
 def remove_partials(folder: Path) -> None:

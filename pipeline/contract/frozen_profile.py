@@ -9,11 +9,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from configs.credentials import masked
 from configs.profile import Profile
-from pipeline.contract.atomic_write import replacing, write_text
+from pipeline.contract.atomic_write import replacing
+from pipeline.contract.sealed_json import DamagedError, read_sealed, sealed_text, write_sealed
 
 PROFILE, CREDENTIALS = "profile.json", "credentials.json"
+BEGIN_AGAIN = "begin the run again: `parlance run --run-id` with its name and its profile"
 
 Place = list[str | int]
 """Keys and indices that lead to a value."""
@@ -29,24 +33,27 @@ def write_profile(folder: Path, profile: Profile) -> None:
     if hidden:
         with replacing(apart, durable=True) as partial:
             partial.touch(mode=0o600)
-            partial.write_text(json.dumps(hidden, indent=1, ensure_ascii=False), encoding="utf-8")
-    whole = json.dumps(shown, indent=1, ensure_ascii=False) if hidden else profile.model_dump_json(indent=1)
-    write_text(folder / PROFILE, whole)
+            partial.write_text(sealed_text({"hidden": hidden}), encoding="utf-8")
+    write_sealed(folder / PROFILE, shown)
 
 
 def read_profile(folder: Path) -> Profile:
-    """The profile that write_profile fixed, credentials included."""
-    text = (folder / PROFILE).read_text(encoding="utf-8")
+    """The profile that write_profile fixed, credentials included.
+
+    Raises DamagedError when a file is not what was written, and FileNotFoundError when there is none.
+    """
+    values = read_sealed(folder / PROFILE, BEGIN_AGAIN)
     apart = folder / CREDENTIALS
     if apart.is_file():
-        values = json.loads(text)
-        for place, value in json.loads(apart.read_text(encoding="utf-8")):
+        for place, value in read_sealed(apart, BEGIN_AGAIN)["hidden"]:
             node = values
             for key in place[:-1]:
                 node = node[key]
             node[place[-1]] = value
-        text = json.dumps(values)
-    return Profile.model_validate_json(text)
+    try:
+        return Profile.model_validate_json(json.dumps(values))
+    except ValidationError as error:
+        raise DamagedError(f"{folder / PROFILE}: is not what was written; {BEGIN_AGAIN}") from error
 
 
 def _differences(value: Any, shown: Any, place: Place) -> Iterator[tuple[Place, Any]]:

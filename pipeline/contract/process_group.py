@@ -60,12 +60,12 @@ def start_guarded(command: list[str], environment: dict[str, str] | None = None)
     )
 
 
-def run_attached(command: list[str]) -> int:
+def run_attached(command: list[str], environment: dict[str, str] | None = None) -> int:
     """Runs a command under guard in this terminal and returns its exit status.
 
     Ctrl-C, or any other end of this process, ends the command and all that it started.
     """
-    process = subprocess.Popen(guarded(command), stdin=subprocess.PIPE, start_new_session=True)
+    process = subprocess.Popen(guarded(command), stdin=subprocess.PIPE, env=environment, start_new_session=True)
     try:
         return process.wait()
     finally:

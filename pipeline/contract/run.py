@@ -1,6 +1,6 @@
 """One run of the pipeline: a resolved profile, and the artifacts that follow from it."""
 
-import json
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -9,10 +9,11 @@ from typing import Any
 from configs.errors import UserError
 from configs.profile import Profile
 from pipeline.contract.artifact import Artifact, ArtifactStore
-from pipeline.contract.atomic_write import write_text
+from pipeline.contract.atomic_write import sweep_partials
 from pipeline.contract.fingerprint import FileHashes, fingerprint
-from pipeline.contract.frozen_profile import read_profile, write_profile
+from pipeline.contract.frozen_profile import PROFILE, read_profile, write_profile
 from pipeline.contract.run_folder import LATEST, claim, folder_name, folder_of
+from pipeline.contract.sealed_json import DamagedError, read_sealed, write_sealed
 from pipeline.contract.stage import config_slice
 from pipeline.contract.stages import STAGES, stages_of
 
@@ -20,7 +21,8 @@ from pipeline.contract.stages import STAGES, stages_of
 class Run:
     """runs/<run id>/ under the root: profile.json, stages/<name>.json, logs, report.
 
-    The profile is fixed when the run begins, so every task of the run sees the same one.
+    The profile is fixed when the run begins, so every task of the run sees the same one. What a stage read besides
+    artifacts is fixed when the stage has its artifact: sources may grow or go, and the run goes on with what it took.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -28,16 +30,22 @@ class Run:
         self.id = folder.name
         self.store = ArtifactStore(self.root)
         self._fingerprints: dict[str, str] = {}
+        self._raw: dict[str, dict[str, str]] = {}
 
     @classmethod
     def begin(cls, profile: Profile, run_id: str | None = None) -> "Run":
-        """Creates (or, with the same profile, continues) a run and points runs/latest at it."""
+        """Creates (or, with the same profile, continues) a run and points runs/latest at it.
+
+        What stages recorded under another profile is forgotten.
+        """
         run_id = run_id or datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
         folder = Path(profile.storage.root).resolve() / "runs" / folder_name(run_id)
         try:
             (folder / "stages").mkdir(parents=True, exist_ok=True)
             claim(folder, run_id)
-            write_profile(folder, profile)
+            run = cls(folder)
+            run.sweep()
+            run._fix(profile)
         except OSError as error:
             raise UserError(
                 f"storage.root: {folder} cannot be written ({error.strerror}); choose a writable folder"
@@ -47,7 +55,7 @@ class Run:
         new.unlink(missing_ok=True)
         new.symlink_to(folder.name)
         new.replace(link)
-        return cls(folder)
+        return run
 
     @classmethod
     def open(cls, root: Path, run_id: str = LATEST) -> "Run":
@@ -57,7 +65,7 @@ class Run:
         """
         runs = root.resolve() / "runs"
         folder = (runs / LATEST).resolve() if run_id == LATEST else folder_of(runs, run_id)
-        if not (folder / "profile.json").is_file():
+        if not (folder / PROFILE).is_file():
             raise UserError(f"{root / 'runs' / run_id}: no such run; `parlance run` or `make demo` makes one")
         return cls(folder)
 
@@ -67,11 +75,28 @@ class Run:
 
     @cached_property
     def profile(self) -> Profile:
+        """Raises DamagedError when it is not the one that the run began with."""
         return read_profile(self.folder)
 
-    @cached_property
+    def sweep(self) -> None:
+        """Deletes what killed writers of the run's own files left."""
+        for folder in (self.root, self.folder, self.folder / "stages"):
+            sweep_partials(folder)
+
+    def _fix(self, profile: Profile) -> None:
+        """Makes the profile the run's own."""
+        try:
+            known = read_profile(self.folder).model_dump(mode="json")
+        except (DamagedError, FileNotFoundError):
+            known = None
+        if known != profile.model_dump(mode="json"):
+            for outcome in (self.folder / "stages").glob("*.json"):
+                outcome.unlink()
+            write_profile(self.folder, profile)
+
+    @property
     def file_hashes(self) -> FileHashes:
-        return FileHashes(self.root / "raw-hashes.json")
+        return self.store.hashes
 
     def fingerprint(self, name: str) -> str:
         """The fingerprint of a stage's artifact in this run; needs no artifact to exist."""
@@ -85,27 +110,62 @@ class Run:
     def input_fingerprints(self, name: str) -> dict[str, str]:
         """Input stage to fingerprint, and raw file to content hash."""
         found = {other: self.fingerprint(other) for other in STAGES[name].inputs}
-        return found | STAGES[name].raw_inputs(self.profile, self.file_hashes)
+        return found | self._raw_inputs(name)
+
+    def _raw_inputs(self, name: str) -> dict[str, str]:
+        """What the stage read besides artifacts; before it has its artifact, what it would read now."""
+        if name not in self._raw:
+            taken = self.outcomes().get(name, {}).get("raw")
+            self._raw[name] = STAGES[name].raw_inputs(self.profile, self.file_hashes) if taken is None else taken
+        return self._raw[name]
+
+    def changed(self, name: str) -> str:
+        """What a stage read besides artifacts, or is about to, and is now another: one line; empty when nothing is."""
+        taken = self._raw_inputs(name)
+        try:
+            now = STAGES[name].raw_inputs(self.profile, self.file_hashes)
+        except UserError as error:
+            return str(error)
+        differing = sorted(label for label in taken.keys() | now.keys() if taken.get(label) != now.get(label))
+        if not differing:
+            return ""
+        first = differing[0]
+        how = "is new" if first not in taken else "is gone" if first not in now else "has changed"
+        more = f", and {len(differing) - 1:,} more" if len(differing) > 1 else ""
+        return f"{name}: {first} {how} since run {self.id} read it{more}"
+
+    def changes(self) -> list[str]:
+        """One line for each stage of which that can be said after it has its artifact."""
+        recorded = (name for name, outcome in self.outcomes().items() if outcome.get("raw"))
+        return [line for name in recorded if (line := self.changed(name))]
 
     def find(self, name: str) -> Artifact | None:
-        """The stage's artifact, or None when it has not been made."""
-        return self.store.find(name, self.fingerprint(name))
+        """The artifact that the stage recorded, or would find now; None when there is none.
+
+        Raises DamagedError when it is not what was committed.
+        """
+        outcome = self.outcomes().get(name)
+        return self.store.find(name, outcome["fingerprint"] if outcome else self.fingerprint(name))
 
     def artifact(self, name: str) -> Artifact:
-        """The stage's artifact. Raises UserError when it has not been made."""
+        """The same. Raises UserError when there is none."""
         found = self.find(name)
         if found is None:
-            raise UserError(f"run {self.id}: stage {name} has no artifact yet; run `parlance stage {name}` first")
+            raise UserError(
+                f"run {self.id}: stage {name} has no artifact yet; run `parlance stage {STAGES[name].task}` first"
+            )
         return found
 
     def is_cached(self, task: str) -> bool:
-        """Whether every stage of a task has its artifact."""
-        return all(self.find(stage.name) is not None for stage in stages_of(task))
+        """Whether every stage of a task has its artifact, and whole."""
+        try:
+            return all(self.store.find(stage.name, self.fingerprint(stage.name)) for stage in stages_of(task))
+        except DamagedError:
+            return False
 
     def record(self, name: str, print_: str, cached: bool, seconds: float, started: datetime) -> None:
         """Notes a stage's outcome. A later, cached visit does not hide that this run made the artifact."""
-        path = self.folder / "stages" / f"{name}.json"
-        if cached and path.is_file() and json.loads(path.read_text())["fingerprint"] == print_:
+        if cached and self.outcomes().get(name, {}).get("fingerprint") == print_:
             return
         outcome = {
             "name": name,
@@ -114,9 +174,32 @@ class Run:
             "seconds": round(seconds, 3),
             "started": started.isoformat(timespec="seconds"),
         }
-        write_text(path, json.dumps(outcome))
+        raw = {"raw": self._raw[name]} if self._raw.get(name) else {}
+        write_sealed(self._outcome(name), outcome | raw)
 
     def outcomes(self) -> dict[str, dict[str, Any]]:
-        """What each stage that has run recorded."""
-        folder = self.folder / "stages"
-        return {n: json.loads((folder / f"{n}.json").read_text()) for n in STAGES if (folder / f"{n}.json").is_file()}
+        """What each stage that has run recorded; a record that is damaged does not count."""
+        found = {}
+        for name in STAGES:
+            with suppress(DamagedError, FileNotFoundError):
+                found[name] = read_sealed(self._outcome(name), "")
+        return found
+
+    def damage(self) -> list[str]:
+        """One line for each of the run's own records that is not what was written."""
+        found = []
+        try:
+            _ = self.profile
+        except DamagedError as error:
+            found.append(str(error))
+        for name in STAGES:
+            try:
+                read_sealed(self._outcome(name), "it does not count, and the stage's next visit writes it anew")
+            except FileNotFoundError:
+                continue
+            except DamagedError as error:
+                found.append(str(error))
+        return found
+
+    def _outcome(self, name: str) -> Path:
+        return self.folder / "stages" / f"{name}.json"

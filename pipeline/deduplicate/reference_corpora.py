@@ -15,6 +15,7 @@ from pipeline.acquire.containers.malformed import Malformed
 from pipeline.acquire.reading_plan import plan
 from pipeline.acquire.shapes.detect import conversation_of
 from pipeline.acquire.units import Unit, records
+from pipeline.contract.artifact import check_part
 from pipeline.contract.progress import say
 from pipeline.deduplicate.reference_files import declared, locate
 from pipeline.rows.ranges import Corpus
@@ -28,12 +29,13 @@ def reference_corpora(config: Deduplicate, root: str, scratch: Path) -> list[Cor
     """The earlier corpora and evaluation sets of a profile, ready to be read.
 
     What is not yet canonical Parquet is read as acquire reads it, and lies in `scratch` afterwards.
-    Raises UserError when one is missing or holds no conversation.
+    Raises UserError when one is missing, holds no conversation, or is an artifact that is damaged.
     """
     corpora: list[Corpus] = []
     for key, kind, names in declared(config):
         for name in names:
             place = locate(key, name, root)
+            check_part(place / "data")
             folder = canonical_folder(place)
             if folder is None:
                 folder = scratch / f"{kind}-{len(corpora)}"

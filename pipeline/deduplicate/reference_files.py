@@ -1,6 +1,5 @@
 """The corpora that a run is compared with, as the profile names them: runs, artifacts, files, folders."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from configs.profile import Profile
 from pipeline.contract.artifact import MANIFEST
 from pipeline.contract.fingerprint import FileHashes
 from pipeline.contract.raw_inputs import file_hashes
+from pipeline.contract.sealed_json import read_sealed
 from pipeline.rows.ranges import Kind
 
 DATA = ("deduplicate", "balance")
@@ -48,7 +48,8 @@ def locate(key: str, name: str, root: str) -> Path:
     if stages.is_dir() and name != "latest":
         for stage in reversed(DATA):
             if (stages / f"{stage}.json").is_file():
-                made = json.loads((stages / f"{stage}.json").read_text())["fingerprint"]
+                remedy = f"run its stage {stage} again, or name the artifact's folder"
+                made = read_sealed(stages / f"{stage}.json", remedy)["fingerprint"]
                 return Path(root) / "artifacts" / stage / made
         raise UserError(f"{key}: run {name} has accepted no rows yet; let its stage deduplicate finish first")
     if Path(name).exists():

@@ -1,8 +1,9 @@
 """embed: one vector a conversation segment.
 
 Shards of `embed.shard_rows` conversations in the order of row_id, one file each, written atomically: a
-killed attempt goes on with the shards that are missing. Batches are formed inside a shard, so a
-shard's bytes depend on its rows and the model only (and, in the last bits, on the kind of processor).
+killed attempt goes on with the shards that are missing, or are not what was written. Batches are formed
+inside a shard, so a shard's bytes depend on its rows and the model only (and, in the last bits, on the kind
+of processor).
 
 Beside a GPU the shards are cut into word pieces by other processes and written by other threads, and the
 vectors of one shard are copied while the next is encoded.
@@ -21,6 +22,7 @@ import pyarrow.parquet as pq
 from configs.embed import Embed, Embedding
 from pipeline.contract.atomic_write import replacing
 from pipeline.contract.execute import StageContext
+from pipeline.contract.finished import Finished
 from pipeline.contract.progress import say
 from pipeline.embed.encoder import Encoder
 from pipeline.embed.model_folder import ModelFolder
@@ -42,12 +44,15 @@ def embed(context: StageContext) -> None:
     conversations = source.ledger.rows_out
     data = context.out / "data"
     data.mkdir(exist_ok=True)
+    finished = Finished(context.scratch / "finished.journal", context.out)
     with context.progress(conversations, "rows") as progress:
-        shards = Shards(source.parquet(), data, settings.shard_rows)
-        for done in write_vectors(shards, settings, context.config("embedding")):
+        shards = Shards(source.parquet(), data, settings.shard_rows, finished)
+        for done in write_vectors(shards, settings, context.config("embedding"), finished):
             progress.update(shards.resumed_rows + done)
     if not conversations:
-        _write(segments_schema(ModelFolder(settings.model).config["hidden_size"]).empty_table(), shards.file(0))
+        _write(
+            segments_schema(ModelFolder(settings.model).config["hidden_size"]).empty_table(), shards.file(0), finished
+        )
     if shards.resumed:
         say(f"embed: {shards.resumed} shards were already there from an earlier attempt")
     written = sum(pq.read_metadata(file).num_rows for file in data.iterdir())
@@ -60,8 +65,8 @@ def embed(context: StageContext) -> None:
 class Shards:
     """The conversations of `source` whose vectors are not in `data` yet: (file to write, row_id and messages)."""
 
-    def __init__(self, source: Path, data: Path, rows: int) -> None:
-        self._source, self._data, self._rows = source, data, rows
+    def __init__(self, source: Path, data: Path, rows: int, finished: Finished) -> None:
+        self._source, self._data, self._rows, self._finished = source, data, rows, finished
         self.resumed = self.resumed_rows = 0
 
     def file(self, number: int) -> Path:
@@ -69,15 +74,17 @@ class Shards:
 
     def __iter__(self) -> Iterator[tuple[Path, pa.Table]]:
         for number, table in enumerate(in_shards(self._source, ["row_id", "messages"], self._rows)):
-            if self.file(number).is_file():
+            if self._finished.has(self.file(number)):
                 self.resumed += 1
                 self.resumed_rows += table.num_rows
             else:
                 yield self.file(number), table
 
 
-def write_vectors(shards: Iterable[tuple[Path, pa.Table]], settings: Embed, embedding: Embedding) -> Iterator[int]:
-    """Writes a file for each shard; yields how many conversations are done."""
+def write_vectors(
+    shards: Iterable[tuple[Path, pa.Table]], settings: Embed, embedding: Embedding, finished: Finished
+) -> Iterator[int]:
+    """Writes a file for each shard, and notes it as finished; yields how many conversations are done."""
     waiting = iter(shards)
     first = next(waiting, None)
     if first is None:
@@ -86,7 +93,7 @@ def write_vectors(shards: Iterable[tuple[Path, pa.Table]], settings: Embed, embe
     shards, done, writing = chain([first], waiting), 0, deque[Future[None]]()
     with ThreadPoolExecutor(WRITERS) as writers:
         for file, segments, vectors in _encoded(encoder, _segmented(encoder, shards, settings)):
-            writing.append(writers.submit(_write, segments.with_vectors(vectors), file))
+            writing.append(writers.submit(_write, segments.with_vectors(vectors), file, finished))
             if len(writing) > 2 * WRITERS:
                 writing.popleft().result()
             done += segments.conversations
@@ -118,6 +125,7 @@ def _encoded(
         yield file, segments, vectors()
 
 
-def _write(table: pa.Table, file: Path) -> None:
+def _write(table: pa.Table, file: Path, finished: Finished) -> None:
     with replacing(file, durable=True) as partial:
         pq.write_table(table, partial, compression="zstd", use_dictionary=["row_id"])
+    finished.add(file)

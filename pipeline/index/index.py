@@ -1,10 +1,12 @@
 """index: the vectors of the corpus that trains, with what a search shows of each.
 
 The store is not a data artifact: its points follow from the inputs, its files differ between runs.
-An attempt that was killed goes on: points that the store already holds are not sent again.
+On a server an attempt that was killed goes on: points that the collection already holds are not sent again. Qdrant
+Edge begins anew, as nobody could tell whether the pages that were left are what was written.
 """
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -150,6 +152,7 @@ def _open(settings: Vectors, folder: Path, collection: str, dimensions: int) -> 
         return ServerStore.connect(settings, collection, dimensions)
     from pipeline.index.qdrant_edge import EdgeStore
 
+    shutil.rmtree(folder, ignore_errors=True)
     return EdgeStore(folder, dimensions)
 
 

@@ -5,14 +5,13 @@ compared by its points, not by its checksums.
 """
 
 import shutil
-import tempfile
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import qdrant_edge as edge
 
+from pipeline.contract.temporary_folder import TemporaryFolder
 from pipeline.index.store import Hit
 
 INDEXING_THRESHOLD_KB = 200_000
@@ -24,17 +23,11 @@ class EdgeStore:
     """A VectorStore in a folder. One process at a time may have it open for writing."""
 
     def __init__(self, folder: Path, dimensions: int) -> None:
-        """Opens the store at `folder`, or makes one. What a killed process left is used up to its last
-        flush; files that Edge cannot read are deleted, since every point can be upserted again."""
-        self._scratch: tempfile.TemporaryDirectory[str] | None = None
-        if (folder / "edge_config.json").is_file():
-            try:
-                self._shard = edge.EdgeShard.load(str(folder))
-                return
-            except Exception:  # the binding raises several kinds for half-written files
-                shutil.rmtree(folder)
-        elif folder.exists():
-            shutil.rmtree(folder)
+        """Opens the store at `folder`, or makes one."""
+        self._scratch: TemporaryFolder | None = None
+        if folder.exists():
+            self._shard = edge.EdgeShard.load(str(folder))
+            return
         folder.mkdir(parents=True)
         config = edge.EdgeConfig(
             vectors=edge.EdgeVectorParams(dimensions, edge.Distance.Cosine),
@@ -47,8 +40,8 @@ class EdgeStore:
     def copy_of(cls, folder: Path) -> "EdgeStore":
         """A store to search in that leaves `folder` as it is. Edge rewrites files when it opens a store, so
         a copy is opened, which costs a second a gigabyte."""
-        scratch = tempfile.TemporaryDirectory(prefix="parlance-index-")
-        copy = Path(scratch.name) / "store"
+        scratch = TemporaryFolder("index")
+        copy = scratch.path / "store"
         shutil.copytree(folder, copy)
         store = cls.__new__(cls)
         store._scratch = scratch
@@ -87,5 +80,4 @@ class EdgeStore:
     def close(self) -> None:
         self._shard.close()
         if self._scratch:
-            with suppress(OSError):
-                self._scratch.cleanup()
+            self._scratch.cleanup()

@@ -156,13 +156,16 @@ def text_a_row(artifact: Artifact) -> float:
     parts = sorted(artifact.parquet().glob("*.parquet"))
     if not parts:
         raise KeyError("messages")
-    messages = pq.read_table(parts[0], columns=["messages"])["messages"].combine_chunks()
+    try:
+        messages = pq.read_table(parts[0], columns=["messages"])["messages"].combine_chunks()
+    except (OSError, ValueError) as error:
+        raise KeyError("messages") from error  # damaged, which is for the stages that read it to say
     content = messages.flatten().field("content")
     return (pc.sum(pc.binary_length(content)).as_py() or 0) / max(1, len(messages))
 
 
 def _newest(store: ArtifactStore, stage: str, most: int = NEWEST) -> list[Artifact]:
-    found = [Artifact(p.parent) for p in (store.root / stage).glob("*/manifest.json")]
+    found = [a for path in (store.root / stage).glob("[!.]*") if (a := Artifact(path)).sealed]
     dated = [(str(a.manifest.get("timing", {}).get("started", "")), a) for a in found]
     return [a for _, a in sorted(dated, key=lambda pair: pair[0], reverse=True)[:most]]
 
@@ -178,8 +181,8 @@ def _follows(artifact: Artifact, chain: dict[str, Artifact]) -> bool:
 
 
 def _input(artifact: Artifact, stage: str, store: ArtifactStore) -> Artifact:
-    found = store.find(stage, artifact.manifest["inputs"][stage])
-    if found is None:
+    found = store.at(stage, artifact.manifest["inputs"][stage])
+    if not found.sealed:
         raise KeyError(stage)
     return found
 

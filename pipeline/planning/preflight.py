@@ -8,6 +8,7 @@ from pathlib import Path
 from configs.errors import UserError
 from configs.profile import Profile
 from pipeline.acquire.sources import source_files
+from pipeline.contract.artifact import HASHES
 from pipeline.contract.fingerprint import FileHashes
 from pipeline.contract.formatting import size
 from pipeline.contract.stages import STAGES
@@ -72,7 +73,7 @@ def writable(root: Path) -> None:
 def sources(profile: Profile) -> None:
     """Every source can be read, and the disk has room for what is made of it."""
     root = Path(profile.storage.root)
-    STAGES["acquire"].raw_inputs(profile, FileHashes(root.resolve() / "raw-hashes.json"))
+    STAGES["acquire"].raw_inputs(profile, FileHashes(root.resolve() / HASHES))
     files = [path for s in profile.acquire.sources if s.path for _, path in source_files(s)]
     needed = LEAST_DISK_FACTOR * sum(path.stat().st_size for path in files)
     free = shutil.disk_usage(root).free

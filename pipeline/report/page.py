@@ -17,6 +17,8 @@ from pipeline.report.loss_plot import loss_curve
 TONES = {"promoted": "good", "already_champion": "good", "kept_champion": "open", "rejected": "bad"}
 """The gate's decision to the tone in which the page says it."""
 
+UNMADE = ("damaged", "failed", "running")
+
 
 def render_page(report: dict[str, Any], audit_plots: dict[str, bytes]) -> str:
     """The HTML of a report (see pipeline.report.report.build_report); audit_plots: name to SVG."""
@@ -45,7 +47,10 @@ def verdict(report: dict[str, Any]) -> dict[str, str]:
         decision = str(promotion.get("decision") or "decided")
         title = decision.replace("_", " ").capitalize()
         return {"tone": TONES.get(decision, "open"), "title": title, "text": str(promotion.get("reason") or "")}
-    unmade = {word: [s["name"] for s in report["stages"] if s["status"] == word] for word in ("failed", "running")}
+    unmade = {word: [s["name"] for s in report["stages"] if s["status"] == word] for word in UNMADE}
+    if unmade["damaged"]:
+        text = f"What the stage {unmade['damaged'][0]} left is damaged, and not shown. A rerun makes it again."
+        return {"tone": "bad", "title": "Damaged", "text": text}
     if unmade["failed"]:
         text = f"The stage {unmade['failed'][0]} did not end. Its log says why; a rerun resumes there."
         return {"tone": "bad", "title": "Failed", "text": text}

@@ -21,7 +21,9 @@ from configs.errors import UserError
 from pipeline.contract.artifact import Artifact
 from pipeline.contract.atomic_write import write_text
 from pipeline.contract.fingerprint import fingerprint
+from pipeline.contract.progress import say
 from pipeline.contract.run import Run
+from pipeline.contract.sealed_json import DamagedError
 from pipeline.contract.stage import Stage, config_slice
 from pipeline.contract.stages import STAGES, conversations_into
 from pipeline.planning.run_plan import comparison, read_plan
@@ -37,11 +39,14 @@ TEMPLATES = Path(__file__).parent / "templates"
 def build_report(run: Run) -> dict[str, Any]:
     """The report as JSON values; the keys are described in docs/artifacts.md.
 
-    Parts whose artifact is missing are null. Numbers that JSON cannot hold become null.
+    Parts whose artifact is missing or damaged are null. Numbers that JSON cannot hold become null.
     """
     prints = stage_fingerprints(run)
-    made = {name: found for name, print_ in prints.items() if (found := run.store.find(name, print_))}
+    made, damaged = _made(run, prints)
     stages = [_stage_entry(run, stage, prints.get(name), made.get(name)) for name, stage in STAGES.items()]
+    for entry in stages:
+        if entry["name"] in damaged:
+            entry["status"] = "damaged"
     report = {
         "run": run.id,
         **_when(run, stages),
@@ -53,6 +58,19 @@ def build_report(run: Run) -> dict[str, Any]:
         **_facts(made),
     }
     return _finite(report)
+
+
+def _made(run: Run, prints: dict[str, str]) -> tuple[dict[str, Artifact], dict[str, str]]:
+    """Stage to artifact of those that are whole, and stage to a line of those that are damaged."""
+    made: dict[str, Artifact] = {}
+    damaged: dict[str, str] = {}
+    for name, print_ in prints.items():
+        try:
+            if found := run.store.find(name, print_):
+                made[name] = found
+        except DamagedError as error:
+            damaged[name] = str(error)
+    return made, damaged
 
 
 def _facts(made: dict[str, Artifact]) -> dict[str, Any]:
@@ -72,6 +90,8 @@ def write_report(run: Run) -> Path:
     """Writes runs/<id>/report.json and report.html; returns the path of the page."""
     from pipeline.report.page import render_page  # matplotlib, which is_current does not need
 
+    for line in _made(run, stage_fingerprints(run))[1].values():
+        say(f"report: {line}")
     report = build_report(run)
     write_text(run.folder / "report.json", json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False))
     page = run.folder / "report.html"
@@ -94,8 +114,7 @@ def is_current(run: Run) -> bool:
 
 def audit_plots(run: Run) -> dict[str, bytes]:
     """Name to SVG of the bias audit's plots."""
-    print_ = stage_fingerprints(run).get("audit")
-    audit = run.store.find("audit", print_) if print_ else None
+    audit = _made(run, stage_fingerprints(run))[0].get("audit")
     return {p.stem: p.read_bytes() for p in sorted((audit.path / "plots").glob("*.svg"))} if audit else {}
 
 
@@ -121,7 +140,7 @@ def stage_fingerprints(run: Run) -> dict[str, str]:
 
 
 def _stage_entry(run: Run, stage: Stage, print_: str | None, artifact: Artifact | None) -> dict[str, Any]:
-    """One row of the stages' table. status: made, found, running, failed or missing."""
+    """One row of the stages' table. status: made, found, running, failed, damaged or missing."""
     outcome = run.outcomes().get(stage.name)
     entry: dict[str, Any] = {
         "name": stage.name,
@@ -176,7 +195,9 @@ def _unmade(run: Run, name: str, print_: str | None) -> str:
 def _when(run: Run, stages: list[dict[str, Any]]) -> dict[str, Any]:
     """status of the run; when its first stage started and its last ended (ISO 8601); seconds between, and of work."""
     words = [stage["status"] for stage in stages]
-    status = next((w for w in ("failed", "running") if w in words), "unfinished" if "missing" in words else "finished")
+    status = next(
+        (w for w in ("damaged", "failed", "running") if w in words), "unfinished" if "missing" in words else "finished"
+    )
     visits = [(datetime.fromisoformat(stage["started"]), stage["seconds"]) for stage in run.outcomes().values()]
     if not visits:
         return {"status": status, "started": None, "finished": None, "seconds": None, "work_seconds": None}

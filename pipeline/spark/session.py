@@ -1,16 +1,20 @@
 """The Spark session, and progress over its tasks."""
 
+import atexit
 import logging
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
+from pyspark import SparkConf, SparkContext
 from pyspark.sql import SparkSession
 
 from configs.engines import LOCAL_JVM, Spark
 from pipeline.contract.execute import StageContext
 from pipeline.contract.progress import Progress, watching
+from pipeline.contract.temporary_folder import TemporaryFolder
 
 DEFAULTS = {
     "spark.ui.enabled": "false",
@@ -36,10 +40,14 @@ def spark_session(settings: Spark, name: str) -> SparkSession:
     os.environ.setdefault("PYSPARK_DRIVER_PYTHON", sys.executable)
     builder = SparkSession.builder.appName(name)
     submitted = os.environ.get("PARLANCE_SPARK_SUBMIT") == "1"
-    if settings.master.startswith("local") and not submitted:
-        builder = builder.config("spark.driver.extraJavaOptions", LOCAL_JVM)
+    spills = _spill_folders(settings) if _is_local(settings, submitted) else []
+    if spills and not submitted:
+        options = f"{LOCAL_JVM} -Djava.io.tmpdir={spills[0]}"
+        builder = builder.config("spark.driver.extraJavaOptions", options)
     for key, value in {**DEFAULTS, **settings.conf}.items():
         builder = builder.config(key, value)
+    if spills:
+        builder = builder.config("spark.local.dir", ",".join(map(str, spills)))
     if not submitted:
         builder = builder.master(settings.master).config("spark.driver.memory", settings.driver_memory)
         if settings.master.startswith("local"):
@@ -48,6 +56,24 @@ def spark_session(settings: Spark, name: str) -> SparkSession:
     session.sparkContext.setLogLevel("ERROR")
     logging.getLogger("py4j").setLevel(logging.WARNING)
     return session
+
+
+def _is_local(settings: Spark, submitted: bool) -> bool:
+    """Whether executors run in this process. Under spark-submit the submitter's master says so."""
+    if not submitted:
+        return settings.master.startswith("local")
+    SparkContext._ensure_initialized()  # type: ignore[attr-defined]
+    return SparkConf().get("spark.master", "").startswith("local")
+
+
+def _spill_folders(settings: Spark) -> list[Path]:
+    """Where the JVM of a local session keeps what it spills, below the folders of spark.local.dir or the machine's
+    temporary folder. Deleted when this process ends, or, if it is killed, when the next session starts."""
+    given = settings.conf.get("spark.local.dir")
+    found = [TemporaryFolder("spark", Path(base)) for base in given.split(",")] if given else [TemporaryFolder("spark")]
+    for folder in found:
+        atexit.register(folder.cleanup)
+    return [folder.path for folder in found]
 
 
 @contextmanager

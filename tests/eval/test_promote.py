@@ -11,8 +11,10 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig, 
 
 from configs.errors import UserError
 from eval import registry
+from eval.checkpoint import load_model
 from pipeline.contract.execute import execute
 from pipeline.contract.run import Run
+from tests.kills import killed_and_run_again
 
 from .conftest import FINDING, new_model, new_tokenizer
 
@@ -163,3 +165,39 @@ def test_what_data_and_people_are_called_is_text_on_the_model_card(
     body = (run.artifact("promote").path / "model" / "README.md").read_text()
     assert r"**warning**: `![i](http://127.0.0.1/i.png)` makes up \<b\>30%\</b\> \| of the rows" in body
     assert r"| hand_made | files | `[a](http://127.0.0.1)` \$x\$ |" in body
+
+
+def test_a_promotion_that_is_killed_before_a_call_and_run_again_is_as_if_nothing_had_happened(
+    world: World, trained: LlamaForCausalLM
+) -> None:
+    run = world(trained)
+    execute(run, "evaluate")
+    found = killed_and_run_again(run, "promote", samples=5)
+    assert found["trials"] == 5
+    assert found["differing"] == []
+
+
+def test_a_damaged_evaluation_is_made_again_before_the_gate_reads_it_and_a_damaged_champion_is_not_used(
+    world: World, trained: LlamaForCausalLM, capfd: pytest.CaptureFixture[str]
+) -> None:
+    run = world(trained)
+    (evaluate,) = execute(run, "evaluate")
+    file = evaluate.path / "evaluation.json"
+    whole = file.read_bytes()
+    flipped = bytearray(whole)
+    flipped[len(whole) // 2] ^= 1
+    file.write_bytes(flipped)
+    (promote,) = execute(run, "promote")
+    said = capfd.readouterr().out
+    assert "promote: the artifact of evaluate is damaged, task evaluate makes it again" in said
+    assert f"evaluate: {file}: contents changed (sha256 differs from the manifest); the artifact is not used" in said
+    assert file.read_bytes() == whole
+    assert promote.json("promotion.json")["decision"] == "promoted"
+    model = promote.path / "model" / "model.safetensors"
+    content = model.read_bytes()
+    model.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    champion = registry.champion(run.profile.tracking.address(run.root), "parlance-chat")
+    assert champion is not None
+    for read in (lambda: champion.folder, lambda: load_model(model.parent)):  # as chat and rollback do
+        with pytest.raises(UserError, match=r"model/model\.safetensors: contents changed"):
+            read()

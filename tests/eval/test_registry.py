@@ -36,3 +36,14 @@ def test_the_model_of_a_moved_root_is_found_beside_its_registry(tmp_path: Path) 
     gone = registry.ModelRecord(Tracking().address(tmp_path / "third"), "chat", 1, str(tmp_path / "gone" / model), {})
     with pytest.raises(UserError, match=r"version 1 lay in .*/gone/artifacts/promote/0123/model, which is gone"):
         _ = gone.folder
+
+
+def test_a_database_that_is_damaged_is_one_line_with_its_address(empty_registry: Path, tmp_path: Path) -> None:
+    content = bytearray(empty_registry.read_bytes())
+    content[100] ^= 0x55  # of the first page's header, where SQLite notices
+    (tmp_path / "mlflow.db").write_bytes(content)
+    uri = Tracking().address(tmp_path)
+    with pytest.raises(UserError, match=r"the registry's database cannot be read .*; restore it, or move it") as told:
+        registry.champion(uri, "parlance-chat")
+    assert str(told.value).startswith(f"{uri}: ")
+    assert "\n" not in str(told.value)

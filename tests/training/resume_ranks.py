@@ -34,7 +34,7 @@ def main() -> None:
         folder = job.checkpoints / str(stage)
         engine, _ = build_engine(this, device)
         first = losses(engine, this, range(1, HALF + 1))
-        save_checkpoint(engine, folder, State(step=HALF), {}, keep=1)
+        save_checkpoint(engine, folder, State(step=HALF), Path(__file__), {}, keep=1)
         second = losses(engine, this, range(HALF + 1, 2 * HALF + 1))
         engine.destroy()
         engine, _ = build_engine(this, device)

@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipeline.contract.finished import Finished
 from training.arrow import arrow_copy
 from training.data import PackedSequences, micro_batches, packed_batch
 from training.order import global_batch
@@ -48,8 +49,15 @@ def test_sequences_come_back_from_memory_mapped_files_as_they_were_packed(tmp_pa
     for number, part in enumerate((slice(0, 2), slice(2, 3), slice(3, 3))):
         arrays = [pa.array(values[part], types[name]) for name, values in rows.items()]
         pq.write_table(pa.table(dict(zip(rows, arrays, strict=True))), packed / f"part-{number:05d}.parquet")
-    for _ in range(2):  # the second copy finds the first
-        assert arrow_copy(packed, tmp_path / "arrow", 4, lambda: None) == 3
+    first = tmp_path / "arrow" / "part-00000.arrow"
+    for _ in range(3):  # the second copy finds the first, the third what was damaged meanwhile
+        finished = Finished(tmp_path / "journal", tmp_path / "arrow")
+        assert arrow_copy(packed, tmp_path / "arrow", 4, lambda: None, finished) == 3
+        copied, found = first.stat().st_ino, first.read_bytes()
+        assert arrow_copy(packed, tmp_path / "arrow", 4, lambda: None, finished) == 3
+        assert first.stat().st_ino == copied
+        first.write_bytes(found[::-1])
+    first.write_bytes(found)
     sequences = PackedSequences(tmp_path / "arrow")
     assert len(sequences) == 3
     batch = sequences.batch(np.array([2, 0]), size=3)

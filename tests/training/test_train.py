@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,10 +18,13 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from configs.errors import UserError
-from pipeline.contract.artifact import Artifact
+from pipeline.contract.artifact import PARTIAL, SCRATCH, Artifact
 from pipeline.contract.execute import execute
+from pipeline.contract.sealed_json import write_sealed
+from tests.kills import killed_and_run_again
 from tests.training.tokenised import begin_run
 from training.layout import MARKER
+from training.train import FINISHED
 
 OVERRIDES = ["train.steps=40", "train.validation_every=8", "train.checkpoint_every=4", "launch.keep_checkpoints=3"]
 PATIENCE_SECONDS = 300
@@ -91,14 +95,14 @@ def test_a_killed_run_leaves_no_rank_and_resumes_with_identical_losses(
     undisturbed: Artifact, raw: Path, tmp_path: Path
 ) -> None:
     process = start(tmp_path, raw)
-    wait_for(lambda: len(list(tmp_path.glob(f"artifacts/train/.*.partial/checkpoints/*/{MARKER}"))) >= 2, process)
+    wait_for(lambda: len(list(tmp_path.glob(f"artifacts/train/.*.scratch/*/{MARKER}"))) >= 2, process)
     ranks = psutil.Process(process.pid).children(recursive=True)
     process.send_signal(signal.SIGKILL)
     process.wait()
     _, alive = psutil.wait_procs(ranks, timeout=30)
     assert not alive
 
-    newest = sorted(tmp_path.glob(f"artifacts/train/.*.partial/checkpoints/*/{MARKER}"))[-1].parent
+    newest = sorted(tmp_path.glob(f"artifacts/train/.*.scratch/*/{MARKER}"))[-1].parent
     victim = max((p for p in newest.iterdir() if p.name != MARKER), key=lambda p: p.stat().st_size)
     with victim.open("r+b") as file:  # one flipped byte, as a disk might
         file.seek(victim.stat().st_size // 2)
@@ -109,7 +113,7 @@ def test_a_killed_run_leaves_no_rank_and_resumes_with_identical_losses(
     process = start(tmp_path, raw)
     output, _ = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 0, output
-    assert f"{newest.name} is damaged" in output
+    assert f"{newest} is damaged; looks for an older checkpoint" in output
     assert "train: resumes after step" in output
     (path,) = tmp_path.glob("artifacts/train/[!.]*")
     resumed = Artifact(path)
@@ -117,6 +121,24 @@ def test_a_killed_run_leaves_no_rank_and_resumes_with_identical_losses(
     assert resumed.json("training.json")["best_step"] == undisturbed.json("training.json")["best_step"]
     weights = [AutoModelForCausalLM.from_pretrained(a.path / "model").state_dict() for a in (resumed, undisturbed)]
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+
+
+def test_from_the_end_of_training_to_the_clean_up_it_may_be_killed_before_any_call(
+    undisturbed: Artifact, raw: Path, tmp_path: Path
+) -> None:
+    """The model is finished and noted, as just before the commit; beside it lies what the commit makes superfluous."""
+    run = begin_run(tmp_path / "root", OVERRIDES, raw)
+    partial = run.store.root / "train" / f".{run.fingerprint('train')}{PARTIAL}"
+    scratch = partial.with_suffix(SCRATCH)
+    for kind in ("step-00000036", "best-00000040", "sequences"):
+        (scratch / kind).mkdir(parents=True)
+        (scratch / kind / "file").touch()
+    shutil.copytree(undisturbed.path, partial, ignore=shutil.ignore_patterns("manifest.*"))
+    files = {entry["path"]: entry["sha256"] for entry in undisturbed.manifest["files"]}
+    write_sealed(scratch / FINISHED, {"mlflow_run": None, "files": files})
+    found = killed_and_run_again(run, "train", samples=14)
+    assert found["trials"] == 14
+    assert found["differing"] == []
 
 
 def test_the_failure_of_a_rank_is_the_failure_of_the_stage(raw: Path, tmp_path: Path) -> None:

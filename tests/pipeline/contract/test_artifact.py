@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,20 @@ import pyarrow.parquet as pq
 import pytest
 
 from configs.errors import UserError
-from pipeline.contract.artifact import MANIFEST, SEAL, Artifact, ArtifactStore, Ledger
+from pipeline.contract.artifact import (
+    DAMAGED,
+    MANIFEST,
+    PARTIAL,
+    SCRATCH,
+    SEAL,
+    UNTOUCHED_DAYS,
+    Artifact,
+    ArtifactStore,
+    Ledger,
+    check_part,
+)
 from pipeline.contract.fingerprint import file_sha256, fingerprint
+from pipeline.contract.sealed_json import DamagedError
 
 PRINT = fingerprint("trial", "1", {}, {})
 
@@ -132,7 +145,7 @@ def test_a_manifest_without_its_seal_is_damaged(
     artifact = commit()
     change(artifact.path / name)
     (line,) = artifact.damage()
-    assert line == f"{artifact.path / MANIFEST}: does not match {SEAL}; delete {artifact.path} and run again"
+    assert line == f"{artifact.path / MANIFEST}: does not match {SEAL}"
 
 
 def test_a_manifest_that_contradicts_itself_is_damaged(commit: Callable[..., Artifact]) -> None:
@@ -193,7 +206,8 @@ def test_a_folder_without_a_seal_gives_way(store: ArtifactStore, commit: Callabl
     half = store.root / "trial" / PRINT
     half.mkdir(parents=True)
     (half / "half").touch()
-    assert store.find("trial", PRINT) is None
+    with pytest.raises(DamagedError, match=f"does not match {SEAL}"):
+        store.find("trial", PRINT)
     assert commit().damage() == []
 
 
@@ -204,8 +218,9 @@ def test_every_file_and_folder_is_on_disk_before_the_artifact_is_seen(
     synced, real = [], os.fsync
 
     def fsync(handle: int) -> None:
-        assert store.find("trial", PRINT) is None
-        synced.append(Path(f"/proc/self/fd/{handle}").readlink())
+        path = Path(f"/proc/self/fd/{handle}").readlink()
+        assert store.find("trial", PRINT) is None or path == store.root / "trial"  # which then holds its name
+        synced.append(path)
         real(handle)
 
     monkeypatch.setattr(os, "fsync", fsync)
@@ -214,3 +229,77 @@ def test_every_file_and_folder_is_on_disk_before_the_artifact_is_seen(
     partial = artifact.path.with_name(f".{PRINT}.partial")
     assert {partial / p for p in ("data/part-00000.parquet", "note.json", "data", "")} <= set(synced)
     assert len(list(Path("/proc/self/fd").iterdir())) == open_before
+
+
+OTHER = fingerprint("trial", "1", {"seed": 7}, {})
+
+
+def leave(store: ArtifactStore, print_: str, days: float = 0) -> list[str]:
+    """What a killed attempt and one that set a damaged artifact aside leave, so many days ago; the folders' names."""
+    folders = [store.root / "trial" / f".{print_}{kind}" for kind in (PARTIAL, SCRATCH, DAMAGED)]
+    for folder in folders:
+        (folder / "data").mkdir(parents=True)
+        (folder / "data" / "shard").touch()
+        for path in (folder / "data" / "shard", folder / "data", folder):
+            os.utime(path, (time.time() - 86_400 * days,) * 2)
+    return sorted(folder.name for folder in folders)
+
+
+def left(store: ArtifactStore) -> list[str]:
+    return sorted(p.name for p in (store.root / "trial").glob(".*") if p.is_dir())
+
+
+def test_a_crash_between_commit_and_clean_up_costs_neither(
+    store: ArtifactStore, commit: Callable[..., Artifact]
+) -> None:
+    artifact = commit()
+    leave(store, PRINT)
+    store.sweep("trial", PRINT, resumable=True)
+    assert (left(store), artifact.damage()) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("resumable", "days", "kept"),
+    [(True, UNTOUCHED_DAYS - 1, True), (True, UNTOUCHED_DAYS + 1, False), (False, 0, False)],
+)
+def test_what_killed_attempts_at_other_artifacts_left_is_swept_unless_one_may_go_on_with_it(
+    store: ArtifactStore, resumable: bool, days: float, kept: bool
+) -> None:
+    own, other = leave(store, PRINT, days), leave(store, OTHER, days)
+    store.sweep("trial", PRINT, resumable)
+    assert left(store) == sorted(own + (other if kept else []))
+
+
+def test_what_a_live_process_holds_is_never_swept(store: ArtifactStore) -> None:
+    with store.building("trial", OTHER, resume=False):
+        store.sweep("trial", PRINT, resumable=False)
+        assert left(store) == [f".{OTHER}{PARTIAL}"]
+
+
+def test_what_a_killed_writer_left_never_becomes_part_of_an_artifact(store: ArtifactStore) -> None:
+    with store.building("trial", PRINT, resume=True) as partial:
+        write(partial / "data", "part-00000", ["a", "b"])
+        (partial / "data" / ".part-00001.parquet.4242.partial").touch()
+        (partial / ".note.json.4242.partial").touch()
+        artifact = store.commit(partial, manifest(Ledger(2, 2)))
+    assert [entry["path"] for entry in artifact.manifest["files"]] == ["data/part-00000.parquet"]
+    assert artifact.damage() == []
+
+
+def test_a_folder_of_an_artifact_is_checked_with_it_and_any_other_is_as_it_is(
+    store: ArtifactStore, commit: Callable[..., Artifact]
+) -> None:
+    artifact = commit()
+    check_part(artifact.path / "data")
+    check_part(store.root / "nowhere" / "data")
+    (artifact.path / "note.json").write_text("{}")
+    with pytest.raises(DamagedError, match=r"note\.json: 2 bytes instead of 14; the artifact is not used"):
+        check_part(artifact.path / "data")
+
+
+def test_a_later_attempt_finds_no_manifest_of_one_that_was_killed_before_the_rename(store: ArtifactStore) -> None:
+    with store.building("trial", PRINT, resume=True) as partial:
+        for name in (MANIFEST, SEAL, "shard"):
+            (partial / name).touch()
+    with store.building("trial", PRINT, resume=True) as partial:
+        assert [p.name for p in partial.iterdir()] == ["shard"]

@@ -1,5 +1,6 @@
 """A file is the old one or the new one, whatever becomes of who writes it."""
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.contract.atomic_write import remove_partials, replacing, write_text
+from pipeline.contract.atomic_write import remove_partials, replacing, sweep_partials, write_text
 
 WRITES_HALF_AND_WAITS = """
 import sys, time
@@ -104,3 +105,32 @@ def test_a_small_file_is_replaced_once_its_new_text_is_on_disk(tmp_path: Path, m
     write_text(file, "grün")
     assert seen == [(5, "old")]
     assert file.read_text(encoding="utf-8") == "grün"
+
+
+def test_what_killed_writers_of_small_files_left_is_swept_and_what_a_live_one_writes_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left, live = tmp_path / ".report.json.0123.partial", tmp_path / ".promote.json.4567.partial"
+    for partial in (left, live):
+        partial.touch()
+        os.utime(partial, (0, 0))
+    (tmp_path / "kept.partial").touch()
+    with live.open() as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        sweep_partials(tmp_path)
+        assert names(tmp_path) == [live.name, "kept.partial"]
+    sweep_partials(tmp_path)
+    assert names(tmp_path) == ["kept.partial"]
+
+    seen, real = [], os.fsync
+
+    def fsync(handle: int) -> None:
+        os.utime(handle, (0, 0))
+        sweep_partials(tmp_path)
+        seen.append(names(tmp_path))
+        real(handle)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    write_text(tmp_path / "plan.json", "new")
+    assert [len(found) for found in seen] == [2]
+    assert names(tmp_path) == ["kept.partial", "plan.json"]

@@ -1,17 +1,20 @@
 """Running a stage: what its function sees, what is said meanwhile, and what is written about it."""
 
 import json
+import os
 import platform
 import resource
 import threading
 from collections.abc import Callable
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from configs.errors import UserError
 from pipeline.contract import execute as execution
-from pipeline.contract.artifact import Artifact, ArtifactStore, Ledger
+from pipeline.contract.artifact import MANIFEST, SEAL, Artifact, ArtifactStore, Ledger
 from pipeline.contract.execute import StageContext, execute, run_stage
 from pipeline.contract.progress import EVENT_PREFIX
 from pipeline.contract.run import Run
@@ -170,7 +173,88 @@ def test_what_another_process_made_while_this_one_waited_is_found(
     with run.store.building("trial", run.fingerprint("trial"), resume=False) as partial:
         waiting.start()
         assert missed.wait(60)
-        run.store.commit(partial, {"stage": "trial", "fingerprint": run.fingerprint("trial"), "ledger": Ledger()})
+        about = {"stage": "trial", "version": "1", "fingerprint": run.fingerprint("trial"), "config": {}, "inputs": {}}
+        run.store.commit(partial, {**about, "ledger": Ledger()})
     waiting.join()
     assert SEEN == {}
     assert run.outcomes()["trial"]["cached"] is True
+
+
+def flip(file: Path) -> None:
+    """One bit in the middle of a file, as a disk might, and the times of its last change set back."""
+    content, stat = bytearray(file.read_bytes()), file.stat()
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+    os.utime(file, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+
+
+DAMAGE: dict[str, Callable[[Path], None]] = {
+    "a flipped bit": lambda path: flip(path / "note.txt"),
+    "a flipped bit in the manifest": lambda path: flip(path / MANIFEST),
+    "a flipped bit in the seal": lambda path: flip(path / SEAL),
+    "no seal": lambda path: (path / SEAL).unlink(),
+    "no manifest": lambda path: (path / MANIFEST).unlink(),
+    "a file that is gone": lambda path: (path / "note.txt").unlink(),
+    "a file that was added": lambda path: (path / "more.txt").touch(),
+    "a link that leads nowhere": lambda path: (path / "more.txt").symlink_to("nowhere"),
+    "a folder in place of a file": lambda path: (path / "note.txt").rename(path / "more").with_name("note.txt").mkdir(),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_damaged_artifact_is_named_and_made_again(
+    run: Run, declare: Callable[..., Stage], capsys: pytest.CaptureFixture[str], damage: str
+) -> None:
+    stage = declare(doubles_two_rows)
+    made = run_stage(stage, run)
+    files = {p.name: p.read_bytes() for p in made.path.iterdir() if p.name == "note.txt"}
+    DAMAGE[damage](made.path)
+    assert not run.is_cached("trial")
+    capsys.readouterr()
+    again = run_stage(stage, run)
+    assert (again, again.damage()) == (made, [])
+    assert {p.name: p.read_bytes() for p in again.path.iterdir() if p.name not in (MANIFEST, SEAL)} == files
+    first, *_ = capsys.readouterr().out.splitlines()
+    assert first.startswith(f"trial: {made.path}/")
+    assert "the artifact is not used" in first
+    assert [p.name for p in made.path.parent.iterdir() if p.is_dir()] == [made.path.name]
+
+
+def test_a_stage_does_not_begin_on_a_damaged_input_that_cannot_be_made_again(
+    run: Run, declare: Callable[..., Stage], capfd: pytest.CaptureFixture[str]
+) -> None:
+    """In the process that would make it again nobody declares the stage of this test."""
+    flip(run_stage(declare(doubles_two_rows), run).path / "note.txt")
+    reader = declare(tells_what_it_sees, "reader", inputs=("trial",))
+    with pytest.raises(UserError, match=r"trial: could not make trial again \(status 2\); its last lines above say"):
+        run_stage(reader, run)
+    assert SEEN == {}
+    assert "reader: the artifact of trial is damaged, task trial makes it again" in capfd.readouterr().out
+
+
+def grows_its_source(context: StageContext) -> None:
+    with Path(context.profile.acquire.sources[0].path or "").open("a") as file:
+        file.write("{}\n")
+
+
+def test_a_source_that_changes_while_it_is_read_makes_no_artifact(run: Run, declare: Callable[..., Stage]) -> None:
+    stage = declare(grows_its_source, raw="pipeline.acquire.sources:raw_inputs")
+    with pytest.raises(UserError, match=r"chat\.jsonl has changed .*, while the stage was reading; begin a new run"):
+        run_stage(stage, run)
+    assert list(run.store.root.glob("trial/[!.]*")) == []
+
+
+def test_a_run_goes_on_with_what_it_read_of_a_source_that_has_grown(
+    run: Run, declare: Callable[..., Stage], capsys: pytest.CaptureFixture[str]
+) -> None:
+    stage = declare(doubles_two_rows, raw="pipeline.acquire.sources:raw_inputs")
+    made = run_stage(stage, run)
+    source = Path(run.profile.acquire.sources[0].path or "")
+    source.write_text("{}\n{}\n")
+    capsys.readouterr()
+    assert execute(Run(run.folder), "trial") == [made]
+    said, _ = capsys.readouterr().out.splitlines()
+    assert "chat.jsonl has changed since run test read it; this run goes on with what it read" in said
+    flip(made.path / "note.txt")
+    with pytest.raises(UserError, match=r"chat\.jsonl has changed .*, and the artifact that was made of it is not"):
+        execute(Run(run.folder), "trial")

@@ -1,6 +1,7 @@
 """One run: a profile that stays fixed, and what each stage made of it."""
 
 import json
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,9 +10,11 @@ import pytest
 
 from configs.errors import UserError
 from configs.load import load_profile
-from pipeline.contract.artifact import Ledger
+from pipeline.contract.fingerprint import SETTLED_NS
 from pipeline.contract.run import Run
+from pipeline.contract.sealed_json import DamagedError
 from pipeline.contract.stages import STAGES, TASKS, stages_of
+from tests.artifacts import commit
 
 STARTED = datetime(2026, 1, 2, 3, 4, 5, 678900, tzinfo=UTC)
 
@@ -29,9 +32,9 @@ def begin(tmp_path: Path) -> Callable[..., Run]:
 
 
 def make(run: Run, stage: str) -> None:
-    print_ = run.fingerprint(stage)
-    with run.store.building(stage, print_, resume=False) as partial:
-        run.store.commit(partial, {"stage": stage, "fingerprint": print_, "ledger": Ledger()})
+    """The stage's artifact, as if this run had made it."""
+    commit(run, stage, 0)
+    run.record(stage, run.fingerprint(stage), cached=False, seconds=1, started=STARTED)
 
 
 def test_a_run_keeps_the_profile_that_it_began_with(begin: Callable[..., Run], tmp_path: Path) -> None:
@@ -71,7 +74,7 @@ def test_a_root_that_cannot_be_written_is_the_users_to_change(begin: Callable[..
 
 
 def test_an_artifact_that_was_not_made_is_named_with_the_command_that_makes_it(begin: Callable[..., Run]) -> None:
-    with pytest.raises(UserError, match=r"run first: stage score has no artifact yet; run `parlance stage score`"):
+    with pytest.raises(UserError, match=r"run first: stage score has no artifact yet; run `parlance stage clean`"):
         begin().artifact("score")
 
 
@@ -98,10 +101,11 @@ def test_a_raw_file_and_the_stages_before_are_a_stages_inputs(begin: Callable[..
     assert inputs == {name: run.fingerprint(name) for name in ("deduplicate", "embed")}
 
 
-def test_raw_files_are_hashed_once_a_root(begin: Callable[..., Run]) -> None:
-    run = begin()
-    run.fingerprint("acquire")
-    assert list(json.loads((run.root / "raw-hashes.json").read_text())) == [str(run.root.parent / "chat.jsonl")]
+def test_raw_files_are_hashed_once_a_root(begin: Callable[..., Run], monkeypatch: pytest.MonkeyPatch) -> None:
+    time.sleep(SETTLED_NS / 1e9)
+    begin().fingerprint("acquire")
+    monkeypatch.delattr("pipeline.contract.fingerprint.file_sha256")
+    begin(run_id="second").fingerprint("acquire")
 
 
 def test_a_fingerprint_is_computed_once_a_run(begin: Callable[..., Run], tmp_path: Path) -> None:
@@ -110,6 +114,67 @@ def test_a_fingerprint_is_computed_once_a_run(begin: Callable[..., Run], tmp_pat
     (tmp_path / "chat.jsonl").write_text("another\n")
     assert run.fingerprint("promote") == before
     assert Run(run.folder).fingerprint("promote") != before
+
+
+def test_a_source_that_grows_or_goes_does_not_change_a_run_that_has_read_it(
+    begin: Callable[..., Run], tmp_path: Path
+) -> None:
+    run = begin()
+    before = run.fingerprint("promote")
+    make(run, "acquire")
+    assert run.changes() == []
+    for change in (lambda file: file.write_text("{}\n{}\n"), lambda file: file.write_text("[]\n"), Path.unlink):
+        change(tmp_path / "chat.jsonl")
+        later = Run.open(run.root)
+        assert later.fingerprint("promote") == before
+        assert later.find("acquire") == run.find("acquire")
+        assert later.is_cached("acquire")
+        assert len(later.changes()) == 1
+        assert "chat.jsonl" in later.changes()[0]
+
+
+def test_a_run_that_begins_again_reads_its_sources_again_when_its_profile_is_another(
+    begin: Callable[..., Run], tmp_path: Path
+) -> None:
+    make(begin(), "acquire")
+    before = begin().fingerprint("acquire")
+    (tmp_path / "chat.jsonl").write_text("another\n")
+    assert begin().fingerprint("acquire") == before
+    assert begin("seed=7").fingerprint("acquire") != before
+    assert begin("seed=7").outcomes() == {}
+
+
+def test_no_flipped_bit_of_the_profile_or_of_a_record_is_taken_for_what_was_written(begin: Callable[..., Run]) -> None:
+    run = begin()
+    make(run, "acquire")
+    for path in (run.folder / "profile.json", run.folder / "stages" / "acquire.json"):
+        content = path.read_bytes()
+        for bit in range(0, 8 * len(content), 61 if len(content) > 1000 else 7):
+            flipped = bytearray(content)
+            flipped[bit // 8] ^= 1 << bit % 8
+            path.write_bytes(flipped)
+            (line,) = Run(run.folder).damage()
+            assert line.startswith(f"{path}: is not what was written; ")
+        path.write_bytes(content)
+        assert Run(run.folder).damage() == []
+
+
+def test_a_run_whose_profile_is_damaged_says_so_and_can_begin_again(begin: Callable[..., Run]) -> None:
+    run = begin()
+    path = run.folder / "profile.json"
+    path.write_text(path.read_text().replace('"seed": ', '"seed": 1', 1))
+    with pytest.raises(DamagedError, match=r"profile.json: is not what was written; begin the run again"):
+        _ = Run.open(run.root).profile
+    assert begin().profile == run.profile
+
+
+def test_a_run_that_began_before_there_were_seals_is_read_as_it_is(begin: Callable[..., Run]) -> None:
+    run = begin()
+    (run.folder / "profile.json").write_text(run.profile.model_dump_json(indent=1))
+    outcome = {"name": "score", "fingerprint": "0f" * 32, "cached": False, "seconds": 1.0, "started": "2026-01-01"}
+    (run.folder / "stages" / "score.json").write_text(json.dumps(outcome))
+    assert Run(run.folder).profile == run.profile
+    assert Run(run.folder).outcomes() == {"score": outcome}
 
 
 def test_an_outcome_is_recorded(begin: Callable[..., Run]) -> None:

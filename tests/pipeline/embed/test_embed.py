@@ -12,6 +12,7 @@ import pyarrow as pa
 import pytest
 
 from pipeline.contract.execute import execute
+from tests.kills import killed_and_run_again
 
 
 def conversations(talk, count: int) -> list[dict]:
@@ -75,7 +76,7 @@ def test_shards_follow_the_order_of_row_id(begin, deduplicated, talk):
     assert table["row_id"].to_pylist() == sorted(row["row_id"] for row in rows)
 
 
-def test_a_killed_attempt_goes_on_at_the_first_missing_shard(begin, deduplicated, talk):
+def test_a_killed_attempt_goes_on_at_the_first_missing_or_damaged_shard(begin, deduplicated, talk, capsys):
     rows = conversations(talk, 160)
     run, undisturbed = begin("embed.shard_rows=4"), begin("embed.shard_rows=4", name="undisturbed")
     deduplicated(run, rows)
@@ -84,20 +85,33 @@ def test_a_killed_attempt_goes_on_at_the_first_missing_shard(begin, deduplicated
     code = f"""\
 from pathlib import Path
 from pipeline.contract.execute import execute
+from tests.kills import killed_and_run_again
 from pipeline.contract.run import Run
 execute(Run(Path({str(run.folder)!r})), 'embed')
 """
     process = subprocess.Popen([sys.executable, "-c", code], env={**os.environ, "OMP_NUM_THREADS": "1"})
-    while process.poll() is None and not list(partial.glob("part-*")):
+    while process.poll() is None and len(list(partial.glob("part-*"))) < 3:
         time.sleep(0.005)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     finished = {p.name: p.stat().st_mtime_ns for p in partial.glob("part-*")}
-    assert 1 <= len(finished) < 40, "the kill came too late to show anything"
+    assert 2 <= len(finished) < 40, "the kill came too late to show anything"
+    damaged = min(finished)
+    (partial / damaged).write_bytes((partial / damaged).read_bytes()[:-1] + b"?")
+    del finished[damaged]
 
     [artifact] = execute(run, "embed")
     assert {name: (artifact.parquet() / name).stat().st_mtime_ns for name in finished} == finished
+    assert f"data/{damaged}: is not what an earlier attempt finished; it is made again" in capsys.readouterr().out
     assert bytes_of(artifact.parquet()) == bytes_of(execute(undisturbed, "embed")[0].parquet())
+
+
+def test_an_attempt_that_is_killed_before_a_call_and_run_again_is_as_if_nothing_had_happened(begin, deduplicated, talk):
+    run = begin("embed.shard_rows=4")
+    deduplicated(run, conversations(talk, 12))
+    found = killed_and_run_again(run, "embed", samples=6)
+    assert found["trials"] == 6
+    assert found["differing"] == []
 
 
 def test_no_conversations_leave_one_empty_file_with_the_columns(begin, deduplicated):

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from configs.embed import Embed, Embedding
+from pipeline.contract.finished import Finished
 from pipeline.embed.embed import write_vectors
 from pipeline.embed.encoder import Encoder
 
@@ -33,7 +34,10 @@ def test_shards_that_other_processes_cut_hold_the_vectors_of_their_own_rows(tmp_
     messages = [[{"role": "user", "content": text}] for text in TEXTS]
     table = pa.table({"row_id": ids, "messages": messages})
     shards = [(tmp_path / f"part-{n}.parquet", table.slice(50 * n, 50)) for n in range(10)]
-    assert list(write_vectors(shards, Embed(model=MODEL, max_tokens=256), Embedding(device="cuda")))[-1] == len(TEXTS)
+    finished = Finished(tmp_path / "finished.journal", tmp_path)
+    settings = Embed(model=MODEL, max_tokens=256)
+    assert list(write_vectors(shards, settings, Embedding(device="cuda"), finished))[-1] == len(TEXTS)
+    assert all(finished.has(file) for file, _ in shards)
     found = pa.concat_tables(pq.read_table(file) for file, _ in shards)
     assert found["row_id"].to_pylist() == ids
     vectors = found["vector"].combine_chunks().flatten().to_numpy().reshape(len(TEXTS), -1)

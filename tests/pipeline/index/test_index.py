@@ -100,10 +100,9 @@ def test_an_attempt_that_was_cut_short_ends_with_every_point_once(corpus, monkey
     monkeypatch.setattr(EdgeStore, "upsert", failing)
     with pytest.raises(KeyboardInterrupt):
         execute(run, "index")
-    first = calls.copy()
     [artifact] = execute(run, "index")
     assert artifact.json("index.json")["points"] == 4
-    assert set(calls[3:]).isdisjoint(first[:2]), "points that were there were sent again"
+    assert len(set(calls[3:])) == 4, "what was left of the store may be damaged, so every point is sent again"
 
 
 def test_a_row_that_balance_added_before_all_others_takes_none_of_their_points(begin, deduplicated, balanced, talk):

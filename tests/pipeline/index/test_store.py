@@ -117,13 +117,6 @@ def test_edge_searches_in_a_copy_and_leaves_the_files_alone(tmp_path):
     assert after == before
 
 
-def test_edge_starts_anew_from_files_that_it_cannot_read(tmp_path):
-    EdgeStore(tmp_path / "store", SIZE).close()
-    (tmp_path / "store" / "edge_config.json").write_text("half a fi")
-    store = EdgeStore(tmp_path / "store", SIZE)
-    assert store.count() == 0
-
-
 def test_a_server_that_does_not_answer_is_a_user_error(monkeypatch):
     monkeypatch.setattr(qdrant_server, "FIRST_PAUSE_SECONDS", 0.001)
     with pytest.raises(UserError, match=r"vectors\.url: http://127\.0\.0\.1:1 does not answer"):

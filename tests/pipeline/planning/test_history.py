@@ -10,6 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from configs.profile import Profile
+from pipeline.contract.artifact import MANIFEST, SEAL
+from pipeline.contract.fingerprint import file_sha256
 from pipeline.contract.stage import Stage
 from pipeline.contract.stages import STAGES
 from pipeline.planning.estimate import estimate
@@ -33,8 +35,8 @@ def leave(root: Path, stage: str, name: str, rows: tuple[int, int], seconds: flo
         "timing": {"started": more.pop("started", "2026-11-22T00:00:00+00:00"), "seconds": seconds},
         "files": [{"path": "data/part-00000.parquet", "bytes": 50 * rows[1]}],
     }
-    (folder / "manifest.json").write_text(json.dumps(manifest))
-    (folder / "manifest.sha256").write_text("")
+    (folder / MANIFEST).write_text(json.dumps(manifest))
+    (folder / SEAL).write_text(f"{file_sha256(folder / MANIFEST)}  {MANIFEST}\n")
 
 
 @pytest.fixture

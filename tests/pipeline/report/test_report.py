@@ -324,6 +324,17 @@ def test_a_raw_file_that_has_gone_does_not_take_the_report_with_it(run: Run) -> 
     assert [s["status"] for s in report["stages"][:3]] == ["made"] * 3
 
 
+def test_what_is_damaged_is_not_shown(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    prepare_data(run)
+    assert build_report(run)["data"]
+    (seal,) = run.store.root.glob("acquire/*/manifest.sha256")
+    seal.write_text("0")
+    report = build_report(run)
+    assert (report["status"], report["stages"][0]["status"], report["data"]) == ("damaged", "damaged", None)
+    assert "What the stage acquire left is damaged" in page_of(run)
+    assert f"report: {seal.parent}/manifest.json: does not match manifest.sha256" in capsys.readouterr().out
+
+
 def test_rules_show_rows_with_evidence_and_the_row_they_matched(run: Run) -> None:
     prepare_data(run)
     rules = {entry["rule"]: entry for entry in build_report(run)["rules"]}

@@ -1,0 +1,131 @@
+"""What a killed training left counts only as far as it is what was written."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from pipeline.contract.sealed_json import write_sealed
+from training.checkpoint import MARKER, State, checkpoint_of, load_newest, save_checkpoint
+from training.checksums import checksums
+from training.metrics import METRICS, MetricsLog, read_metrics
+from training.weights import forget_weights, kept_weights, weights_of
+
+LAYOUT = {"ranks": 1}
+
+
+class Engine:
+    """Writes and loads two files, as DeepSpeed's engine would the shards of one rank."""
+
+    loaded: str | None = None
+    module = torch.nn.Linear(3, 2)
+
+    def save_checkpoint(self, folder: str, tag: str, save_latest: bool) -> None:  # noqa: ARG002
+        path = Path(folder) / tag
+        path.mkdir(parents=True)
+        for name in ("weights.pt", "optimiser.pt"):
+            (path / name).write_text(f"{name} after {tag}")
+
+    def load_checkpoint(self, folder: str, tag: str) -> None:  # noqa: ARG002
+        self.loaded = tag
+
+
+@pytest.fixture
+def folder(tmp_path: Path, one_rank: None) -> Path:  # noqa: ARG001
+    """Checkpoints after steps 4, 8 and 12, of which the first and the last go with the best weights so far."""
+    folder = tmp_path / "scratch"
+    log = MetricsLog(tmp_path / METRICS, None)
+    for step, best in ((4, 4), (8, 4), (12, 12)):
+        keep(folder, best)
+        log.write(step=step, loss=1 / step)
+        save(folder, State(step=step, best_step=best), tmp_path / METRICS)
+    log.close()
+    return folder
+
+
+def keep(folder: Path, step: int) -> None:
+    path = weights_of(folder, step)
+    path.mkdir(parents=True, exist_ok=True)
+    (path / "model.safetensors").write_text(f"weights of step {step}")
+    write_sealed(path.with_suffix(".json"), {"files": checksums(path)})
+
+
+def save(folder: Path, state: State, metrics: Path) -> None:
+    engine: Any = Engine()
+    save_checkpoint(engine, folder, state, metrics, LAYOUT, keep=3)
+
+
+def resumed(folder: Path) -> tuple[int, str | None]:
+    engine: Any = Engine()
+    return load_newest(engine, folder, LAYOUT).step, engine.loaded
+
+
+def flip(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def test_training_goes_on_from_the_newest_checkpoint(folder: Path) -> None:
+    assert resumed(folder) == (12, "step-00000012")
+
+
+DAMAGE: dict[str, tuple[str, Callable[[Path], object], str]] = {
+    "a shard": ("step-00000012/weights.pt", flip, "step-00000012 is damaged"),
+    "a shard that is gone": ("step-00000012/weights.pt", Path.unlink, "step-00000012 is damaged"),
+    "the measurements": (f"step-00000012/{METRICS}", flip, "step-00000012 is damaged"),
+    "the marker": (f"step-00000012/{MARKER}", flip, f"{MARKER} is damaged"),
+    "a marker cut short": (f"step-00000012/{MARKER}", lambda path: path.write_text("{"), f"{MARKER} is damaged"),
+    "the best weights": ("best-00000012/model.safetensors", flip, "best-00000012, the best weights so far, is damaged"),
+    "best weights that are gone": (
+        "best-00000012",
+        shutil.rmtree,
+        "best-00000012, the best weights so far, is damaged",
+    ),
+    "their list": ("best-00000012.json", flip, "best-00000012, the best weights so far, is damaged"),
+}
+
+
+@pytest.mark.parametrize("what", DAMAGE)
+def test_from_an_older_one_when_that_is_damaged(folder: Path, what: str, capsys: pytest.CaptureFixture[str]) -> None:
+    name, damage, said = DAMAGE[what]
+    damage(folder / name)
+    assert resumed(folder) == (8, "step-00000008")
+    assert f"{said}; looks for an older checkpoint than step-00000012" in capsys.readouterr().out
+
+
+def test_from_the_beginning_when_all_are(folder: Path) -> None:
+    flip(folder / "best-00000004" / "model.safetensors")
+    flip(folder / "best-00000012" / "model.safetensors")
+    assert resumed(folder) == (0, None)
+
+
+def test_a_checkpoint_that_was_not_completed_is_none(folder: Path) -> None:
+    (folder / "step-00000012" / MARKER).unlink()
+    assert resumed(folder) == (8, "step-00000008")
+
+
+def test_the_newest_are_kept_and_what_was_not_completed_goes(folder: Path, tmp_path: Path) -> None:
+    (folder / "step-00000008" / MARKER).unlink()
+    save(folder, State(step=16, best_step=12), tmp_path / METRICS)
+    assert sorted(p.name for p in folder.glob("step-*")) == ["step-00000004", "step-00000012", "step-00000016"]
+    save(folder, State(step=20, best_step=12), tmp_path / METRICS)
+    assert sorted(p.name for p in folder.glob("step-*")) == ["step-00000012", "step-00000016", "step-00000020"]
+
+
+def test_weights_that_nobody_needs_go_with_their_list(folder: Path) -> None:
+    forget_weights(folder, {12})
+    assert sorted(p.name for p in folder.glob("best-*")) == ["best-00000012", "best-00000012.json"]
+    assert kept_weights(folder, 4) is None
+
+
+def test_measurements_go_on_from_the_copy_in_the_checkpoint(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / METRICS).write_text('{"step": 4, "loss": 7}\n{"st')
+    log = MetricsLog(tmp_path / METRICS, checkpoint_of(folder, 8) / METRICS)
+    log.write(step=9, loss=1 / 9)
+    log.close()
+    lines = [{"step": 4, "loss": 1 / 4}, {"step": 8, "loss": 1 / 8}, {"step": 9, "loss": 1 / 9}]
+    assert read_metrics(tmp_path / METRICS) == lines
