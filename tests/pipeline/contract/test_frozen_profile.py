@@ -4,9 +4,12 @@ import json
 import stat
 from pathlib import Path
 
+import pytest
+
 from configs.load import load_profile
 from configs.profile import Profile
 from pipeline.contract.run import Run
+from pipeline.contract.sealed_json import DamagedError
 from pipeline.contract.stage import config_slice
 from pipeline.contract.stages import STAGES
 
@@ -44,7 +47,17 @@ def test_only_who_runs_it_may_read_the_credentials_and_they_are_there_only_when_
     again = Run.begin(profile_with(tmp_path), "a")
     assert not (again.folder / "credentials.json").exists()
     assert again.profile == profile_with(tmp_path)
-    assert (again.folder / "profile.json").read_text() == profile_with(tmp_path).model_dump_json(indent=1)
+    shown = json.loads((again.folder / "profile.json").read_text())
+    del shown["sha256"]
+    assert shown == profile_with(tmp_path).model_dump(mode="json")
+
+
+def test_credentials_that_are_not_what_was_written_are_not_used(tmp_path: Path) -> None:
+    run = Run.begin(planted(tmp_path))
+    apart = run.folder / "credentials.json"
+    apart.write_text(apart.read_text().replace(SECRET, SECRET[::-1]))
+    with pytest.raises(DamagedError, match="begin the run again"):
+        _ = Run(run.folder).profile
 
 
 def test_another_password_is_the_same_data_and_another_address_is_not(tmp_path: Path) -> None:
