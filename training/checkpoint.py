@@ -17,10 +17,10 @@ from pydantic import BaseModel
 
 from pipeline.contract.progress import say
 from pipeline.contract.sealed_json import DamagedError, read_sealed, write_sealed
-from pipeline.contract.shortage import require_space
 from training.checksums import checksum
 from training.layout import MARKER, refuse_another
 from training.metrics import METRICS
+from training.space import require_space_on_all
 from training.weights import kept_weights, weights_of
 
 ADAM_BYTES = 12
@@ -45,9 +45,8 @@ def save_checkpoint(
     layout: what must be equal for the files to be loaded again (ranks, ZeRO stage, precision).
     """
     path = checkpoint_of(folder, state.step)
-    if dist.get_rank() == 0:
-        remedy = "free as much, or lower launch.keep_checkpoints; the next attempt goes on from the checkpoint before"
-        require_space(folder, checkpoint_bytes(engine.module), "a checkpoint", remedy)
+    remedy = "free as much, or lower launch.keep_checkpoints; the next attempt goes on from the checkpoint before"
+    require_space_on_all(folder, checkpoint_bytes(engine.module), "a checkpoint", remedy)
     engine.save_checkpoint(str(folder), tag=path.name, save_latest=False)
     if dist.get_rank() == 0:
         shutil.copyfile(metrics, path / METRICS)

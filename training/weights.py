@@ -12,10 +12,10 @@ from transformers import PreTrainedModel
 
 from configs.model import Lora
 from pipeline.contract.sealed_json import DamagedError, read_sealed, write_sealed
-from pipeline.contract.shortage import require_space
 from training import lora
 from training.checksums import checksums
 from training.job_config import JobConfig
+from training.space import require_space_on_all
 from training.trainable_tokens import State, token_indices
 
 ADAPTER_FOLDER = "adapter"
@@ -35,10 +35,10 @@ def save_weights(engine: DeepSpeedEngine, job: JobConfig, step: int) -> Path:
     model: PreTrainedModel = engine.module.model
     state = gather(model, engine.zero_optimization_stage() == 3)
     path = weights_of(job.checkpoints, step)
+    needed = sum(weight.numel() * weight.element_size() for weight in state.values())
+    require_space_on_all(job.checkpoints, needed, "a model", "free as much, and run the same command: it goes on")
     if dist.get_rank() == 0:
         partial = job.checkpoints / f".{path.name}.partial"
-        needed = sum(weight.numel() * weight.element_size() for weight in state.values())
-        require_space(job.checkpoints, needed, "a model", "free as much, and run the same command: it goes on")
         shutil.rmtree(partial, ignore_errors=True)
         if job.lora:
             _save_adapter(state, job, job.lora, partial / ADAPTER_FOLDER)

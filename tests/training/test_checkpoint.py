@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 
+from configs.errors import UserError
 from pipeline.contract.sealed_json import write_sealed
 from training.checkpoint import MARKER, State, checkpoint_of, load_newest, save_checkpoint
 from training.checksums import checksums
@@ -129,3 +130,12 @@ def test_measurements_go_on_from_the_copy_in_the_checkpoint(folder: Path, tmp_pa
     log.close()
     lines = [{"step": 4, "loss": 1 / 4}, {"step": 8, "loss": 1 / 8}, {"step": 9, "loss": 1 / 9}]
     assert read_metrics(tmp_path / METRICS) == lines
+
+
+def test_a_checkpoint_for_which_there_is_no_room_is_not_begun(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(1000, 900, 100))
+    with pytest.raises(UserError, match=r"a checkpoint takes 128 B, 100 B are free, 28 B are missing; free as much"):
+        save(folder, State(step=16), tmp_path / METRICS)
+    assert resumed(folder) == (12, "step-00000012")
