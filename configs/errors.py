@@ -10,3 +10,10 @@ class UserError(Exception):
     The message is one line that names what is wrong and the remedy. Entry points print it
     without a stack trace and exit with status USER_ERROR; anything else that escapes is a bug.
     """
+
+
+class EndedError(Exception):
+    """A process that this one needed has ended, perhaps for want of memory, perhaps for no fault of the user's.
+
+    Told in one line as a UserError is, but with status 1: another attempt is worth it.
+    """

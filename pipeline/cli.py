@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from rich_argparse import RawDescriptionRichHelpFormatter
 
 from configs.credentials import masked
-from configs.errors import USER_ERROR, UserError
+from configs.errors import USER_ERROR, EndedError, UserError
 from pipeline.contract.shortage import shortage
 
 
@@ -60,6 +60,9 @@ def main(arguments: list[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except EndedError as error:
+        print(f"error: {error}", file=sys.stderr, flush=True)
+        return 1
     except Exception as error:
         if lacked := shortage(error, Path(getattr(options, "root", None) or ".")):
             print(f"error: {lacked}", file=sys.stderr, flush=True)

@@ -19,7 +19,7 @@ from collections import deque
 from importlib.metadata import version
 from pathlib import Path
 
-from configs.errors import UserError
+from configs.errors import EndedError, UserError
 from configs.hostfile import hosts
 from configs.train import Launch
 from pipeline.contract.progress import say
@@ -36,7 +36,8 @@ def launch(job: Path, settings: Launch, scratch: Path, script: Path = WORKER) ->
     """Runs `script`, training/worker.py, on all ranks, and streams what they print.
 
     scratch: folder for what the launch itself needs. Raises the UserError of a rank, or of machines that cannot
-    run one, or RuntimeError with the first failure of any rank, or with the last lines when none was told.
+    run one, EndedError for a rank that was killed, or RuntimeError with the first failure of any rank, or with the
+    last lines when none was told.
     """
     scratch.mkdir(parents=True, exist_ok=True)
     where = ["--hostfile=/dev/null", f"--num_gpus={settings.ranks}"]  # or DeepSpeed would read /job/hostfile
@@ -76,12 +77,14 @@ def launch(job: Path, settings: Launch, scratch: Path, script: Path = WORKER) ->
         process.stdin.close()  # ends the ranks, should they still live
         process.terminate()
         process.wait()
-    if failure:
-        rank, kind, message = failure.groups()
-        raise UserError(message) if kind == "UserError" else RuntimeError(f"train: rank {rank}: {kind}: {message}")
+    rank, kind, message = failure.groups() if failure else ("", "", "")
+    if kind == "UserError":
+        raise UserError(message)
     ended = next((int(found[1]) for line in last if (found := EXIT.search(line))), code)
     if because := killed("train: a rank", ended, [STAGES["train"]]):
-        raise UserError(because)
+        raise EndedError(because)  # the others then fail for want of it
+    if failure:
+        raise RuntimeError(f"train: rank {rank}: {kind}: {message}")
     if code:
         raise RuntimeError(
             f"train: the deepspeed launcher ended with status {code}; its last words: {' | '.join(last)}"

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from configs.errors import UserError
+from configs.errors import EndedError, UserError
 from pipeline.contract.formatting import size
 from pipeline.contract.stage import Stage
 
@@ -29,7 +29,7 @@ LESS = {
 KILLED = 9
 
 
-def shortage(error: BaseException, folder: Path, stages: list[Stage] | None = None) -> UserError | None:
+def shortage(error: BaseException, folder: Path, stages: list[Stage] | None = None) -> UserError | EndedError | None:
     """What the machine lacked if that is why there is an error, or one that it came from; else None.
 
     folder: where was being written. stages: those at work, for what to lower.
@@ -45,7 +45,7 @@ def shortage(error: BaseException, folder: Path, stages: list[Stage] | None = No
             said = " ".join(text.split())[:240] or "MemoryError"
             return UserError(f"out of memory in process {os.getpid()} ({said}): {_memory(stages or [])}")
         if GONE.search(text):
-            return UserError(f"a process of Spark's has ended, as when memory runs out: {_memory(stages or [])}")
+            return EndedError(f"a process of Spark's has ended, as when memory runs out: {_memory(stages or [])}")
     return None
 
 
@@ -54,7 +54,7 @@ def lacking(folder: Path, stages: list[Stage]) -> Iterator[None]:
     """Raises what the machine lacked instead of the errors that come of it."""
     try:
         yield
-    except UserError:
+    except (UserError, EndedError):
         raise
     except Exception as error:
         told = shortage(error, folder, stages)
