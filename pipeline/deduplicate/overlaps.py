@@ -18,12 +18,18 @@ OVERLAPS = pa.schema({"ordinal": pa.int64(), "split": pa.int8(), "matched": pa.s
 
 
 def exchanges_of(rows: pa.Table, ordinals: pa.Array, splits: pa.Array) -> pa.Table:
-    """EXCHANGES of some rows. rows: their features; ordinals, splits: of each."""
+    """EXCHANGES of some rows: all of those that train, and what is substantial of those that are held out.
+
+    rows: their features, with marked_exchanges; ordinals, splits: of each.
+    """
     exchanges = rows["exchanges"].combine_chunks()
-    row = pa.array(np.repeat(np.arange(len(exchanges)), exchanges.value_lengths().to_numpy()))
-    numbers = pa.array([HELD_OUT.index(split) if split in HELD_OUT else -1 for split in splits.to_pylist()], pa.int8())
-    names = pa.array(rows["row_id"].to_pylist(), mask=np.less(numbers, 0), type=pa.string())
-    columns = [exchanges.flatten(), numbers.take(row), ordinals.take(row), names.take(row)]
+    marked = exchanges.flatten().to_numpy()
+    number = np.array([HELD_OUT.index(split) if split in HELD_OUT else -1 for split in splits.to_pylist()], np.int8)
+    row = np.repeat(np.arange(len(exchanges)), exchanges.value_lengths().to_numpy())
+    counts = (number[row] < 0) | (marked & 1 == 1)
+    kept = pa.array(row[counts])
+    names = pa.array(rows["row_id"].to_pylist(), mask=number < 0, type=pa.string())
+    columns = [pa.array(marked[counts] & ~1), pa.array(number).take(kept), ordinals.take(kept), names.take(kept)]
     return pa.table(columns, schema=EXCHANGES)
 
 

@@ -9,7 +9,7 @@ import xxhash
 from pipeline.contract.atomic_write import replacing
 from pipeline.deduplicate.contamination import EvaluationIndex
 from pipeline.deduplicate.exact_duplicates import TEXTS, text_hashes
-from pipeline.deduplicate.exchanges import exchange_hashes, prompt_hashes
+from pipeline.deduplicate.exchanges import marked_exchanges, prompt_hashes
 from pipeline.deduplicate.hashed_words import HashedWords, starts
 from pipeline.rows.ranges import RANKS, Range
 from pipeline.rows.turns import turns_of
@@ -52,7 +52,7 @@ def _features(table: pa.Table, part: Range, least_words: int, evaluation: Evalua
     hashed = HashedWords.of(turns_of(table["messages"]))
     count = table.num_rows
     new = part.corpus.kind == "new"
-    rows, hashes = exchange_hashes(hashed, least_words)
+    rows, hashes = marked_exchanges(hashed, least_words)
     ends = starts(np.bincount(rows, minlength=count))
     exchanges = pa.ListArray.from_arrays(pa.array(ends, pa.int32()), pa.array(hashes, pa.int64()))
     prompts, prompt_words = prompt_hashes(hashed)

@@ -284,7 +284,7 @@ def test_training_rows_that_repeat_a_held_out_exchange_go(deduplicated: Made) ->
     talks = []
     shared = (sentence(random, 6), sentence(random, 9))
     for i in range(60):
-        own = [(sentence(random, 15), sentence(random, 15)) for _ in range(3)]
+        own = [(sentence(random, 7), sentence(random, 7)) for _ in range(2)]
         pairs = [("Hi, how are you?", "I am fine thanks, and you?"), *own]
         if i < 20:
             pairs.append(shared)

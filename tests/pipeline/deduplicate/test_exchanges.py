@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.deduplicate.exchanges import exchange_hashes, prompt_hashes
+from pipeline.deduplicate.exchanges import exchange_hashes, marked_exchanges, prompt_hashes
 from pipeline.deduplicate.hashed_words import HashedWords
 from pipeline.rows.turns import Turn
 
@@ -57,6 +57,18 @@ def test_every_exchange_of_a_conversation_counts_and_says_whose_it_is() -> None:
     rows, hashes = exchange_hashes(HashedWords.of(talks), 13)
     assert rows.tolist() == [0, 0, 1]
     assert hashes[1] == hashes[2] != hashes[0]
+
+
+def test_what_is_a_quarter_of_a_conversation_is_marked_and_a_farewell_is_not() -> None:
+    goodbye: list[Turn] = [
+        ("user", "That will be all, thank you very much."),
+        ("assistant", "I am glad that I could help, have a nice day."),
+    ]
+    flight: list[Turn] = [("user", f"{LONG} {LONG} {LONG}"), ("assistant", f"{ANSWER} {ANSWER} {ANSWER}")]
+    rows, marked = marked_exchanges(HashedWords.of([goodbye, [*flight, *goodbye]]), 13)
+    assert rows.tolist() == [0, 1, 1]
+    assert marked[0] >> 1 == marked[2] >> 1 != marked[1] >> 1
+    assert [int(mark) & 1 for mark in marked] == [1, 1, 0]
 
 
 @pytest.mark.parametrize(("least_words", "least_reply_words", "count"), [(17, 5, 1), (18, 5, 0), (17, 6, 0)])

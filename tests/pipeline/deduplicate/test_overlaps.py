@@ -13,13 +13,14 @@ def exchanges(*rows: tuple[int, int, int, str | None]) -> pa.Table:
 
 
 def test_an_exchange_of_a_row_carries_its_split_and_the_name_of_a_held_out_row() -> None:
-    rows = pa.table({"row_id": ["a", "b", "c"], "exchanges": pa.array([[7, 8], [], [9]], pa.list_(pa.int64()))})
+    marked = pa.array([[6 | 1, 8], [], [10 | 1, 12]], pa.list_(pa.int64()))
+    rows = pa.table({"row_id": ["a", "b", "c"], "exchanges": marked})
     found = exchanges_of(rows, pa.array([10, 11, 12]), pa.chunked_array([["train", "test", "validation"]]))
     assert [tuple(row.values()) for row in found.to_pylist()] == [
-        (7, -1, 10, None),
+        (6, -1, 10, None),
         (8, -1, 10, None),
-        (9, VALIDATION, 12, "c"),
-    ]
+        (10, VALIDATION, 12, "c"),
+    ], "of a held-out row only what is substantial counts"
 
 
 def test_a_training_row_overlaps_the_test_split_first_and_there_the_smallest_row_id() -> None:
