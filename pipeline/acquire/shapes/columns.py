@@ -24,15 +24,7 @@ PROMPT_ORDER = (TITLE, CONTEXT, TASK, QUESTION, BODY)
 KNOWN = frozenset(word for group in PROMPT_ORDER for word in group)
 SPEAKER = ("user", "human")
 REPLY_ORDER = (
-    "answer",
-    "answers",
-    "reply",
-    "response",
-    "output",
-    "completion",
-    "assistant",
-    "bot",
-    "solution",
+    *("completions", "answer", "answers", "reply", "response", "output", "completion", "assistant", "bot", "solution"),
     "targets",
 )
 """Inputs and targets are what FLAN, P3 and Aya call them."""

@@ -218,3 +218,31 @@ def test_a_weight_between_none_and_one_counts_as_one_and_is_told(mark):
 def test_a_conversation_of_which_nothing_is_to_be_learned_is_quarantined():
     bad, _ = outcomes(talk(user("hi"), bot("hello", weight=0)), talk(user("hi"), bot("hello", weight=1)))
     assert refused(bad)[0] == "not_learned"
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"question": "hi", "answers": [{"text": "no", "selected": False}, {"text": "hello", "selected": True}]},
+        {"question": "hi", "answers": [{"author": "a", "text": "no"}, {"author": "b", "text": "hello", "pm_score": 7}]},
+        {"instruction": "hi", "completions": [{"response": "no", "score": 2}, {"response": "hello", "score": 9}]},
+        {
+            "instruction": "hi",
+            "completions": [{"response": "no", "overall_score": 2.5}, {"response": "hello", "overall_score": 9.0}],
+            "correct_answers": ["None"],
+        },
+    ],
+)
+def test_of_several_answers_the_best_is_the_reply(record):
+    (found,) = outcomes(record)
+    assert messages(found) == [("user", "hi"), ("assistant", "hello")]
+    assert found.left_out == ("further answer",)
+
+
+@pytest.mark.parametrize(
+    ("good", "bad"), [("response", "rejected_response"), ("y_w", "y_l"), ("good_response", "bad_response")]
+)
+def test_a_worse_side_is_kept_by_whatever_name(good, bad):
+    (found,) = outcomes({"prompt": "hi", good: "hello", bad: "no"})
+    assert messages(found) == [("user", "hi"), ("assistant", "hello")]
+    assert found.rejected == [("assistant", "no")]
