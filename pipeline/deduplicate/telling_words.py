@@ -15,7 +15,7 @@ NEGATIONS = _words(
     """not no never none nobody nothing nowhere neither nor cannot cant dont doesnt didnt isnt arent wasnt werent wont
     wouldnt shouldnt couldnt hasnt havent hadnt mustnt non aint
     nicht kein keine keinen keiner nie niemals pas jamais aucun aucune nunca ninguno ninguna não nunca niet geen nooit
-    mai nessuno nessuna inte ikke aldrig не нет ни никогда नहीं लا ليس 不 没 沒 无 無 非 未"""
+    mai nessuno nessuna inte ikke aldrig не нет ни нельзя никогда नहीं لا لم لن ليس 不 没 沒 无 無 非 未 안 못"""
 )
 """With them all words that end in n't. Two texts with another number of them say opposite things."""
 
@@ -82,6 +82,7 @@ OPPOSITES = f"""
     ~ and / or
     ~ before / after
     ~ with / without
+    ~ for / against
     ~ to / from
     ~ on / off
     ~ in / out

@@ -4,7 +4,7 @@ from typing import Any
 
 from pipeline.acquire.shapes import columns
 from pipeline.acquire.shapes.layout import Layout, about, find_system
-from pipeline.acquire.shapes.names import find, names
+from pipeline.acquire.shapes.names import find, names, plain
 
 read = columns.read
 
@@ -16,9 +16,11 @@ def detect(records: list[Any]) -> Layout | None:
 
 
 def arrange(there: list[str], found: Layout | None) -> Layout:  # noqa: ARG001
-    """instruction + input → output, under a system text when there is one."""
+    """instruction + input → output, after a context and under a system text where there are any."""
     instruction, given = find(there, "instruction") or "instruction", find(there, "input")
     reply, system = find(there, "output") or "output", find_system(there)
     prompt = (instruction,) if given is None else (instruction, given)
+    contexts = tuple(c for c in there if plain(c) in columns.CONTEXT)
+    prompt = (*contexts, *prompt)
     beside = columns.with_choices(about(there, (*prompt, reply, system)), there)
-    return Layout("alpaca", prompt=prompt, reply=reply, system=system, **beside)
+    return Layout("alpaca", prompt=prompt, reply=reply, optional=contexts, system=system, **beside)

@@ -11,6 +11,9 @@ from pipeline.acquire.containers.arrow_types import JsonList, JsonObject
 from pipeline.acquire.containers.malformed import Malformed
 
 MAX_METADATA_CHARS = 200
+MERITS = ("selected", "accepted", "is_accepted", "pm_score", "overall_score", "score", "rating", "votes")
+"""What tells the best of several answers in the files of StackExchange and UltraFeedback: a choice, else a number."""
+SAID = ("text", "response", "answer", "body", "content")
 
 
 def text_of(value: Any, column: str) -> str:
@@ -44,12 +47,21 @@ def text_of(value: Any, column: str) -> str:
 
 
 def answers_in(value: Any, column: str) -> list[str]:
-    """The answers in a cell that holds one or a list of equally good ones. Raises Malformed (wrong_type)."""
+    """The answers in a cell that holds one or a list, of objects the best first. Raises Malformed (wrong_type)."""
     if isinstance(value, dict) and "text" in value:
         value = value["text"]
+    if isinstance(value, list) and value and all(isinstance(v, dict) and any(k in v for k in SAID) for v in value):
+        best_first = sorted(value, key=_merit, reverse=True)
+        value = [next(answer[key] for key in SAID if key in answer) for answer in best_first]
     if not isinstance(value, list) or isinstance(value, JsonList) or _is_numeric(value):
         value = [value]
     return list(dict.fromkeys(text for element in value if (text := text_of(element, column))))
+
+
+def _merit(answer: dict[str, Any]) -> list[float]:
+    """Larger for a better answer, by MERITS."""
+    given = (answer.get(name) for name in MERITS)
+    return [float(value) if isinstance(value, int | float) else 0.0 for value in given]
 
 
 def _is_numeric(values: list[Any]) -> bool:

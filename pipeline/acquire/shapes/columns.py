@@ -18,12 +18,16 @@ CONTEXT = (
     *("passages", "contexts", "documents", "paragraphs", "knowledge", "evidence"),
 )
 TASK = ("instruction", "task")
-QUESTION = ("question", "prompt", "query")
-BODY = ("text", "body", "description", "input", "content")
+QUESTION = ("question", "prompt", "query", "problem")
+BODY = ("text", "body", "description", "input", "inputs", "content")
 PROMPT_ORDER = (TITLE, CONTEXT, TASK, QUESTION, BODY)
 KNOWN = frozenset(word for group in PROMPT_ORDER for word in group)
 SPEAKER = ("user", "human")
-REPLY_ORDER = ("answer", "answers", "reply", "response", "output", "completion", "assistant", "bot", "solution")
+REPLY_ORDER = (
+    *("completions", "answer", "answers", "reply", "response", "output", "completion", "assistant", "bot", "solution"),
+    "targets",
+)
+"""Inputs and targets are what FLAN, P3 and Aya call them."""
 QUIZ_REPLIES = frozenset(("answerindex", "answeridx", "answerletter", "correctoption", "correctindex", "label", "gold"))
 """What counts or names the right option, where there are options."""
 QUALIFIERS = ("text", "body", "best", "correct", "final", "message", "content", "key")
@@ -144,7 +148,9 @@ def _reply(found: list[str], records: list[Any]) -> str | None:
     if quiz and (option := next((c for c in found if plain(c) in QUIZ_REPLIES), None)):
         return option
     label = next((c for c in found if c.lower() == "label" and _bools(c, records)), None)
-    return label if label and text.detect(records) is None else None
+    if label is None:  # a number that answers: {"question": "How many legs…", "answer": 8}
+        return next((c for c in found if plain(c) == "answer" and any(_values(c, records))), None)
+    return label if text.detect(records) is None else None
 
 
 def _ranked(columns: list[str]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 from pipeline.acquire.containers.malformed import Malformed
 from pipeline.rows.learned import NOT_LEARNED, not_learned
@@ -46,6 +47,7 @@ class Conversation:
 MISSING, ASIDE = "\0missing", "\0aside"
 """Speakers of no turn: what follows rests on what is no text, for the reason given; and what of a turn is left out."""
 CUT = "turns on a missing part"
+LOST = "a reply rests on what a tool returned, which is absent or empty"
 
 
 def from_turns(turns: Iterable[Turn], reasoning: bool = False) -> Conversation:
@@ -60,7 +62,7 @@ def from_turns(turns: Iterable[Turn], reasoning: bool = False) -> Conversation:
     metadata: role_faults in the words of pipeline/clean/scores/roles.py, and the counts. Turns that are
     not to be learned are named there too (pipeline/rows/learned.py). A conversation without any user, in which
     a system text is answered, stays as it is: clean's rule on role_faults decides. Of one that comes to rest
-    on what is no text (MISSING) the turns before stay.
+    on what is no text (MISSING), or on a tool's result that is not there, the turns before stay.
 
     Raises Malformed (unknown_role, no_prompt, no_reply, not_learned, missing_part).
     """
@@ -76,6 +78,8 @@ def from_turns(turns: Iterable[Turn], reasoning: bool = False) -> Conversation:
     roles = [role for role, _ in spoken]
     if roles == PAIR:
         return Conversation(spoken)
+    if "call" in roles and ("call", "assistant") in pairwise(role for role in roles if role != "reasoning"):
+        return _marked(_before_lost_result(spoken), (), LOST, reasoning)
     head = roles[:1] == ["system"]
     if len(roles) > head and roles[head:] == IN_TURN[: (len(roles) - head) // 2 * 2]:
         return Conversation(spoken)
@@ -128,6 +132,16 @@ def _marked(spoken: list[Turn], asides: tuple[str, ...], missing: str, reasoning
     if missing:
         found.metadata["missing_part"] = missing
     return found
+
+
+def _before_lost_result(spoken: list[Turn]) -> list[Turn]:
+    """The turns up to the first call that the assistant goes on from without its result, and that such is missing."""
+    kept: list[Turn] = []
+    for role, text in spoken:
+        if role == "assistant" and next((r for r, _ in reversed(kept) if r != "reasoning"), "") == "call":
+            break
+        kept.append((role, text))
+    return [*kept, (MISSING, LOST)]
 
 
 def before(found: Conversation, turn: int, reason: str) -> Conversation:

@@ -17,6 +17,9 @@ COLUMNS = (
     *("chat_messages", "contents"),
 )
 
+ANSWERS = ("answers", "completions", "responses")
+"""Beside a question these are several answers to it, each with its author."""
+
 
 def detect(records: list[Any]) -> Layout | None:
     """The column whose values are lists of turns, else the one whose values are lists of plain texts."""
@@ -75,7 +78,8 @@ def find_turns(records: list[Any], speaker: tuple[str, ...], shape: str) -> Layo
 def _candidates(there: list[str]) -> list[str]:
     """The columns that may hold a conversation: not what is said to come before a prompt and its reply."""
     answered = find(there, "output", "response", "answer", "completion", "reply", "chosen")
-    return [c for c in there if not (answered and plain(c) in HISTORY)]
+    asked = find(there, "question", "prompt", "instruction", "query")
+    return [c for c in there if not ((answered and plain(c) in HISTORY) or (asked and plain(c) in ANSWERS))]
 
 
 def is_turn(value: Any, speaker: tuple[str, ...] = SPEAKER) -> bool:

@@ -25,6 +25,9 @@ SIDES = (
     ("better_response", "worse_response"),
     ("winning_response", "losing_response"),
     ("response_w", "response_l"),
+    ("y_w", "y_l"),
+    ("good_response", "bad_response"),
+    ("response", "rejected_response"),
 )
 """Names of the two sides: of TRL, OpenAI, and others."""
 

@@ -22,12 +22,14 @@ LIKED = SCALED | frozenset(
         *("accepted", "accept", "approved", "chosen", "preferred", "preference", "desirable", "good", "valid"),
         *("correct", "helpful", "useful", "status", "evaluation", "judgement", "judgment", "assessment"),
         *("weight", "train", "trainable", "acceptable", "selected", "keep", "passed", "reaction", "thumbup"),
+        *("kto", "acceptedanswer", "success", "successful"),
     )
 )
 DISLIKED = frozenset(
     (
         *("rejected", "disliked", "dislike", "thumbsdown", "downvoted", "downvote", "flagged"),
         *("undesirable", "bad", "incorrect", "wrong", "unhelpful", "invalid"),
+        *("discard", "discarded", "exclude", "excluded"),
     )
 )
 """True is good in LIKED, bad in DISLIKED."""
@@ -36,7 +38,7 @@ JUDGES = frozenset(
     (
         *("user", "human", "annotator", "judge", "response", "answer", "reply", "assistant", "review", "is", "was"),
         *("kto", "preference", "quality", "avg", "average", "mean", "thumbs", "gold", "final", "expert", "crowd"),
-        "rater",
+        *("rater", "star", "thumb", "binary"),
     )
 )
 """Words that may stand before: user_rating, is_accepted, response_quality."""
@@ -66,6 +68,7 @@ BAD = frozenset(
         *("bad", "very bad", "poor", "terrible", "wrong", "incorrect", "rejected", "reject", "not accepted", "refused"),
         *("undesirable", "unacceptable", "unhelpful", "not helpful", "dislike", "disliked", "down", "downvote"),
         *("downvoted", "thumbs down", "thumbsdown", "thumb down", "👎", "fail", "failed", "invalid"),
+        *("failure", "dissatisfied", "unsatisfied"),
     )
 )
 CLASSIFIED = frozenset(("label", "quality", "status", "evaluation", "assessment"))
@@ -155,11 +158,13 @@ def _inner(value: Any) -> Any:
 
 
 def _share(word: str) -> float | None:
-    """What "1/5", "1 star" and "★☆☆☆☆" say, 0 to 1."""
+    """What "1/5", "1 star", "20%" and "★☆☆☆☆" say, 0 to 1."""
     if parts := re.fullmatch(r"(\d+(?:\.\d+)?) ?(?:/|out of) ?(\d+)", word):
         return float(parts[1]) / max(float(parts[2]), 1.0)
     if parts := re.fullmatch(r"([0-5]) stars?", word):
         return float(parts[1]) / 5
+    if parts := re.fullmatch(r"(\d+(?:\.\d+)?) ?%", word):
+        return float(parts[1]) / 100
     return word.count("★") / len(word) if word and set(word) <= {"★", "☆"} else None
 
 

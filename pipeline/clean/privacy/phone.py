@@ -27,8 +27,10 @@ DISTINCT = (NORTH_AMERICAN, TRUNK, AREA, PAIRS)
 
 LOCAL = re.compile(
     rf"{BEFORE}(?:\d{{1,2}}[ -])?\d{{2,4}}(?:[ -]\d{{2,4}}){{1,4}}{AFTER}|{BEFORE}\d{{2,5}}[ -]\d{{5,7}}{AFTER}"
+    rf"|{BEFORE}0\d{{2,4}}[ ]?/[ ]?\d{{4,8}}{AFTER}|{BEFORE}(?:\d\d )?9\d{{4}}-\d{{4}}{AFTER}"
 )
-"""Groups that could be anything: a phone number only beside a cue."""
+"""Groups that could be anything: a phone number only beside a cue. Also 0176/12345678, as in Germany, and
+11 96123-4567, as in Brazil."""
 BARE = re.compile(rf"{BEFORE}\d{{7,12}}{AFTER}")
 """Digits alone: a phone number only beside a strong cue, or a weak one when they have North America's prefix."""
 LABELLED = re.compile(
@@ -85,7 +87,7 @@ OF_A_YEAR = re.compile(r"\d{3}-(?:19|20)\d\d")
 AMONG_NUMBERS_BEFORE = re.compile(r"(?:\d[ \t,;|]{1,3}|[\[;{|][ \t]{0,3})$")
 AMONG_NUMBERS_AFTER = re.compile(r"[ \t]{0,3}[;\]}|]|[ \t,]{1,3}\d+[ \t,;\]}|\n]")
 """Rows of a matrix or of a table."""
-DIGITS_NEAR = re.compile(r"(?:\d[ .()x\uff0d-]{0,3}){6}\d")
+DIGITS_NEAR = re.compile(r"(?:\d[ .()x/\uff0d-]{0,3}){6}\d")
 """Seven digits close together: the cheap test before everything else."""
 
 

@@ -71,7 +71,8 @@ KIN = {
 
 ASKED = regex.compile(
     r"\b(?:in|into|to|auf|ins?|en|em|al|au|ao|para|naar|nel)\s+(?:the\s+|das\s+|le\s+)?(?P<name>\p{L}+)"
-    r"|\b(?P<name>\p{L}+)\s+(?:translation|word|words|phrase|phrases|sentence|sentences|poem|lesson|version|übersetzung)\b"
+    r"|\b(?P<name>\p{L}+)\s+(?:translation|word|words|phrase|phrases|sentence|sentences|poem|lesson|version"
+    r"|examples?|song|lyrics|anthem|proverb|idiom|greeting|übersetzung)\b"
     r"|\b(?:speak|practi[cs]e|learn|teach\s+me|sprich|habla|parle)\s+(?P<name>\p{L}+)",
     regex.IGNORECASE,
 )

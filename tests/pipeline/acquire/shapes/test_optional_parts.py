@@ -193,6 +193,31 @@ def test_what_a_reply_rests_on_is_told_to_the_model_or_counted(column):
     assert (beside.left_out, nothing.left_out) == ((column,), ())
 
 
+@pytest.mark.parametrize("others", [0, MANY])
+def test_a_context_beside_an_instruction_is_told_to_the_model(others):
+    *_, last = outcomes(
+        *[{"instruction": "Sort.", "output": "Done."}] * others,
+        {"instruction": "When did it open?", "context": "The mill opened in 1840.", "output": "In 1840."},
+    )
+    assert messages(last) == [("user", "The mill opened in 1840.\n\nWhen did it open?"), ("assistant", "In 1840.")]
+    assert last.left_out == ()
+
+
+@pytest.mark.parametrize(("number", "said"), [(8, "8"), (12.5, "12.5"), (Decimal("12.50"), "12.50")])
+def test_a_number_is_an_answer(number, said):
+    (found,) = outcomes({"question": "How many?", "answer": number})
+    assert messages(found) == [("user", "How many?"), ("assistant", said)]
+
+
+@pytest.mark.parametrize(
+    "record",
+    [{"inputs": "Say hi.", "targets": "Hi."}, {"problem": "Say hi.", "solution": "Hi."}],
+)
+def test_inputs_and_targets_and_problem_and_solution_are_prompt_and_reply(record):
+    (found,) = outcomes(record)
+    assert messages(found) == [("user", "Say hi."), ("assistant", "Hi.")]
+
+
 def test_a_context_of_objects_is_counted_where_it_is_optional():
     *_, last = outcomes(
         *[{"question": "q", "answer": "a"}] * MANY, {"question": "q", "answer": "a", "context": {"x": []}}

@@ -93,6 +93,15 @@ def test_words_before_a_call_are_never_joined_to_the_answer_over_its_result():
     assert messages(found)[1:] == [("assistant", f"Let me look.\n{CALL}"), ("tool", "2"), ("assistant", "It is 2.")]
 
 
+@pytest.mark.parametrize("result", [[], [{"role": "tool", "content": ""}], [{"role": "tool", "content": None}]])
+def test_a_reply_without_the_result_that_it_rests_on_is_never_learned(result):
+    call = bot(None, tool_calls=[{"function": {"name": "f", "arguments": {"x": 1}}}])
+    (found,) = outcomes(talk(user("q"), call, *result, bot("It is 2."), user("Sure?"), bot("Yes.")))
+    assert messages(found) == [("user", "q"), ("assistant", CALL)]
+    assert found.left_out == ("turns on a missing part",)
+    assert found.metadata == {"missing_part": "a reply rests on what a tool returned, which is absent or empty"}
+
+
 def test_a_conversation_may_end_with_a_call():
     (found,) = outcomes(talk(user("q"), bot(None, tool_calls=[{"function": {"name": "f", "arguments": '{"x": 1}'}}])))
     assert messages(found) == CALLED[:2]

@@ -56,6 +56,16 @@ from tests.pipeline.acquire.shapes.reading import bot, messages, outcomes, refus
         ("feedback", {"rating": 4, "comment": "x"}, {"rating": 1, "comment": "y"}, "feedback is bad"),
         ("score", {"value": 1}, {"value": 0}, "score is bad"),
         ("feedback", {"value": "up"}, {"value": "down"}, "feedback is bad"),
+        ("kto", True, False, "kto is false"),
+        ("binary_label", 1, 0, "binary_label is 0"),
+        ("star_rating", 5, 1, "star_rating is 1"),
+        ("thumb_rating", "up", "down", "thumb_rating is down"),
+        ("accepted_answer", True, False, "accepted_answer is false"),
+        ("success", True, False, "success is false"),
+        ("discard", False, True, "discard is true"),
+        ("exclude", "no", "yes", "exclude is yes"),
+        ("score", "100%", "0%", "score is 0%"),
+        ("feedback", "satisfied", "dissatisfied", "feedback is dissatisfied"),
         ("rating", {"value": 5}, {"value": 1}, "rating is bad"),
     ],
 )
@@ -208,3 +218,31 @@ def test_a_weight_between_none_and_one_counts_as_one_and_is_told(mark):
 def test_a_conversation_of_which_nothing_is_to_be_learned_is_quarantined():
     bad, _ = outcomes(talk(user("hi"), bot("hello", weight=0)), talk(user("hi"), bot("hello", weight=1)))
     assert refused(bad)[0] == "not_learned"
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"question": "hi", "answers": [{"text": "no", "selected": False}, {"text": "hello", "selected": True}]},
+        {"question": "hi", "answers": [{"author": "a", "text": "no"}, {"author": "b", "text": "hello", "pm_score": 7}]},
+        {"instruction": "hi", "completions": [{"response": "no", "score": 2}, {"response": "hello", "score": 9}]},
+        {
+            "instruction": "hi",
+            "completions": [{"response": "no", "overall_score": 2.5}, {"response": "hello", "overall_score": 9.0}],
+            "correct_answers": ["None"],
+        },
+    ],
+)
+def test_of_several_answers_the_best_is_the_reply(record):
+    (found,) = outcomes(record)
+    assert messages(found) == [("user", "hi"), ("assistant", "hello")]
+    assert found.left_out == ("further answer",)
+
+
+@pytest.mark.parametrize(
+    ("good", "bad"), [("response", "rejected_response"), ("y_w", "y_l"), ("good_response", "bad_response")]
+)
+def test_a_worse_side_is_kept_by_whatever_name(good, bad):
+    (found,) = outcomes({"prompt": "hi", good: "hello", bad: "no"})
+    assert messages(found) == [("user", "hi"), ("assistant", "hello")]
+    assert found.rejected == [("assistant", "no")]

@@ -27,6 +27,8 @@ TYPES = tuple(FINDERS)
         ("peer 84.12.33.7:51820 connected", "peer <IP_1>:51820 connected"),
         ("Mobile:+49 151 23456789", "Mobile:<PHONE_1>"),
         ("fax=617-555-0143", "fax=<PHONE_1>"),
+        ("mein Handy: 0176/12345678 oder Tel. 030/901820", "mein Handy: <PHONE_1> oder Tel. <PHONE_2>"),
+        ("meu telefone é 11 96123-4567", "meu telefone é <PHONE_1>"),
         ("mi número es 612345678", "mi número es <PHONE_1>"),
         ("mon numéro est le 06 12 34 56 78", "mon numéro est le <PHONE_1>"),
         ("our phone no. is 2025550147", "our phone no. is <PHONE_1>"),
@@ -78,6 +80,7 @@ def test_personal_data_is_replaced(text: str, masked: str) -> None:
     "text",
     [
         "from 1998-2003 it sold 250 000 copies for $12,345,678.90",
+        "a ratio of 0123/4567 and the date 01/02/2024 on my phone bill",
         "due 01.02.2003 or 2021-09-02 08:35:22.377000",
         "take IT101 its the best 3 and easiest credits you will take",
         "card 4111 1111 1111 1112",  # fails Luhn

@@ -56,9 +56,18 @@ EXAMPLES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("too_short", {"chars": 4}, {"chars": 5}),
     ("too_long", {"chars": 100_001}, {"chars": 100_000}),
     ("language", FRENCH | {"languages": [("fr", 0.8), ("en", 0.13)]}, FRENCH | {"languages": [("en", 0.131)]}),  # 10:1
-    ("language", FRENCH | {"languages": [("sr", 0.3), ("hr", 0.2)]}, FRENCH | {"languages": [("en", 0.2)]}),
-    ("language", FRENCH | {"languages": []}, {"languages": [("en", 0.12)]}),
-    ("language", FRENCH | {"languages": []}, {"language": "und", "languages": []}),
+    (
+        "language",
+        FRENCH | {"languages": [("sr", 0.5), ("hr", 0.3)]},
+        FRENCH | {"languages": [("fr", 0.7), ("en", 0.2)]},
+    ),
+    (
+        "language",
+        FRENCH | {"languages": [("sr", 0.5), ("hr", 0.25)]},
+        FRENCH | {"languages": [("sr", 0.4), ("ja", 0.3)]},
+    ),
+    ("language", FRENCH | {"languages": [("fr", 0.9)]}, {"languages": [("fr", 0.7), ("en", 0.12)]}),
+    ("language", FRENCH | {"languages": [("fr", 0.9)]}, {"language": "und", "languages": []}),
     ("repetition", {"repetition": 0.51}, {"repetition": 0.5}),
     ("empty_turn", {"empty_turns": 1}, {"empty_turns": 0}),
     ("role_order", {"role_faults": ["same_role_twice", "unanswered"]}, {"role_faults": ["same_role_twice"]}),

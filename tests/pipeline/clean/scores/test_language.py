@@ -51,9 +51,17 @@ ASKED = [
     ("en", "How do you say 'I would like a coffee, please' in French?", "Je voudrais un café, s'il vous plaît."),
     ("en", "Please write a poem in Italian about the sea.", "Il mare canta piano la sera, e porta via i pensieri."),
     ("en", "translate 'see you tomorrow morning' in portuguese", "Até amanhã de manhã, meu amigo"),
+    ("en", "Give a German example with weil", "Ich bleibe zu Hause, weil es regnet."),
     ("de", "Übersetze ins Englische: Ich gehe morgen ins Kino.", "I am going to the cinema tomorrow."),
     ("de", "Wie sagt man 'guten Morgen, mein Freund' auf Französisch?", "Bonjour mon ami, comment vas-tu ce matin?"),
     ("es", "Traduce al inglés: Me gusta mucho el chocolate.", "I like chocolate very much."),
+]
+NO_LANGUAGE = [
+    ("Write the CSS for two buttons", ".a { color: #111; padding: 4px 8px; }\n.b { color: #222; padding: 4px 8px; }"),
+    ("JSON of a cat", '{"name": "Tom", "age": 3, "tags": ["grey", "lazy"]}'),
+    ("emoji story", "🐶➡️🏠➡️🍖➡️😴"),
+    ("knitting pattern", "K2, P2, K2, P2, yo, k2tog, ssk, K4, P2\nK2, P2, K2, P2, yo, k2tog, ssk, K4, P2"),
+    ("Python dict of primes", "{2: True, 3: True, 4: False, 5: True}"),
 ]
 FOREIGN = [
     ("en", "Tell me about the weather in Lisbon.", "O tempo em Lisboa está muito agradável hoje, com sol e calor."),
@@ -85,6 +93,11 @@ def test_chat_is_written_in_its_language(language: str, prompt: str, reply: str)
 @pytest.mark.parametrize(("language", "prompt", "reply"), ASKED)
 def test_a_translation_that_was_asked_for_is_wanted(language: str, prompt: str, reply: str) -> None:
     assert rule(prompt, reply, language) is None
+
+
+@pytest.mark.parametrize(("prompt", "reply"), NO_LANGUAGE)
+def test_code_and_signs_are_in_no_language(prompt: str, reply: str) -> None:
+    assert rule(prompt, reply, "en") is None
 
 
 @pytest.mark.parametrize(("language", "prompt", "reply"), FOREIGN)
