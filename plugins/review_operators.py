@@ -132,7 +132,7 @@ def _run_of(folder: str, context: Context) -> Run:
     """
     run = open_run(folder)
     own = folder_of(run.folder.parent, run_name(context["dag_run"].dag_id, context["dag_run"].run_id))
-    if run.folder.resolve() != own:
+    if run.folder.resolve() != own.resolve():
         raise AirflowFailException(f"{folder}: the folder of another run; clear the task configure, which makes it")
     return run
 
