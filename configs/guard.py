@@ -232,6 +232,12 @@ def _check_place(key: str, place: str, allowed: list[str], listed: str, most: in
     found = Path(os.path.realpath(place))
     if not _within(found, roots):
         raise _refused(key, place, "is under no folder that is listed", listed)
+    try:
+        found.stat()
+    except FileNotFoundError:
+        pass  # whoever reads it says so
+    except OSError as error:
+        raise UserError(f"{key}: {place[:200]!r} cannot be read ({error.strerror}); correct it") from None
     count = 0
     for folder, folders, files in os.walk(found):
         for name in (*folders, *files):
@@ -252,7 +258,7 @@ def _profile_file(guard: Guard, name: str) -> str:
     candidates = [folder / f"{name}.yaml" for folder in guard.profile_folders] if plain else [Path(name)]
     for path in candidates:
         is_path = "\0" not in name and path.is_absolute() and path.suffix in (".yaml", ".yml")
-        if is_path and _within(Path(os.path.realpath(path)), places) and path.is_file():
+        if is_path and _within(Path(os.path.realpath(path)), places) and os.path.isfile(path):
             return str(path)
     raise UserError(
         f"profile: {name[:200]!r} is not a profile that a trigger may choose, which are: {', '.join(guard.names())}; "

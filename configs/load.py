@@ -119,10 +119,10 @@ def _apply(values: dict[str, Any], override: str) -> None:
     for parent in parents:
         if isinstance(node, list):
             node = _element(node, parent, key)
-            continue
-        if node.get(parent) is None:
-            node[parent] = {}
-        node = node[parent]
+        else:
+            if node.get(parent) is None:
+                node[parent] = {}
+            node = node[parent]
         if not isinstance(node, dict | list):
             raise UserError(f"override {key}: {parent} is a value, not a section")
     if isinstance(node, list):

@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from airflow.sdk import BaseOperator, TriggerRule
+from airflow.utils.types import DagRunType
 
 from pipeline.contract.stages import TASKS, right_above, stages_of
 from plugins.configure_operator import ConfigureOperator
@@ -22,6 +23,11 @@ DEFAULTS: dict[str, Any] = {
     "on_failure_callback": say_last,
     "on_retry_callback": say_last,
 }
+
+NO_BACKFILL: list[Any] = [kind for kind in DagRunType if kind != DagRunType.BACKFILL_JOB]
+"""Kinds of run. A backfill gives a run of the clock, which nobody triggered, or of another user, the settings of
+whoever makes it, who could then approve them (approval.own_runs).
+"""
 
 OPERATORS: dict[str, type[BaseOperator]] = {
     "python": StageOperator,

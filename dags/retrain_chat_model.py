@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from airflow.sdk import DAG, Asset, AssetOrTimeSchedule, CronTriggerTimetable
 
-from dags.pipeline_tasks import DEFAULTS, pipeline_tasks
+from dags.pipeline_tasks import DEFAULTS, NO_BACKFILL, pipeline_tasks
 from plugins.trigger_form import trigger_params
 
 PROFILE = os.environ.get("PARLANCE_RETRAIN_PROFILE", "demo")
@@ -35,6 +35,7 @@ with DAG(
     max_active_tasks=4,
     params=trigger_params(PROFILE),
     default_args=DEFAULTS,
+    allowed_run_types=NO_BACKFILL,
     dagrun_timeout=timedelta(days=30),
     doc_md=DOC,
     tags=["parlance"],

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from airflow.sdk import DAG
 
-from dags.pipeline_tasks import DEFAULTS, pipeline_tasks
+from dags.pipeline_tasks import DEFAULTS, NO_BACKFILL, pipeline_tasks
 from plugins.trigger_form import trigger_params
 
 DOC = """
@@ -32,6 +32,7 @@ with DAG(
     schedule=None,
     params=trigger_params(),
     default_args=DEFAULTS,
+    allowed_run_types=NO_BACKFILL,
     max_active_tasks=4,
     dagrun_timeout=timedelta(days=30),
     doc_md=DOC,

@@ -95,5 +95,8 @@ def plan_text(profile: str, data: str, overrides: str) -> str:
     lines = [line.strip() for line in overrides.splitlines() if line.strip()]
     resolved = resolve({"profile": profile, "data": data or None, "overrides": lines})
     out = io.StringIO()
-    print_plan(estimate(resolved, Path(resolved.storage.root)), Console(file=out, width=130, no_color=True))
+    try:
+        print_plan(estimate(resolved, Path(resolved.storage.root)), Console(file=out, width=130, no_color=True))
+    except (OverflowError, ValueError) as problem:  # an infinite number among the results
+        raise UserError("plan: a number is too large to plan with; give smaller ones under plan") from problem
     return out.getvalue()

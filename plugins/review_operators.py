@@ -15,14 +15,18 @@ from pipeline.contract.artifact import Artifact
 from pipeline.contract.atomic_write import write_text
 from pipeline.contract.markdown import literal
 from pipeline.contract.run import Run
+from pipeline.contract.run_folder import folder_of
 from pipeline.planning.run_plan import read_plan, remaining
+from plugins.project import run_name
 from plugins.stage_operator import RUN_FOLDER, StageOperator, open_run
 
 APPROVE, REJECT = "Approve", "Reject"
 REMOVALS = ("remove_topics", "remove_sources")
 LONGEST_LIST = 20
 ANSWER = "answer.json"
-"""In the run's folder: the answer that counts, as options of `parlance stage review`, and the DAG run it is of."""
+"""In the run's folder: the answer that counts, as options of `parlance stage review`, and what it is about: the DAG run
+and the audit that was read. An answer outlives its task, which a user may mark as done, and a run that is deleted.
+"""
 
 
 class ReviewBranch(BaseBranchOperator):
@@ -75,7 +79,7 @@ class AuditApproval(HITLOperator):
         self.run_folder = run
 
     def execute(self, context: Context) -> None:
-        run = open_run(self.run_folder)
+        run = _run_of(self.run_folder, context)
         approval, triggered_by = run.profile.approval, context["dag_run"].triggering_user_name
         (run.folder / ANSWER).unlink(missing_ok=True)
         self.body = f"{summary(run)}\n\n{whose_answer(approval, triggered_by)}"
@@ -84,10 +88,10 @@ class AuditApproval(HITLOperator):
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
         answer = super().execute_complete(context, event)
-        run = open_run(self.run_folder)
+        run = _run_of(self.run_folder, context)
         if reason := not_entitled(answer, run.profile.approval, context["dag_run"].triggering_user_name):
             raise AirflowFailException(f"approve: {reason}; clear this task to ask again")
-        counted = {"of": _dag_run(context), "options": answer_options(answer)}
+        counted = {"of": _about(run, context), "options": answer_options(answer)}
         write_text(run.folder / ANSWER, json.dumps(counted, indent=1, ensure_ascii=False))
         return answer
 
@@ -108,17 +112,29 @@ class ReviewOperator(StageOperator):
             raise AirflowFailException(f"{error}; clear the task approve to answer again") from None
 
     def command(self, run: Run, context: Context) -> list[str]:
+        run = _run_of(str(run.folder), context)
         answer = run.folder / ANSWER
         options: list[str] = []
         if run.profile.review.mode == "human" and answer.is_file():
             counted = json.loads(answer.read_text(encoding="utf-8"))
-            options = counted["options"] if counted["of"] == _dag_run(context) else []
+            options = counted["options"] if counted["of"] == _about(run, context) else []
         return [*super().command(run, context), *options]
 
 
-def _dag_run(context: Context) -> list[str]:
-    """The DAG and the run that an answer was given in, and counts for."""
-    return [context["dag_run"].dag_id, context["dag_run"].run_id]
+def _about(run: Run, context: Context) -> list[str]:
+    """The DAG run that an answer was given in, and the audit that it was given after: it counts for both together."""
+    return [context["dag_run"].dag_id, context["dag_run"].run_id, run.fingerprint("audit")]
+
+
+def _run_of(folder: str, context: Context) -> Run:
+    """The run that this DAG run's configure began. Raises AirflowFailException for another's, whose data would be
+    approved by the rules of who triggered this one: the folder comes as an XCom, which a user may rewrite.
+    """
+    run = open_run(folder)
+    own = folder_of(run.folder.parent, run_name(context["dag_run"].dag_id, context["dag_run"].run_id))
+    if run.folder.resolve() != own.resolve():
+        raise AirflowFailException(f"{folder}: the folder of another run; clear the task configure, which makes it")
+    return run
 
 
 def whose_answer(approval: Approval, triggered_by: str | None) -> str:

@@ -194,6 +194,12 @@ def test_data_elsewhere_is_refused_whether_it_exists_or_not(place: Path, data: s
     assert refusal(place, source).startswith(("acquire.sources: ", "override acquire.sources: "))
 
 
+def test_a_path_that_no_system_can_look_at_is_refused_in_one_line(place: Path) -> None:
+    long = f"{place}/data/{'a' * 5000}"
+    assert "cannot be read (File name too long)" in refusal(place, data=long)
+    assert "is not a profile that a trigger may choose" in refusal(place, profile=f"{place}/profiles/{'a' * 5000}.yaml")
+
+
 def test_the_refusal_does_not_tell_whether_a_file_exists(place: Path) -> None:
     there, missing = refusal(place, data="/etc/hostname"), refusal(place, data="/etc/hostnamf")
     assert there.replace("hostname", "hostnamf") == missing

@@ -13,6 +13,11 @@ def test_every_profile_that_comes_with_the_project_is_valid(name: str) -> None:
     assert load_profile(name).acquire.sources
 
 
+def test_an_element_of_a_list_may_be_a_value_too() -> None:
+    with pytest.raises(UserError, match=r"override acquire.sources.0.path: 0 is a value, not a section"):
+        load_profile("demo", ["acquire.sources=[5]", "acquire.sources.0.path=1"])
+
+
 @pytest.mark.parametrize(
     ("override", "says"),
     [
@@ -24,6 +29,7 @@ def test_every_profile_that_comes_with_the_project_is_valid(name: str) -> None:
         ("seed.deeper=1", "seed is a value, not a section"),
         ("train.warmup_steps=100000", "warmup_steps (100000) must be below steps"),
         ("deduplicate.bands=33", "bands (33) must divide permutations (96)"),
+        ("acquire.sources.0.name.deeper=1", "name is a value, not a section"),
         ("acquire.sources.9.limit=1", "'9' is not an index of a list of 2"),
         ("acquire.sources.0.hub=some/data", "exactly one of path, hub and package must be set"),
         ("train.steps={a", "is not valid YAML"),

@@ -36,6 +36,7 @@ for dag in bag.dags.values():
         },
         "paused": dag.is_paused_upon_creation, "active_runs": dag.max_active_runs,
         "schedule": type(dag.timetable).__name__, "catchup": dag.catchup,
+        "kinds": sorted(kind.value for kind in dag.allowed_run_types),
     }
 engines = [m for m in ("torch", "pyspark", "transformers", "deepspeed", "pandas", "pyarrow") if m in sys.modules]
 print(json.dumps({"dags": found, "engines": engines}))
@@ -138,6 +139,12 @@ def test_retraining_is_scheduled_by_clock_and_by_asset_one_run_at_a_time(parsed:
     assert retrain["schedule"] == "AssetOrTimeSchedule"
     assert (retrain["active_runs"], retrain["paused"], retrain["catchup"]) == (1, True, False)
     assert train["schedule"] == "NullTimetable"
+
+
+def test_no_backfill_gives_a_run_of_the_clock_the_settings_of_a_user(parsed: dict[str, Any]) -> None:
+    for dag in parsed["dags"].values():
+        assert "backfill" not in dag["kinds"]
+        assert {"manual", "scheduled", "asset_triggered"} <= set(dag["kinds"])
 
 
 def test_dag_files_are_wiring_only() -> None:

@@ -148,7 +148,7 @@ def test_the_question_says_who_may_answer() -> None:
     assert "but not" not in whose_answer(Approval(own_runs=True), "ann")
 
 
-def dag_run(run_id: str = "manual", by: str | None = "ann") -> Any:
+def dag_run(run_id: str = "human", by: str | None = "ann") -> Any:
     """The part of the context that tells of the DAG run."""
     return {"dag_run": SimpleNamespace(dag_id="train_chat_model", run_id=run_id, triggering_user_name=by)}
 
@@ -172,7 +172,21 @@ def test_the_answer_that_counts_is_passed_on_for_its_own_run_only(run: Run) -> N
     assert decided(asked, dag_run()) == []
     answered(asked, "bob", dag_run())
     assert decided(asked, dag_run()) == ["--decision", "approve", "--by", "bob"]
-    assert decided(asked, dag_run("another")) == []
+    with pytest.raises(AirflowFailException, match="the folder of another run; clear the task configure"):
+        decided(asked, dag_run("another"))
+
+
+def test_a_run_that_nobody_triggered_asks_about_its_own_data_only(run: Run) -> None:
+    asked = audited(run, "human", "approval.own_runs=false")
+    with pytest.raises(AirflowFailException, match="the folder of another run; clear the task configure"):
+        answered(asked, "ann", dag_run("scheduled", by=None))  # its XCom was made to name ann's run
+    assert decided(asked, dag_run()) == []
+
+
+def test_an_answer_is_about_the_data_that_it_was_given_after(run: Run) -> None:
+    answered(audited(run, "human"), "bob", dag_run())
+    deleted_and_triggered_again = audited(run, "human", "deduplicate.jaccard=0.9")
+    assert decided(deleted_and_triggered_again, dag_run()) == []
 
 
 def test_an_answer_that_does_not_count_fails_the_question_and_decides_nothing(run: Run) -> None:

@@ -17,6 +17,7 @@ from airflow.utils.session import create_session
 from airflow.utils.types import DagRunType
 from fastapi.testclient import TestClient
 
+from configs.errors import UserError
 from configs.load import load_profile
 from pipeline.contract.run import Run
 from plugins.project import run_name
@@ -222,3 +223,11 @@ def test_equal_ids_of_two_dags_show_two_reports(client: TestClient, tmp_path: Pa
         Run.begin(profile.model_copy(update={"seed": seed}), run_name(dag, "nightly"))
     pages = [client.get(address(d, "nightly", "/report.json")) for d in ("train_chat_model", "retrain_chat_model")]
     assert [page.json()["run"].split("-")[0] for page in pages] == ["nightly", "retrain_chat_model_nightly"]
+
+
+@pytest.mark.parametrize("setting", ["plan.rows.count=1" + "0" * 300, "plan.deployment.daily_users=1" + "0" * 320])
+def test_a_number_that_overflows_the_plan_is_a_line_on_its_page(setting: str) -> None:
+    from plugins.plan_routes import plan_text
+
+    with pytest.raises(UserError, match="plan: a number is too large to plan with"):
+        plan_text("demo", "", setting)
