@@ -25,6 +25,13 @@ AREA = re.compile(rf"{BEFORE}\((?!(?:1[5-9]|20)\d\d\))0?\d{{1,4}}\)[ ]?\d{{3,5}}
 PAIRS = re.compile(rf"{BEFORE}\d\d(?:-\d\d){{3}}{AFTER}")
 DISTINCT = (NORTH_AMERICAN, TRUNK, AREA, PAIRS)
 
+TOLL_FREE = re.compile(
+    rf"{BEFORE}(?:(?:(?:\+|00)?1[ .-]?)?(?:\(8(?:00|33|44|55|66|77|88)\)[ .-]?|8(?:00|33|44|55|66|77|88){GAP})"
+    rf"[2-9]\d\d{GAP}?|(?:\+|00)?18(?:00|33|44|55|66|77|88)[2-9]\d\d)\d{{4}}(?!{LETTER})"
+)
+"""A hotline's or a firm's, and nobody's own: the toll-free codes of the North American Numbering Plan (NANPA), in its
+grouping or after its 1; ten digits alone may be an Indian mobile."""
+
 LOCAL = re.compile(
     rf"{BEFORE}(?:\d{{1,2}}[ -])?\d{{2,4}}(?:[ -]\d{{2,4}}){{1,4}}{AFTER}|{BEFORE}\d{{2,5}}[ -]\d{{5,7}}{AFTER}"
     rf"|{BEFORE}0\d{{2,4}}[ ]?/[ ]?\d{{4,8}}{AFTER}|{BEFORE}(?:\d\d )?9\d{{4}}-\d{{4}}{AFTER}"
@@ -92,7 +99,10 @@ DIGITS_NEAR = re.compile(r"(?:\d[ .()x/\uff0d-]{0,3}){6}\d")
 
 
 def find_phones(text: str) -> list[tuple[int, int]]:
-    """(start, end) of telephone numbers: international, by their national shape, or beside a word like "call"."""
+    """(start, end) of telephone numbers: international, by their national shape, or beside a word like "call".
+
+    Toll-free numbers of North America are nobody's.
+    """
     if not DIGITS_NEAR.search(text):
         return []
     found = [m.span() for m in INTERNATIONAL.finditer(text) if _is_international(m)]
@@ -104,7 +114,9 @@ def find_phones(text: str) -> list[tuple[int, int]]:
         found += [m.span() for m in LOCAL.finditer(text) if m.span() not in known and _is_local(m)]
         found += [m.span() for m in BARE.finditer(text) if m.span() not in known and _is_bare(m)]
     found += [m.span(1) for m in LABELLED.finditer(text)]
-    return found
+    public = [m.span() for m in TOLL_FREE.finditer(text)] if found else []
+    taken = {place for start, end in public for place in range(start, end)}
+    return [span for span in found if span[0] not in taken]
 
 
 def _is_international(match: re.Match[str]) -> bool:

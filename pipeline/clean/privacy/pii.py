@@ -15,6 +15,11 @@ EMAIL = re.compile(
     rf"(?<![\w.+%-])\w[\w.+%-]{{0,63}}(?:'[\w.+%-]{{1,63}})?{AT}(?:[\w-]{{1,63}}{DOT}){{1,8}}[^\W\d_]{{2,24}}(?![\w@-])"
 )
 """RFC 5322's usual part; "(at)" and "[dot]" are read as @ and a dot."""
+RESERVED = re.compile(
+    rf"{AT}(?:[\w-]{{1,63}}{DOT})*(?:example{DOT}(?:com|net|org)|(?<=[.)\]\s])(?:example|test|invalid|localhost))\Z",
+    re.IGNORECASE,
+)
+"""A domain that is kept for examples and tests, or one in it, in which nobody has an address (RFC 2606; RFC 6761)."""
 BYTE = r"(?:25[0-5]|2[0-4]\d|1?\d?\d)"
 IPV4 = re.compile(rf"(?<!{LETTER})(?<![.-])(?:{BYTE}\.){{3}}{BYTE}(?!{LETTER}|-|\.\d)")
 IPV6 = re.compile(rf"(?<!{LETTER})(?<![:.])(?:[0-9a-fA-F]{{0,4}}:){{2,7}}[0-9a-fA-F]{{0,4}}(?!{LETTER}|:)")
@@ -63,7 +68,7 @@ class Span(NamedTuple):
 def _emails(text: str) -> list[tuple[int, int]]:
     if "@" not in text and "at]" not in text.lower() and "at)" not in text.lower():
         return []
-    return [m.span() for m in EMAIL.finditer(text) if not _is_account(m)]
+    return [m.span() for m in EMAIL.finditer(text) if not (RESERVED.search(m.group()) or _is_account(m))]
 
 
 def _is_account(match: re.Match[str]) -> bool:

@@ -23,6 +23,8 @@ KNOWN = re.compile(
 )
 """Keys that show what they are: PEM, AWS, Google, GitHub, Slack, OpenAI, Stripe, GitLab, Hugging Face and npm;
 bearer and JSON Web Tokens."""
+DOCUMENTED = frozenset({"AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"})
+"""The key and the secret that the documentation of AWS shows (IAM User Guide), which open nothing."""
 
 IN_URL = re.compile(r"://([^\s/@:]+):(?!\1@)([^\s/@]+)@")
 """user:password@ in an address, unless both are one word, as in every tutorial."""
@@ -90,7 +92,7 @@ def find_secrets(text: str) -> list[tuple[int, int]]:
             value = match.group(group).rstrip(".!?")
             if _is_value(match.group(1), value, quoted=group == 2 and pattern is ASSIGNED):
                 found.append((match.start(group), match.start(group) + len(value)))
-    return [(start, end) for start, end in found if end > start]
+    return [(start, end) for start, end in found if end > start and text[start:end] not in DOCUMENTED]
 
 
 def _is_value(name: str, value: str, quoted: bool) -> bool:

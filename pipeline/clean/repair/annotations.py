@@ -8,13 +8,17 @@ VOICE = (
     r"(?:soft |nervous |both |all )?(?:laughs?|laughter|laughing|chuckles?|chuckling|giggles?)|coughs?|coughing"
     r"|sighs?|sighing|clears throat|inaudible|unintelligible|indistinct|crosstalk"
 )
+OWN = r"laugh|chuckle|giggle|cough|sigh"
+"""Bare, in round brackets, what a writer says of himself amid his words: "(sigh) I tried". Of a voice that was heard,
+a transcriber writes (sighs)."""
 HEARD = (
     rf"{VOICE}|unclear|cross-talk|overlapping(?: speech| talk)?|background noise|applause|music(?: playing)?"
     r"|silence|(?:long |short |brief )?pause|phone ringing|no audio"
 )
 """What such marks say, a closed list, so that other brackets stay; in round brackets only VOICE does."""
 MARK = re.compile(
-    rf"[ \t]*(?:\[\s*(?:{HEARD})\s*(?:\d\d?:\d\d(?::\d\d)?)?\s*\]|\(\s*(?:{VOICE})\s*\))(?P<after>[.,;:!?]?)",
+    rf"[ \t]*(?:\[\s*(?:{HEARD})\s*(?:\d\d?:\d\d(?::\d\d)?)?\s*\]|\((?!\s*(?:{OWN})\s*\))\s*(?:{VOICE})\s*\))"
+    r"(?P<after>[.,;:!?]?)",
     re.IGNORECASE,
 )
 SPEAKER = re.compile(

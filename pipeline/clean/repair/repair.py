@@ -8,6 +8,7 @@ from pipeline.clean.repair.emoji import treat_emoji
 from pipeline.clean.repair.encoding import repair_encoding
 from pipeline.clean.repair.html import strip_html
 from pipeline.clean.repair.punctuation import (
+    MAY_BE_KEPT,
     REPEATED_MARK,
     shorten_elongated,
     standardise_punctuation,
@@ -89,5 +90,7 @@ def is_ordinary(text: str) -> bool:
 
 
 def _single_spaces(text: str) -> str:
-    """What the step white_space makes of one printable line outside code; any other text only stripped."""
-    return " ".join(text.split()) if "  " in text and text.isprintable() and "`" not in text else text.strip()
+    """What the step white_space makes of one printable line of prose; any other text only stripped."""
+    if "  " in text and text.isprintable() and "`" not in text and not MAY_BE_KEPT.search(text):
+        return " ".join(text.split())
+    return text.strip()

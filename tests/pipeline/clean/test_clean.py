@@ -22,7 +22,7 @@ GERMAN = [("user", "Wie komme ich zum nächsten Bahnhof?"), ("assistant", "Gehen
 ABUSE = [("user", "Who is that?"), ("assistant", "shut up you stupid bitch, you are a whore")]
 EMPTY = [("user", "Is there anybody here to talk to?"), ("assistant", "\u200b ")]
 LOOP = [("user", "Tell me something."), ("assistant", "buy it now " * 12)]
-PRIVATE = [("user", "My mail is jane@example.org, “ok”?"), ("assistant", "I wrote to jane@example.org at once.")]
+PRIVATE = [("user", "My mail is jane@letters.org, “ok”?"), ("assistant", "I wrote to jane@letters.org at once.")]
 ALL = [CHAT, GERMAN, ABUSE, EMPTY, LOOP, PRIVATE]
 
 
@@ -94,7 +94,7 @@ def test_score_repairs_masks_and_drops_nothing(cleaned: Callable[..., dict[str, 
 
 
 def test_the_worse_side_of_a_preference_is_masked_too(make_run: Callable[..., Run], tmp_path: Path) -> None:
-    asked, better, worse = "Write to jane@example.org, please.", "I wrote to her.", "No. jane@example.org is wrong."
+    asked, better, worse = "Write to jane@letters.org, please.", "I wrote to her.", "No. jane@letters.org is wrong."
     path = tmp_path / "pairs.jsonl"
     path.write_text(json.dumps({"prompt": asked, "chosen": better, "rejected": worse}) + "\n")
     run = make_run(data=path)
@@ -128,7 +128,7 @@ def test_clean_drops_by_the_first_failing_rule_with_evidence(cleaned: Callable[.
 
 
 def test_examples_of_a_rule_show_the_masked_text(cleaned: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
-    loop = [("user", "I am jane@example.org"), LOOP[1]]
+    loop = [("user", "I am jane@letters.org"), LOOP[1]]
     cleaned([CHAT, loop])
     [example] = examples(Run.open(tmp_path / "root"), "repetition", 3)
     assert (example["stage"], example["row_id"]) == ("clean", "r1")
@@ -138,7 +138,7 @@ def test_examples_of_a_rule_show_the_masked_text(cleaned: Callable[..., dict[str
 def test_what_was_too_long_to_be_searched_for_personal_data_is_not_shown(
     cleaned: Callable[..., dict[str, Any]], tmp_path: Path
 ) -> None:
-    long = [("user", "I am jane@example.org. " * 10), ("assistant", "Hello, Jane, and what can I do?")]
+    long = [("user", "I am jane@letters.org. " * 10), ("assistant", "Hello, Jane, and what can I do?")]
     cleaned([CHAT, long], ["clean.rules.max_chars=200"])
     [example] = examples(Run.open(tmp_path / "root"), "too_long", 3)
     assert (example["row_id"], example["messages"]) == ("r1", None)

@@ -48,6 +48,60 @@ def test_leaves_what_is_right(text: str) -> None:
     assert repair(text) == (text, [])
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "> for row in rows:\n>     print(row)   # one  a line\n>         done = 1",
+        ">     total  =  1",
+        "> - tea\n>   - green\n>\tcup",
+        "> > if x:\n> >     y",
+        ">>> def f():\n...     return  1\n>>> f()  # 1",
+        "Type this:\n$ cut  -d' ' -f1 names.txt\nand wait",
+        "me@host:~/work$ ls   -l",
+    ],
+)
+def test_blanks_of_quoted_code_and_of_commands_stay(text: str) -> None:
+    assert repair(text) == (text, [])
+
+
+def test_quoted_prose_has_single_spaces_after_its_indentation() -> None:
+    assert repair("> so  it\n>   went  on\n&gt;     x = 1")[0] == "> so it\n>   went on\n>     x = 1"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Set it so:\n    mask = a????b\n    # go on....",
+        "> it was:\n>     x = ?????",
+        "the value '....' or \"????\", 10....20, mask=????, ~/..../notes",
+        "(code)\n;;;; part one",
+    ],
+)
+def test_repeated_marks_of_code_stay(text: str) -> None:
+    assert repair(text) == (text, [])
+
+
+def test_repeated_marks_of_prose_beside_code_do_not() -> None:
+    assert repair("What????\n    a????\nSo....no!!!!")[0] == "What???\n    a????\nSo...no!!!"
+
+
+@pytest.mark.parametrize(
+    ("text", "repaired"),
+    [
+        ("docker run —rm shop", "docker run —rm shop"),
+        ("spark-submit\n—master local —name x y.py", "spark-submit\n—master local —name x y.py"),
+        ("$ tool run —fast", "$ tool run —fast"),
+        ("tool --fast —dry", "tool --fast —dry"),
+        ("I use git — it works", "I use git - it works"),
+        ("He came —late again", "He came - late again"),
+        ("Bring:\n—tea\n  — a cup", "Bring:\n- tea\n  - a cup"),
+        ("`a` — `b`", "`a` - `b`"),
+    ],
+)
+def test_a_dash_of_an_option_of_a_command_stays_and_one_of_prose_is_spaced(text: str, repaired: str) -> None:
+    assert repair(text)[0] == repaired
+
+
 def test_white_space_before_inline_code_stays() -> None:
     assert repair("it  returns `None` when")[0] == "it returns `None` when"
 

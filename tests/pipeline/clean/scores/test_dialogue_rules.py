@@ -71,6 +71,39 @@ def test_code_headings_and_short_system_prompts_do_not(reply: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "reply",
+    [
+        "Yes, I can help with that. Human: And what about the second one?  Assistant: Both.",
+        'They call it "a fair." Human:  Why?',
+        "Sow in April. User: When do I water the seeds?",
+        "Sow in April! Assistant: You should water them daily.",
+        "Sow in April. ### Instruction: Translate this.",
+        "Sow in April. <|im_start|>user",
+    ],
+)
+def test_a_reply_that_goes_on_with_the_next_turn_amid_a_line_leaks(reply: str) -> None:
+    assert leaks(reply, normalise(reply), "", "When do I sow?")
+    assert not leaks(f"`{reply}`", normalise(reply), "", "When do I sow?")
+
+
+@pytest.mark.parametrize(
+    ("prompt", "reply"),
+    [
+        ("Write a dialogue of two at a bus stop", "It is night. Human: When is it due?  Assistant: At nine."),
+        ("What happens next?", "Human: It is late. Assistant: You should go home now."),
+        ("Which game shall I buy?", "I like puzzles. Human: Fall Flat is a good one."),
+        ("How do I get in?", "Log in. User: admin"),
+        ("How do I get in?", "Log in. User: The name on your card, Password: the word below it."),
+        ("Name some species", "Here they are. Human: Homo sapiens. Dog: Canis familiaris."),
+        ("How does it go?", "1. User: Opens the first page. 2. Assistant: Shows the next page."),
+        ("Who may?", "The role is User: nobody else is needed here."),
+    ],
+)
+def test_dialogues_that_were_asked_for_games_and_fields_do_not(prompt: str, reply: str) -> None:
+    assert not leaks(reply, normalise(reply), "", prompt)
+
+
+@pytest.mark.parametrize(
     ("roles", "faults"),
     [
         ("user assistant", []),

@@ -53,6 +53,8 @@ def test_elongated_words_are_a_repair_that_can_be_left_out() -> None:
         ("**Assistant:** Sure", "Sure"),
         ("Well [crosstalk 00:12], yes", "Well, yes"),
         ("(laughs)", "(laughs)"),
+        ("I tried (sigh) and tried. (Laugh) Oh well [sigh].", "I tried (sigh) and tried. (Laugh) Oh well."),
+        ("I tried (sighing). (clears throat) Well.", "I tried. Well."),
         ("f(x), see [1] (below) and (music)", "f(x), see [1] (below) and (music)"),
         ("Note: done. The user: Bob", "Note: done. The user: Bob"),
         ("write `[inaudible]` there", "write `[inaudible]` there"),
