@@ -9,12 +9,12 @@ import numpy as np
 from pipeline.deduplicate.hashed_words import (
     CAPITAL,
     DETAIL,
-    FIRST,
     FIRST_LETTER,
     FUNCTIONAL,
     KIND,
     LENGTH,
     LETTERS,
+    LINE,
     LOWER,
     LOWER_LETTERS,
     NEGATION,
@@ -85,7 +85,7 @@ def fixed_of(hashed: HashedWords) -> np.ndarray:
     place = (np.arange(len(told)) - np.searchsorted(side, side)).astype(np.uint64)
     found = mix(negations)
     with np.errstate(over="ignore"):
-        np.add.at(found, side, mix(place << np.uint64(32) | (value & ~np.uint64(CAPITAL | FIRST))))
+        np.add.at(found, side, mix(place << np.uint64(32) | (value & ~np.uint64(CAPITAL | LINE))))
     return found.reshape(-1, 2)
 
 
@@ -93,7 +93,7 @@ def tells_apart(a: Words, b: Words) -> bool:
     """Whether a change from one text to the other makes it another text.
 
     It does when, in a place that differs, a number, a symbol or a negation was changed, added or removed; when a word
-    stands for its opposite, or a word that names something (see _names) for another one; and when words have changed
+    stands for its opposite, or a word that names something (see names) for another one; and when words have changed
     places with each other. A word that is only added or removed is an edit, and so are a small word for another, a word
     misspelt by a letter or in another form, and a group of words that was moved.
     """
@@ -117,11 +117,11 @@ def _another_content(a: Sequence[Word], b: Sequence[Word], moved: set[int]) -> b
         return True
     if not a or not b:
         return False
-    sides_a, sides_b = _sides(a), _sides(b)
+    sides_a, sides_b = sides(a), sides(b)
     if any(sides_a[line] != sides_b[line] for line in sides_a.keys() & sides_b.keys()):
         return True
-    named_a, named_b = ([word for word in words if word[0] not in moved and _names(word[1])] for words in (a, b))
-    return _has_another(named_a, named_b) and _has_another(named_b, named_a) and not _joined(named_a, named_b)
+    named_a, named_b = ([word for word in words if word[0] not in moved and names(word[1])] for words in (a, b))
+    return _has_another(named_a, named_b) and _has_another(named_b, named_a) and not joined(named_a, named_b)
 
 
 def _fixed(words: Iterable[Word]) -> tuple[list[int], int]:
@@ -139,7 +139,7 @@ def _fixed(words: Iterable[Word]) -> tuple[list[int], int]:
     return values, negations
 
 
-def _sides(words: Iterable[Word]) -> dict[int, set[int]]:
+def sides(words: Iterable[Word]) -> dict[int, set[int]]:
     """Number of a set of opposites to the sides of it that are there."""
     found: dict[int, set[int]] = {}
     for _, traits in words:
@@ -149,21 +149,20 @@ def _sides(words: Iterable[Word]) -> dict[int, set[int]]:
     return found
 
 
-def _names(traits: int) -> bool:
+def names(traits: int) -> bool:
     """Whether a word names a thing, a quality, an action or somebody: every word but the small ones."""
     kind = traits & KIND
     if kind == OPPOSITE:
-        within = traits & (CAPITAL | FIRST) == CAPITAL
-        return within or traits >> LENGTH == 1 or traits >> DETAIL & SIDE not in SMALL
+        return bool(traits & CAPITAL) or traits >> LENGTH == 1 or traits >> DETAIL & SIDE not in SMALL
     return kind in (ORDINARY, PERSON)
 
 
 def _has_another(ours: Sequence[Word], theirs: Sequence[Word]) -> bool:
     """Whether a word of ours is none of theirs, misspelt or in another form."""
-    return any(not any(word == other or _same_word(traits, those) for other, those in theirs) for word, traits in ours)
+    return any(not any(word == other or same_word(traits, those) for other, those in theirs) for word, traits in ours)
 
 
-def _same_word(a: int, b: int) -> bool:
+def same_word(a: int, b: int) -> bool:
     """Whether two words seem to be one, by their traits: misspelt as by two letters exchanged or one letter left out or
     doubled, a vowel for another, another ending; or both on one side of a set of opposites.
 
@@ -173,10 +172,10 @@ def _same_word(a: int, b: int) -> bool:
         return not (a ^ b) >> DETAIL & SIDE
     shorter, longer = min(a >> LENGTH, b >> LENGTH), (a >> LENGTH) - (b >> LENGTH)
     letters = LOWER_LETTERS if OPPOSITE in (a & KIND, b & KIND) else LETTERS
-    more = _letters(a) - _letters(b) & letters
+    more = letters_of(a) - letters_of(b) & letters
     if (a ^ b) >> FIRST_LETTER & 31:
         return longer == 0 == more and shorter >= LONG
-    named = any(traits & (CAPITAL | FIRST) == CAPITAL for traits in (a, b))
+    named = (a | b) & CAPITAL
     if shorter < (LEAST_LETTERS_OF_NAMES if named else LEAST_LETTERS):
         return False
     if longer == 0 == more:
@@ -187,12 +186,12 @@ def _same_word(a: int, b: int) -> bool:
     return not named and (vowel or (longer, more) in INFLECTIONS)
 
 
-def _letters(traits: int) -> int:
+def letters_of(traits: int) -> int:
     """The sum of a word's letters, or its lower bits."""
     return traits >> LOWER & LOWER_LETTERS if traits & KIND == OPPOSITE else traits >> DETAIL & LETTERS
 
 
-def _joined(a: Sequence[Word], b: Sequence[Word]) -> bool:
+def joined(a: Sequence[Word], b: Sequence[Word]) -> bool:
     """Whether two passages have the same letters: one of them parts a word in two."""
     (long_a, letters_a), (long_b, letters_b) = (
         (sum(traits >> LENGTH for _, traits in words), sum(traits >> DETAIL & LETTERS for _, traits in words))

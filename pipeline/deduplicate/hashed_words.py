@@ -45,8 +45,10 @@ COLUMNS = {
 KIND = 7
 ORDINARY, FUNCTIONAL, SYMBOLIC, NUMBER, NEGATION, OPPOSITE, PERSON, BEGINNING = range(8)
 """The kind of a word: the lowest three bits of its traits."""
-CAPITAL, FIRST = 8, 16
-"""Bits of traits: begins with a capital letter; is the first of its sentence."""
+CAPITAL, LINE = 8, 16
+"""Bits of traits: begins with a capital letter within a sentence; is the first of a turn's first line, of what follows
+that line, or of the turn's last line (see _lines).
+"""
 DETAIL = 5
 """Traits from this bit on. Of a number: a hash of its value. Of any other word its first letter (5 bits from
 FIRST_LETTER on), its length (5 bits from LENGTH on) and, below them, the sum of its letters (see sum_of); of an
@@ -80,7 +82,8 @@ def _folded(token: str) -> str:
 def _traits(token: str, folded: str) -> int:
     word = folded.removesuffix("'s")
     if not word[0].isalnum():
-        return BEGINNING if token[-1].isspace() or token in '"“”«»¿¡([' else SYMBOLIC
+        begins = token[-1].isspace() or token in '"“”«»¿¡(['
+        return BEGINNING | (LINE if "\n" in token else 0) if begins else SYMBOLIC
     capital = CAPITAL if token[0].isupper() else 0
     if word in NEGATIONS or word.endswith("n't"):
         return NEGATION
@@ -164,7 +167,8 @@ class HashedWords:
         first = np.zeros(len(tokens) + 1, bool)
         first[starts(np.array(turns))] = True
         first[1:] |= begins
-        traits |= np.where(first[:-1], np.uint32(FIRST), np.uint32(0))
+        traits &= np.where(first[:-1], ~np.uint32(CAPITAL), ~np.uint32(0))
+        line = np.cumsum(traits & (KIND | LINE) == BEGINNING | LINE)
         everything = cls(
             both.astype(np.uint32),
             traits,
@@ -172,7 +176,9 @@ class HashedWords:
             np.array(roles, np.int8),
             np.array(rows, np.int64),
         )
-        return everything.where(~begins)
+        told = everything.where(~begins)
+        told.traits[_lines(line[~begins], told.turn_of_words())] |= np.uint32(LINE)
+        return told
 
     def where(self, kept: np.ndarray) -> "HashedWords":
         """The same with these words only."""
@@ -221,6 +227,21 @@ class HashedWords:
     def row_of_turns(self) -> np.ndarray:
         """The number of the conversation that each turn is in."""
         return np.repeat(np.arange(len(self.rows)), self.rows)
+
+
+def _lines(line: np.ndarray, turn: np.ndarray) -> np.ndarray:
+    """The places where a turn begins, its second line, and its last one: what stands between these is one text, while
+    the first line and the last one of a prompt are often a question about it.
+
+    line: how many line breaks came before each word. turn: the turn that each word is in.
+    """
+    if not len(line):
+        return np.empty(0, np.int64)
+    opens = np.diff(turn, prepend=-1) != 0
+    at = np.flatnonzero(opens | (np.diff(line, prepend=-1) != 0))
+    opens = np.append(opens[at], True)
+    second = np.concatenate([[False], opens[:-2]])
+    return at[opens[:-1] | second | opens[1:]]
 
 
 def starts(lengths: np.ndarray) -> np.ndarray:

@@ -7,6 +7,7 @@ from configs.deduplicate import Deduplicate
 from pipeline.deduplicate.candidate_pairs import ends
 from pipeline.deduplicate.differences import Words, tells_apart
 from pipeline.deduplicate.hashed_words import ASSISTANT, COLUMNS, USER, HashedWords, ngrams
+from pipeline.deduplicate.questions import same_question
 from pipeline.deduplicate.similarity import Compared, similarities
 
 FEW_WORDS = 2
@@ -22,7 +23,8 @@ def duplicates(
 
     A duplicate has a Jaccard similarity of `jaccard` on the whole, of `side_jaccard` on its prompts and on
     its replies, what was changed in each of the two is an edit (see same_but_for_an_edit) that does not tell them
-    apart (see tells_apart), and no word was changed into another in the prompt and in the reply alike.
+    apart (see tells_apart), no word was changed into another in the prompt and in the reply alike, and both ask
+    the same (see same_question).
     """
     whole, prompt, reply = similarities(a, rows_a, b, rows_b)
     whole = np.round(whole, 4)
@@ -34,6 +36,7 @@ def duplicates(
             same_but_for_an_edit(*prompts, side_jaccard)
             and same_but_for_an_edit(*replies, side_jaccard)
             and not _other_subject(prompts, replies)
+            and same_question(*prompts, int(min(a.words[rows_a[pair]], b.words[rows_b[pair]])))
         )
     return whole, duplicate
 
