@@ -12,11 +12,11 @@ from pipeline.clean.repair.code import CODE
 CONTROL = re.compile(
     r"<\|(?:im_start|im_end|im_sep|system|user|assistant|endoftext|end_of_text|begin_of_text|eot_id|start_header_id"
     r"|end_header_id|end)\|>"
-    r"|\[/?INST\]|<</?SYS>>|\A\s*<s>(?!.*</s>)|</s>\s*(?:<s>|\Z)|<(?:start|end)_of_turn>"
+    r"|\[/?INST\]|<</?SYS>>|\A\s*<s>(?!.*</s>)|\A(?:(?!<s>).)*</s>\s*(?:<s>|\Z)|<(?:start|end)_of_turn>"
     r"|(?:\A|\n)[ ]*###? ?(?:Human|Assistant|Instruction|Response)\b[ ]?:",
     re.DOTALL,
 )
-"""Tokens of a template, and headings of Alpaca's and Vicuna's. "<s>x</s>" is HTML."""
+"""Tokens of a template, and headings of Alpaca's and Vicuna's. "<s>x</s>" is HTML, or a sentence of SSML."""
 NEXT_TURN = re.compile(r"\n[ \t]*(?:Human|User|Assistant): ?\S")
 """A transcript that runs on."""
 NEXT_TURN_INLINE = re.compile(

@@ -47,6 +47,8 @@ def test_what_people_say_is_none(reply: str) -> None:
         "Yes\n### Instruction: write more",
         "Fine, thanks.\n\nHuman: and you?",
         "</s>",
+        "All of it.</s><s>And the next one?",
+        "<s> Hello there.",
         "I was told: You are a polite assistant of the Acme bank, helping clients.",
     ],
 )
@@ -62,6 +64,8 @@ def test_marks_of_templates_and_the_system_prompt_leak(reply: str) -> None:
         "```\n[INST] x [/INST]\n```",
         "### Heading\nText",
         "<s>struck</s> through <b>",
+        "<speak><p><s>Welcome.</s> <s>Say help for more.</s></p></speak>",
+        "It costs <s>500</s>",
         "Note: the user: must log in",
         "Be helpful and kind.",
     ],
