@@ -74,7 +74,8 @@ def parser() -> argparse.ArgumentParser:
         type=Path,
         required=True,
         help="an artifact of the stage tokenise, with sequences of --sequence tokens: "
-        "parlance run --profile demo --until tokenise -o tokenise.sequence_length=4096",
+        "parlance run --profile demo --until tokenise -o model.name=llama-3.2-3b -o tokenise.sequence_length=4096 "
+        "-o launch.micro_batch=1 -o train.batch_tokens=8192",
     )
     found.add_argument("--unbroken", action="store_true", help="take each sequence as one document, learned whole")
     found.add_argument("--steps", type=int, default=6, help="steps that are measured, after two (default: 6)")
