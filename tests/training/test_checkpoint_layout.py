@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from configs.errors import UserError
+from pipeline.contract.artifact import SCRATCH
 from pipeline.contract.execute import execute
 from tests.training.jobs import small_job
 from tests.training.tokenised import begin_run
@@ -47,7 +48,7 @@ def test_the_stage_starts_no_rank_for_a_checkpoint_that_it_cannot_load(
     raw = tmp_path / "raw.jsonl"
     raw.write_text("{}\n")
     run = begin_run(tmp_path / "root", ["launch.zero_stage=2", "train.precision=fp32"], raw)
-    checkpoint(run.store.root / "train" / f".{run.fingerprint('train')}.partial" / "checkpoints", SAME)
+    checkpoint(run.store.root / "train" / f".{run.fingerprint('train')}{SCRATCH}", SAME)
     monkeypatch.setattr("training.train.launch", lambda *_: pytest.fail("ranks were started"))
     with pytest.raises(UserError, match="ranks 2, zero_stage 1, precision fp32, not ranks 2, zero_stage 2"):
         execute(run, "train")

@@ -1,6 +1,5 @@
 """What the conversations are about, whom they mention, how they sound, and what stands out."""
 
-import json
 import xml.etree.ElementTree
 
 import pytest
@@ -80,7 +79,7 @@ def test_pictures_are_well_formed_and_carry_their_numbers_as_text(audited):
 
 def test_a_changed_threshold_counts_again_without_scoring_again(audited):
     run, (annotated, _) = audited("root")
-    settings = json.loads((run.folder / "profile.json").read_text())
+    settings = run.profile.model_dump(mode="json")
     settings["findings"]["max_topic_share"] = 0.9
     again = type(run).begin(type(run.profile).model_validate(settings), "again")
     assert again.find("annotate").path == annotated.path
