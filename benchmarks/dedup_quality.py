@@ -186,10 +186,6 @@ def words_of(text: str) -> list[str]:
     return [word.strip(".,;:!?\"'()[]*").casefold() for word in text.split()]
 
 
-def any_unlike(words: set[str], others: set[str]) -> bool:
-    return any(not any(spelt_alike(word, other) for other in others) for word in words)
-
-
 def spelt_alike(a: str, b: str) -> bool:
     """Whether two words seem to be one, misspelt or in another form; of few letters one in two is enough."""
     return SequenceMatcher(None, a, b).ratio() >= (LEAST_ALIKE if min(len(a), len(b)) > 3 else 0.5)

@@ -207,13 +207,19 @@ def _answering(uri: str) -> Iterator[None]:
     try:
         yield
     except MlflowException as error:
-        text = f"{uri}: {str(error).strip().splitlines()[0]}"
-        reason = re.sub(r"//[^/@\s]*@", "//", text)[:400]
+        reason = _reason(f"{uri}: {_first_line(error)}")
         remedy = "check the address and that the server runs"
         if "Invalid Host header" in reason:
             remedy = "start it as mlflow server --allowed-hosts HOST:PORT, with the host and port of this address"
         raise UserError(f"tracking.uri: {reason}; {remedy}") from None
     except SQLAlchemyError as error:
-        text = f"{uri}: the registry's database cannot be read ({str(error).strip().splitlines()[0]})"
-        reason = re.sub(r"//[^/@\s]*@", "//", text)[:400]
+        reason = _reason(f"{uri}: the registry's database cannot be read ({_first_line(error)})")
         raise UserError(f"{reason}; restore it, or move it away: the next promotion begins another") from None
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0]
+
+
+def _reason(text: str) -> str:
+    return re.sub(r"//[^/@\s]*@", "//", text)[:400]
