@@ -6,9 +6,9 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from eval.generate import REPETITION_PENALTY
 from pipeline.contract.artifact import Artifact
 from pipeline.contract.atomic_write import write_text
+from pipeline.contract.greedy_decoding import REPETITION_PENALTY
 from pipeline.contract.tokenizer import saved_tokenizer
 from pipeline.contract.turns import encoder_of
 
