@@ -37,6 +37,7 @@ OWNED = {
     "launch.hostfile": "it says which machines run the code",
     "launch.deepspeed": "DeepSpeed writes files and opens connections by it",
     "approval": "it says who may approve",
+    "evaluate.probe_files": "it says which files are read",
 }
 """Keys that lead to code, to files or to machines, whatever value they have. No guard file can hand them out."""
 
