@@ -24,3 +24,6 @@ class Evaluate(Section):
         16, ge=0, description="First items of a probe of short answers that the model also answers"
     )
     probe_items: int | None = Field(None, ge=1, description="Most items of a probe, its first; empty takes all")
+    tasks: tuple[str, ...] = Field((), description="Tasks of lm-eval that are run; the package must be installed")
+    task_folder: str | None = Field(None, description="Folder of further tasks, as lm-eval's --include_path")
+    task_items: int | None = Field(None, ge=1, description="Most items of a task, its first; empty takes all")

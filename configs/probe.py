@@ -1,5 +1,6 @@
 """Probes: small tests of what a model can do, read from configs/probes and from files of one's own."""
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -116,6 +117,10 @@ def probe_paths(files: tuple[str, ...] = ()) -> dict[str, Path]:
         path = Path(file)
         if not path.is_file():
             raise UserError(f"evaluate.probe_files: {file}: no such file; name a YAML file of probes")
+        if not re.fullmatch(r"[A-Za-z0-9_-]+", path.stem):
+            raise UserError(
+                f"evaluate.probe_files: {file}: rename the file; a probe's name has letters, digits, _ and -"
+            )
         if path.stem in paths:
             raise UserError(f"evaluate.probe_files: {file}: there is a probe {path.stem} already; rename the file")
         paths[path.stem] = path

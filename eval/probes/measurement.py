@@ -25,8 +25,8 @@ OWN_TOKENS = 16
 def measure(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, settings: Evaluate) -> dict[str, Any]:
     """Name to figures of each probe of the settings (docs/evaluation.md says what they are).
 
-    {accuracy, low, high, chance, ideal, prior, generated, groups, items [[id, score]]}; of pairs without prior and
-    generated. Raises UserError for a probe that is not there or wrong.
+    {accuracy, low, high, count, chance, ideal, groups, items [[id, score]]}, and but for pairs {plain, prior} and,
+    where the answers are short, {generated}. Raises UserError for a probe that is not there or wrong.
     """
     probes = {name: load_probe(path) for name, path in chosen(settings.probes, settings.probe_files).items()}
     taken = {name: probe.entries[: settings.probe_items] for name, probe in probes.items()}
@@ -83,15 +83,15 @@ def _figures(entries: Sequence[Item | Pair], scores: list[float], chance: float,
         **_share(scores),
         "chance": chance,
         "ideal": ideal,
-        "groups": {group: _share(found) | {"items": len(found)} for group, found in sorted(groups.items()) if group},
+        "groups": {group: _share(found) for group, found in sorted(groups.items()) if group},
         "items": [[entry.id, score] for entry, score in zip(entries, scores, strict=True)],
     }
 
 
-def _share(scores: list[float]) -> dict[str, float]:
+def _share(scores: list[float]) -> dict[str, Any]:
     share = sum(scores) / len(scores)
     low, high = wilson(share, len(scores))
-    return {"accuracy": share, "low": low, "high": high}
+    return {"accuracy": share, "low": low, "high": high, "count": len(scores)}
 
 
 def _gains(said: Answer, prior: Answer) -> list[float]:

@@ -14,7 +14,7 @@ from typing import Any
 class Figure:
     """One number of evaluation.json.
 
-    key: its place, dotted; a part * stands for every name there is, as does * in a card's label and in `logged`.
+    key: its place, dotted; a part * stands for every name there is, as does * in labels and in `logged`.
     page, card: (label, decimals) in the run report and in the model card; None leaves it
     out. A card's label may name other keys, as {bleu[signature]}. reading: how to read it, for the report. note:
     the key of a text to show beside it. hub: decimals in the card's front matter, under the metric's name.
@@ -109,6 +109,11 @@ METRICS = (
         "eval.metrics.probes:scores",
         (Figure("probes.*.accuracy", card=("probe *", 3), logged="probe_*"),),
     ),
+    Metric(
+        "tasks",
+        "eval.metrics.tasks:scores",
+        (Figure("tasks.scores.*", page=("*", 3), card=("*", 4), reading="by lm-eval", logged="task_*"),),
+    ),
 )
 
 
@@ -141,6 +146,7 @@ def _named(figure: Figure, evaluation: dict[str, Any]) -> list[Figure]:
         replace(
             figure,
             key=f"{before}.{name}{after}",
+            page=figure.page and (figure.page[0].replace("*", name), figure.page[1]),
             card=figure.card and (figure.card[0].replace("*", name), figure.card[1]),
             logged=figure.logged and figure.logged.replace("*", name),
         )

@@ -46,7 +46,7 @@ def test_what_a_model_knows_is_right_and_what_it_does_not_is_wrong(
     assert (found["accuracy"], found["chance"], found["ideal"]) == (pytest.approx(2 / 3), 0.5, 1.0)
     assert (found["low"], found["high"]) == wilson(2 / 3, 3)
     assert found["plain"] == pytest.approx(2 / 3)
-    assert {group: (figures["accuracy"], figures["items"]) for group, figures in found["groups"].items()} == {
+    assert {group: (figures["accuracy"], figures["count"]) for group, figures in found["groups"].items()} == {
         "meals": (0.5, 2),
         "pets": (1.0, 1),
     }
