@@ -20,7 +20,7 @@ generated: true
 items:
   - {{id: dog, message: "{PAIRS[0][0]}", right: "{PAIRS[0][1]}", wrong: ["{PAIRS[1][1]}"], group: pets}}
   - {{id: food, message: "{PAIRS[1][0]}", right: "{PAIRS[1][1]}", wrong: ["{PAIRS[0][1]}"], group: meals}}
-  - {{id: false, message: "{PAIRS[2][0]}", right: "{PAIRS[3][1]}", wrong: ["{PAIRS[2][1]}"], group: meals}}
+  - {{id: mistaken, message: "{PAIRS[2][0]}", right: "{PAIRS[3][1]}", wrong: ["{PAIRS[2][1]}"], group: meals}}
 """
 SENTENCES = """
 about: sentences, of which one was learned
@@ -42,7 +42,7 @@ def test_what_a_model_knows_is_right_and_what_it_does_not_is_wrong(
     trained: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, tmp_path: Path
 ) -> None:
     found = measured(trained, tokenizer, tmp_path, KNOWN)
-    assert found["items"] == [["dog", 1.0], ["food", 1.0], ["false", 0.0]]
+    assert found["items"] == [["dog", 1.0], ["food", 1.0], ["mistaken", 0.0]]
     assert (found["accuracy"], found["chance"], found["ideal"]) == (pytest.approx(2 / 3), 0.5, 1.0)
     assert (found["low"], found["high"]) == wilson(2 / 3, 3)
     assert found["plain"] == pytest.approx(2 / 3)
