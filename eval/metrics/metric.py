@@ -16,7 +16,8 @@ class Outcome:
 
     losses (nats, summed), tokens, bytes: of the learned text of each conversation. train_counts, test_counts: how
     often each token id is learned in a split, int64 (vocabulary,). replies: the model's greedy ones; references:
-    what a human said there. training: training.json.
+    what a human said there; row_ids: the conversations that they end. training: training.json. Counts and training are
+    empty for a base, which only metrics of a run read.
     """
 
     losses: list[float]
@@ -26,6 +27,7 @@ class Outcome:
     test_counts: np.ndarray
     replies: list[str]
     references: list[str]
+    row_ids: list[str]
     training: dict[str, Any]
 
 

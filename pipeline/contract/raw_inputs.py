@@ -36,6 +36,12 @@ def tokenizer(profile: Profile, hashes: FileHashes) -> dict[str, str]:
     return {} if name == "train" else model_files("tokenise.tokenizer", name, hashes)
 
 
+def base(profile: Profile, hashes: FileHashes) -> dict[str, str]:
+    """The pretrained weights that training begins from; of a model that is trained from scratch, nothing."""
+    name = profile.model.pretrained
+    return model_files("model.pretrained", name, hashes) if name else {}
+
+
 def registry(profile: Profile, hashes: FileHashes) -> dict[str, str]:  # noqa: ARG001
     """The address of a registry that is not the root's own: another one has another champion. As a hash, since it
     may hold a password."""

@@ -6,7 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from eval.evaluate import headline_of, measure, told
+from eval.evaluate import headline_of, told
+from eval.measurement import measure
 from eval.metrics.metric import Outcome
 from pipeline.contract.metrics import METRICS, figures_of
 from pipeline.report.page import measures
@@ -19,6 +20,7 @@ OUTCOME = Outcome(
     test_counts=np.array([1, 0, 1]),
     replies=["a b c d e", "we met at noon today"],
     references=["a b c d e", "we met at noon today"],
+    row_ids=["00", "01"],
     training={"validation_loss": [[50, 2.5], [100, 2.0], [150, 2.2]], "best_step": 150},
 )
 KEYS = [
@@ -31,6 +33,7 @@ KEYS = [
     "validation_loss",
     "bleu",
     "rouge",
+    "replies",
 ]
 
 
@@ -64,7 +67,7 @@ def test_mlflow_gets_one_number_a_name() -> None:
 
 
 def test_a_model_without_replies_is_measured_all_the_same() -> None:
-    evaluation = measure(replace(OUTCOME, replies=[], references=[]))
+    evaluation = measure(replace(OUTCOME, replies=[], references=[], row_ids=[]))
     assert list(evaluation)[: len(KEYS)] == KEYS
     assert (evaluation["bleu"], evaluation["rouge"]) == ({"score": None, "signature": ""}, {})
     headline = headline_of(evaluation)
