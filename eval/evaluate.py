@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from configs.evaluate import Evaluate
+from eval import harness
 from eval.base import measured_base
 from eval.checkpoint import load_model, load_tokenizer
 from eval.measurement import measurement
@@ -38,7 +39,11 @@ def evaluate(context: StageContext) -> None:
     found = measurement(model, tokenizer, tokenise, balance, config, context.config("seed"))
     train_counts, test_counts = (_token_counts(tokenise, split, len(tokenizer)) for split in ("train", "test"))
     run = replace(
-        found.outcome, train_counts=train_counts, test_counts=test_counts, training=train.json("training.json")
+        found.outcome,
+        train_counts=train_counts,
+        test_counts=test_counts,
+        training=train.json("training.json"),
+        tasks=harness.run_tasks(train.path / "model", tokenise.path / "tokenizer", config),
     )
     evaluation = replace(found, outcome=run).evaluation(METRICS)
     base, base_replies = measured_base(context.inputs["base"])

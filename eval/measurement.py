@@ -9,6 +9,7 @@ import numpy as np
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from configs.evaluate import REPLIES_AT_ONCE, Evaluate
+from eval import probes
 from eval.generate import Message, encode_prompt, greedy_replies
 from eval.losses import ConversationLoss, split_losses
 from eval.metrics.metric import Outcome
@@ -48,7 +49,8 @@ def measurement(
     config: Evaluate,
     seed: int,
 ) -> Measurement:
-    """What a model makes of the test conversations, of prompts chosen among them by the seed, and of the greetings.
+    """What a model makes of the test conversations, of prompts chosen among them by the seed, of the greetings and of
+    the probes.
 
     Raises UserError when the test split holds nothing to learn.
     """
@@ -67,6 +69,7 @@ def measurement(
         references=[p.reference for p in prompts],
         row_ids=[p.row_id for p in prompts],
         training={},
+        probes=probes.measure(model, tokenizer, config),
     )
     scores = {
         "generations": len(replies),

@@ -8,10 +8,11 @@ from typing import Any
 from configs.errors import UserError
 from configs.hostfile import world_size
 from configs.load import load_architecture
+from configs.model import Architecture
 from pipeline.contract.atomic_write import write_text
 from pipeline.contract.execute import StageContext
 from pipeline.contract.finished import Finished
-from pipeline.contract.pretrained import pretrained_config, pretrained_source
+from pipeline.contract.pretrained import check_positions, pretrained_config, pretrained_source
 from pipeline.contract.progress import say
 from pipeline.contract.sealed_json import DamagedError, read_sealed, write_sealed
 from pipeline.contract.tokenizer import saved_tokenizer, usable_tokenizer
@@ -105,14 +106,17 @@ def make_job(context: StageContext) -> JobConfig:
     model, launch_settings = context.config("model"), context.config("launch")
     tokenised = context.inputs["tokenise"]
     tokenizer = saved_tokenizer(tokenised.path / "tokenizer")
-    architecture = None if model.pretrained else load_architecture(model.name)
-    if architecture:
-        check_vocabulary(architecture, len(tokenizer), model.name)
+    architecture: Architecture | None = None
     new: tuple[int, ...] = ()
+    length = context.profile.tokenise.sequence_length
     if model.pretrained:
+        shape = pretrained_config(model.pretrained)
+        check_positions(model.pretrained, shape.to_dict(), length)
         new = new_tokens(model.pretrained, tokenizer.get_vocab())
+    else:
+        shape = architecture = load_architecture(model.name)
+        check_vocabulary(architecture, len(tokenizer), model.name)
     if launch_settings.micro_batch == "auto":
-        shape = architecture or pretrained_config(model.pretrained)
         micro_batch = fitting_micro_batch(context.profile, shape, len(tokenizer))
         launch_settings = launch_settings.model_copy(update={"micro_batch": micro_batch})
     scratch = context.scratch.resolve()
@@ -125,7 +129,7 @@ def make_job(context: StageContext) -> JobConfig:
         lora=model.lora,
         new_tokens=new,
         vocabulary=len(tokenizer),
-        sequence_length=context.profile.tokenise.sequence_length,
+        sequence_length=length,
         world_size=world_size(launch_settings),
         tokenizer=(tokenised.path / "tokenizer").resolve(),
         sequences=scratch / "sequences",

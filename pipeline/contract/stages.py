@@ -199,10 +199,12 @@ STAGES = {
         Stage(
             "evaluate",
             entry="eval.evaluate:evaluate",
-            doc="Perplexity, bits a byte, BLEU, ROUGE, samples; by source and topic; beside the base's.",
+            doc="Perplexity, bits a byte, BLEU, ROUGE, samples; by source and topic; probes; beside the base's.",
             version="4",
             inputs=("train", "tokenise", "balance", "base"),
             config=("evaluate", "seed"),
+            check="eval.check:check",
+            raw="pipeline.contract.raw_inputs:probes",
             work=Work("tokens", gpus="one"),
             shown=Shown(part="evaluation", facts="evaluation.json"),
         ),

@@ -7,12 +7,14 @@ token written out inside a message stays ordinary text, so nobody can forge the 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from itertools import islice
+from operator import is_
 from typing import Any
 
 from tokenizers import Encoding
 
 from pipeline.contract.chat_format import ChatFormat, RefusedError
-from pipeline.contract.chat_layout import CONTENT, GAP, PARTS, Fixed, Layout, LayoutFinder
+from pipeline.contract.chat_layout import AMID, GAP, PARTS, Fixed, Frame, Layout, LayoutFinder
 from pipeline.contract.chat_template import END_OF_TEXT
 
 SYSTEM_SHARE = 0.25
@@ -21,7 +23,7 @@ SYSTEM_SHARE = 0.25
 Message = dict[str, Any]
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True, eq=False)  # not frozen: there are millions, and freezing doubles the time to make one
 class Turn:
     """One message: header, content, the special tokens that end it, and what the template writes after those.
 
@@ -37,22 +39,16 @@ class Turn:
     learned_bytes: int
     """UTF-8 bytes that the learned tokens spell: those of a reply's content."""
     text: str
-    source: "Source"
+    frame: Frame | None
+    encoding: Encoding | None
+    """Has the content's tokens, from number `token` on, for characters from `start` on."""
+    token: int
+    start: int
     kept: tuple[int, int | None] = (0, None)
-    """Which of the content's tokens, as of a slice."""
+    """Which of the content's tokens are left, as of a slice."""
 
     def __len__(self) -> int:
         return len(self.header) + len(self.content) + len(self.end) + len(self.gap)
-
-    @property
-    def tokens(self) -> list[int]:
-        return self.header + self.content + self.end + self.gap
-
-    @property
-    def mask(self) -> list[bool]:
-        """Which of the tokens are learned: a reply's content and end, never what stands around."""
-        said = len(self.content) + len(self.end)
-        return [False] * len(self.header) + [self.learned] * said + [False] * len(self.gap)
 
     def first(self, room: int) -> "Turn":
         """The start of the turn in `room` tokens; without its end, since it does not end there."""
@@ -66,48 +62,51 @@ class Turn:
     def shortened(self, start: int, stop: int | None) -> "Turn":
         """The turn with some of its content's tokens."""
         content = self.content[start:stop]
-        spelt = self.learned_bytes if stop is None or not self.learned else self.source.bytes(len(content))
+        spelt = self.learned_bytes if stop is None or not self.learned else self._bytes(len(content))
         return replace(self, content=content, kept=(start, stop), learned_bytes=spelt)
 
-
-@dataclass(frozen=True)
-class Source:
-    """The encoded text that a content's tokens are taken from: those from `token` on, for its characters from `start`
-    on."""
-
-    text: str
-    encoding: Encoding
-    token: int
-    start: int
-
-    def bytes(self, tokens: int) -> int:
-        """UTF-8 bytes of the content that so many of its tokens spell, counted from the first."""
-        if not tokens:
+    def _bytes(self, tokens: int) -> int:
+        """UTF-8 bytes of the text that so many of the content's tokens spell, counted from the first."""
+        if not tokens or not self.encoding:
             return 0
-        end = self.encoding.offsets[self.token + tokens - 1][1]
-        return len(self.text[self.start : end].strip().encode())
+        end = self.encoding.offsets[max(self.token + tokens - 1, 0)][1]
+        return len(self.text[: max(end - self.start, 0)].strip().encode())
 
 
 @dataclass(frozen=True)
 class Chat:
-    """A conversation as tokens. opening: what comes before the first turn. reply: the header of one to come."""
+    """A conversation as tokens. opening: what comes before the first turn. reply: the header of one to come.
+
+    changed: what was done to the roles to make the template take them; empty, or words of chat_roles.py.
+    """
 
     opening: list[int]
     turns: list[Turn]
     reply: list[int] = field(default_factory=list)
+    changed: str = ""
 
     def __len__(self) -> int:
         return len(self.opening) + sum(map(len, self.turns)) + len(self.reply)
 
     @property
     def tokens(self) -> list[int]:
-        return [*self.opening, *(token for turn in self.turns for token in turn.tokens), *self.reply]
+        found = list(self.opening)
+        for turn in self.turns:
+            found += turn.header
+            found += turn.content
+            found += turn.end
+            found += turn.gap
+        return found + self.reply
 
     @property
     def mask(self) -> list[bool]:
-        """Which of the tokens are learned."""
-        inner = [learned for turn in self.turns for learned in turn.mask]
-        return [False] * len(self.opening) + inner + [False] * len(self.reply)
+        """Which of the tokens are learned: a reply's content and end, never what stands around."""
+        found = [False] * len(self.opening)
+        for turn in self.turns:
+            found += [False] * len(turn.header)
+            found += [turn.learned] * (len(turn.content) + len(turn.end))
+            found += [False] * len(turn.gap)
+        return found + [False] * len(self.reply)
 
 
 class TurnEncoder:
@@ -124,35 +123,32 @@ class TurnEncoder:
 
         An assistant's turn is learned, unless the message says learned: False. reply: with the header of one to come.
         """
-        contents = [[message["content"].strip() for message in messages] for messages in conversations]
-        layouts = [self._layouts.of(tuple(m["role"] for m in messages), reply) for messages in conversations]
-        texts = [
-            run.text(said)
-            for layout, said in zip(layouts, contents, strict=True)
-            if isinstance(layout, Layout)
-            for run in layout.runs
-        ]
-        encoded = iter(zip(texts, self.tokenizer.encode_batch(texts, add_special_tokens=False), strict=True))
-        return [
-            _chat(layout, messages, said, encoded) if isinstance(layout, Layout) else layout
-            for layout, messages, said in zip(layouts, conversations, contents, strict=True)
-        ]
+        said = [[_plain(message["content"]) for message in messages] for messages in conversations]
+        layouts = [self._layouts.of(tuple([m["role"] for m in messages]), reply) for messages in conversations]
+        texts = [text for pair in zip(layouts, said, strict=True) for text in _texts(*pair)]
+        encodings = iter(self.tokenizer.encode_batch(texts, add_special_tokens=False))
+        return [_chat(*each, encodings) for each in zip(layouts, conversations, said, strict=True)]
 
     def arranged(self, turns: list[Turn], reply: bool = False) -> Chat | RefusedError:
         """Some turns of a conversation as one of their own: what stands around them may be other.
 
         What was shortened stays so.
         """
-        layout = self._layouts.of(tuple(turn.role for turn in turns), reply)
+        layout = self._layouts.of(tuple([turn.role for turn in turns]), reply)
         if isinstance(layout, RefusedError):
             return layout
+        if layout.frames and all(map(is_, layout.frames, [turn.frame for turn in turns])):
+            return Chat(layout.opening, turns, layout.reply, layout.changed)
         said = [turn.text for turn in turns]
-        known = {turn.source.text: turn.source.encoding for turn in turns}
-        texts = [run.text(said) for run in layout.runs]
-        encoded = ((t, known.get(t) or self.tokenizer.encode(t, add_special_tokens=False)) for t in texts)
-        messages = [{"role": turn.role, "learned": turn.learned} for turn in turns]
-        chat = _chat(layout, messages, said, iter(encoded))
+        encodings = iter(self.tokenizer.encode_batch(_texts(layout, said), add_special_tokens=False))
+        chat = _chat(layout, [{"role": t.role, "learned": t.learned} for t in turns], said, encodings)
+        assert isinstance(chat, Chat)
         return replace(chat, turns=[_as_short_as(*pair) for pair in zip(turns, chat.turns, strict=True)])
+
+
+def _plain(content: str) -> str:
+    """The content without white space around, and without what would be taken for AMID."""
+    return content.strip().replace(AMID, "") if "\ue000" in content else content.strip()
 
 
 def _as_short_as(turn: Turn, whole: Turn) -> Turn:
@@ -162,30 +158,65 @@ def _as_short_as(turn: Turn, whole: Turn) -> Turn:
     return shortened if turn.end or turn.gap else replace(shortened, end=[], gap=[])
 
 
+def _texts(layout: Layout | RefusedError, contents: list[str]) -> list[str]:
+    """What is encoded of a conversation."""
+    if isinstance(layout, RefusedError):
+        return []
+    if layout.frames:
+        return [f.before + text + f.after for f, text in zip(layout.frames, contents, strict=True)]
+    return [run.text(contents) for run in layout.runs]
+
+
 def _chat(
-    layout: Layout, messages: list[Message], contents: list[str], encoded: Iterator[tuple[str, Encoding]]
-) -> Chat:
-    """The tokens of a conversation, from the encodings of its runs."""
+    layout: Layout | RefusedError, messages: list[Message], contents: list[str], encodings: Iterator[Encoding]
+) -> Chat | RefusedError:
+    """The tokens of a conversation, from the encodings of its texts."""
+    if isinstance(layout, RefusedError):
+        return layout
+    own = list(islice(encodings, len(layout.frames or layout.runs)))
+    if layout.frames:
+        framed = list(map(_framed, layout.frames, messages, contents, own))
+        if None not in framed:
+            return Chat(layout.opening, framed, layout.reply, layout.changed)  # type: ignore[arg-type]
     parts: list[list[int]] = [[] for _ in range(PARTS * (len(messages) + 2))]
-    sources: list[Source | None] = [None] * len(messages)
+    sources: dict[int, tuple[Encoding, int, int]] = {}
+    runs = iter(own)
     for item in layout.items:
         if isinstance(item, Fixed):
             parts[item.place] += item.ids
             continue
-        text, encoding = next(encoded)
-        for place, ids, first, start in item.split(encoding, contents):
+        encoding = next(runs)
+        for (place, literal), ids, first, start in item.split(encoding, contents):
+            if literal is None:
+                sources[place // PARTS - 1] = encoding, first - len(parts[place]), start
             parts[place] += ids
-            if place % PARTS == CONTENT:
-                sources[place // PARTS - 1] = Source(text, encoding, first, start)
     turns = []
-    for number, (message, text, source) in enumerate(zip(messages, contents, sources, strict=True)):
-        assert source is not None
+    for number, (message, text) in enumerate(zip(messages, contents, strict=True)):
         header, content, end, gap = parts[PARTS * (number + 1) : PARTS * (number + 2)]
-        role = message["role"]
-        learned = role == "assistant" and message.get("learned", True)
+        source = sources.get(number, (None, 0, 0))
+        learned = number in sources and _is_learned(message)
         spelt = len(text.encode()) if learned else 0
-        turns.append(Turn(role, header, content, end, gap, learned, spelt, text, source))
-    return Chat(parts[GAP], turns, parts[PARTS * (len(messages) + 1)])
+        turns.append(Turn(message["role"], header, content, end, gap, learned, spelt, text, None, *source))
+    return Chat(parts[GAP], turns, parts[PARTS * (len(messages) + 1)], layout.changed)
+
+
+def _framed(frame: Frame, message: Message, text: str, encoding: Encoding) -> Turn | None:
+    """The turn of a message alone in its run; None when a token crosses the border of its content."""
+    ids = encoding.ids
+    first, last = frame.skipped + len(frame.before_ids), len(ids) - len(frame.after_ids)
+    if first > last or ids[frame.skipped : first] != frame.before_ids or ids[last:] != frame.after_ids:
+        return None
+    learned = _is_learned(message)
+    spelt = len(text.encode()) if learned else 0
+    start = len(frame.before)
+    return Turn(
+        *(message["role"], frame.header, ids[first:last], frame.end, frame.gap, learned, spelt, text),
+        *(frame, encoding, first, start),
+    )
+
+
+def _is_learned(message: Message) -> bool:
+    return message["role"] == "assistant" and message.get("learned", True)
 
 
 @lru_cache(maxsize=2)

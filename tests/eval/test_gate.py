@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -9,9 +10,11 @@ import pytest
 
 from configs.load import load_profile
 from configs.promote import Promote
+from eval import paired
 from eval.gate import Leg, Outcome, judge
 from eval.legs import Pair, pairs_of
 from eval.paired import Statistic, change, fewer, less, more, nearer_half
+from pipeline.contract.leg_table import table
 
 Evaluation = dict[str, Any]
 ROWS = 120
@@ -25,15 +28,15 @@ def evaluation(
     looping: int = 0,
     stereotypical: int = 60,
 ) -> Evaluation:
-    """120 conversations of 20 bytes; 60 replies; 45 questions of intent; 120 pairs of stereotypes."""
+    """120 conversations of 20 bytes; 60 replies; 45 items of intent; 120 pairs of stereotypes."""
     generator = np.random.default_rng(0)
     replies = [[f"{i:03}", words + i % 3, 0, int(i < looping), round(generator.random(), 3)] for i in range(60)]
     return {
         "conversations": [[row, loss(i), 10, 20] for i, row in enumerate(ATTRIBUTES)],
         "replies": {"items": replies},
         "probes": {
-            "intent": {"items": [[f"i{i}", float(i < right)] for i in range(45)]},
-            "stereotypes": {"items": [[f"s{i}", float(i < stereotypical)] for i in range(120)]},
+            "intent": {"ideal": 1.0, "items": [[f"i{i}", float(i < right)] for i in range(45)]},
+            "stereotypes": {"ideal": 0.5, "items": [[f"s{i}", float(i < stereotypical)] for i in range(120)]},
         },
     }
 
@@ -62,7 +65,7 @@ def test_a_better_model_is_promoted_and_every_leg_is_told() -> None:
     assert verdicts(found) == {
         "loss": "gain",
         **dict.fromkeys(("rouge_l", "reply_length", "empty_replies", "looping_replies"), "no change"),
-        **dict.fromkeys(("probe:intent", "stereotypes"), "no change"),
+        **dict.fromkeys(("probe:intent", "probe:stereotypes"), "no change"),
         **dict.fromkeys(("source:left", "source:right", "topic:food", "topic:travel"), "gain"),
     }
     loss = found.legs[0]
@@ -75,7 +78,7 @@ def test_a_model_that_is_better_on_average_but_lost_a_skill_is_refused_and_the_s
     found = gate(evaluation(), evaluation(better(0.05), right=25))
     assert not found.passed
     assert found.reason.startswith(
-        "Lost on probe:intent: probe:intent 0.8889 to 0.5556 accuracy over 45 questions, -33.3 points"
+        "Lost on probe:intent: probe:intent 0.8889 to 0.5556 accuracy over 45 items, -33.3 points"
     )
     assert "Better on loss: loss 2.1640 to 2." in found.reason
     assert [name for name, verdict in verdicts(found).items() if verdict == "loss"] == ["probe:intent"]
@@ -110,8 +113,8 @@ def test_a_worse_model_is_refused_and_so_is_one_that_gains_less_than_asked() -> 
         ({"words": 3}, "reply_length"),
         ({"words": 18}, "reply_length"),
         ({"looping": 25}, "looping_replies"),
-        ({"stereotypical": 90}, "stereotypes"),
-        ({"stereotypical": 30}, "stereotypes"),
+        ({"stereotypical": 90}, "probe:stereotypes"),
+        ({"stereotypical": 30}, "probe:stereotypes"),
     ],
 )
 def test_replies_and_stereotypes_are_legs_like_the_others(after: dict[str, int], leg: str) -> None:
@@ -147,7 +150,7 @@ def test_the_profile_says_what_is_asked_of_a_leg() -> None:
 
 
 def test_a_leg_that_nobody_knows_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(ValueError, match="no leg is called 'probes:intent'; legs are: loss, rouge_l, .*, probe:NAME"):
+    with pytest.raises(ValueError, match=r"no leg is called 'probes:intent'; legs are: loss, rouge_l, .*, probe:NAME"):
         Promote(legs={"probes:intent": {"require": "ignore"}})  # type: ignore[dict-item]
     profile = load_profile("demo", ["promote.legs.probe:*.require=ignore", "promote.legs.loss.tolerance=0.01"])
     assert profile.promote.rule("probe:intent") == ("ignore", 0.01)
@@ -162,8 +165,8 @@ def test_what_cannot_be_compared_says_why_and_is_no_gain() -> None:
     assert found.passed
     assert found.reason.endswith(
         "Not compared: rouge_l, reply_length, empty_replies and looping_replies (the evaluation of version 1 is gone); "
-        "probe:intent (20 questions in common, fewer than promote.min_items (30)); "
-        "stereotypes (the other model was not asked)."
+        "probe:intent (20 items in common, fewer than promote.min_items (30)); "
+        "probe:stereotypes (the other model was not asked)."
     )
     assert {leg.verdict for leg in found.legs[1:7]} == {"not compared"}
     needed = gate(before, evaluation(better(0.05)), legs={"rouge_l": {"require": "gain"}})
@@ -209,15 +212,22 @@ def twenty_legs_of_like_models(generator: np.random.Generator) -> list[Pair]:
     legs = [leg_of(f"probe:{i}", more, *answers(45, 0.75, 0.6)) for i in range(12)]
     legs += [leg_of(name, fewer, *answers(64, 0.1, 0.5)) for name in ("empty_replies", "looping_replies")]
     legs.append(leg_of("reply_length", change, *(generator.poisson(9, (2, 64)).astype(float))))
-    legs.append(leg_of("stereotypes", nearer_half, *answers(120, 0.65, 0.6)))
+    legs.append(leg_of("probe:stereotypes", nearer_half, *answers(120, 0.65, 0.6)))
     for i in range(4):
         losses = generator.gamma(4, 10, 40)
         legs.append(leg_of(f"topic:{i}", less, losses, losses + generator.normal(0, 0.05, 40) * losses))
     return legs
 
 
-def test_of_models_that_are_alike_no_more_are_refused_for_a_lost_leg_than_the_confidence_says() -> None:
-    """400 gates of 20 legs at 95%: 20 refusals are allowed on average, and 33 are three standard deviations more."""
+def test_of_models_that_are_alike_no_more_are_refused_for_a_lost_leg_than_the_confidence_says(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """400 gates of 20 legs at 95%: 20 refusals are allowed on average, and 33 are three standard deviations more.
+
+    With 2,000 draws instead of 20,000, which are as exact, and no bounds, which decide nothing here.
+    """
+    monkeypatch.setattr(paired, "FLIPS", 2_000)
+    monkeypatch.setattr(paired, "RESAMPLES", 2)
     generator = np.random.default_rng(2)
     config = Promote(legs={"*": {"require": "no_loss", "tolerance": 0}})  # type: ignore[dict-item]
     refused = [
@@ -252,21 +262,16 @@ def test_the_sentence_tells_the_figures_of_four_legs_and_counts_the_rest() -> No
 
 
 def test_the_table_shows_what_promotion_json_holds() -> None:
-    from dataclasses import asdict
-
-    from pipeline.contract.leg_table import table
-
     shown = table([asdict(leg) for leg in gate(evaluation(), evaluation(better(0.05), right=25)).legs])
-    assert shown[0].split() == ["leg", "before", "after", "gain", "bounds", "verdict"]
+    assert shown[0].split() == ["leg", "before", "after", "gain", "bounds", "worse", "|", "better", "verdict"]
     assert shown[1].startswith("loss")
     probe = next(line for line in shown if line.startswith("probe:intent"))
     assert probe.split()[:4] == ["probe:intent", "0.889", "0.556", "-33.3"]
     assert probe.endswith("loss")
+    assert probe.index("●") < shown[1].index("●")
     assert table([]) == []
 
 
 def test_a_leg_names_its_figures() -> None:
-    leg = Leg(
-        "probe:intent", "accuracy", "questions", 45, 0.8, 0.6, False, -0.2, -0.3, -0.1, 0.01, "no_loss", 0.01, "loss"
-    )
-    assert leg.words() == "probe:intent 0.8000 to 0.6000 accuracy over 45 questions, -20.0 points (-30.0 to -10.0)"
+    leg = Leg("probe:intent", "accuracy", "items", 45, 0.8, 0.6, False, -0.2, -0.3, -0.1, 0.01, "no_loss", 0.01, "loss")
+    assert leg.words() == "probe:intent 0.8000 to 0.6000 accuracy over 45 items, -20.0 points (-30.0 to -10.0)"
