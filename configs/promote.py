@@ -29,7 +29,6 @@ LEGS = {
     "empty_replies": LegRule(require="no_loss", tolerance=0.01),
     "looping_replies": LegRule(require="no_loss", tolerance=0.01),
     "probe:*": LegRule(require="no_loss", tolerance=0.01),
-    "stereotypes": LegRule(require="no_loss", tolerance=0.01),
     "source:*": LegRule(require="no_loss", tolerance=0.005),
     "topic:*": LegRule(require="no_loss", tolerance=0.005),
 }

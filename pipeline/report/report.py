@@ -77,6 +77,7 @@ def _facts(made: dict[str, Artifact]) -> dict[str, Any]:
     """Part of the report to the JSON file of the stage that makes it, as the stages declare."""
     shown = {name: stage.shown for name, stage in STAGES.items() if stage.shown.facts}
     found = {about.part: _json(made.get(name), about.facts) for name, about in shown.items()}
+    found["legs"] = (found["promotion"] or {}).pop("legs", [])
     return found | {"evaluation": _evaluation(made.get("evaluate"), found["evaluation"])}
 
 
@@ -262,20 +263,27 @@ def _json(artifact: Artifact | None, name: str) -> Any:
 
 
 def _evaluation(artifact: Artifact | None, scores: dict[str, Any] | None) -> dict[str, Any] | None:
-    """evaluation.json without the scores of single conversations, which only the gate needs; and the samples."""
+    """evaluation.json, and of it the base's part, without the scores of single items, which only the gate needs; and
+    the samples."""
     if scores is None:
         return None
-    shown = {k: v for k, v in scores.items() if k != "conversations"} | {
-        "samples": _json(artifact, "samples.json") or []
-    }
-    if "probes" in scores:
-        shown["probes"] = {name: _without_items(figures) for name, figures in scores["probes"].items()}
+    shown = _without_items(scores) | {"samples": _json(artifact, "samples.json") or []}
+    if scores.get("base"):
+        shown["base"] = _without_items(scores["base"])
     return shown
 
 
-def _without_items(figures: dict[str, Any]) -> dict[str, Any]:
-    """A probe's figures without the scores of single items; the model's own replies are kept."""
-    return {key: value for key, value in figures.items() if key != "items"}
+def _without_items(scores: dict[str, Any]) -> dict[str, Any]:
+    """The scores without those of conversations, replies and items of probes; own replies to a probe are kept."""
+    shown = {key: value for key, value in scores.items() if key != "conversations"}
+    for name in shown.keys() & {"replies"}:
+        shown[name] = {key: value for key, value in shown[name].items() if key != "items"}
+    for name in shown.keys() & {"probes"}:
+        shown[name] = {
+            probe: {key: value for key, value in figures.items() if key != "items"}
+            for probe, figures in shown[name].items()
+        }
+    return shown
 
 
 def _finite(value: Any) -> Any:

@@ -1,5 +1,6 @@
 """The stage promote, on hand-made artifacts and a registry in SQLite."""
 
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -202,6 +203,20 @@ def test_the_model_card_tells_data_scores_and_limits(world: World, trained: Llam
     assert "Decision of the review: approve, by automatic." in body
     assert "| wall time | 1 min 40 s |" in body
     assert run.fingerprint("train") in body
+
+
+def test_the_model_card_shows_the_base_and_the_legs(
+    world: World, untrained: LlamaForCausalLM, trained: LlamaForCausalLM, tmp_path: Path
+) -> None:
+    untrained.save_pretrained(tmp_path / "base")
+    run = world(trained, overrides=(f"model.pretrained={tmp_path / 'base'}",))
+    promotion(run)
+    card = (run.artifact("promote").path / "model" / "README.md").read_text()
+    assert "| score | value | its base |\n|---|---:|---:|\n| perplexity | 1.0" in card
+    assert re.search(
+        r"\| loss \| 2\.9\d\d \| 0\.0\d\d \| \+99\.\d% \| .* to .* \| `          │  .*●.*` \| gain \|", card
+    )
+    assert "| Hello! How are you today? | – | I am well, thank you. And you? |" in card
 
 
 def test_what_data_and_people_are_called_is_text_on_the_model_card(
