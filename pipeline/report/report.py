@@ -262,20 +262,20 @@ def _json(artifact: Artifact | None, name: str) -> Any:
 
 
 def _evaluation(artifact: Artifact | None, scores: dict[str, Any] | None) -> dict[str, Any] | None:
-    """evaluation.json without the scores of single conversations, which only the gate needs; and the samples."""
+    """evaluation.json without the scores of single conversations and items, for the gate only; and the samples."""
     if scores is None:
         return None
-    shown = {k: v for k, v in scores.items() if k != "conversations"} | {
-        "samples": _json(artifact, "samples.json") or []
-    }
-    if "probes" in scores:
-        shown["probes"] = {name: _without_items(figures) for name, figures in scores["probes"].items()}
+    return _together(scores) | {"samples": _json(artifact, "samples.json") or []}
+
+
+def _together(scores: dict[str, Any]) -> dict[str, Any]:
+    """The figures of a model, and of its base, less the scores of single conversations and of a probe's items."""
+    shown = {key: value for key, value in scores.items() if key != "conversations"}
+    if probes := shown.get("probes"):
+        shown["probes"] = {name: {k: v for k, v in found.items() if k != "items"} for name, found in probes.items()}
+    if base := shown.get("base"):
+        shown["base"] = _together(base)
     return shown
-
-
-def _without_items(figures: dict[str, Any]) -> dict[str, Any]:
-    """A probe's figures without the scores of single items; the model's own replies are kept."""
-    return {key: value for key, value in figures.items() if key != "items"}
 
 
 def _finite(value: Any) -> Any:

@@ -63,4 +63,4 @@ def test_a_test_split_in_which_nobody_asks_has_scores_of_loss_and_none_of_replie
     assert (evaluation["generations"], evaluation["rouge"]) == (0, {})
     assert evaluation["bleu"]["score"] is artifact.manifest["metrics"]["bleu"] is None
     assert artifact.json("samples.json") == []
-    assert ", bleu –\n" in capsys.readouterr().out
+    assert ", bleu –, probe " in capsys.readouterr().out

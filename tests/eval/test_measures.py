@@ -34,6 +34,8 @@ KEYS = [
     "validation_loss",
     "bleu",
     "rouge",
+    "probes",
+    "tasks",
 ]
 
 
