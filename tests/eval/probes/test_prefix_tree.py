@@ -49,10 +49,11 @@ def test_likelihoods_are_those_of_each_prompt_and_reply_alone(
 def test_own_replies_are_the_greedy_ones_of_each_prompt_alone(
     trained: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast
 ) -> None:
+    model: Any = trained
     end = tokenizer.eos_token_id
-    for question, found in zip(QUESTIONS, answer(trained, QUESTIONS, [end]), strict=True):
+    for question, found in zip(QUESTIONS, answer(model, QUESTIONS, [end]), strict=True):
         prompt = torch.tensor([question.prompt])
-        expected = trained.generate(
+        expected = model.generate(
             input_ids=prompt,
             attention_mask=torch.ones_like(prompt),
             max_new_tokens=max(question.own_tokens, 1),
