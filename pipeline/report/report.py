@@ -263,26 +263,22 @@ def _json(artifact: Artifact | None, name: str) -> Any:
 
 
 def _evaluation(artifact: Artifact | None, scores: dict[str, Any] | None) -> dict[str, Any] | None:
-    """evaluation.json, and of it the base's part, without the scores of single items, which only the gate needs; and
-    the samples."""
+    """evaluation.json without the scores of single conversations, replies and items, for the gate only; and the
+    samples."""
     if scores is None:
         return None
-    shown = _without_items(scores) | {"samples": _json(artifact, "samples.json") or []}
-    if scores.get("base"):
-        shown["base"] = _without_items(scores["base"])
-    return shown
+    return _together(scores) | {"samples": _json(artifact, "samples.json") or []}
 
 
-def _without_items(scores: dict[str, Any]) -> dict[str, Any]:
-    """The scores without those of conversations, replies and items of probes; own replies to a probe are kept."""
+def _together(scores: dict[str, Any]) -> dict[str, Any]:
+    """The figures of a model, and of its base, less the scores of single conversations, replies and probes' items."""
     shown = {key: value for key, value in scores.items() if key != "conversations"}
-    for name in shown.keys() & {"replies"}:
-        shown[name] = {key: value for key, value in shown[name].items() if key != "items"}
-    for name in shown.keys() & {"probes"}:
-        shown[name] = {
-            probe: {key: value for key, value in figures.items() if key != "items"}
-            for probe, figures in shown[name].items()
-        }
+    if replies := shown.get("replies"):
+        shown["replies"] = {key: value for key, value in replies.items() if key != "items"}
+    if probes := shown.get("probes"):
+        shown["probes"] = {name: {k: v for k, v in found.items() if k != "items"} for name, found in probes.items()}
+    if base := shown.get("base"):
+        shown["base"] = _together(base)
     return shown
 
 

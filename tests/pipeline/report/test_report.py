@@ -19,7 +19,7 @@ from pipeline.contract.run import Run
 from pipeline.contract.stage import config_slice
 from pipeline.contract.stages import STAGES
 from pipeline.report.loss_plot import loss_curve
-from pipeline.report.page import funnel, unigram_baseline
+from pipeline.report.page import funnel, render_page, unigram_baseline
 from pipeline.report.report import build_report, is_current, write_report
 
 EVIL = "<script>alert('x')</script>"
@@ -62,6 +62,19 @@ SCORES = {
     "rouge": {"rouge1": 0.2, "rouge2": 0.1, "rougeL": 0.2, "rougeLsum": 0.2},
     "by_source": {"chats": {"loss": 5.0, "perplexity": float("inf"), "tokens": 900}},
     "by_topic": {"small talk": {"loss": 5.0, "perplexity": 148.4, "tokens": 900}},
+    "probes": {
+        "facts": {
+            "accuracy": 0.75,
+            "low": 0.612,
+            "high": 0.851,
+            "count": 48,
+            "chance": 0.25,
+            "plain": 0.625,
+            "prior": 0.25,
+            "groups": {"capitals": {"accuracy": 1.0, "low": 0.51, "high": 1.0, "count": 4}},
+            "items": [["paris", 1.0]],
+        }
+    },
     "conversations": [["0" * 32, 12.5, 3]],
 }
 LEG = {
@@ -378,6 +391,7 @@ def test_conversations_scores_and_numbers_that_json_lacks_stay_out(run: Run) -> 
     finish(run)
     evaluation = build_report(run)["evaluation"]
     assert "conversations" not in evaluation
+    assert "items" not in evaluation["probes"]["facts"]
     assert evaluation["by_source"]["chats"]["perplexity"] is None
 
 
@@ -435,6 +449,19 @@ def test_text_from_before_personal_data_is_replaced_is_never_shown(run: Run) -> 
     assert (quarantined["file"], quarantined["ordinal"]) == ("chats.jsonl", 1)
     assert quarantined["evidence"] == {"detail": "ends at character 7"}
     assert "555-0100" not in page_of(run)
+
+
+def test_probes_stand_beside_chance_and_beside_the_base_where_there_is_one(run: Run) -> None:
+    prepare_data(run)
+    finish(run)
+    report = build_report(run)
+    row = '<th scope="row">facts</th><td class="n">48</td><td class="n">75.0%</td>'
+    page = " ".join(render_page(report, {}).split())
+    assert f'{row} <td class="n">61.2% to 85.1%</td><td class="n">25.0%</td>' in page
+    assert '<th scope="row">capitals</th><td class="n">4</td><td class="n">100.0%</td>' in page
+    assert "base model" not in page
+    report["evaluation"]["base"] = {"probes": {"facts": {"accuracy": 0.5}}}
+    assert '<td class="n">–</td><td class="n">50.0%</td></tr>' in " ".join(render_page(report, {}).split())
 
 
 def test_markup_in_samples_and_evidence_is_escaped(run: Run) -> None:
