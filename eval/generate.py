@@ -3,17 +3,15 @@
 from collections.abc import Iterator
 from typing import Any
 
-import torch
-from transformers import GenerationConfig, PreTrainedTokenizerBase
+from transformers import PreTrainedTokenizerBase
 
 from configs.errors import UserError
 from pipeline.contract.chat_format import RefusedError
+from pipeline.contract.greedy_decoding import greedy_tokens
 from pipeline.contract.progress import Progress
 from pipeline.contract.turns import Chat, Turn, beside, encoder_of, governing, stop_tokens
 
 Message = dict[str, str]
-REPETITION_PENALTY = 1.2
-"""Divides the likelihood of tokens that are there already (Keskar et al. 2019, CTRL, section 4.1)."""
 
 
 def encode_prompt(tokenizer: PreTrainedTokenizerBase, messages: list[Message], limit: int) -> list[int]:
@@ -56,36 +54,8 @@ def greedy_replies(
     batch: int,
     progress: Progress,
 ) -> list[str]:
-    """The likeliest reply to each prompt, token by token, repetition penalised.
-
-    Prompts of like length are batched, padded on the left.
-    """
+    """The likeliest reply to each prompt (pipeline/contract/greedy_decoding.py)."""
     stop = stop_tokens(tokenizer)
     pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else stop[0]
-    model.generation_config = GenerationConfig(
-        max_new_tokens=max_new_tokens,
-        do_sample=False,
-        repetition_penalty=REPETITION_PENALTY,
-        eos_token_id=stop,
-        pad_token_id=pad,
-    )
-    replies = [""] * len(prompts)
-    for chosen in _by_length(prompts, batch):
-        width = max(len(prompts[i]) for i in chosen)
-        ids = [[pad] * (width - len(prompts[i])) + prompts[i] for i in chosen]
-        mask = [[0] * (width - len(prompts[i])) + [1] * len(prompts[i]) for i in chosen]
-        with torch.inference_mode():
-            output = model.generate(
-                input_ids=torch.tensor(ids, device=model.device), attention_mask=torch.tensor(mask, device=model.device)
-            )
-        texts = tokenizer.batch_decode(output[:, width:], skip_special_tokens=True)
-        for i, text in zip(chosen, texts, strict=True):
-            replies[i] = text.strip()
-        progress.advance(len(chosen))
-    return replies
-
-
-def _by_length(prompts: list[list[int]], batch: int) -> Iterator[list[int]]:
-    order = sorted(range(len(prompts)), key=lambda i: (len(prompts[i]), i))
-    for start in range(0, len(order), batch):
-        yield order[start : start + batch]
+    replies = greedy_tokens(model, prompts, max_new_tokens, batch, stop, pad, progress.advance)
+    return [text.strip() for text in tokenizer.batch_decode(replies, skip_special_tokens=True)]
