@@ -147,6 +147,14 @@ class TurnEncoder:
                 return speakers, [_plain(text) for text in said], layout
         return roles, [_plain(m["content"]) for m in messages], self._layouts.of(tuple(roles), reply)
 
+    def frames(self, roles: tuple[str, ...]) -> tuple[list[int], dict[str, Frame]] | None:
+        """What opens a conversation of these roles, and what stands around what each says; None when they share runs
+        of text, or the template does not take them."""
+        layout = self._layouts.of(roles)
+        if isinstance(layout, RefusedError) or layout.changed or not layout.frames:
+            return None
+        return layout.opening, dict(zip(roles, layout.frames, strict=True))
+
     def arranged(self, turns: list[Turn], reply: bool = False) -> Chat | RefusedError:
         """Some turns of a conversation as one of their own: what stands around them may be other.
 
