@@ -16,8 +16,9 @@ from tokenizers import AddedToken, Encoding, Tokenizer
 
 from configs.errors import UserError
 from pipeline.contract.chat_format import ChatFormat, RefusedError
-from pipeline.contract.chat_roles import BETWEEN, Message, Messages, changes, neighbours_joined
-from pipeline.contract.tool_calls import PROBE, Call, Speaker, call_id, named
+from pipeline.contract.chat_roles import Message, Messages, changes, neighbours_joined
+from pipeline.contract.speakers import Speaker, Thought
+from pipeline.contract.tool_calls import PROBE, Call, call_id, named
 
 PARTS = 4
 HEADER, CONTENT, END, GAP = range(PARTS)
@@ -135,7 +136,8 @@ class LayoutFinder:
     """The layouts of one format. Raises UserError for a template that a model cannot learn to converse by.
 
     tokenizer: takes what looks like a special token for text. end: the special token that ends a reply. knows_calls:
-    whether the template writes calls of tools, and what they return.
+    whether the template writes calls of tools, and what they return. knows_thoughts: whether it treats what is thought
+    before a reply in a way of its own, and may leave it out.
     """
 
     def __init__(self, form: ChatFormat) -> None:
@@ -152,6 +154,7 @@ class LayoutFinder:
         self.of = lru_cache(MOST_REMEMBERED)(self._find)
         self.end = self._find_end()
         call = Call(json.dumps(PROBE), silent=True)
+        self.knows_thoughts = "</think>" in form.template
         self.knows_calls = isinstance(self.of(("user", call, "tool", "assistant")), Layout)
 
     def is_plain(self, text: str) -> bool:
@@ -180,23 +183,29 @@ class LayoutFinder:
         """Raises RefusedError."""
         text, contents = self._rendered(given, reply)
         special = self._special_spans(text)
-        turns = [(number, str(message["role"])) for message in given for number in _numbers(message)]
+        turns = [
+            (number, str(message["role"]), number == numbers[0])
+            for message in given
+            for numbers in [[n for n in _numbers(message) if n in contents or isinstance(speakers[n], Call)]]
+            for number in numbers
+        ]
         if turns[0][0] not in contents:
             raise RefusedError("it begins with a call")
         first = contents[turns[0][0]][0]
         begin = first - self._own_header(turns[0][1], text[:first], special)
         places: list[tuple[int, Span]] = [(GAP, (0, begin))]
-        for at, (number, role) in enumerate(turns):
-            following = next((contents[later][0] for later, _ in turns[at + 1 :] if later in contents), len(text))
+        for at, (number, role, first_of_message) in enumerate(turns):
+            following = next((contents[later][0] for later, *_ in turns[at + 1 :] if later in contents), len(text))
             last = at + 1 == len(turns) and not reply
             if isinstance(speakers[number], Call):
                 said = contents.get(number, (begin, begin))
-                start, stop, end, gap = self._call(text, (begin, following), said, special, last)
+                header = self._reply_header() if first_of_message else ""
+                start, stop, end, gap = self._call(text, (begin, following), said, header, special, last)
             else:
                 start, stop = contents[number]
                 end, gap = self._tail(role, text, (stop, following), special, last)
-                if role == "assistant":
-                    start = self._reply_start(text, (begin, start), special)
+                if role == "assistant":  # what stands amid a reply is the reply's
+                    start = self._reply_start(text, (begin, start), special) if first_of_message else begin
             borders = (begin, start, stop, end, gap)
             places += [(PARTS * (number + 1) + part, (borders[part], borders[part + 1])) for part in range(PARTS)]
             begin = gap
@@ -208,11 +217,13 @@ class LayoutFinder:
     def _rendered(self, given: Messages, reply: bool = False) -> tuple[str, dict[int, Span]]:
         """The text with sentinels; and where each stands, by its number. Raises RefusedError."""
         text = self._form.render(given, reply)
-        expected = [number for message in given for number in _sentinels(message)]
         found = {int(match[1]): match.span() for match in SENTINEL.finditer(text)}
+        expected: list[int] = []
         for message in given:
-            if set(_sentinels(message)) - found.keys() or any(name not in text for name in named(message)):
+            numbers = [n for n in _sentinels(message) if n in found or n != message.get("thought")]
+            if set(numbers) - found.keys() or any(name not in text for name in named(message)):
                 raise RefusedError(f"the template leaves out what the {message['role']} says")
+            expected += numbers
         if list(found) != expected or len(SENTINEL.findall(text)) > len(found):
             raise RefusedError("the template moves messages")
         return text, found
@@ -246,15 +257,15 @@ class LayoutFinder:
         return len(literal) - next((end for begin, end in special if begin < start < end), start)
 
     def _call(
-        self, text: str, around: Span, said: Span, special: dict[Span, int], last: bool
+        self, text: str, around: Span, said: Span, header: str, special: dict[Span, int], last: bool
     ) -> tuple[int, int, int, int]:
         """Where a reply that calls starts, its end starts and stops, and the turn does. Raises RefusedError."""
         begin, following = around
-        start = begin + len(self._reply_header())
+        start = begin + len(header)
         ends = sorted(
             span for span, n in special.items() if n == self.end and max(start, said[1]) <= span[0] < following
         )
-        if not text.startswith(self._reply_header(), begin) or not ends:
+        if not text.startswith(header, begin) or not ends:
             raise RefusedError("the template writes calls otherwise than replies")
         stop, end = ends[0]
         gap = following if last else stop + _alike(text[stop:following], self._last_tail("assistant"))
@@ -297,8 +308,6 @@ class LayoutFinder:
         """Where a reply starts: what a prompt does not end with, a model has to write itself, so it learns it. A
         template whose prompts end with no header at all leaves it to whoever renders them."""
         start, stop = header
-        if text[start:stop] == BETWEEN:  # two replies as one
-            return start
         own = start + len(self._reply_header())
         marked = own == start and any(start <= begin < stop for begin, _ in special)
         return own if text.startswith(self._reply_header(), *header) and not marked else stop
@@ -382,16 +391,21 @@ class LayoutFinder:
 def _messages(speakers: Speakers) -> Messages:
     """Messages for a template, with sentinels as contents."""
     found: Messages = []
-    called = ""
+    called = thought = ""
     for number, speaker in enumerate(speakers):
         content = f"\ue000{number}\ue001"
+        if isinstance(speaker, Thought):
+            thought = f"<think>\n{content}\n</think>\n\n"
+            continue
+        more: Message = {"thought": number - 1} if thought else {}
         if isinstance(speaker, Call):
-            found.append(speaker.message(number, content))
-            called = call_id(number)
+            more |= speaker.message(number)
+            called, content = call_id(number), content * (not speaker.silent)
         elif speaker == "tool" and called:
-            found.append({"role": speaker, "content": content, "tool_call_id": called, "name": "tool"})
-        else:
-            found.append({"role": speaker, "content": content})
+            more = {"tool_call_id": called, "name": "tool"}
+        role = speaker.role if isinstance(speaker, Call) else speaker
+        found.append({"role": role, "content": thought + content, **more})
+        thought = ""
     return found
 
 
@@ -401,7 +415,9 @@ def _sentinels(message: Message) -> list[int]:
 
 def _numbers(message: Message) -> list[int]:
     """Of the messages that one for a template stands for."""
-    return _sentinels(message) or [int(str(message["number"]))]
+    numbers = _sentinels(message)
+    own = [int(str(message["number"]))] if "number" in message else []
+    return numbers + [number for number in own if number not in numbers]
 
 
 def _ids_at(items: tuple[Fixed | Run, ...], place: int) -> list[int]:

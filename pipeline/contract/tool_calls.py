@@ -5,7 +5,6 @@ as such, and writes them as its model does; any other is given the text.
 """
 
 import json
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 TOOLS = "You may call these tools:\n"
@@ -21,13 +20,13 @@ class Call(NamedTuple):
     silent: bool
     role: str = "assistant"
 
-    def message(self, number: int, content: str) -> dict[str, Any]:
-        """The message for a template. number: of the message."""
+    def message(self, number: int) -> dict[str, Any]:
+        """What the message for a template has besides its content. number: of the message."""
         calls = [
             {"id": call_id(number, at), "type": "function", "function": json.loads(line)}
             for at, line in enumerate(self.calls.split("\n"))
         ]
-        return {"role": self.role, "content": "" if self.silent else content, "tool_calls": calls, "number": number}
+        return {"tool_calls": calls, "number": number}
 
 
 def named(message: dict[str, Any]) -> list[str]:
@@ -36,36 +35,12 @@ def named(message: dict[str, Any]) -> list[str]:
     return [name for call in calls for name in (call["name"], *call["arguments"])]
 
 
-Speaker = str | Call
-"""A role, or an assistant who calls."""
-
-
 def call_id(number: int, at: int = 0) -> str:
     """Nine letters and digits, as Mistral's templates want them."""
     return f"c{number:05d}{at:03d}"
 
 
-def speakers(messages: list[dict[str, Any]], is_plain: Callable[[str], bool]) -> tuple[list[Speaker], list[str]]:
-    """Who speaks, and what they say besides their calls.
-
-    A call is what a tool answers, or what ends a reply under a system text that offers tools. is_plain: whether a text
-    is free of special tokens, which a template would write out as such.
-    """
-    offered = any(m["role"] == "system" and TOOLS in m["content"] for m in messages)
-    found: list[Speaker] = []
-    said = []
-    for message, following in zip(messages, [*messages[1:], None], strict=True):
-        speaker, text = message["role"], message["content"]
-        if speaker == "assistant" and (offered or (following and following["role"] == "tool")):
-            before, calls = _divided(text)
-            if calls and is_plain(calls):
-                speaker, text = Call(calls, not before), before
-        found.append(speaker)
-        said.append(text)
-    return found, said
-
-
-def _divided(text: str) -> tuple[str, str]:
+def divided(text: str) -> tuple[str, str]:
     """A reply's text, and the calls that end it, line by line."""
     lines = text.strip().split("\n")
     first = len(lines)

@@ -13,11 +13,11 @@ from typing import Any
 
 from tokenizers import Encoding
 
-from pipeline.contract import tool_calls
 from pipeline.contract.chat_format import ChatFormat, RefusedError
 from pipeline.contract.chat_layout import AMID, GAP, PARTS, Fixed, Frame, Layout, LayoutFinder
 from pipeline.contract.chat_template import END_OF_TEXT
-from pipeline.contract.tool_calls import Call, Speaker
+from pipeline.contract.speakers import Speaker, Utterance, plain_utterances, utterances
+from pipeline.contract.tool_calls import Call
 
 SYSTEM_SHARE = 0.25
 """Share of the room that a system text may take from turns that do not fit beside it."""
@@ -54,7 +54,7 @@ class Turn:
 
     @property
     def role(self) -> str:
-        return self.speaker if isinstance(self.speaker, str) else self.speaker.role
+        return _role(self.speaker)
 
     def first(self, room: int) -> "Turn":
         """The start of the turn in `room` tokens; without its end, since it does not end there."""
@@ -68,7 +68,7 @@ class Turn:
     def shortened(self, start: int, stop: int | None) -> "Turn":
         """The turn with some of its content's tokens. A call that is cut is no call, and not learned."""
         content = self.content[start:stop]
-        learned = self.learned and (stop is None or isinstance(self.speaker, str))
+        learned = self.learned and (stop is None or not isinstance(self.speaker, Call))
         spelt = self.learned_bytes if stop is None else self._bytes(len(content)) if learned else 0
         return replace(self, content=content, kept=(start, stop), learned=learned, learned_bytes=spelt)
 
@@ -131,21 +131,20 @@ class TurnEncoder:
         An assistant's turn is learned, unless the message says learned: False. reply: with the header of one to come.
         """
         found = [self._laid_out(messages, reply) for messages in conversations]
-        texts = [text for speakers, said, layout in found for text in _texts(layout, said)]
+        texts = [text for layout, said in found for text in _texts(layout, said)]
         encodings = iter(self.tokenizer.encode_batch(texts, add_special_tokens=False))
-        return [
-            self._chat(layout, speakers, [m.get("learned", True) for m in messages], said, encodings)
-            for (speakers, said, layout), messages in zip(found, conversations, strict=True)
-        ]
+        return [self._chat(layout, said, encodings) for layout, said in found]
 
-    def _laid_out(self, messages: list[Message], reply: bool) -> tuple[list[Speaker], list[str], Layout | RefusedError]:
-        """Who speaks, what they say, and where that stands; calls as such where the template writes them."""
-        roles: list[Speaker] = [message["role"] for message in messages]
-        if self._layouts.knows_calls and ("tool" in roles or "system" in roles):
-            speakers, said = tool_calls.speakers(messages, self._layouts.is_plain)
-            if speakers != roles and isinstance(layout := self._layouts.of(tuple(speakers), reply), Layout):
-                return speakers, [_plain(text) for text in said], layout
-        return roles, [_plain(m["content"]) for m in messages], self._layouts.of(tuple(roles), reply)
+    def _laid_out(self, messages: list[Message], reply: bool) -> tuple[Layout | RefusedError, list[Utterance]]:
+        """Where what is said stands; calls and thoughts on their own where the template writes them so."""
+        known = self._layouts
+        if known.knows_calls or known.knows_thoughts:
+            said = utterances(messages, known.knows_calls, known.knows_thoughts, known.is_plain)
+            layout = known.of(tuple([each.speaker for each in said]), reply)
+            if isinstance(layout, Layout):
+                return layout, _stripped(said)
+        said = plain_utterances(messages)
+        return known.of(tuple([each.speaker for each in said]), reply), _stripped(said)
 
     def frames(self, roles: tuple[str, ...]) -> tuple[list[int], dict[str, Frame]] | None:
         """What opens a conversation of these roles, and what stands around what each says; None when they share runs
@@ -166,39 +165,42 @@ class TurnEncoder:
             return layout
         if layout.frames and all(map(is_, layout.frames, [turn.frame for turn in turns])):
             return Chat(layout.opening, turns, layout.reply, layout.changed)
-        said = [turn.text for turn in turns]
+        said = [Utterance(turn.speaker, turn.text, turn.learned) for turn in turns]
         encodings = iter(self.tokenizer.encode_batch(_texts(layout, said), add_special_tokens=False))
-        chat = self._chat(layout, speakers, [turn.learned for turn in turns], said, encodings)
+        chat = self._chat(layout, said, encodings)
         assert isinstance(chat, Chat)
         return replace(chat, turns=[_as_short_as(*pair) for pair in zip(turns, chat.turns, strict=True)])
 
     def _chat(
-        self,
-        layout: Layout | RefusedError,
-        speakers: list[Speaker],
-        learns: list[bool],
-        contents: list[str],
-        encodings: Iterator[Encoding],
+        self, layout: Layout | RefusedError, said: list[Utterance], encodings: Iterator[Encoding]
     ) -> Chat | RefusedError:
         """The tokens of a conversation, from the encodings of its texts."""
         if isinstance(layout, RefusedError):
             return layout
         own = list(islice(encodings, len(layout.frames or layout.runs)))
         if layout.frames:
-            framed = list(map(_framed, layout.frames, speakers, learns, contents, own))
+            framed = list(map(_framed, layout.frames, said, own))
             if None not in framed:
                 return Chat(layout.opening, framed, layout.reply, layout.changed)  # type: ignore[arg-type]
-        parts, sources = _parts(layout, contents, own)
+        parts, sources = _parts(layout, [each.text for each in said], own)
         turns = []
-        for number, (speaker, learn, text) in enumerate(zip(speakers, learns, contents, strict=True)):
+        for number, (speaker, text, learn) in enumerate(said):
             header, content, end, gap = parts[PARTS * (number + 1) : PARTS * (number + 2)]
             called = isinstance(speaker, Call)
-            learned = learn and (called or (speaker == "assistant" and number in sources))
+            learned = learn and (called or (_role(speaker) == "assistant" and number in sources))
             spelt = self.tokenizer.decode(content).strip() if called else text
             size = len(spelt.encode()) if learned else 0
             source = sources.get(number, (None, 0, 0))
             turns.append(Turn(speaker, header, content, end, gap, learned, size, text, None, *source))
-        return Chat(parts[GAP], turns, parts[PARTS * (len(speakers) + 1)], layout.changed)
+        return Chat(parts[GAP], turns, parts[PARTS * (len(said) + 1)], layout.changed)
+
+
+def _role(speaker: Speaker) -> str:
+    return speaker if isinstance(speaker, str) else speaker.role
+
+
+def _stripped(said: list[Utterance]) -> list[Utterance]:
+    return [Utterance(speaker, _plain(text), learned) for speaker, text, learned in said]
 
 
 def _plain(content: str) -> str:
@@ -213,12 +215,13 @@ def _as_short_as(turn: Turn, whole: Turn) -> Turn:
     return shortened if turn.end or turn.gap else replace(shortened, end=[], gap=[])
 
 
-def _texts(layout: Layout | RefusedError, contents: list[str]) -> list[str]:
+def _texts(layout: Layout | RefusedError, said: list[Utterance]) -> list[str]:
     """What is encoded of a conversation."""
     if isinstance(layout, RefusedError):
         return []
     if layout.frames:
-        return [f.before + text + f.after for f, text in zip(layout.frames, contents, strict=True)]
+        return [frame.before + each.text + frame.after for frame, each in zip(layout.frames, said, strict=True)]
+    contents = [each.text for each in said]
     return [run.text(contents) for run in layout.runs]
 
 
@@ -242,8 +245,9 @@ def _parts(
     return parts, sources
 
 
-def _framed(frame: Frame, speaker: Speaker, learn: bool, text: str, encoding: Encoding) -> Turn | None:
+def _framed(frame: Frame, said: Utterance, encoding: Encoding) -> Turn | None:
     """The turn of a message alone in its run; None when a token crosses the border of its content."""
+    speaker, text, learn = said
     ids = encoding.ids
     first, last = frame.skipped + len(frame.before_ids), len(ids) - len(frame.after_ids)
     if first > last or ids[frame.skipped : first] != frame.before_ids or ids[last:] != frame.after_ids:
