@@ -16,8 +16,9 @@ class Outcome:
 
     losses (nats, summed), tokens, bytes: of the learned text of each conversation. train_counts, test_counts: how
     often each token id is learned in a split, int64 (vocabulary,). replies: the model's greedy ones; references:
-    what a human said there. training: training.json. probes: name to figures (eval/probes). tasks: those
-    of lm-eval (eval/harness.py).
+    what a human said there; row_ids: the conversations that they end. training: training.json. probes: name to figures
+    (eval/probes). tasks: those of lm-eval (eval/harness.py). Counts, training and tasks, which only metrics of a run
+    read, are empty for a base.
     """
 
     losses: list[float]
@@ -27,6 +28,7 @@ class Outcome:
     test_counts: np.ndarray
     replies: list[str]
     references: list[str]
+    row_ids: list[str]
     training: dict[str, Any]
     probes: dict[str, Any] = field(default_factory=dict)
     tasks: dict[str, Any] = field(default_factory=dict)

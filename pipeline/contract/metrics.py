@@ -37,11 +37,15 @@ class Figure:
 
 @dataclass(frozen=True)
 class Metric:
-    """One measure of a model. entry: module:function of (outcome), the keys that it adds to evaluation.json."""
+    """One measure of a model. entry: module:function of (outcome), the keys that it adds to evaluation.json.
+
+    of_run: it tells of the training data or the training, and so nothing of the base that training began from.
+    """
 
     name: str
     entry: str
     figures: tuple[Figure, ...] = ()
+    of_run: bool = False
 
     def load(self) -> Callable[..., dict[str, Any]]:
         """The metric's function. Imports what computes it."""
@@ -73,8 +77,8 @@ METRICS = (
             ),
         ),
     ),
-    Metric("unigram", "eval.metrics.unigram:scores"),
-    Metric("validation_loss", "eval.metrics.validation_loss:scores", (Figure("validation_loss"),)),
+    Metric("unigram", "eval.metrics.unigram:scores", of_run=True),
+    Metric("validation_loss", "eval.metrics.validation_loss:scores", (Figure("validation_loss"),), of_run=True),
     Metric(
         "bleu",
         "eval.metrics.bleu:scores",
@@ -113,6 +117,29 @@ METRICS = (
         "tasks",
         "eval.metrics.tasks:scores",
         (Figure("tasks.scores.*", page=("*", 3), card=("*", 4), reading="by lm-eval", logged="task_*"),),
+        of_run=True,
+    ),
+    Metric(
+        "replies",
+        "eval.metrics.replies:scores",
+        (
+            Figure("replies.length_mean", page=("Words a reply", 1), card=("words a reply", 1), logged="reply_length"),
+            Figure("replies.bytes_mean", page=("Bytes a reply", 1), logged=""),
+            Figure(
+                "replies.empty_share",
+                page=("Empty replies", 3),
+                card=("share of empty replies", 3),
+                reading="share, 0 is best",
+                logged="empty_replies",
+            ),
+            Figure(
+                "replies.looping_share",
+                page=("Looping replies", 3),
+                card=("share of replies that repeat themselves", 3),
+                reading="share, 0 is best",
+                logged="looping_replies",
+            ),
+        ),
     ),
 )
 

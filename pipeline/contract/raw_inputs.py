@@ -40,6 +40,11 @@ def tokenizer(profile: Profile, hashes: FileHashes) -> dict[str, str]:
     return {} if name == "train" else model_files("tokenise.tokenizer", name, hashes)
 
 
+def base(profile: Profile, hashes: FileHashes) -> dict[str, str]:
+    """The pretrained weights that training begins from, and what they are asked; of a model from scratch, nothing."""
+    return pretrained(profile, hashes) | probes(profile, hashes) if profile.model.pretrained else {}
+
+
 def pretrained(profile: Profile, hashes: FileHashes) -> dict[str, str]:
     """The files of `model.pretrained`; of a package its version, and the GGUF file that it carries."""
     name = profile.model.pretrained or ""

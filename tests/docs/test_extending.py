@@ -28,7 +28,8 @@ for module in new:
 """A table has imported the new module, names it as an entry, or has its file's name as a key."""
 
 MEASURED = """
-from eval.evaluate import headline_of, measure
+from eval.evaluate import headline_of
+from eval.measurement import measure
 from eval.model_card import card_figures
 from pipeline.contract.metrics import METRICS
 from pipeline.contract.stages import STAGES

@@ -6,7 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from eval.evaluate import headline_of, measure, told
+from eval.evaluate import headline_of, told
+from eval.measurement import measure
 from eval.metrics.metric import Outcome
 from eval.model_card import card_figures
 from pipeline.contract.metrics import METRICS, figures_of
@@ -20,6 +21,7 @@ OUTCOME = Outcome(
     test_counts=np.array([1, 0, 1]),
     replies=["a b c d e", "we met at noon today"],
     references=["a b c d e", "we met at noon today"],
+    row_ids=["00", "01"],
     training={"validation_loss": [[50, 2.5], [100, 2.0], [150, 2.2]], "best_step": 150},
     probes={"facts": {"accuracy": 0.5}},
     tasks={"scores": {"arc_easy/acc": 0.25}},
@@ -34,6 +36,7 @@ KEYS = [
     "validation_loss",
     "bleu",
     "rouge",
+    "replies",
 ]
 
 
@@ -76,7 +79,7 @@ def test_mlflow_gets_one_number_a_name() -> None:
 
 
 def test_a_model_without_replies_is_measured_all_the_same() -> None:
-    evaluation = measure(replace(OUTCOME, replies=[], references=[]))
+    evaluation = measure(replace(OUTCOME, replies=[], references=[], row_ids=[]))
     assert list(evaluation)[: len(KEYS)] == KEYS
     assert (evaluation["bleu"], evaluation["rouge"]) == ({"score": None, "signature": ""}, {})
     headline = headline_of(evaluation)
