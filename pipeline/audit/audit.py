@@ -104,7 +104,7 @@ def preferences(source: Artifact) -> dict[str, Any]:
     """
     sums: dict[str, np.ndarray] = {}
     files = sorted(source.parquet("pairs").glob("*.parquet"))
-    for batch in (batch for file in files for batch in pq.ParquetFile(file).iter_batches(1 << 14, COMPARED)):
+    for batch in (batch for file in files for batch in pq.ParquetFile(file).iter_batches(1 << 14, columns=COMPARED)):
         chosen_N, rejected_N = (pc.utf8_length(batch[side]).to_numpy().astype(np.int64) for side in COMPARED[1:])
         source_N = batch["source"].to_numpy(zero_copy_only=False)
         for name in np.unique(source_N.astype(str)):
@@ -114,7 +114,9 @@ def preferences(source: Artifact) -> dict[str, Any]:
             sums[name] += [len(chosen), chosen.sum(), rejected.sum(), longer, shorter]
     if not sums:
         return {}
-    return _compared(sum(sums.values())) | {"by_source": {name: _compared(sums[name]) for name in sorted(sums)}}
+    return _compared(np.sum(list(sums.values()), axis=0)) | {
+        "by_source": {name: _compared(sums[name]) for name in sorted(sums)}
+    }
 
 
 def _compared(sums: np.ndarray) -> dict[str, float | int]:

@@ -1,7 +1,10 @@
 """Preference pairs beside hand-made conversations: they go where those go, and what they reject is nowhere else."""
 
+import gzip
 import json
+import os
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -9,10 +12,11 @@ from typing import Any
 import pytest
 
 from pipeline.contract.artifact import Artifact
-from pipeline.contract.execute import run_stage
+from pipeline.contract.execute import execute, run_stage
 from pipeline.contract.run import Run
 from pipeline.contract.stages import STAGES
 from pipeline.rows.schema import PAIRS
+from pipeline.rows.text_hash import text_hash
 from tests.artifacts import commit_parts, dropped_pairs, kept, pairs
 from tests.pipeline.deduplicate.test_deduplicate import CLEAN, Made, row, sentence, unlike
 
@@ -103,3 +107,31 @@ def test_a_reply_that_is_rejected_in_several_splits_stays_in_what_is_tested_on(d
     assert pairs(artifact).keys() == tested
     first = ("overlaps_test", {"matched": min(tested)})
     assert dropped_pairs(artifact) == dict.fromkeys(split.keys() - tested, first)
+
+
+SHARED = Path(os.environ.get("PARLANCE_SHARED_DATA", "../shared/data")) / "corpora"
+HARMLESS = SHARED / "hh_rlhf_harmless.preference.jsonl.gz"
+
+
+@pytest.mark.skipif(not HARMLESS.is_file(), reason=f"{HARMLESS} is absent; set PARLANCE_SHARED_DATA")
+def test_real_preferences_between_harmless_and_harmful_replies_are_nearly_all_kept(
+    make_run: Callable[..., Run], tmp_path: Path
+) -> None:
+    data = tmp_path / "harmless.jsonl"
+    with gzip.open(HARMLESS, "rt", encoding="utf-8") as lines:
+        records = [json.loads(line) for line in islice(lines, 400)]
+    data.write_text("".join(json.dumps(record) + "\n" for record in records))
+    run = make_run(data=data)
+    acquired, _, cleaned, artifact = (
+        found for task in ("acquire", "clean", "deduplicate") for found in execute(run, task)
+    )
+    assert cleaned.metrics["pairs"]["in"] == acquired.metrics["harmless"]["rejected_sides"] == 400
+    assert artifact.metrics["pairs"]["out"] >= 0.97 * 400
+    for found in pairs(artifact).values():
+        record = records[found["origin"]["ordinal"]]
+        for side in ("chosen", "rejected"):
+            reply = record[side].rpartition("Assistant:")[2]
+            assert text_hash([("assistant", found[side])]) == text_hash([("assistant", reply)]) or "<" in found[side]
+        assert (
+            len(found["prompt"]) == record["chosen"].count("\n\nHuman:") + record["chosen"].count("\n\nAssistant:") - 1
+        )

@@ -14,6 +14,7 @@ from pipeline.contract.artifact import Artifact, Ledger
 from pipeline.contract.chat_template import BEGIN
 from pipeline.contract.execute import execute
 from pipeline.contract.run import Run
+from pipeline.rows.schema import PAIRS
 from pipeline.tokenise.tokenised_file import Job, tokenise_file
 from pipeline.tokenise.tokenizer import train_tokenizer
 
@@ -42,20 +43,24 @@ def conversation(number: int) -> dict:
     }
 
 
-def put_balance(run: Run, rows: list[dict]) -> None:
-    """Commits rows as the artifact that tokenise reads, in two files."""
+def put_balance(run: Run, rows: list[dict], pairs: list[dict]) -> None:
+    """Commits rows, and pairs beside them, as the artifact that tokenise reads, in two files each."""
     print_ = run.fingerprint("balance")
     with run.store.building("balance", print_, resume=False) as partial:
         (partial / "data").mkdir()
         for number in (0, 1):
             table = pa.Table.from_pylist(rows[number::2], SCHEMA)
             pq.write_table(table, partial / "data" / f"part-{number:05d}.parquet")
+            if pairs:
+                (partial / "pairs").mkdir(exist_ok=True)
+                table = pa.Table.from_pylist(pairs[number::2], PAIRS.append(pa.field("split", pa.string())))
+                pq.write_table(table, partial / "pairs" / f"part-{number:05d}.parquet")
         manifest = {"stage": "balance", "version": "1", "fingerprint": print_, "inputs": {}, "config": {}}
         run.store.commit(partial, manifest | {"ledger": Ledger(len(rows), len(rows)), "metrics": {}})
 
 
-def tokenised(run: Run, rows: list[dict]) -> Artifact:
-    put_balance(run, rows)
+def tokenised(run: Run, rows: list[dict], pairs: list[dict] | None = None) -> Artifact:
+    put_balance(run, rows, pairs or [])
     (artifact,) = execute(run, "tokenise")
     return artifact
 
@@ -90,6 +95,27 @@ def test_conversations_become_packed_sequences(make_run: Callable[..., Run]) -> 
     assert facts["learned_tokens"] == sum(label != -100 for row in rows for label in row["labels"])
     replies = [conversation(n)["messages"][1]["content"] for n in range(1, 60, 10)]
     assert facts["learned_bytes"] == sum(len(reply) for reply in replies)
+
+
+def test_preference_pairs_are_tokenised_beside_the_conversations_when_there_are_any(
+    make_run: Callable[..., Run], tmp_path: Path
+) -> None:
+    rows = [conversation(n) for n in range(60)]
+    pairs = [
+        {**row, "pair_id": row["row_id"], "prompt": row["messages"][:1], "chosen": "I am well.", "rejected": "Guess."}
+        for row in rows
+    ]
+    without = tokenised(make_run(conversations=[], overrides=OVERRIDES), rows)
+    assert not (without.path / "pairs").exists()
+    assert "pairs" not in without.metrics
+    run = make_run(conversations=[], overrides=[*OVERRIDES, f"storage.root={tmp_path / 'with'}"])
+    artifact = tokenised(run, rows, pairs)
+    assert artifact.ledger == without.ledger
+    for split, fact in artifact.metrics["pairs"].items():
+        found = artifact.read(f"pairs/{split}").to_table().to_pylist()
+        assert sorted(row["row_id"] for row in found) == [row["row_id"] for row in rows if row["split"] == split]
+        assert fact["rows"] == len(found)
+        assert fact["tokens"] == sum(len(row["chosen"]) + len(row["rejected"]) for row in found)
 
 
 def test_a_turn_that_the_metadata_names_is_context_only(tmp_path: Path) -> None:
