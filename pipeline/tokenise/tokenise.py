@@ -44,6 +44,7 @@ def tokenise(context: StageContext) -> None:
         str(tokenizer.bos_token),
         tokenizer.pad_token_id,
         settings.sequence_length,
+        context.config("acquire.mixed_sources"),
     )
     counts = _run(context, len(parts), partial(tokenise_file, job))
     context.ledger.rows_in = counts["rows_in"]

@@ -135,6 +135,32 @@ def test_a_turn_that_the_metadata_names_is_context_only(tmp_path: Path) -> None:
     assert "fifty-four" in tokenizer.decode(packed["input_ids"])
 
 
+def test_sources_with_weights_share_no_sequence_and_each_sequence_names_its_own(tmp_path: Path) -> None:
+    rows = [conversation(n) | {"source": ("forum", "chats", "chats")[n % 3]} for n in range(60)]
+    pq.write_table(pa.Table.from_pylist(rows, SCHEMA), tmp_path / "part.parquet")
+    tokenizer = train_tokenizer([m["content"] for row in rows for m in row["messages"]], 512)
+    text = tokenizer.backend_tokenizer.to_str()
+    counted = []
+    for folder, apart in (("together", []), ("apart", ["chats", "forum"])):
+        for name in ("packed/train", "packed/validation", "packed/test", "dropped"):
+            (tmp_path / folder / name).mkdir(parents=True)
+        counted.append(
+            tokenise_file(Job([tmp_path / "part.parquet"], tmp_path / folder, text, BEGIN, 0, 128, apart), 0)
+        )
+    same = ("rows_in", "rows_out", "no_reply", "train.rows", "train.tokens", "train.learned_tokens")
+    assert {name: counted[0][name] for name in same} == {name: counted[1][name] for name in same}
+    together, packed = (pq.read_table(tmp_path / folder / "packed" / "train") for folder in ("together", "apart"))
+    assert "source" not in together.column_names
+    source_of = {row["row_id"]: row["source"] for row in rows}
+    for row in packed.to_pylist():
+        assert {source_of[row_id] for row_id in row["row_ids"]} == {row["source"]}
+        assert row["learned_tokens"] == sum(label != -100 for label in row["labels"])
+    assert set(packed["source"].to_pylist()) == {"chats", "forum"}
+    assert sorted(i for row in packed["row_ids"].to_pylist() for i in row) == sorted(
+        i for row in together["row_ids"].to_pylist() for i in row
+    )
+
+
 def test_a_rerun_writes_the_same_bytes(make_run: Callable[..., Run], tmp_path: Path) -> None:
     rows = [conversation(n) for n in range(40)]
     hashes = []
