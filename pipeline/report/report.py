@@ -241,8 +241,9 @@ def _pairs(made: dict[str, Artifact]) -> dict[str, dict[str, Any]]:
     found = {}
     for name, metrics in ((name, made[name].metrics) for name in STAGES if name in made):
         if "pairs_cut" in metrics:  # tokenise counts by split
-            out, alike = sum(split["rows"] for split in metrics["pairs"].values()), metrics["pairs_cut"]["cut_alike"]
-            found[name] = {"in": out + alike, "out": out, "dropped": {"cut_alike": alike} if alike else {}}
+            out = sum(split["rows"] for split in metrics["pairs"].values())
+            left = {rule: n for rule, n in metrics["pairs_cut"].items() if n and not rule.endswith("_shortened")}
+            found[name] = {"in": out + sum(left.values()), "out": out, "dropped": left}
         elif "pairs" in metrics:
             found[name] = metrics["pairs"]
     return found

@@ -3,8 +3,6 @@
 import os
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
 import pyarrow as pa
@@ -12,7 +10,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.contract.atomic_write import replacing
-from pipeline.contract.turns import Turn, TurnEncoder, beside, governing
+from pipeline.contract.chat_format import RefusedError
+from pipeline.contract.turns import Chat, Turn, TurnEncoder, beside, governing
 from pipeline.tokenise.documents import shorten, tokens
 from pipeline.tokenise.tokenised_file import BATCH_ROWS, SPLITS, Job
 
@@ -27,43 +26,61 @@ SCHEMA = pa.schema(
 )
 """Each side is a whole conversation, which begins with the same tokens; of it the last reply is learned."""
 
-
-@dataclass(frozen=True)
-class Pair:
-    """The turns that both sides share, and the reply of each, in at most so many tokens."""
-
-    prompt: list[Turn]
-    chosen: Turn
-    rejected: Turn
+LEFT_OUT = ("cut_alike", "refused")
 
 
-def fitted(pair: Pair, room: int) -> Pair:
-    """The pair with neither side longer than `room`.
+Pair = tuple[Chat, Chat]
+"""The chosen and the rejected side."""
+
+
+def encode(encoder: TurnEncoder, rows: list[dict]) -> list[Pair | None]:
+    """The pairs of rows of prompt, chosen and rejected, each as long as it is; None where the chat template refuses it.
+
+    Of each side the last reply is learned.
+    """
+    prompts = [[{**message, "learned": False} for message in row["prompt"]] for row in rows]
+    said = [
+        [*prompt, {"role": "assistant", "content": row[side]}]
+        for prompt, row in zip(prompts, rows, strict=True)
+        for side in ("chosen", "rejected")
+    ]
+    chats = iter(encoder.encode(said))
+    return [_both(chosen, rejected) for chosen, rejected in zip(chats, chats, strict=True)]
+
+
+def fitted(encoder: TurnEncoder, pair: Pair, length: int) -> Pair | None:
+    """The pair with neither side longer than `length`; None where the chat template has no room for one.
 
     What the longer side lacks is taken from the start of the prompt, for both, under the system text that governs the
     reply; what even then does not fit, from the end of a reply (see documents.shorten).
     """
-    longer = max(pair.chosen, pair.rejected, key=len)
-    if tokens(pair.prompt) + len(longer) <= room:
+    longer = max(pair, key=len)
+    if len(longer) <= length:
         return pair
-    system = governing(pair.prompt)
-    said = pair.prompt[pair.prompt.index(system[0]) + 1 :] if system else pair.prompt
-    opening = beside(system, tokens(said) + len(longer), room)
-    *kept, _ = shorten([*said, longer], room - tokens(opening))
-    prompt = [*opening, *kept]
-    left = room - tokens(prompt)
-    return Pair(prompt, *(r if len(r) <= left else r.first(left) for r in (pair.chosen, pair.rejected)))
+    room = length - len(longer.opening)
+    while room > 0:
+        prompt = _shortened(longer.turns, room)
+        left = room - tokens(prompt)
+        replies = (reply if len(reply) <= left else reply.first(left) for reply in (side.turns[-1] for side in pair))
+        found = _both(*(encoder.arranged([*prompt, reply]) for reply in replies))
+        if found is None or max(map(len, found)) <= length:
+            return found
+        room -= max(map(len, found)) - length
+    return None
 
 
-def encode(encoder: TurnEncoder, rows: list[dict]) -> Iterator[Pair]:
-    """The pairs of rows of prompt, chosen and rejected, each as long as it is."""
-    said = [
-        [*row["prompt"], *({"role": "assistant", "content": row[s]} for s in ("chosen", "rejected"))] for row in rows
-    ]
-    turns = iter(encoder.encode([message for messages in said for message in messages]))
-    for messages in said:
-        *prompt, chosen, rejected = islice(turns, len(messages))
-        yield Pair(prompt, chosen, rejected)
+def _shortened(turns: list[Turn], room: int) -> list[Turn]:
+    """The prompt of a conversation, shortened so that its reply fits."""
+    *prompt, reply = turns
+    system = governing(prompt)
+    said = prompt[prompt.index(system[0]) + 1 :] if system else prompt
+    opening = beside(system, tokens(said) + len(reply), room)
+    *kept, _ = shorten([*said, reply], room - tokens(opening))
+    return [*opening, *kept]
+
+
+def _both(chosen: Chat | RefusedError, rejected: Chat | RefusedError) -> Pair | None:
+    return (chosen, rejected) if isinstance(chosen, Chat) and isinstance(rejected, Chat) else None
 
 
 def tokenise_pairs(job: Job, number: int) -> Counter[str]:
@@ -72,46 +89,48 @@ def tokenise_pairs(job: Job, number: int) -> Counter[str]:
     A pair whose sides differ only in what does not fit is left out, and counted.
     """
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
-    encoder, counts = TurnEncoder(job.tokenizer, job.begin), Counter[str]()
+    encoder, counts = TurnEncoder(job.form), Counter[str]()
     for split in SPLITS:
         with (
             replacing(job.out / "pairs" / split / f"part-{number:05d}.parquet") as partial,
             pq.ParquetWriter(partial, SCHEMA, compression="zstd") as writer,
         ):
             for rows in _read_split(job.parts[number], split):
-                pairs = _fitting(encoder, rows, job.sequence_length - 1, split, counts)
+                pairs = _fitting(encoder, rows, job.sequence_length, split, counts)
                 writer.write_table(pa.Table.from_pylist(list(pairs), SCHEMA))
     return counts
 
 
-def _fitting(encoder: TurnEncoder, rows: list[dict], room: int, split: str, counts: Counter[str]) -> Iterator[dict]:
+def _fitting(encoder: TurnEncoder, rows: list[dict], length: int, split: str, counts: Counter[str]) -> Iterator[dict]:
     """The rows as SCHEMA has them; counts as it goes."""
     for row, whole in zip(rows, encode(encoder, rows), strict=True):
-        pair = fitted(whole, room)
-        if pair.chosen.tokens == pair.rejected.tokens:
+        pair = whole and fitted(encoder, whole, length)
+        if not (whole and pair):
+            counts["pairs.refused"] += 1
+            continue
+        if pair[0].tokens == pair[1].tokens:
             counts["pairs.cut_alike"] += 1
             continue
-        replies = [(pair.chosen, whole.chosen), (pair.rejected, whole.rejected)]
-        counts["pairs.prompts_shortened"] += tokens(pair.prompt) < tokens(whole.prompt)
-        counts["pairs.replies_shortened"] += sum(len(reply) < len(before) for reply, before in replies)
+        before, after = ([tokens(chat.turns[:-1]) for chat in of] for of in (whole, pair))
+        counts["pairs.prompts_shortened"] += after != before
+        counts["pairs.replies_shortened"] += sum(
+            len(now.turns[-1]) < len(chat.turns[-1]) for now, chat in zip(pair, whole, strict=True)
+        )
         columns: dict = {"row_id": row["row_id"]}
-        for side, (reply, _) in zip(("chosen", "rejected"), replies, strict=True):
-            context = [encoder.begin, *(token for turn in pair.prompt for token in turn.tokens), *reply.header]
-            said = reply.content + reply.end
-            columns[side] = context + said
-            columns[f"{side}_learned"] = [False] * len(context) + [True] * len(said)
-            counts[f"pairs.{split}.tokens"] += len(context) + len(said)
-            counts[f"pairs.{split}.learned_tokens"] += len(said)
+        for side, chat in zip(("chosen", "rejected"), pair, strict=True):
+            columns |= {side: chat.tokens, f"{side}_learned": chat.mask}
+            counts[f"pairs.{split}.tokens"] += len(chat)
+            counts[f"pairs.{split}.learned_tokens"] += sum(chat.mask)
         counts[f"pairs.{split}.rows"] += 1
         yield columns
 
 
 def pair_facts(counts: Counter[str]) -> dict:
-    """The metrics `pairs`, by split, and `pairs_cut`: how many prompts and replies are shorter than they were, and the
-    pairs that are left out, as what is left of their sides is the same."""
+    """The metrics `pairs`, by split, and `pairs_cut`: how many prompts and replies are shorter than they were, and how
+    many pairs are left out, as what fits of their sides is the same, or the chat template has no form for them."""
     names = ("rows", "tokens", "learned_tokens")
     splits = {split: {name: counts[f"pairs.{split}.{name}"] for name in names} for split in SPLITS}
-    cut = {name: counts[f"pairs.{name}"] for name in ("prompts_shortened", "replies_shortened", "cut_alike")}
+    cut = {name: counts[f"pairs.{name}"] for name in ("prompts_shortened", "replies_shortened", *LEFT_OUT)}
     return {"pairs": splits, "pairs_cut": cut}
 
 

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.contract.atomic_write import replacing
+from pipeline.contract.chat_format import ChatFormat
 from pipeline.rows.learned import not_learned
 from pipeline.rows.schema import DROPPED
 from pipeline.tokenise.documents import ConversationEncoder, Document
@@ -27,8 +28,7 @@ class Job:
 
     parts: list[Path]
     out: Path
-    tokenizer: str
-    begin: str
+    form: ChatFormat
     pad: int
     sequence_length: int
     apart: list[str] = field(default_factory=list)
@@ -74,7 +74,7 @@ def _documents(
 
     Counts, collects dropped rows, and notes the source of each row as it goes.
     """
-    encoder = ConversationEncoder(job.tokenizer, job.begin, job.sequence_length)
+    encoder = ConversationEncoder(job.form, job.sequence_length)
     for rows in read_split(job.parts[number], split, source):
         counts["rows_in"] += len(rows)
         encoded = encoder.encode([(row["row_id"], _marked(row)) for row in rows])

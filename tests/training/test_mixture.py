@@ -1,5 +1,6 @@
 """Sources with weights, from packed files to the batches of ranks: each keeps its share, whoever counts."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -8,10 +9,13 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
+from pipeline.contract.execute import execute
 from tests.training.jobs import small_job
+from tests.training.tokenised import begin_run
 from training.arrow import arrow_copy
 from training.data import PackedSequences
 from training.job_config import JobConfig
+from training.lineage import trained
 from training.order import global_batch
 from training.prefetch import Prefetch, rank_batch
 
@@ -83,3 +87,23 @@ def test_without_weights_the_copied_files_do_not_name_sources(job: JobConfig, tm
     arrow_copy(job.sequences.parent / "packed", tmp_path, LENGTH, lambda: None)
     with pa.ipc.open_stream(tmp_path / "part-00000.arrow") as stream:
         assert stream.schema.names == ["input_ids", "learned", "document_ids", "learned_tokens"]
+
+
+def test_a_run_tells_what_it_took_of_each_source_and_explain_in_which_epochs(tmp_path: Path) -> None:
+    data = tmp_path / "raw.jsonl"
+    data.write_text("{}\n")
+    sources = [{"name": name, "path": str(data), "weight": weight} for name, weight in (("big", 1), ("small", 9))]
+    settings = [f"acquire.sources={json.dumps(sources)}", "launch.ranks=1", "train.steps=12", "train.patience=99"]
+    run = begin_run(tmp_path / "root", settings, data)
+    (artifact,) = execute(run, "train")
+    mix = artifact.json("training.json")["mix"]
+    assert {name: of["asked"] for name, of in mix.items()} == {"big": 0.1, "small": 0.9}
+    assert mix["small"]["seen"] == pytest.approx(0.9, abs=64 / 3000)
+    assert mix["small"]["epochs"] > 1 > mix["big"]["epochs"]
+    packed = run.artifact("tokenise").read("packed/train").to_table(columns=["row_ids", "source"]).to_pylist()
+    rows = {source: [row for p in packed if p["source"] == source for row in p["row_ids"]] for source in mix}
+    told = {source: ["".join(trained(run, row)) for row in of_source] for source, of_source in rows.items()}
+    assert all(line.startswith("learned from in epoch") for line in told["small"])
+    assert any(line.startswith("learned from in epochs 1, 2") for line in told["small"])
+    missed = sum(line.startswith("not reached") for line in told["big"])
+    assert 0 < missed < len(told["big"])

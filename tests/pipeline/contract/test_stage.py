@@ -92,9 +92,7 @@ def test_a_changed_setting_changes_only_the_fingerprints_that_depend_on_it(run: 
     assert changed == {"train", "evaluate", "promote"}
 
 
-def test_weights_of_sources_change_training_alone_and_having_any_also_how_it_is_packed(
-    run: Run, tmp_path: Path
-) -> None:
+def test_weights_of_sources_change_training_alone_and_having_any_also_how_it_is_packed(tmp_path: Path) -> None:
     files = [tmp_path / f"{name}.jsonl" for name in ("a", "b")]
     for file in files:
         file.write_text("{}\n")

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from pipeline.contract.chat_format import ChatFormat
 from pipeline.contract.chat_template import BEGIN
 from pipeline.rows.schema import PAIRS
 from pipeline.tokenise.pairs import pair_facts, tokenise_pairs
@@ -36,8 +37,7 @@ def tokenised(tmp_path: Path) -> Any:
         pq.write_table(pa.Table.from_pylist(rows, schema), tmp_path / "part.parquet")
         for split in SPLITS:
             (tmp_path / "pairs" / split).mkdir(parents=True, exist_ok=True)
-        text = TOKENIZER.backend_tokenizer.to_str()
-        counts = tokenise_pairs(Job([tmp_path / "part.parquet"], tmp_path, text, BEGIN, 0, length), 0)
+        counts = tokenise_pairs(Job([tmp_path / "part.parquet"], tmp_path, ChatFormat.of(TOKENIZER), 0, length), 0)
         return {split: pq.read_table(tmp_path / "pairs" / split).to_pylist() for split in SPLITS}, pair_facts(counts)
 
     return make
@@ -67,7 +67,7 @@ def test_both_sides_are_whole_conversations_of_which_the_last_reply_is_learned(t
         "learned_tokens": sum(row["chosen_learned"]) + sum(row["rejected_learned"]),
     }
     assert metrics["pairs"]["validation"] == {"rows": 0, "tokens": 0, "learned_tokens": 0}
-    assert metrics["pairs_cut"] == {"prompts_shortened": 0, "replies_shortened": 0, "cut_alike": 0}
+    assert metrics["pairs_cut"] == {"prompts_shortened": 0, "replies_shortened": 0, "cut_alike": 0, "refused": 0}
 
 
 def test_a_prompt_that_is_too_long_beside_the_longer_reply_loses_its_start_on_both_sides(tokenised: Any) -> None:
@@ -86,7 +86,7 @@ def test_a_prompt_that_is_too_long_beside_the_longer_reply_loses_its_start_on_bo
     assert WORDS not in kept
     replies = (learned(row, "chosen"), learned(row, "rejected"))
     assert replies == ("four five six seven eight<|eot_id|>", "nine<|eot_id|>")
-    assert metrics["pairs_cut"] == {"prompts_shortened": 1, "replies_shortened": 0, "cut_alike": 0}
+    assert metrics["pairs_cut"] == {"prompts_shortened": 1, "replies_shortened": 0, "cut_alike": 0, "refused": 0}
 
 
 def test_a_reply_gives_way_last_and_then_from_its_end(tokenised: Any) -> None:
@@ -101,4 +101,4 @@ def test_a_reply_gives_way_last_and_then_from_its_end(tokenised: Any) -> None:
 def test_sides_that_differ_only_beyond_the_sequence_are_no_pair(tokenised: Any) -> None:
     found, metrics = tokenised([pair([turn("user", "one")], f"{WORDS} {WORDS} nine", f"{WORDS} {WORDS} ten")], 24)
     assert found == {split: [] for split in SPLITS}
-    assert metrics["pairs_cut"] == {"prompts_shortened": 0, "replies_shortened": 0, "cut_alike": 1}
+    assert metrics["pairs_cut"] == {"prompts_shortened": 0, "replies_shortened": 0, "cut_alike": 1, "refused": 0}

@@ -11,7 +11,7 @@ from transformers import AutoTokenizer
 
 from configs.errors import UserError
 from pipeline.contract.artifact import Artifact, Ledger
-from pipeline.contract.chat_template import BEGIN
+from pipeline.contract.chat_format import ChatFormat
 from pipeline.contract.execute import execute
 from pipeline.contract.run import Run
 from pipeline.rows.schema import PAIRS
@@ -128,7 +128,7 @@ def test_a_turn_that_the_metadata_names_is_context_only(tmp_path: Path) -> None:
     tokenizer = train_tokenizer([content for _, content in turns], 512)
     for folder in ("packed/train", "packed/validation", "packed/test", "dropped"):
         (tmp_path / folder).mkdir(parents=True)
-    job = Job([tmp_path / "part.parquet"], tmp_path, tokenizer.backend_tokenizer.to_str(), BEGIN, 0, 128)
+    job = Job([tmp_path / "part.parquet"], tmp_path, ChatFormat.of(tokenizer), 0, 128)
     assert tokenise_file(job, 0)["train.rows"] == 1
     (packed,) = pq.read_table(tmp_path / "packed" / "train").to_pylist()
     assert tokenizer.decode([label for label in packed["labels"] if label >= 0]) == "fifty-six<|eot_id|>"
@@ -139,14 +139,12 @@ def test_sources_with_weights_share_no_sequence_and_each_sequence_names_its_own(
     rows = [conversation(n) | {"source": ("forum", "chats", "chats")[n % 3]} for n in range(60)]
     pq.write_table(pa.Table.from_pylist(rows, SCHEMA), tmp_path / "part.parquet")
     tokenizer = train_tokenizer([m["content"] for row in rows for m in row["messages"]], 512)
-    text = tokenizer.backend_tokenizer.to_str()
+    form = ChatFormat.of(tokenizer)
     counted = []
     for folder, apart in (("together", []), ("apart", ["chats", "forum"])):
         for name in ("packed/train", "packed/validation", "packed/test", "dropped"):
             (tmp_path / folder / name).mkdir(parents=True)
-        counted.append(
-            tokenise_file(Job([tmp_path / "part.parquet"], tmp_path / folder, text, BEGIN, 0, 128, apart), 0)
-        )
+        counted.append(tokenise_file(Job([tmp_path / "part.parquet"], tmp_path / folder, form, 0, 128, apart), 0))
     same = ("rows_in", "rows_out", "no_reply", "train.rows", "train.tokens", "train.learned_tokens")
     assert {name: counted[0][name] for name in same} == {name: counted[1][name] for name in same}
     together, packed = (pq.read_table(tmp_path / folder / "packed" / "train") for folder in ("together", "apart"))
