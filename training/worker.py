@@ -76,7 +76,10 @@ def run(job: JobConfig) -> None:
             if validates or saves:
                 report.resumes()
     if rank == 0:
-        finish(job, report.clocked(), layout | {"parameters": parameters, "trainable_parameters": trainable(engine)})
+        facts = layout | {"parameters": parameters, "trainable_parameters": trainable(engine)}
+        if mixture := training.mixture(job):
+            facts["mix"] = mixture.facts(state.step, job.batch_sequences)
+        finish(job, report.clocked(), facts)
     dist.barrier()
 
 

@@ -214,7 +214,7 @@ def _when(run: Run, stages: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _data(made: dict[str, Artifact]) -> dict[str, Any] | None:
-    """Rows by source from what was read to what was kept, and by split.
+    """Rows by source from what was read to what was kept, and by split; and preference pairs by stage.
 
     kept counts the human rows of the latest stage whose conversations are on their way to training (named by
     `stage`), added its synthetic ones; splits counts both.
@@ -234,7 +234,20 @@ def _data(made: dict[str, Artifact]) -> dict[str, Any] | None:
             entry["added" if augmentation else label] += rows
             if label == "kept" and split:
                 splits[split] = splits.get(split, 0) + rows
-    return {"stage": latest, "by_source": dict(sorted(by_source.items())), "splits": splits}
+    return {"stage": latest, "by_source": dict(sorted(by_source.items())), "splits": splits, "pairs": _pairs(made)}
+
+
+def _pairs(made: dict[str, Artifact]) -> dict[str, dict[str, Any]]:
+    """Stage to its preference pairs: in, out, and dropped by rule; of stages without any, nothing."""
+    found = {}
+    for name, metrics in ((name, made[name].metrics) for name in STAGES if name in made):
+        if "pairs_cut" in metrics:  # tokenise counts by split
+            out = sum(split["rows"] for split in metrics["pairs"].values())
+            left = {rule: n for rule, n in metrics["pairs_cut"].items() if n and not rule.endswith("_shortened")}
+            found[name] = {"in": out + sum(left.values()), "out": out, "dropped": left}
+        elif "pairs" in metrics:
+            found[name] = metrics["pairs"]
+    return found
 
 
 def _towards_training() -> Iterator[str]:
