@@ -26,11 +26,12 @@ from training.job_config import JobConfig
 from training.launcher import end_with_stdin, report_failure
 from training.layout import layout_of
 from training.metrics import METRICS, curve, read_metrics
+from training.objective import before_and_best, sequences
 from training.prefetch import Prefetch
 from training.profiler import Trace
 from training.reporter import Reporter
 from training.step import Outcome, optimiser_step
-from training.validation import validation_loss
+from training.validation import validation_figures
 from training.weights import ADAPTER_FOLDER, forget_weights, kept_weights, save_weights, weights_of
 
 
@@ -39,15 +40,18 @@ def run(job: JobConfig) -> None:
     device = start_distributed(job)
     engine, parameters = build_engine(job, device)
     layout = layout_of(job, precision(job, device))
+    training, validation = (sequences(engine, job, device, split) for split in ("train", "validation"))
     state = load_newest(engine, job.checkpoints, layout)
     rank, clock = dist.get_rank(), CommunicationClock(device)
-    training, validation = (PackedSequences(job.sequences / split) for split in ("train", "validation"))
     with (
         Reporter(job, state, device, engine.module.model.config) as report,
         Prefetch(job, training, state.step + 1, rank, device) as batches,
         Trace(job, rank, state.step, device) as trace,
     ):
         before: Outcome | None = None
+        if job.train.prefers and not state.step and len(validation):
+            report.validation(validation_figures(engine, validation, job.train.validation_sequences, job.micro_batch))
+            report.resumes()
         for batch in batches:
             if state.without_improvement >= job.train.patience:
                 break
@@ -85,8 +89,9 @@ def validate(engine: DeepSpeedEngine, job: JobConfig, data: PackedSequences, sta
     Without validation data the last weights count as the best.
     """
     if len(data):
-        loss = validation_loss(engine, data, job.train.validation_sequences, job.micro_batch)
-        report.validation(loss)
+        figures = validation_figures(engine, data, job.train.validation_sequences, job.micro_batch)
+        report.validation(figures)
+        loss = figures[0]
         if state.best_loss is not None and loss >= state.best_loss:
             state.without_improvement += 1
             return
@@ -125,6 +130,8 @@ def finish(job: JobConfig, state: State, facts: dict[str, Any]) -> None:
         "train_loss": curve(lines, "loss"),
         "validation_loss": curve(lines, "validation_loss"),
     }
+    if job.train.prefers:
+        summary |= before_and_best(job.train.objective, lines, state.best_step)
     write_text(job.out / "training.json", json.dumps(summary, indent=1))
 
 
