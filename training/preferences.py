@@ -8,6 +8,7 @@ whole pairs, none are kept and none are computed twice.
 Shapes: P pairs, the chosen side first; K learned positions, C of them in a chunk.
 """
 
+import sys
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -106,8 +107,8 @@ class Pairs(Weighing):
     def parts(self, most: int) -> Iterator[slice]:
         """Positions of as many whole pairs as fit into `most`, and of one at least."""
         start = 0
-        for end, following in pairwise([*self._ends, None]):
-            if end is not None and (following is None or following - start > most):
+        for end, following in pairwise([*self._ends, sys.maxsize]):
+            if following - start > most:
                 yield slice(start, end)
                 start = end
 
