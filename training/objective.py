@@ -6,12 +6,15 @@ from typing import Any
 import numpy as np
 import torch
 from deepspeed import DeepSpeedEngine
+from numpy.typing import NDArray
 
 from training.data import PackedSequences
 from training.job_config import JobConfig
 from training.metrics import PREFERENCES, curve
+from training.order import global_batch
 from training.pairs import PairSequences
 from training.reference import reference_log_probabilities
+from training.validation import measured
 
 
 def sequences(engine: DeepSpeedEngine, job: JobConfig, device: torch.device, split: str) -> PackedSequences:
@@ -21,10 +24,17 @@ def sequences(engine: DeepSpeedEngine, job: JobConfig, device: torch.device, spl
         return PackedSequences(folder)
     pairs = PairSequences(folder)
     if job.train.objective == "dpo":
-        pairs.reference = reference_log_probabilities(engine, job, device, pairs, split)
+        used = measured(pairs, job.train.validation_sequences) if split == "validation" else visited(job, len(pairs))
+        pairs.reference = reference_log_probabilities(engine, job, device, pairs, used, split)
     else:
         pairs.reference = np.zeros((pairs.pairs, 2))  # which the loss does not look at
     return pairs
+
+
+def visited(job: JobConfig, sequences: int) -> NDArray[np.int64]:
+    """Indices of the sequences that some step takes, ascending."""
+    every = min(job.train.steps * job.batch_sequences, sequences)
+    return np.sort(global_batch(1, every, sequences, job.seed))
 
 
 def before_and_best(objective: str, lines: list[dict[str, Any]], best_step: int) -> dict[str, Any]:

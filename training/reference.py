@@ -26,14 +26,20 @@ PART = 128
 
 
 def reference_log_probabilities(
-    engine: DeepSpeedEngine, job: JobConfig, device: torch.device, data: PairSequences, split: str
+    engine: DeepSpeedEngine,
+    job: JobConfig,
+    device: torch.device,
+    data: PairSequences,
+    used: NDArray[np.int64],
+    split: str,
 ) -> NDArray[np.float64]:
-    """[pairs, 2], in the order of the pairs. All ranks share the work on what no earlier attempt has left.
+    """[pairs, 2], in the order of the pairs; not a number for those of other sequences than `used`, ascending.
 
-    The engine must hold the starting weights. Files lie by precision, since another gives other figures.
+    All ranks share the work on what no earlier attempt has left. The engine must hold the starting weights. Files lie
+    by precision, since another gives other figures.
     """
     folder = job.checkpoints / "reference" / precision(job, device) / split
-    parts = [np.arange(start, min(start + PART, len(data))) for start in range(0, len(data), PART)]
+    parts = [used[start : start + PART] for start in range(0, len(used), PART)]
     files = [folder / f"part-{number:05d}.npy" for number in range(len(parts))]
     first = dist.get_rank() == 0
     finished = Finished(folder / "journal", folder)
@@ -42,10 +48,11 @@ def reference_log_probabilities(
         folder.mkdir(parents=True, exist_ok=True)
         missing = [[number for number, file in enumerate(files) if not finished.has(file)]]
     dist.broadcast_object_list(missing)
-    label = f"train: reference, {split}"
-    with Progress(label, data.pairs, "pairs") if first and missing[0] else nullcontext() as progress:
+    total = len(data.pairs_of(used))
+    left = sum(len(data.pairs_of(parts[number])) for number in missing[0])
+    with Progress(f"train: reference, {split}", total, "pairs") if first and left else nullcontext() as progress:
         if progress:
-            progress.resume_at(data.pairs - sum(len(data.pairs_of(parts[number])) for number in missing[0]))
+            progress.resume_at(total - left)
         for number in missing[0]:
             logp_P2 = _measured(engine, data, parts[number], job.micro_batch)
             if progress:
@@ -53,7 +60,10 @@ def reference_log_probabilities(
                 finished.add(files[number])
                 progress.advance(len(logp_P2))
     dist.barrier()
-    return np.concatenate([np.zeros((0, 2)), *(np.load(file) for file in files)])
+    every = np.full((data.pairs, 2), np.nan)
+    for part, file in zip(parts, files, strict=True):
+        every[data.pairs_of(part)] = np.load(file)
+    return every
 
 
 def _measured(
@@ -61,16 +71,15 @@ def _measured(
 ) -> NDArray[np.float64]:
     """[pairs of these sequences, 2], on every rank. Each measures its share, in equally many forward passes."""
     rank, ranks = dist.get_rank(), dist.get_world_size()
-    start = int(data.pairs_of(sequences[:1])[0])
     logp_P2 = torch.zeros(len(data.pairs_of(sequences)), 2, dtype=torch.float64, device=engine.device)
     engine.eval()
     with torch.no_grad():
         for number in range(0, len(sequences), ranks * micro_batch):
-            mine = sequences[number + rank * micro_batch : number + (rank + 1) * micro_batch]
+            start = number + rank * micro_batch
+            mine = sequences[start : start + micro_batch]
             found_P2 = engine(**on_device(data.batch(mine, micro_batch), engine.device))
-            if len(mine):
-                first = int(data.pairs_of(mine[:1])[0]) - start
-                logp_P2[first : first + len(found_P2)] = found_P2
+            before = len(data.pairs_of(sequences[:start]))
+            logp_P2[before : before + len(found_P2)] = found_P2
     engine.train()
     dist.all_reduce(logp_P2)
     return logp_P2.cpu().numpy()

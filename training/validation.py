@@ -4,8 +4,15 @@ import numpy as np
 import torch
 import torch.distributed as dist
 from deepspeed import DeepSpeedEngine
+from numpy.typing import NDArray
 
 from training.data import PackedSequences, on_device
+
+
+def measured(data: PackedSequences, most: int) -> NDArray[np.int64]:
+    """Indices of at most `most` sequences, evenly spaced."""
+    count = min(most, len(data))
+    return np.arange(count) * len(data) // max(1, count)
 
 
 def validation_figures(engine: DeepSpeedEngine, data: PackedSequences, most: int, micro_batch: int) -> list[float]:
@@ -15,12 +22,11 @@ def validation_figures(engine: DeepSpeedEngine, data: PackedSequences, most: int
     Every rank measures its share, in equally many forward passes; sums are reduced in float64.
     """
     rank, ranks = dist.get_rank(), dist.get_world_size()
-    count = min(most, len(data))
-    chosen = np.arange(count) * len(data) // count
+    chosen = measured(data, most)
     total = torch.zeros((), dtype=torch.float64, device=engine.device)
     engine.eval()
     with torch.no_grad():
-        for start in range(0, count, ranks * micro_batch):
+        for start in range(0, len(chosen), ranks * micro_batch):
             mine = chosen[start + rank * micro_batch : start + (rank + 1) * micro_batch]
             batch = data.batch(mine, micro_batch)
             total = total + engine(**on_device(batch, engine.device)).reshape(-1)
