@@ -262,9 +262,15 @@ def _framed(frame: Frame, said: Utterance, encoding: Encoding) -> Turn | None:
 
 
 @lru_cache(maxsize=2)
+def encoder_by(form: ChatFormat) -> TurnEncoder:
+    """The encoder of a format, made once: to read a large vocabulary takes a second."""
+    return TurnEncoder(form)
+
+
+@lru_cache(maxsize=2)
 def encoder_of(tokenizer: Any) -> TurnEncoder:
     """The encoder of transformers' tokenizer, made once. Raises UserError when it has no chat template."""
-    return TurnEncoder(ChatFormat.of(tokenizer))
+    return encoder_by(ChatFormat.of(tokenizer))
 
 
 def stop_tokens(tokenizer: Any) -> list[int]:
