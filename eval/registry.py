@@ -72,6 +72,12 @@ def challenger(uri: str, name: str) -> ModelRecord | None:
         return _at_alias(uri, name, CHALLENGER)
 
 
+def numbered(uri: str, name: str, version: int) -> ModelRecord:
+    """A version by its number."""
+    with _answering(uri):
+        return _record(uri, _client(uri).get_model_version(name, str(version)))
+
+
 def rollback(uri: str, name: str) -> str:
     """Gives the alias champion back to the version that held it before. Returns a sentence that says so.
 

@@ -2,6 +2,7 @@
 
 from argparse import ArgumentParser, Namespace
 
+from pipeline.contract.leg_table import table
 from pipeline.contract.options import Runs, add_root, add_run, run_of
 from pipeline.contract.progress import say
 
@@ -13,6 +14,9 @@ def command(parser: ArgumentParser) -> Runs:
 
 
 def _report(options: Namespace) -> None:
-    from pipeline.report.report import write_report
+    from pipeline.report.report import build_report, write_report
 
-    say(f"report: {write_report(run_of(options))}")
+    run = run_of(options)
+    for line in table(build_report(run)["legs"]):
+        say(f"report: {line}")
+    say(f"report: {write_report(run)}")

@@ -26,11 +26,13 @@ thousand tokens, 10^12 FLOP."""
 class Work:
     """What the plan and the scheduler reckon with.
 
-    gpus: those that it uses where there are any. retries, hours: attempts after a failed one; longest time of one.
+    gpus: those that it uses where there are any. needs: key of the profile that, left empty, leaves it nothing to do.
+    retries, hours: attempts after a failed one; longest time of one.
     """
 
     unit: Unit = "text"
     gpus: Literal["none", "one", "all"] = "none"
+    needs: str = ""
     retries: int = 1
     hours: int = 24
 

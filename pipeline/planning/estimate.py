@@ -1,6 +1,5 @@
 """The whole plan of a profile, as JSON values with stable keys (docs/planning.md lists them)."""
 
-import json
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from configs.load import load_architecture
 from configs.model import Architecture
 from configs.profile import Profile
 from pipeline.contract.formatting import size
+from pipeline.contract.pretrained import pretrained_values
 from pipeline.contract.stages import STAGES, TASKS, above
 from pipeline.planning.cost import estimate_cost, missing_prices
 from pipeline.planning.deployment import estimate_deployment
@@ -109,7 +109,7 @@ def sized_architecture(profile: Profile, vocabulary: int) -> Architecture:
         return found.model_copy(update={"vocab_size": found.vocab_size or vocabulary})
     path = Path(profile.model.pretrained) / "config.json"
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = pretrained_values(profile.model.pretrained)
         heads = values["num_attention_heads"]
         return Architecture(
             hidden_size=values["hidden_size"],

@@ -77,6 +77,7 @@ def _facts(made: dict[str, Artifact]) -> dict[str, Any]:
     """Part of the report to the JSON file of the stage that makes it, as the stages declare."""
     shown = {name: stage.shown for name, stage in STAGES.items() if stage.shown.facts}
     found = {about.part: _json(made.get(name), about.facts) for name, about in shown.items()}
+    found["legs"] = (found["promotion"] or {}).pop("legs", [])
     return found | {"evaluation": _evaluation(made.get("evaluate"), found["evaluation"])}
 
 
@@ -275,12 +276,23 @@ def _json(artifact: Artifact | None, name: str) -> Any:
 
 
 def _evaluation(artifact: Artifact | None, scores: dict[str, Any] | None) -> dict[str, Any] | None:
-    """evaluation.json without the scores of single conversations, which only the gate needs; and the samples."""
+    """evaluation.json without the scores of single conversations, replies and items, for the gate only; and the
+    samples."""
     if scores is None:
         return None
-    return {k: v for k, v in scores.items() if k != "conversations"} | {
-        "samples": _json(artifact, "samples.json") or []
-    }
+    return _together(scores) | {"samples": _json(artifact, "samples.json") or []}
+
+
+def _together(scores: dict[str, Any]) -> dict[str, Any]:
+    """The figures of a model, and of its base, less the scores of single conversations, replies and probes' items."""
+    shown = {key: value for key, value in scores.items() if key != "conversations"}
+    if replies := shown.get("replies"):
+        shown["replies"] = {key: value for key, value in replies.items() if key != "items"}
+    if probes := shown.get("probes"):
+        shown["probes"] = {name: {k: v for k, v in found.items() if k != "items"} for name, found in probes.items()}
+    if base := shown.get("base"):
+        shown["base"] = _together(base)
+    return shown
 
 
 def _finite(value: Any) -> Any:

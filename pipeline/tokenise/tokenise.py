@@ -17,7 +17,7 @@ from pipeline.contract.progress import say
 from pipeline.rows.parquet import rows_in
 from pipeline.spark.session import session_of, task_progress
 from pipeline.tokenise.pairs import pair_facts, tokenise_pairs
-from pipeline.tokenise.tokenised_file import SPLITS, Job, read_split, tokenise_file
+from pipeline.tokenise.tokenised_file import CHANGED, SPLITS, Job, read_split, tokenise_file
 from pipeline.tokenise.tokenizer import load_tokenizer, own_tokenizer, save_tokenizer, train_tokenizer
 
 
@@ -51,9 +51,10 @@ def tokenise(context: StageContext) -> None:
     counts = _run(context, len(parts), partial(tokenise_file, job))
     context.ledger.rows_in = counts["rows_in"]
     context.ledger.rows_out = counts["rows_out"]
-    if counts["no_reply"]:
-        context.ledger.dropped["no_reply"] = counts["no_reply"]
+    context.ledger.dropped.update({rule: counts[rule] for rule in ("no_reply", "template_refuses") if counts[rule]})
     context.metrics.update(facts(counts, settings.sequence_length), vocabulary=len(tokenizer))
+    for what, number in context.metrics.get("changed_for_template", {}).items():
+        say(f"tokenise: the chat template does not take {number:,} conversations as they are: {what.replace('_', ' ')}")
     for split, fact in context.metrics["splits"].items():
         say(
             f"tokenise: {split}: {fact['rows']:,} rows, {fact['sequences']:,} sequences, {fact['tokens']:,} tokens "
@@ -76,7 +77,9 @@ def facts(counts: Counter[str], sequence_length: int) -> dict:
         room = counts[f"{split}.sequences"] * sequence_length
         fact["waste"] = round(1 - counts[f"{split}.tokens"] / room, 6) if room else 0.0
         splits[split] = fact
-    return {"splits": splits, "tokens_left_out": counts["tokens_left_out"], "rows_shortened": counts["rows_shortened"]}
+    changed = {name.removeprefix(CHANGED): number for name, number in counts.items() if name.startswith(CHANGED)}
+    found = {"splits": splits, "tokens_left_out": counts["tokens_left_out"], "rows_shortened": counts["rows_shortened"]}
+    return found | ({"changed_for_template": dict(sorted(changed.items()))} if changed else {})
 
 
 def _training_texts(context: StageContext, parts: list[Path]) -> Iterator[str]:

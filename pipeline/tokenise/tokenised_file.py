@@ -20,6 +20,8 @@ from pipeline.tokenise.packing import pack, write_packed
 
 SPLITS = ("train", "validation", "test")
 BATCH_ROWS = 1000
+CHANGED = "changed: "
+"""Before what was done to make the chat template take a conversation, in the name of a count."""
 
 
 @dataclass(frozen=True)
@@ -45,11 +47,12 @@ def tokenise_file(job: Job, number: int) -> Counter[str]:
     counts: Counter[str] = Counter()
     dropped: list[dict] = []
     name = f"part-{number:05d}.parquet"
+    apart: list[str | None] = [*job.apart] if job.apart else [None]
     for split in SPLITS:
         sources: dict[str, str] = {}
         sequences = (
             sequence
-            for source in job.apart or [None]
+            for source in apart
             for sequence in pack(_documents(job, number, split, source, counts, dropped, sources), job.sequence_length)
         )
         known = sources if job.apart else None
@@ -82,10 +85,12 @@ def _documents(
             counts["tokens_left_out"] += left_out
             counts["rows_shortened"] += bool(left_out and documents)
             if not documents:
-                counts["no_reply"] += 1
-                evidence = json.dumps({"turns": len(row["messages"] or []), "split": split})
+                why = encoder.refused.get(row["row_id"])
+                rule = "template_refuses" if why else "no_reply"
+                counts[rule] += 1
+                evidence = {"turns": len(row["messages"] or []), "split": split} | ({"why": why} if why else {})
                 identity = {name: row[name] for name in ("row_id", "source", "origin")}
-                dropped.append(identity | {"rule": "no_reply", "evidence": evidence})
+                dropped.append(identity | {"rule": rule, "evidence": json.dumps(evidence)})
                 continue
             sources[row["row_id"]] = row["source"]
             counts["rows_out"] += 1
@@ -96,6 +101,7 @@ def _documents(
                 counts[f"{split}.learned_tokens"] += int(document.learned.sum())
                 counts[f"{split}.learned_bytes"] += document.learned_bytes
                 yield document
+    counts.update({f"{CHANGED}{what}": number for what, number in encoder.changed.items()})
 
 
 def _marked(row: dict) -> list[dict]:
