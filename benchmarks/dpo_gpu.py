@@ -36,7 +36,7 @@ VARIANTS = {
     "trl-bf16": "DPOTrainer, weights and AdamW in bf16: faster, but small updates are rounded away",
 }
 
-SMOLLM2_135M = {
+SMOLLM2_135M: dict[str, Any] = {
     "hidden_size": 576,
     "intermediate_size": 1536,
     "num_hidden_layers": 30,

@@ -211,7 +211,7 @@ def _check_source(guard: Guard, source: dict[str, Any], before: list[dict[str, A
 
 
 def _check_model(guard: Guard, key: str, name: str | None) -> None:
-    if name is None or (key == "tokenise.tokenizer" and name == "train") or _on_hub(guard, name):
+    if name is None or (key == "tokenise.tokenizer" and name in ("train", "pretrained")) or _on_hub(guard, name):
         return
     if name.startswith("package:") or not os.path.isabs(name):
         raise _refused(key, name, "is not listed", "hub")

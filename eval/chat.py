@@ -11,7 +11,9 @@ from transformers import GenerationConfig, PreTrainedTokenizerBase, TextStreamer
 
 from configs.errors import UserError
 from eval.checkpoint import load_model, load_tokenizer
-from eval.generate import REPETITION_PENALTY, Message, encode_prompt, stop_tokens
+from eval.generate import Message, encode_prompt
+from pipeline.contract.greedy_decoding import REPETITION_PENALTY
+from pipeline.contract.turns import stop_tokens
 
 TOP_P = 0.9
 COMMANDS = "/reset forgets the conversation, /quit ends it"

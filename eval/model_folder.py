@@ -6,10 +6,11 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from eval.generate import REPETITION_PENALTY
 from pipeline.contract.artifact import Artifact
 from pipeline.contract.atomic_write import write_text
-from pipeline.contract.tokenised import END_OF_TURN
+from pipeline.contract.greedy_decoding import REPETITION_PENALTY
+from pipeline.contract.tokenizer import saved_tokenizer
+from pipeline.contract.turns import encoder_of
 
 
 def assemble(folder: Path, train: Artifact, tokenise: Artifact) -> None:
@@ -34,7 +35,7 @@ def _generation_settings(folder: Path) -> dict[str, Any]:
         token = token["content"] if isinstance(token, dict) else token
         return ids.get(token, config.get(f"{role}_token_id"))
 
-    ends = {ids.get(END_OF_TURN), token_id("eos")} - {None}
+    ends = {encoder_of(saved_tokenizer(folder)).end, token_id("eos")} - {None}
     settings = {
         "bos_token_id": token_id("bos"),
         "eos_token_id": sorted(i for i in ends if i is not None),

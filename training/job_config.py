@@ -13,7 +13,7 @@ from configs.profile import Profile
 from configs.section import Section
 from configs.train import Launch, Train
 from pipeline.contract.fingerprint import FileHashes, canonical_json
-from pipeline.contract.raw_inputs import model_files
+from pipeline.contract.raw_inputs import pretrained
 
 
 class JobConfig(Section):
@@ -65,7 +65,7 @@ def raw_inputs(profile: Profile, hashes: FileHashes) -> dict[str, str]:
     With dropout also how the batch is divided: what is left out is drawn by rank and micro-batch (training/step.py).
     """
     if profile.model.pretrained:
-        found = model_files("model.pretrained", profile.model.pretrained, hashes)
+        found = pretrained(profile, hashes)
     else:
         found = {"model": canonical_json(load_architecture(profile.model.name).model_dump(mode="json"))}
     launch, lora = profile.launch, profile.model.lora

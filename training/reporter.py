@@ -13,7 +13,9 @@ from pipeline.contract.formatting import percent
 from pipeline.contract.progress import Progress, say
 from training.checkpoint import State, checkpoint_of
 from training.job_config import JobConfig
-from training.metrics import METRICS, PREFERENCES, MetricsLog
+from training.metrics import METRICS, PREFERENCES, MetricsLog, replies_seconds
+from training.overfitting import overfitting_since, widening
+from training.replies import Measured
 from training.step import Outcome
 
 
@@ -102,19 +104,36 @@ class Reporter:
             "seconds_left": done * (self._job.train.steps - last.step),
         }
 
-    def validation(self, figures: list[float]) -> None:
-        """A validation is done; figures: the loss in nats a token, or of pairs the loss and PREFERENCES."""
+    def validation(self, figures: list[float], replies: Measured | None) -> None:
+        """A validation is done. figures: the loss in nats a token; of pairs the loss and training.metrics.PREFERENCES.
+        replies: what the model answered, where it did."""
         if not self._speaks:
             return
         loss, *others = figures
-        told = {f"validation_{name}": value for name, value in zip(PREFERENCES, others, strict=False)}
-        self._log.write(step=self._state.step, validation_loss=loss, **told)
-        words = f"train: step {self._state.step}: validation loss {loss:.4f}"
+        values: dict[str, Any] = {"validation_loss": loss}
+        values |= {f"validation_{name}": value for name, value in zip(PREFERENCES, others, strict=False)}
+        told = f"validation loss {loss:.4f}, perplexity {math.exp(min(loss, 700)):,.2f}"
         if others:
-            words += f", preference accuracy {percent(others[0])}, reward margin {others[1]:.4f}"
-        else:
-            words += f", perplexity {math.exp(min(loss, 700)):,.2f}"
-        say(words)
+            told = f"validation loss {loss:.4f}, {percent(others[0])} of pairs right, reward margin {others[1]:.4f}"
+        if replies:
+            share = (replies_seconds(self._log.lines) + replies.seconds) / self.clocked().seconds
+            values |= reply_values(replies) | {"replies_share": share}
+            told += (
+                f"; BLEU {replies.bleu:.2f}, ROUGE-L {replies.rouge_l:.3f} of {replies.count} replies, which took "
+                f"{replies.seconds:.1f} s ({percent(share)} of training so far)"
+            )
+        points = widening([*self._log.lines, {"step": self._state.step, **values}])
+        if points:
+            values |= {"train_validation_gap": points[-1].gap, "overfitting": int(points[-1].overfitting)}
+        self._log.write(step=self._state.step, **values)
+        say(f"train: step {self._state.step}: {told}")
+        if (since := overfitting_since(points)) is not None:
+            say(
+                f"train: step {self._state.step}: overfitting since step {since}: training loss falls on, validation "
+                f"loss no longer does and is {points[-1].gap:.4f} above it"
+            )
+        for sample in replies.samples if replies else []:
+            say(f"train:   {sample['prompt']} → {sample['reply'] or '(nothing)'} (reference: {sample['reference']})")
 
     def resumes(self) -> None:
         """Training goes on after a validation or a checkpoint, whose time is not that of a step."""
@@ -130,3 +149,14 @@ def note(values: dict[str, float | None]) -> str:
         f"{values['tokens_per_second_per_rank']:,.0f} tokens/s a rank  {mfu}{values['memory_gib']:.1f} GiB  "
         f"data {percent(values['data_share'])}  communication {percent(values['communication_share'])}"
     )
+
+
+def reply_values(replies: Measured) -> dict[str, Any]:
+    """What metrics.jsonl holds of replies."""
+    return {
+        "validation_bleu": replies.bleu,
+        "validation_rouge_l": replies.rouge_l,
+        "validation_replies": replies.count,
+        "validation_samples": replies.samples,
+        "replies_seconds": replies.seconds,
+    }

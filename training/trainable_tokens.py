@@ -45,6 +45,14 @@ def _embed(embedding: Any, input_ids: torch.Tensor) -> torch.Tensor:
     return torch.where(is_row_BLN.any(-1, keepdim=True), rows_BLD, frozen_BLD)
 
 
+def logits(head: Any, hidden_BLD: torch.Tensor) -> torch.Tensor:
+    """[batch, length, vocabulary], by the rows where there are some; for generation, as the forward of a head."""
+    found_BLV = F.linear(hidden_BLD, head.weight, head.bias)
+    if hasattr(head, ROWS):
+        found_BLV[..., head.trainable_ids] = hidden_BLD @ head.trainable_rows.T
+    return found_BLV
+
+
 def with_rows(state: State, ids: tuple[int, ...]) -> State:
     """The weights of a model without rows apart that computes the same."""
     whole = {name: weight for name, weight in state.items() if not name.endswith(f".{ROWS}")}

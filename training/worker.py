@@ -25,10 +25,11 @@ from training.engine import build_engine, precision, start_distributed
 from training.job_config import JobConfig
 from training.launcher import end_with_stdin, report_failure
 from training.layout import layout_of
-from training.metrics import METRICS, curve, read_metrics
+from training.metrics import METRICS, curve, read_metrics, while_training
 from training.objective import before_and_best, sequences
 from training.prefetch import Prefetch
 from training.profiler import Trace
+from training.replies import Replies
 from training.reporter import Reporter
 from training.step import Outcome, optimiser_step
 from training.validation import validation_figures
@@ -43,6 +44,7 @@ def run(job: JobConfig) -> None:
     training, validation = (sequences(engine, job, device, split) for split in ("train", "validation"))
     state = load_newest(engine, job.checkpoints, layout)
     rank, clock = dist.get_rank(), CommunicationClock(device)
+    replies = Replies(job, validation)
     with (
         Reporter(job, state, device, engine.module.model.config) as report,
         Prefetch(job, training, state.step + 1, rank, device) as batches,
@@ -50,7 +52,8 @@ def run(job: JobConfig) -> None:
     ):
         before: Outcome | None = None
         if job.train.prefers and not state.step and len(validation):
-            report.validation(validation_figures(engine, validation, job.train.validation_sequences, job.micro_batch))
+            figures = validation_figures(engine, validation, job.train.validation_sequences, job.micro_batch)
+            report.validation(figures, replies=None)
             report.resumes()
         for batch in batches:
             if state.without_improvement >= job.train.patience:
@@ -67,7 +70,7 @@ def run(job: JobConfig) -> None:
                 report.step(outcome)  # raises when the loss is not a number: such weights are never kept
                 before = None
             if validates:
-                validate(engine, job, validation, state, report)
+                validate(engine, job, validation, replies, state, report)
             if saves:
                 keep, metrics = job.launch.keep_checkpoints, job.out / METRICS
                 save_checkpoint(engine, job.checkpoints, report.clocked(), metrics, layout, keep)
@@ -83,14 +86,16 @@ def trainable(engine: DeepSpeedEngine) -> int:
     return sum(getattr(p, "ds_numel", p.numel()) for p in engine.module.parameters() if p.requires_grad)
 
 
-def validate(engine: DeepSpeedEngine, job: JobConfig, data: PackedSequences, state: State, report: Reporter) -> None:
-    """Measures the validation loss; keeps the weights when it is the best so far.
+def validate(
+    engine: DeepSpeedEngine, job: JobConfig, data: PackedSequences, replies: Replies, state: State, report: Reporter
+) -> None:
+    """Measures the validation loss and replies; keeps the weights when the loss is the best so far.
 
     Without validation data the last weights count as the best.
     """
     if len(data):
         figures = validation_figures(engine, data, job.train.validation_sequences, job.micro_batch)
-        report.validation(figures)
+        report.validation(figures, replies.measure(engine, state.step))
         loss = figures[0]
         if state.best_loss is not None and loss >= state.best_loss:
             state.without_improvement += 1
@@ -120,16 +125,20 @@ def finish(job: JobConfig, state: State, facts: dict[str, Any]) -> None:
     saved_tokenizer(job.tokenizer).save_pretrained(model)
     lines = read_metrics(job.out / METRICS)
     tokens = state.step * job.train.batch_tokens
-    summary = facts | {
-        "steps": state.step,
-        "tokens": tokens,
-        "tokens_per_second": round(tokens / state.seconds, 1),
-        "seconds": round(state.seconds, 1),
-        "best_step": state.best_step,
-        "stopped_early": state.step < job.train.steps,
-        "train_loss": curve(lines, "loss"),
-        "validation_loss": curve(lines, "validation_loss"),
-    }
+    summary = (
+        facts
+        | {
+            "steps": state.step,
+            "tokens": tokens,
+            "tokens_per_second": round(tokens / state.seconds, 1),
+            "seconds": round(state.seconds, 1),
+            "best_step": state.best_step,
+            "stopped_early": state.step < job.train.steps,
+            "train_loss": curve(lines, "loss"),
+            "validation_loss": curve(lines, "validation_loss"),
+        }
+        | while_training(lines, state.best_step)
+    )
     if job.train.prefers:
         summary |= before_and_best(job.train.objective, lines, state.best_step)
     write_text(job.out / "training.json", json.dumps(summary, indent=1))

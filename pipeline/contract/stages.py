@@ -159,7 +159,7 @@ STAGES = {
             "train",
             entry="training.train:train",
             doc="Data-parallel training under DeepSpeed, checkpointed; a retry resumes. One slot of the pool `gpu`.",
-            version="4",
+            version="5",
             inputs=("tokenise",),
             config=("model", "train", "seed"),
             settings=("launch", "tracking", "storage"),

@@ -8,12 +8,13 @@ from pathlib import Path
 import pyarrow as pa
 
 from configs.errors import UserError
+from pipeline.contract.chat_format import ChatFormat
 from pipeline.contract.execute import StageContext
 from pipeline.contract.formatting import percent
 from pipeline.contract.progress import say
 from pipeline.spark.session import session_of, task_progress
 from pipeline.tokenise.tokenised_file import SPLITS, Job, read_split, tokenise_file
-from pipeline.tokenise.tokenizer import load_tokenizer, save_tokenizer, train_tokenizer
+from pipeline.tokenise.tokenizer import load_tokenizer, own_tokenizer, save_tokenizer, train_tokenizer
 
 
 def tokenise(context: StageContext) -> None:
@@ -25,6 +26,8 @@ def tokenise(context: StageContext) -> None:
     settings = context.config("tokenise")
     if settings.tokenizer == "train":
         tokenizer = train_tokenizer(_training_texts(context, parts), settings.vocabulary)
+    elif settings.tokenizer == "pretrained":
+        tokenizer = own_tokenizer(context.profile.model.pretrained or "")
     else:
         tokenizer = load_tokenizer(settings.tokenizer)
     tokenizer.model_max_length = settings.sequence_length
@@ -36,8 +39,7 @@ def tokenise(context: StageContext) -> None:
     job = Job(
         parts,
         context.out,
-        tokenizer.backend_tokenizer.to_str(),
-        str(tokenizer.bos_token),
+        ChatFormat.of(tokenizer),
         tokenizer.pad_token_id,
         settings.sequence_length,
     )

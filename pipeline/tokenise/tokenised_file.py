@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.contract.atomic_write import replacing
+from pipeline.contract.chat_format import ChatFormat
 from pipeline.rows.learned import not_learned
 from pipeline.rows.schema import DROPPED
 from pipeline.tokenise.documents import ConversationEncoder, Document
@@ -27,8 +28,7 @@ class Job:
 
     parts: list[Path]
     out: Path
-    tokenizer: str
-    begin: str
+    form: ChatFormat
     pad: int
     sequence_length: int
 
@@ -56,7 +56,7 @@ def tokenise_file(job: Job, number: int) -> Counter[str]:
 
 def _documents(job: Job, number: int, split: str, counts: Counter[str], dropped: list[dict]) -> Iterator[Document]:
     """The documents of one split of one file, in the order of its rows; counts as it goes."""
-    encoder = ConversationEncoder(job.tokenizer, job.begin, job.sequence_length)
+    encoder = ConversationEncoder(job.form, job.sequence_length)
     for rows in read_split(job.parts[number], split):
         counts["rows_in"] += len(rows)
         encoded = encoder.encode([(row["row_id"], _marked(row)) for row in rows])
