@@ -49,7 +49,7 @@ def preferences(encoder: ConversationEncoder, numbers: range) -> list[tuple[str,
     return found
 
 
-def begin_run(root: Path, overrides: list[str], data: Path, run_id: str = "test") -> Run:
+def begin_run(root: Path, overrides: list[str], data: Path, run_id: str = "test", pairs: bool = True) -> Run:
     """A run of the demo profile whose stage tokenise has been made by hand."""
     run = Run.begin(load_profile("demo", [f"storage.root={root}", *SETTINGS, *overrides], str(data)), run_id)
     print_ = run.fingerprint("tokenise")
@@ -67,7 +67,7 @@ def begin_run(root: Path, overrides: list[str], data: Path, run_id: str = "test"
             rows = encoder.encode([(f"{n:032x}", conversation(n)) for n in of_split])
             documents = [document for found, _ in rows for document in found]
             write_packed(pack(documents, LENGTH), folder / "part-00000.parquet", LENGTH, tokenizer.pad_token_id)
-            if run.profile.train.prefers:
+            if run.profile.train.prefers and pairs:
                 write_pairs(preferences(encoder, of_split), partial / "pairs" / split / "part-00000.parquet")
         manifest = {"stage": "tokenise", "version": "1", "fingerprint": print_, "inputs": {}, "config": {}}
         run.store.commit(partial, manifest | {"ledger": Ledger(230, 230), "metrics": {}})
