@@ -69,7 +69,8 @@ def begin_run(root: Path, overrides: list[str], data: Path, run_id: str = "test"
             write_packed(pack(documents, LENGTH), folder / "part-00000.parquet", LENGTH, tokenizer.pad_token_id)
             if run.profile.train.prefers and pairs:
                 write_pairs(preferences(encoder, of_split), partial / "pairs" / split / "part-00000.parquet")
-        manifest = {"stage": "tokenise", "version": "1", "fingerprint": print_, "inputs": {}, "config": {}}
+        config = {"tokenise": {"sequence_length": LENGTH}}
+        manifest = {"stage": "tokenise", "version": "1", "fingerprint": print_, "inputs": {}, "config": config}
         run.store.commit(partial, manifest | {"ledger": Ledger(230, 230), "metrics": {}})
     return run
 
