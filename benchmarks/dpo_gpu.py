@@ -36,7 +36,7 @@ VARIANTS = {
     "trl-bf16": "DPOTrainer, weights and AdamW in bf16: faster, but small updates are rounded away",
 }
 
-SMOLLM2_135M = {
+SMOLLM2_135M: dict[str, Any] = {
     "hidden_size": 576,
     "intermediate_size": 1536,
     "num_hidden_layers": 30,
@@ -62,7 +62,8 @@ def main() -> None:
         sys.exit(f"error: --variant: {', '.join(unknown)} is not one of {', '.join(VARIANTS)}")
     with tempfile.TemporaryDirectory(prefix="parlance-dpo-gpu-") as folder:
         scratch = Path(folder)
-        model = arguments.model or random_model(scratch / "model", arguments.tiny)
+        target = scratch / "model"
+        model = saved_model(arguments.model, target) if arguments.model else random_model(target, arguments.tiny)
         if not divide(arguments, scratch / "pairs", vocabulary(model)):
             sys.exit(
                 f"error: --data: {arguments.data} holds no pairs/train/*.parquet, or fewer pairs than a step takes"
@@ -135,6 +136,24 @@ def random_model(folder: Path, tiny: bool) -> Path:
         tokenizer_object=Tokenizer(WordLevel(words, unk_token="a")), bos_token="b", eos_token="b", pad_token="c"
     )
     tokenizer.save_pretrained(folder)
+    return folder
+
+
+def saved_model(name: str, folder: Path) -> Path:
+    """Pretrained weights in fp32 and their tokenizer, as a folder that both load."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    from pipeline.contract.pretrained import pretrained_source
+    from training.model import forget_quantisation
+
+    source = pretrained_source(name)
+    if not source.gguf:
+        return Path(source.folder)
+    model = AutoModelForCausalLM.from_pretrained(source.folder, dtype=torch.float32, **source.options)
+    forget_quantisation(model)
+    model.save_pretrained(folder)
+    AutoTokenizer.from_pretrained(source.folder, **source.options).save_pretrained(folder)
     return folder
 
 

@@ -42,17 +42,19 @@ class Clock(TrainerCallback):
         self.warm_up, self.started, self.seconds = warm_up, 0.0, 0.0
         self.logged: list[dict[str, float]] = []
 
-    def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ARG002
+    def on_step_begin(self, *given: Any, **_: Any) -> None:
+        state = given[1]
         if state.global_step == self.warm_up:
             self.started = now()
 
-    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ARG002
+    def on_step_end(self, *given: Any, **_: Any) -> None:
+        state = given[1]
         if state.global_step == state.max_steps:
             self.seconds = now() - self.started
 
-    def on_log(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ARG002
-        if "rewards/margins" in kwargs["logs"]:
-            self.logged.append(kwargs["logs"])
+    def on_log(self, *_: Any, **named: Any) -> None:
+        if "rewards/margins" in named["logs"]:
+            self.logged.append(named["logs"])
 
 
 def now() -> float:

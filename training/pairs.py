@@ -28,6 +28,10 @@ class PairSequences(PackedSequences):
         spans = [np.arange(self._first[i], self._first[i + 1]) for i in indices]
         return np.concatenate([np.zeros(0, np.int64), *spans])
 
+    def documents(self, index: int) -> list[tuple[NDArray[np.int64], NDArray[np.bool_]]]:
+        """Of the chosen sides only, which alone are examples of what to say."""
+        return super().documents(index)[::2]
+
     def batch(self, indices: NDArray[np.int64], size: int) -> Batch:
         """As PackedSequences.batch, and of the P pairs:
 

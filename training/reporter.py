@@ -104,19 +104,17 @@ class Reporter:
             "seconds_left": done * (self._job.train.steps - last.step),
         }
 
-    def validation(self, figures: list[float], replies: Measured | None = None) -> None:
-        """A validation is done; figures: the loss in nats a token, or of pairs the loss and PREFERENCES. replies: what
-        the model answered, where it did."""
+    def validation(self, figures: list[float], replies: Measured | None) -> None:
+        """A validation is done. figures: the loss in nats a token; of pairs the loss and training.metrics.PREFERENCES.
+        replies: what the model answered, where it did."""
         if not self._speaks:
             return
         loss, *others = figures
         values: dict[str, Any] = {"validation_loss": loss}
         values |= {f"validation_{name}": value for name, value in zip(PREFERENCES, others, strict=False)}
-        told = f"validation loss {loss:.4f}"
+        told = f"validation loss {loss:.4f}, perplexity {math.exp(min(loss, 700)):,.2f}"
         if others:
-            told += f", preference accuracy {percent(others[0])}, reward margin {others[1]:.4f}"
-        else:
-            told += f", perplexity {math.exp(min(loss, 700)):,.2f}"
+            told = f"validation loss {loss:.4f}, {percent(others[0])} of pairs right, reward margin {others[1]:.4f}"
         if replies:
             share = (replies_seconds(self._log.lines) + replies.seconds) / self.clocked().seconds
             values |= reply_values(replies) | {"replies_share": share}

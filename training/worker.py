@@ -54,7 +54,8 @@ def run(job: JobConfig) -> None:
     ):
         before: Outcome | None = None
         if job.train.prefers and not state.step and len(validation):
-            report.validation(validation_figures(engine, validation, job.train.validation_sequences, job.micro_batch))
+            figures = validation_figures(engine, validation, job.train.validation_sequences, job.micro_batch)
+            report.validation(figures, replies=None)
             report.resumes()
         for batch in batches:
             if state.without_improvement >= job.train.patience:

@@ -49,7 +49,7 @@ def preferences(encoder: ConversationEncoder, numbers: range) -> list[tuple[str,
     return found
 
 
-def begin_run(root: Path, overrides: list[str], data: Path, run_id: str = "test") -> Run:
+def begin_run(root: Path, overrides: list[str], data: Path, run_id: str = "test", pairs: bool = True) -> Run:
     """A run of the demo profile whose stage tokenise has been made by hand.
 
     Where sources have weights, they take turns with the conversations, and share no sequence.
@@ -74,7 +74,7 @@ def begin_run(root: Path, overrides: list[str], data: Path, run_id: str = "test"
             apart = [[d for d in documents if not sources or sources[d.row_id] == name] for name in names or [""]]
             packed = [sequence for of_source in apart for sequence in pack(of_source, LENGTH)]
             write_packed(packed, folder / "part-00000.parquet", LENGTH, tokenizer.pad_token_id, sources)
-            if run.profile.train.prefers:
+            if run.profile.train.prefers and pairs:
                 write_pairs(preferences(encoder, of_split), partial / "pairs" / split / "part-00000.parquet")
         config = {"tokenise": {"sequence_length": LENGTH}}
         manifest = {"stage": "tokenise", "version": "1", "fingerprint": print_, "inputs": {}, "config": config}
