@@ -26,7 +26,8 @@ def preference(question: Question, said: Answer) -> float:
     which masks tokens one by one, for a model that reads from left to right. Tokens before the first difference are
     equally likely in both.
     """
-    shared = SequenceMatcher(None, *question.replies, autojunk=False).get_matching_blocks()
+    first, second = question.replies
+    shared = SequenceMatcher(None, first, second, autojunk=False).get_matching_blocks()
     one, other = said.likelihoods
     more = sum(sum(one[block.a : block.a + block.size]) for block in shared)
     less = sum(sum(other[block.b : block.b + block.size]) for block in shared)
