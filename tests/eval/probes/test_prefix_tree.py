@@ -52,7 +52,8 @@ def test_own_replies_are_the_greedy_ones_of_each_prompt_alone(
     end = tokenizer.eos_token_id
     for question, found in zip(QUESTIONS, answer(trained, QUESTIONS, [end]), strict=True):
         prompt = torch.tensor([question.prompt])
-        expected = trained.generate(
+        model: Any = trained
+        expected = model.generate(
             input_ids=prompt,
             attention_mask=torch.ones_like(prompt),
             max_new_tokens=max(question.own_tokens, 1),
