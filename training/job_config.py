@@ -31,6 +31,9 @@ class JobConfig(Section):
     )
     vocabulary: int = Field(ge=1, description="Tokens of the tokenizer")
     sequence_length: int = Field(ge=1, description="Length of a packed sequence (tokens)")
+    mix: dict[str, float] = Field(
+        default_factory=dict, description="Source to the weight of its learned tokens; empty takes all as they come"
+    )
     world_size: int = Field(ge=1, description="Ranks on all machines")
     tokenizer: Path = Field(description="Folder of the tokenizer")
     sequences: Path = Field(description="Folder of the Arrow files, train/ and validation/")

@@ -130,6 +130,7 @@ def make_job(context: StageContext) -> JobConfig:
         new_tokens=new,
         vocabulary=len(tokenizer),
         sequence_length=length,
+        mix=context.config("acquire.mix"),
         world_size=world_size(launch_settings),
         tokenizer=(tokenised.path / "tokenizer").resolve(),
         sequences=scratch / "sequences",
@@ -177,5 +178,5 @@ def _copy_sequences(context: StageContext, job: JobConfig) -> None:
     with context.progress(sum(parts.values()), "files", "train: sequences") as progress:
         for split in parts:
             target = job.sequences / split
-            sequences = arrow_copy(packed / split, target, job.sequence_length, progress.advance, finished)
+            sequences = arrow_copy(packed / split, target, job.sequence_length, progress.advance, finished, [*job.mix])
             say(f"train: {sequences:,} {split} sequences")

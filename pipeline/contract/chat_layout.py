@@ -16,7 +16,9 @@ from tokenizers import AddedToken, Encoding, Tokenizer
 
 from configs.errors import UserError
 from pipeline.contract.chat_format import ChatFormat, RefusedError
-from pipeline.contract.chat_roles import BETWEEN, Messages, changes
+from pipeline.contract.chat_roles import Message, Messages, changes, neighbours_joined
+from pipeline.contract.speakers import Speaker, Thought
+from pipeline.contract.tool_calls import PROBE, Call, call_id, named
 
 PARTS = 4
 HEADER, CONTENT, END, GAP = range(PARTS)
@@ -37,7 +39,7 @@ AMID = "\ue000\ue002\ue001"
 MOST_REMEMBERED = 4096
 """Layouts, by the roles of a conversation."""
 
-Roles = tuple[str, ...]
+Speakers = tuple[Speaker, ...]
 Piece = tuple[int, str | None]
 Span = tuple[int, int]
 
@@ -114,7 +116,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class Layout:
-    """How the conversations of one order of roles become tokens. frames: by message, when all have one.
+    """How the conversations of one order of speakers become tokens. frames: by message, when all have one.
 
     changed: what was done to the roles to make the template take them (pipeline/contract/chat_roles.py).
     """
@@ -133,7 +135,9 @@ class Layout:
 class LayoutFinder:
     """The layouts of one format. Raises UserError for a template that a model cannot learn to converse by.
 
-    tokenizer: takes what looks like a special token for text. end: the special token that ends a reply.
+    tokenizer: takes what looks like a special token for text. end: the special token that ends a reply. knows_calls:
+    whether the template writes calls of tools, and what they return. knows_thoughts: whether it treats what is thought
+    before a reply in a way of its own, and may leave it out.
     """
 
     def __init__(self, form: ChatFormat) -> None:
@@ -149,60 +153,85 @@ class LayoutFinder:
         self._reply_header = cache(self._find_reply_header)
         self.of = lru_cache(MOST_REMEMBERED)(self._find)
         self.end = self._find_end()
+        call = Call(json.dumps(PROBE), silent=True)
+        self.knows_thoughts = "</think>" in form.template
+        self.knows_calls = isinstance(self.of(("user", call, "tool", "assistant")), Layout)
 
-    def _find(self, roles: Roles, reply: bool = False) -> Layout | RefusedError:
-        """The layout of the conversations whose messages have these roles, with the header of a reply to come.
+    def is_plain(self, text: str) -> bool:
+        """Whether a text has no special token, and nothing that looks like a sentinel, written out in it."""
+        return "\ue000" not in text and not any(token in text for token in self._special.values())
+
+    def _find(self, speakers: Speakers, reply: bool = False) -> Layout | RefusedError:
+        """The layout of the conversations whose messages are by these speakers, with the header of a reply to come.
 
         A prompt is changed as it is when its reply is learned, if it can be.
         """
-        messages: Messages = [{"role": role, "content": f"\ue000{number}\ue001"} for number, role in enumerate(roles)]
-        learned = self.of((*roles, "assistant")) if reply else None
+        messages = _messages(speakers)
+        learned = self.of((*speakers, "assistant")) if reply else None
         likeliest = learned.changed if isinstance(learned, Layout) else ""
         refused: RefusedError | None = None
         for changed, given in sorted(changes(messages), key=lambda each: each[0] != likeliest):
+            if any("tool_calls" in message for message in given) and neighbours_joined.__name__ in changed:
+                continue
             try:
-                return self._laid_out(given, len(roles), reply, changed)
+                return self._laid_out(given, speakers, reply, changed)
             except RefusedError as error:
                 refused = refused or error
         return refused or RefusedError("there is no message")
 
-    def _laid_out(self, given: Messages, messages: int, reply: bool, changed: str) -> Layout:
+    def _laid_out(self, given: Messages, speakers: Speakers, reply: bool, changed: str) -> Layout:
         """Raises RefusedError."""
         text, contents = self._rendered(given, reply)
-        roles = [str(message["role"]) for message in given for _ in SENTINEL.findall(str(message["content"]))]
         special = self._special_spans(text)
-        begin = contents[0][1][0]
-        begin -= self._own_header(roles[0], text[:begin], special)
+        turns = [
+            (number, str(message["role"]), number == numbers[0])
+            for message in given
+            for numbers in [[n for n in _numbers(message) if n in contents or isinstance(speakers[n], Call)]]
+            for number in numbers
+        ]
+        if turns[0][0] not in contents:
+            raise RefusedError("it begins with a call")
+        first = contents[turns[0][0]][0]
+        begin = first - self._own_header(turns[0][1], text[:first], special)
         places: list[tuple[int, Span]] = [(GAP, (0, begin))]
-        following = [*(start for _, (start, _) in contents[1:]), len(text)]
-        for (number, (start, stop)), role, literal in zip(contents, roles, following, strict=True):
-            last = literal == len(text) and not reply
-            end, gap = self._tail(role, text, (stop, literal), special, last)
-            if role == "assistant":
-                start = self._reply_start(text, (begin, start), special)
+        for at, (number, role, first_of_message) in enumerate(turns):
+            following = next((contents[later][0] for later, *_ in turns[at + 1 :] if later in contents), len(text))
+            last = at + 1 == len(turns) and not reply
+            if isinstance(speakers[number], Call):
+                said = contents.get(number, (begin, begin))
+                header = self._reply_header() if first_of_message else ""
+                start, stop, end, gap = self._call(text, (begin, following), said, header, special, last)
+            else:
+                start, stop = contents[number]
+                end, gap = self._tail(role, text, (stop, following), special, last)
+                if role == "assistant":  # what stands amid a reply is the reply's
+                    start = self._reply_start(text, (begin, start), special) if first_of_message else begin
             borders = (begin, start, stop, end, gap)
             places += [(PARTS * (number + 1) + part, (borders[part], borders[part + 1])) for part in range(PARTS)]
             begin = gap
-        places.append((PARTS * (messages + 1) + HEADER, (begin, len(text))))
-        items = tuple(self._items(text, places, special, dict(contents)))
-        opening, answer = (_ids_at(items, place) for place in (GAP, PARTS * (messages + 1) + HEADER))
-        return Layout(items, self._framed(items, messages), opening, answer, changed)
+        places.append((PARTS * (len(speakers) + 1) + HEADER, (begin, len(text))))
+        items = tuple(self._items(text, places, special, contents))
+        opening, answer = (_ids_at(items, place) for place in (GAP, PARTS * (len(speakers) + 1) + HEADER))
+        return Layout(items, self._framed(items, len(speakers)), opening, answer, changed)
 
-    def _rendered(self, given: Messages, reply: bool = False) -> tuple[str, list[tuple[int, Span]]]:
-        """The text with sentinels; and number and place of each. Raises RefusedError."""
+    def _rendered(self, given: Messages, reply: bool = False) -> tuple[str, dict[int, Span]]:
+        """The text with sentinels; and where each stands, by its number. Raises RefusedError."""
         text = self._form.render(given, reply)
-        expected = [int(number) for message in given for number in SENTINEL.findall(str(message["content"]))]
-        found = [(int(match[1]), match.span()) for match in SENTINEL.finditer(text)]
-        if [number for number, _ in found] != expected:
-            missing = set(expected) - {number for number, _ in found}
-            at = next((m["role"] for m in given if missing & set(map(int, SENTINEL.findall(str(m["content"]))))), "")
-            raise RefusedError(f"the template leaves out what the {at} says" if at else "the template moves messages")
+        found = {int(match[1]): match.span() for match in SENTINEL.finditer(text)}
+        expected: list[int] = []
+        for message in given:
+            numbers = [n for n in _sentinels(message) if n in found or n != message.get("thought")]
+            if set(numbers) - found.keys() or any(name not in text for name in named(message)):
+                raise RefusedError(f"the template leaves out what the {message['role']} says")
+            expected += numbers
+        if list(found) != expected or len(SENTINEL.findall(text)) > len(found):
+            raise RefusedError("the template moves messages")
         return text, found
 
     def _plainly(self, *roles: str) -> tuple[str, list[Span]]:
         """The text of messages of these roles as they are, and where the contents stand. Raises RefusedError."""
-        text, found = self._rendered([{"role": r, "content": f"\ue000{n}\ue001"} for n, r in enumerate(roles)])
-        return text, [span for _, span in found]
+        text, found = self._rendered(_messages(roles))
+        return text, list(found.values())
 
     def _special_spans(self, text: str) -> dict[Span, int]:
         """Where special tokens stand, with the white space that they take in, and their ids."""
@@ -226,6 +255,21 @@ class LayoutFinder:
         _, begin = self._tail("assistant", text, between, self._special_spans(text), last=False)
         start = len(literal) - _alike(reversed(text[begin : between[1]]), reversed(literal))
         return len(literal) - next((end for begin, end in special if begin < start < end), start)
+
+    def _call(
+        self, text: str, around: Span, said: Span, header: str, special: dict[Span, int], last: bool
+    ) -> tuple[int, int, int, int]:
+        """Where a reply that calls starts, its end starts and stops, and the turn does. Raises RefusedError."""
+        begin, following = around
+        start = begin + len(header)
+        ends = sorted(
+            span for span, n in special.items() if n == self.end and max(start, said[1]) <= span[0] < following
+        )
+        if not text.startswith(header, begin) or not ends:
+            raise RefusedError("the template writes calls otherwise than replies")
+        stop, end = ends[0]
+        gap = following if last else stop + _alike(text[stop:following], self._last_tail("assistant"))
+        return start, stop, end, max(end, gap)
 
     def _tail(self, role: str, text: str, literal: Span, special: dict[Span, int], last: bool) -> Span:
         """Where the special tokens that end a turn end, and where the turn does: what follows belongs to the next."""
@@ -264,15 +308,14 @@ class LayoutFinder:
         """Where a reply starts: what a prompt does not end with, a model has to write itself, so it learns it. A
         template whose prompts end with no header at all leaves it to whoever renders them."""
         start, stop = header
-        if text[start:stop] == BETWEEN:  # two replies as one
-            return start
         own = start + len(self._reply_header())
         marked = own == start and any(start <= begin < stop for begin, _ in special)
         return own if text.startswith(self._reply_header(), *header) and not marked else stop
 
     def _find_reply_header(self) -> str:
         """What a prompt ends with, after the user's turn; what the template writes besides before a reply is its."""
-        text, ((_, (_, stop)),) = self._rendered([{"role": "user", "content": "\ue0000\ue001"}], reply=True)
+        text, contents = self._rendered(_messages(("user",)), reply=True)
+        stop = contents[0][1]
         _, begin = self._tail("user", text, (stop, len(text)), self._special_spans(text), last=False)
         return text[begin:]
 
@@ -343,6 +386,38 @@ class LayoutFinder:
                 "{{ eos_token }} after the assistant's content, or choose another template"
             )
         return ends[0]
+
+
+def _messages(speakers: Speakers) -> Messages:
+    """Messages for a template, with sentinels as contents."""
+    found: Messages = []
+    called = thought = ""
+    for number, speaker in enumerate(speakers):
+        content = f"\ue000{number}\ue001"
+        if isinstance(speaker, Thought):
+            thought = f"<think>\n{content}\n</think>\n\n"
+            continue
+        more: Message = {"thought": number - 1} if thought else {}
+        if isinstance(speaker, Call):
+            more |= speaker.message(number)
+            called, content = call_id(number), content * (not speaker.silent)
+        elif speaker == "tool" and called:
+            more = {"tool_call_id": called, "name": "tool"}
+        role = speaker.role if isinstance(speaker, Call) else speaker
+        found.append({"role": role, "content": thought + content, **more})
+        thought = ""
+    return found
+
+
+def _sentinels(message: Message) -> list[int]:
+    return [int(number) for number in SENTINEL.findall(str(message["content"]))]
+
+
+def _numbers(message: Message) -> list[int]:
+    """Of the messages that one for a template stands for."""
+    numbers = _sentinels(message)
+    own = [int(str(message["number"]))] if "number" in message else []
+    return numbers + [number for number in own if number not in numbers]
 
 
 def _ids_at(items: tuple[Fixed | Run, ...], place: int) -> list[int]:

@@ -16,6 +16,8 @@ from tokenizers import Encoding
 from pipeline.contract.chat_format import ChatFormat, RefusedError
 from pipeline.contract.chat_layout import AMID, GAP, PARTS, Fixed, Frame, Layout, LayoutFinder
 from pipeline.contract.chat_template import END_OF_TEXT
+from pipeline.contract.speakers import Speaker, Utterance, plain_utterances, utterances
+from pipeline.contract.tool_calls import Call
 
 SYSTEM_SHARE = 0.25
 """Share of the room that a system text may take from turns that do not fit beside it."""
@@ -30,7 +32,7 @@ class Turn:
     A reply that was shortened has neither end nor gap.
     """
 
-    role: str
+    speaker: Speaker
     header: list[int]
     content: list[int]
     end: list[int]
@@ -50,6 +52,10 @@ class Turn:
     def __len__(self) -> int:
         return len(self.header) + len(self.content) + len(self.end) + len(self.gap)
 
+    @property
+    def role(self) -> str:
+        return _role(self.speaker)
+
     def first(self, room: int) -> "Turn":
         """The start of the turn in `room` tokens; without its end, since it does not end there."""
         return replace(self.shortened(0, max(room - len(self.header), 0)), end=[], gap=[])
@@ -60,10 +66,11 @@ class Turn:
         return self.shortened(max(len(self.content) - kept, 0), None)
 
     def shortened(self, start: int, stop: int | None) -> "Turn":
-        """The turn with some of its content's tokens."""
+        """The turn with some of its content's tokens. A call that is cut is no call, and not learned."""
         content = self.content[start:stop]
-        spelt = self.learned_bytes if stop is None or not self.learned else self._bytes(len(content))
-        return replace(self, content=content, kept=(start, stop), learned_bytes=spelt)
+        learned = self.learned and (stop is None or not isinstance(self.speaker, Call))
+        spelt = self.learned_bytes if stop is None else self._bytes(len(content)) if learned else 0
+        return replace(self, content=content, kept=(start, stop), learned=learned, learned_bytes=spelt)
 
     def _bytes(self, tokens: int) -> int:
         """UTF-8 bytes of the text that so many of the content's tokens spell, counted from the first."""
@@ -123,27 +130,77 @@ class TurnEncoder:
 
         An assistant's turn is learned, unless the message says learned: False. reply: with the header of one to come.
         """
-        said = [[_plain(message["content"]) for message in messages] for messages in conversations]
-        layouts = [self._layouts.of(tuple([m["role"] for m in messages]), reply) for messages in conversations]
-        texts = [text for pair in zip(layouts, said, strict=True) for text in _texts(*pair)]
+        found = [self._laid_out(messages, reply) for messages in conversations]
+        texts = [text for layout, said in found for text in _texts(layout, said)]
         encodings = iter(self.tokenizer.encode_batch(texts, add_special_tokens=False))
-        return [_chat(*each, encodings) for each in zip(layouts, conversations, said, strict=True)]
+        return [self._chat(layout, said, encodings) for layout, said in found]
+
+    def _laid_out(self, messages: list[Message], reply: bool) -> tuple[Layout | RefusedError, list[Utterance]]:
+        """Where what is said stands; calls and thoughts on their own where the template writes them so."""
+        known = self._layouts
+        if known.knows_calls or known.knows_thoughts:
+            said = utterances(messages, known.knows_calls, known.knows_thoughts, known.is_plain)
+            layout = known.of(tuple([each.speaker for each in said]), reply)
+            if isinstance(layout, Layout):
+                return layout, _stripped(said)
+        said = plain_utterances(messages)
+        return known.of(tuple([each.speaker for each in said]), reply), _stripped(said)
+
+    def frames(self, roles: tuple[str, ...]) -> tuple[list[int], dict[str, Frame]] | None:
+        """What opens a conversation of these roles, and what stands around what each says; None when they share runs
+        of text, or the template does not take them."""
+        layout = self._layouts.of(roles)
+        if isinstance(layout, RefusedError) or layout.changed or not layout.frames:
+            return None
+        return layout.opening, dict(zip(roles, layout.frames, strict=True))
 
     def arranged(self, turns: list[Turn], reply: bool = False) -> Chat | RefusedError:
         """Some turns of a conversation as one of their own: what stands around them may be other.
 
         What was shortened stays so.
         """
-        layout = self._layouts.of(tuple([turn.role for turn in turns]), reply)
+        speakers = [turn.speaker for turn in turns]
+        layout = self._layouts.of(tuple(speakers), reply)
         if isinstance(layout, RefusedError):
             return layout
         if layout.frames and all(map(is_, layout.frames, [turn.frame for turn in turns])):
             return Chat(layout.opening, turns, layout.reply, layout.changed)
-        said = [turn.text for turn in turns]
+        said = [Utterance(turn.speaker, turn.text, turn.learned) for turn in turns]
         encodings = iter(self.tokenizer.encode_batch(_texts(layout, said), add_special_tokens=False))
-        chat = _chat(layout, [{"role": t.role, "learned": t.learned} for t in turns], said, encodings)
+        chat = self._chat(layout, said, encodings)
         assert isinstance(chat, Chat)
         return replace(chat, turns=[_as_short_as(*pair) for pair in zip(turns, chat.turns, strict=True)])
+
+    def _chat(
+        self, layout: Layout | RefusedError, said: list[Utterance], encodings: Iterator[Encoding]
+    ) -> Chat | RefusedError:
+        """The tokens of a conversation, from the encodings of its texts."""
+        if isinstance(layout, RefusedError):
+            return layout
+        own = list(islice(encodings, len(layout.frames or layout.runs)))
+        if layout.frames:
+            framed = list(map(_framed, layout.frames, said, own))
+            if None not in framed:
+                return Chat(layout.opening, framed, layout.reply, layout.changed)  # type: ignore[arg-type]
+        parts, sources = _parts(layout, [each.text for each in said], own)
+        turns = []
+        for number, (speaker, text, learn) in enumerate(said):
+            header, content, end, gap = parts[PARTS * (number + 1) : PARTS * (number + 2)]
+            called = isinstance(speaker, Call)
+            learned = learn and (called or (_role(speaker) == "assistant" and number in sources))
+            spelt = self.tokenizer.decode(content).strip() if called else text
+            size = len(spelt.encode()) if learned else 0
+            source = sources.get(number, (None, 0, 0))
+            turns.append(Turn(speaker, header, content, end, gap, learned, size, text, None, *source))
+        return Chat(parts[GAP], turns, parts[PARTS * (len(said) + 1)], layout.changed)
+
+
+def _role(speaker: Speaker) -> str:
+    return speaker if isinstance(speaker, str) else speaker.role
+
+
+def _stripped(said: list[Utterance]) -> list[Utterance]:
+    return [Utterance(speaker, _plain(text), learned) for speaker, text, learned in said]
 
 
 def _plain(content: str) -> str:
@@ -158,29 +215,24 @@ def _as_short_as(turn: Turn, whole: Turn) -> Turn:
     return shortened if turn.end or turn.gap else replace(shortened, end=[], gap=[])
 
 
-def _texts(layout: Layout | RefusedError, contents: list[str]) -> list[str]:
+def _texts(layout: Layout | RefusedError, said: list[Utterance]) -> list[str]:
     """What is encoded of a conversation."""
     if isinstance(layout, RefusedError):
         return []
     if layout.frames:
-        return [f.before + text + f.after for f, text in zip(layout.frames, contents, strict=True)]
+        return [frame.before + each.text + frame.after for frame, each in zip(layout.frames, said, strict=True)]
+    contents = [each.text for each in said]
     return [run.text(contents) for run in layout.runs]
 
 
-def _chat(
-    layout: Layout | RefusedError, messages: list[Message], contents: list[str], encodings: Iterator[Encoding]
-) -> Chat | RefusedError:
-    """The tokens of a conversation, from the encodings of its texts."""
-    if isinstance(layout, RefusedError):
-        return layout
-    own = list(islice(encodings, len(layout.frames or layout.runs)))
-    if layout.frames:
-        framed = list(map(_framed, layout.frames, messages, contents, own))
-        if None not in framed:
-            return Chat(layout.opening, framed, layout.reply, layout.changed)  # type: ignore[arg-type]
-    parts: list[list[int]] = [[] for _ in range(PARTS * (len(messages) + 2))]
+def _parts(
+    layout: Layout, contents: list[str], encodings: list[Encoding]
+) -> tuple[list[list[int]], dict[int, tuple[Encoding, int, int]]]:
+    """The tokens of each place; and by message the encoding of its content, where it begins there, by token and
+    character."""
+    parts: list[list[int]] = [[] for _ in range(PARTS * (len(contents) + 2))]
     sources: dict[int, tuple[Encoding, int, int]] = {}
-    runs = iter(own)
+    runs = iter(encodings)
     for item in layout.items:
         if isinstance(item, Fixed):
             parts[item.place] += item.ids
@@ -190,33 +242,23 @@ def _chat(
             if literal is None:
                 sources[place // PARTS - 1] = encoding, first - len(parts[place]), start
             parts[place] += ids
-    turns = []
-    for number, (message, text) in enumerate(zip(messages, contents, strict=True)):
-        header, content, end, gap = parts[PARTS * (number + 1) : PARTS * (number + 2)]
-        source = sources.get(number, (None, 0, 0))
-        learned = number in sources and _is_learned(message)
-        spelt = len(text.encode()) if learned else 0
-        turns.append(Turn(message["role"], header, content, end, gap, learned, spelt, text, None, *source))
-    return Chat(parts[GAP], turns, parts[PARTS * (len(messages) + 1)], layout.changed)
+    return parts, sources
 
 
-def _framed(frame: Frame, message: Message, text: str, encoding: Encoding) -> Turn | None:
+def _framed(frame: Frame, said: Utterance, encoding: Encoding) -> Turn | None:
     """The turn of a message alone in its run; None when a token crosses the border of its content."""
+    speaker, text, learn = said
     ids = encoding.ids
     first, last = frame.skipped + len(frame.before_ids), len(ids) - len(frame.after_ids)
     if first > last or ids[frame.skipped : first] != frame.before_ids or ids[last:] != frame.after_ids:
         return None
-    learned = _is_learned(message)
-    spelt = len(text.encode()) if learned else 0
+    learned = learn and speaker == "assistant"
+    size = len(text.encode()) if learned else 0
     start = len(frame.before)
     return Turn(
-        *(message["role"], frame.header, ids[first:last], frame.end, frame.gap, learned, spelt, text),
+        *(speaker, frame.header, ids[first:last], frame.end, frame.gap, learned, size, text),
         *(frame, encoding, first, start),
     )
-
-
-def _is_learned(message: Message) -> bool:
-    return message["role"] == "assistant" and message.get("learned", True)
 
 
 @lru_cache(maxsize=2)

@@ -214,7 +214,7 @@ def _when(run: Run, stages: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _data(made: dict[str, Artifact]) -> dict[str, Any] | None:
-    """Rows by source from what was read to what was kept, and by split.
+    """Rows by source from what was read to what was kept, and by split; and preference pairs by stage.
 
     kept counts the human rows of the latest stage whose conversations are on their way to training (named by
     `stage`), added its synthetic ones; splits counts both.
@@ -234,7 +234,20 @@ def _data(made: dict[str, Artifact]) -> dict[str, Any] | None:
             entry["added" if augmentation else label] += rows
             if label == "kept" and split:
                 splits[split] = splits.get(split, 0) + rows
-    return {"stage": latest, "by_source": dict(sorted(by_source.items())), "splits": splits}
+    return {"stage": latest, "by_source": dict(sorted(by_source.items())), "splits": splits, "pairs": _pairs(made)}
+
+
+def _pairs(made: dict[str, Artifact]) -> dict[str, dict[str, Any]]:
+    """Stage to its preference pairs: in, out, and dropped by rule; of stages without any, nothing."""
+    found = {}
+    for name, metrics in ((name, made[name].metrics) for name in STAGES if name in made):
+        if "pairs_cut" in metrics:  # tokenise counts by split
+            out = sum(split["rows"] for split in metrics["pairs"].values())
+            left = {rule: n for rule, n in metrics["pairs_cut"].items() if n and not rule.endswith("_shortened")}
+            found[name] = {"in": out + sum(left.values()), "out": out, "dropped": left}
+        elif "pairs" in metrics:
+            found[name] = metrics["pairs"]
+    return found
 
 
 def _towards_training() -> Iterator[str]:
@@ -263,26 +276,22 @@ def _json(artifact: Artifact | None, name: str) -> Any:
 
 
 def _evaluation(artifact: Artifact | None, scores: dict[str, Any] | None) -> dict[str, Any] | None:
-    """evaluation.json, and of it the base's part, without the scores of single items, which only the gate needs; and
-    the samples."""
+    """evaluation.json without the scores of single conversations, replies and items, for the gate only; and the
+    samples."""
     if scores is None:
         return None
-    shown = _without_items(scores) | {"samples": _json(artifact, "samples.json") or []}
-    if scores.get("base"):
-        shown["base"] = _without_items(scores["base"])
-    return shown
+    return _together(scores) | {"samples": _json(artifact, "samples.json") or []}
 
 
-def _without_items(scores: dict[str, Any]) -> dict[str, Any]:
-    """The scores without those of conversations, replies and items of probes; own replies to a probe are kept."""
+def _together(scores: dict[str, Any]) -> dict[str, Any]:
+    """The figures of a model, and of its base, less the scores of single conversations, replies and probes' items."""
     shown = {key: value for key, value in scores.items() if key != "conversations"}
-    for name in shown.keys() & {"replies"}:
-        shown[name] = {key: value for key, value in shown[name].items() if key != "items"}
-    for name in shown.keys() & {"probes"}:
-        shown[name] = {
-            probe: {key: value for key, value in figures.items() if key != "items"}
-            for probe, figures in shown[name].items()
-        }
+    if replies := shown.get("replies"):
+        shown["replies"] = {key: value for key, value in replies.items() if key != "items"}
+    if probes := shown.get("probes"):
+        shown["probes"] = {name: {k: v for k, v in found.items() if k != "items"} for name, found in probes.items()}
+    if base := shown.get("base"):
+        shown["base"] = _together(base)
     return shown
 
 

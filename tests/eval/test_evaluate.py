@@ -64,7 +64,7 @@ def test_a_test_split_in_which_nobody_asks_has_scores_of_loss_and_none_of_replie
     assert (evaluation["generations"], evaluation["rouge"]) == (0, {})
     assert evaluation["bleu"]["score"] is artifact.manifest["metrics"]["bleu"] is None
     assert artifact.json("samples.json") == []
-    assert ", bleu –, reply length –, empty replies –, looping replies –, probe context 0" in capsys.readouterr().out
+    assert ", bleu –, reply length –, empty replies –, looping replies –, probe " in capsys.readouterr().out
 
 
 def test_the_base_is_measured_once_and_answers_beside_the_model(

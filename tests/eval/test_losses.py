@@ -10,7 +10,7 @@ from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
 from eval.losses import conversation_losses, split_losses
 from eval.packed import PackedBatch
-from eval.rescore import tokenise_anew
+from eval.rescore import recoded, tokenise_anew
 from pipeline.contract.artifact import Artifact
 from pipeline.contract.progress import Progress
 
@@ -59,7 +59,7 @@ def test_another_tokenizer_learns_the_same_text(tokenizer: PreTrainedTokenizerFa
     batch = PackedBatch(
         np.array([ids]), np.array([labels]), np.arange(len(ids)).reshape(shape), np.zeros(shape, np.int64), [["a"]]
     )
-    again = tokenise_anew(batch, tokenizer, tokenizer)
+    again = tokenise_anew(batch, tokenizer, tokenizer, recoded)
     assert again.input_ids.tolist() == [ids]
     assert again.labels.tolist() == [labels]
     assert conversation_losses(trained, tokenizer, [again], Progress("", 1))["a"].bytes == len(

@@ -56,6 +56,27 @@ QWEN = (
     "{%- if add_generation_prompt %}{{- '<|im_start|>assistant\n' }}{%- endif %}"
 )
 
+QWEN3 = (
+    "{%- if messages[0].role == 'system' %}"
+    "{{- '<|im_start|>system\n' + messages[0].content + '<|im_end|>\n' }}{%- endif %}"
+    "{%- for message in messages %}"
+    "{%- if message.role == 'user' or (message.role == 'system' and not loop.first) %}"
+    "{{- '<|im_start|>' + message.role + '\n' + message.content + '<|im_end|>' + '\n' }}"
+    "{%- elif message.role == 'assistant' %}"
+    "{%- set content = message.content %}{%- set thought = '' %}"
+    "{%- if '</think>' in content %}"
+    "{%- set thought = content.split('</think>')[0].rstrip('\n').split('<think>')[-1].lstrip('\n') %}"
+    "{%- set content = content.split('</think>')[-1].lstrip('\n') %}"
+    "{%- endif %}"
+    "{%- if loop.last %}"
+    "{{- '<|im_start|>assistant\n<think>\n' + thought.strip('\n') + '\n</think>\n\n' + content.lstrip('\n') }}"
+    "{%- else %}{{- '<|im_start|>assistant\n' + content }}{%- endif %}"
+    "{{- '<|im_end|>\n' }}"
+    "{%- endif %}"
+    "{%- endfor %}"
+    "{%- if add_generation_prompt %}{{- '<|im_start|>assistant\n' }}{%- endif %}"
+)
+
 LLAMA3 = (
     "{% set loop_messages = messages %}"
     "{% for message in loop_messages %}"
@@ -207,6 +228,7 @@ COHERE = ("START_OF_TURN", "END_OF_TURN", "SYSTEM", "USER", "CHATBOT")
 FAMILIES = {
     "smollm2": Family(SMOLLM2, CHATML, "<|im_start|>", "<|im_end|>"),
     "qwen2.5": Family(QWEN, CHATML, None, "<|im_end|>", plain=("<tool_call>", "</tool_call>")),
+    "qwen3": Family(QWEN3, CHATML, None, "<|im_end|>", plain=("<think>", "</think>")),
     "llama3": Family(LLAMA3, META, META[0], "<|eot_id|>"),
     "llama3.1": Family(LLAMA31, META, META[0], "<|eot_id|>"),
     "llama2": Family(LLAMA2, ("<unk>", "<s>", "</s>"), "<s>", "</s>", "legacy"),

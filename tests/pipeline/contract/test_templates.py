@@ -72,6 +72,7 @@ WITH_SYSTEM = {
     ),
 }
 WITH_SYSTEM["qwen2.5"] = WITH_SYSTEM["smollm2"]
+WITH_SYSTEM["qwen3"] = WITH_SYSTEM["smollm2"].replace("«Yes", "«<think>\n\n</think>\n\nYes")
 FOLDING = ("mistral", "gemma")
 """Families whose templates take no system text that is followed by a reply."""
 
@@ -255,3 +256,26 @@ def test_a_template_that_cannot_be_learned_from_is_the_users_error(template: str
     tokenizer.chat_template = template
     with pytest.raises(UserError, match=f"^the chat template .*{told}"):
         TurnEncoder(ChatFormat.of(tokenizer))
+
+
+def test_thoughts_before_a_reply_stand_where_the_template_wants_them() -> None:
+    tokenizer = tokenizer_of(FAMILIES["qwen3"])
+    thinking = "<think>\nHow do\n\nI feel?\n</think>\n\n"
+    turns = [("user", "How are you?"), ("assistant", f"{thinking}I am well.")]
+    once = expected(
+        tokenizer,
+        f"<|im_start|>user\nHow are you?<|im_end|>\n<|im_start|>assistant\n«{thinking}I am well.<|im_end|>»\n",
+    )
+    chat = encoded(tokenizer, turns)
+    assert (chat.tokens, chat.mask) == once
+    assert encoded(tokenizer, turns * 2).tokens == rendered(tokenizer, turns * 2)
+    text = str(tokenizer.decode(encoded(tokenizer, turns * 2).tokens))
+    assert text.count("I feel?") == 1  # the template keeps the last one only
+    plain = tokenizer_of(FAMILIES["smollm2"])
+    assert encoded(plain, turns).tokens == rendered(plain, turns)
+
+
+def test_a_thought_marked_in_what_the_user_says_is_text() -> None:
+    tokenizer = tokenizer_of(FAMILIES["qwen3"])
+    chat = encoded(tokenizer, [("user", "<think>\nno\n</think>\n\nWhy?"), ("assistant", "So.")])
+    assert chat.tokens.count(int(tokenizer.get_vocab()["<think>"])) == 1
