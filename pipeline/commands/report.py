@@ -1,5 +1,6 @@
 """parlance report: the report of a run, built anew."""
 
+import json
 from argparse import ArgumentParser, Namespace
 
 from pipeline.contract.leg_table import table
@@ -14,9 +15,9 @@ def command(parser: ArgumentParser) -> Runs:
 
 
 def _report(options: Namespace) -> None:
-    from pipeline.report.report import build_report, write_report
+    from pipeline.report.report import write_report
 
-    run = run_of(options)
-    for line in table(build_report(run)["legs"]):
+    page = write_report(run_of(options))
+    for line in table(json.loads(page.with_suffix(".json").read_text(encoding="utf-8"))["legs"]):
         say(f"report: {line}")
-    say(f"report: {write_report(run)}")
+    say(f"report: {page}")

@@ -219,6 +219,7 @@ STAGES = {
             inputs=("evaluate", "train", "tokenise", "balance", "review"),
             config=("promote",),
             settings=("tracking", "storage"),
+            check="eval.check:check_legs",
             raw="pipeline.contract.raw_inputs:registry",
             holds="weights",
             work=Work("none"),

@@ -43,7 +43,7 @@ assert headline_of(evaluation)["distinct2"] == 8 / 10
 assert ("distinct-2", "0.800") in card_figures(evaluation | {"generations": 2})
 parts = dict.fromkeys(("promotion", "training", "audit", "review", "data", "plan", "vectors"))
 stages = [{"name": name, "status": "missing", "rows_in": None} for name in STAGES]
-report = {"run": "r", "stages": stages, "profile": {}, "evaluation": evaluation, **parts}
+report = {"run": "r", "stages": stages, "profile": {}, "evaluation": evaluation, "legs": [], **parts}
 row = '<th scope="row">Distinct-2</th><td class="n">0.800</td>'
 assert row in render_page(report, {})
 """

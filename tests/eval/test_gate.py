@@ -1,6 +1,7 @@
 """The gate of several legs, on evaluations made up item by item."""
 
 import math
+import re
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from configs.errors import UserError
 from configs.load import load_profile
 from configs.promote import Promote
 from eval import paired
@@ -15,6 +17,7 @@ from eval.gate import Leg, Outcome, judge
 from eval.legs import Pair, pairs_of
 from eval.paired import Statistic, change, fewer, less, more, nearer_half
 from pipeline.contract.leg_table import table
+from pipeline.contract.stages import STAGES
 
 Evaluation = dict[str, Any]
 ROWS = 120
@@ -59,7 +62,7 @@ def verdicts(outcome: Outcome) -> dict[str, str]:
 def test_a_better_model_is_promoted_and_every_leg_is_told() -> None:
     found = gate(evaluation(), evaluation(better(0.05)))
     assert found.passed
-    assert found.reason.startswith("Better than version 1: loss 2.1640 to 2.0")
+    assert found.reason.startswith("Better than version 1 on loss (2.1640 to 2.0")
     assert "bits a byte over 120 conversations, +" in found.reason
     assert found.reason.endswith("No significant loss on 10 other legs.")
     assert verdicts(found) == {
@@ -78,9 +81,9 @@ def test_a_model_that_is_better_on_average_but_lost_a_skill_is_refused_and_the_s
     found = gate(evaluation(), evaluation(better(0.05), right=25))
     assert not found.passed
     assert found.reason.startswith(
-        "Lost on probe:intent: probe:intent 0.8889 to 0.5556 accuracy over 45 items, -33.3 points"
+        "Lost on probe:intent (0.8889 to 0.5556 accuracy over 45 items, -33.3 points, between -43.6 and -20.2). "
     )
-    assert "Better on loss: loss 2.1640 to 2." in found.reason
+    assert "Better on loss (2.1640 to 2." in found.reason
     assert [name for name, verdict in verdicts(found).items() if verdict == "loss"] == ["probe:intent"]
 
 
@@ -89,7 +92,7 @@ def test_a_model_that_is_better_on_average_but_lost_a_source_is_refused() -> Non
     found = gate(evaluation(), evaluation(lambda i: by_source[i % 2](i)))
     assert not found.passed
     assert verdicts(found)["loss"] == "gain"
-    assert "Lost on source:left: source:left" in found.reason
+    assert "Lost on source:left (" in found.reason
 
 
 def test_a_model_that_is_better_by_chance_is_refused() -> None:
@@ -97,14 +100,14 @@ def test_a_model_that_is_better_by_chance_is_refused() -> None:
     assert found.legs[0].gain is not None
     assert found.legs[0].gain > 0
     assert not found.passed
-    assert found.reason.startswith("Not better by more than chance: loss ")
+    assert found.reason.startswith("Not better by more than chance on loss (2.")
 
 
 def test_a_worse_model_is_refused_and_so_is_one_that_gains_less_than_asked() -> None:
-    assert gate(evaluation(), evaluation(better(-0.05))).reason.startswith("Worse: loss")
+    assert gate(evaluation(), evaluation(better(-0.05))).reason.startswith("Worse on loss (")
     little = gate(evaluation(), evaluation(better(0.05)), min_improvement=0.5)
     assert not little.passed
-    assert little.reason.startswith("Better, but by less than the 50.00% that are asked for: loss")
+    assert little.reason.startswith("Better by less than the 50.00% that are asked for, on loss (")
 
 
 @pytest.mark.parametrize(
@@ -142,19 +145,31 @@ def test_the_profile_says_what_is_asked_of_a_leg() -> None:
     assert not gate(evaluation(), evaluation(better(0.05)), legs=learned).passed
     found = gate(evaluation(right=20), evaluation(better(0.05), right=40), legs=learned)
     assert found.passed
-    assert "; probe:intent 0.4444 to 0.8889" in found.reason
+    assert " and probe:intent (0.4444 to 0.8889" in found.reason
 
     alike = gate(evaluation(), evaluation(), legs={"loss": {"require": "no_loss"}})
     assert alike.passed
     assert alike.reason == "Not worse than version 1. No significant loss on 11 other legs."
 
 
-def test_a_leg_that_nobody_knows_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(ValueError, match=r"no leg is called 'probes:intent'; legs are: loss, rouge_l, .*, probe:NAME"):
-        Promote(legs={"probes:intent": {"require": "ignore"}})  # type: ignore[dict-item]
-    profile = load_profile("demo", ["promote.legs.probe:*.require=ignore", "promote.legs.loss.tolerance=0.01"])
-    assert profile.promote.rule("probe:intent") == ("ignore", 0.01)
-    assert profile.promote.rule("loss") == ("gain", 0.01)
+@pytest.mark.parametrize(
+    "name", ["probes:intent", "probe:intend", "source:chatter", "topic:musik", "pro*:intent?", "los"]
+)
+def test_a_leg_that_nobody_knows_is_refused_with_the_known_ones(name: str) -> None:
+    profile = load_profile("demo", [f"promote.legs.{name}.require=ignore"])
+    known = "legs are: loss, rouge_l, .*, probe:intent, .*, source:chitchat, source:chatterbot, topic:.*, topic:other"
+    with pytest.raises(UserError, match=re.escape(f"promote.legs: no leg is called {name!r}; ") + known):
+        STAGES["promote"].refuse(profile)
+
+
+def test_legs_are_named_in_the_profile_by_name_or_by_pattern() -> None:
+    names = ["loss", "probe:*", "source:chitchat", "topic:small talk", "*_replies"]
+    profile = load_profile("demo", [f"promote.legs.{name}={{require: ignore, tolerance: 0.2}}" for name in names])
+    STAGES["promote"].refuse(profile)
+    legs = ("loss", "probe:intent", "source:chitchat", "source:chatterbot", "empty_replies")
+    rules = [profile.promote.rule(leg) for leg in legs]
+    assert rules == [("ignore", 0.2), ("ignore", 0.2), ("ignore", 0.2), ("no_loss", 0.005), ("ignore", 0.2)]
+    assert load_profile("demo", ["promote.min_improvement=0.01"]).promote.rule("loss") == ("gain", 0.01)
 
 
 def test_what_cannot_be_compared_says_why_and_is_no_gain() -> None:
@@ -251,14 +266,12 @@ def test_so_many_more_wrong_answers_are_a_loss_and_one_fewer_are_not(items: int,
     assert not passes(lost)
 
 
-def test_the_sentence_tells_the_figures_of_four_legs_and_counts_the_rest() -> None:
+def test_the_sentence_tells_the_figures_of_four_legs_and_names_the_rest() -> None:
     pairs = [leg_of(f"probe:{i}", more, np.ones(60), np.zeros(60)) for i in range(6)]
     reason = judge(pairs, Promote(), "version 1").reason
-    assert reason.startswith(
-        "Lost on probe:0, probe:1, probe:2, probe:3, probe:4 and probe:5: probe:0 1.0000 to 0.0000"
-    )
+    assert reason.startswith("Lost on probe:0 (1.0000 to 0.0000  over 60 items, -100.0 points, between ")
     assert reason.count(" over 60 items") == 4
-    assert reason.endswith("; and 2 more.")
+    assert reason.endswith("), probe:4 and probe:5.")
 
 
 def test_the_table_shows_what_promotion_json_holds() -> None:
@@ -274,4 +287,6 @@ def test_the_table_shows_what_promotion_json_holds() -> None:
 
 def test_a_leg_names_its_figures() -> None:
     leg = Leg("probe:intent", "accuracy", "items", 45, 0.8, 0.6, False, -0.2, -0.3, -0.1, 0.01, "no_loss", 0.01, "loss")
-    assert leg.words() == "probe:intent 0.8000 to 0.6000 accuracy over 45 items, -20.0 points (-30.0 to -10.0)"
+    assert (
+        leg.words() == "probe:intent (0.8000 to 0.6000 accuracy over 45 items, -20.0 points, between -30.0 and -10.0)"
+    )

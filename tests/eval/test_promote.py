@@ -40,7 +40,7 @@ def test_a_better_model_replaces_the_champion_and_rollback_restores_it(
     second = promotion(world(trained, steps=102, overrides=LAX))
     assert second["decision"] == "promoted"
     assert (second["version"], second["champion"], second["challenger"]) == (2, 2, None)
-    assert "Better than version 1: loss 2.9" in second["reason"]
+    assert "Better than version 1 on loss (2.9" in second["reason"]
 
     third = promotion(world(untrained, steps=103, overrides=LAX))
     assert third["decision"] == "kept_champion"
@@ -95,17 +95,18 @@ def test_what_the_champion_said_is_compared_when_it_was_asked_the_same_way(
     world: World, trained: LlamaForCausalLM
 ) -> None:
     """Six replies to each; the model is the same, trained for as long, but for its name."""
-    few = "promote.min_items=6"
-    promotion(world(trained, steps=101))
-    legs = {leg["name"]: leg for leg in promotion(world(trained, steps=102, overrides=(few,)))["legs"]}
+    few = ("promote.min_items=6", "evaluate.probes=[intent, stereotypes]", "evaluate.probe_items=6")
+    promotion(world(trained, steps=101, overrides=few))
+    legs = {leg["name"]: leg for leg in promotion(world(trained, steps=102, overrides=few))["legs"]}
     assert list(legs) == [
         "loss",
         *("rouge_l", "reply_length", "empty_replies", "looping_replies"),
+        *("probe:intent", "probe:stereotypes"),
         *("source:left", "source:right", "topic:small talk"),
     ]
     assert {leg["verdict"] for leg in legs.values()} == {"no change"}
     assert (legs["rouge_l"]["before"], legs["rouge_l"]["after"], legs["rouge_l"]["items"]) == (1, 1, 6)
-    longer = promotion(world(trained, steps=103, overrides=(few, "evaluate.max_new_tokens=17")))
+    longer = promotion(world(trained, steps=103, overrides=(*few, "evaluate.max_new_tokens=17")))
     assert "(evaluate.max_new_tokens was 16 for version 1 and is 17)" in longer["reason"]
     assert [leg["verdict"] for leg in longer["legs"]][1:6] == ["not compared"] * 4 + ["no change"]
 
@@ -119,7 +120,7 @@ def test_a_first_model_is_compared_with_its_base(
     run = world(trained, steps=102, overrides=begun)
     outcome = promotion(run)
     assert outcome["decision"] == "promoted"
-    assert outcome["reason"].startswith("First model. Better than its base: loss 2.9")
+    assert outcome["reason"].startswith("First model. Better than its base on loss (2.9")
     loss, _, length = outcome["legs"][:3]
     base = run.artifact("evaluate").json("evaluation.json")["base"]
     assert loss["before"] == pytest.approx(base["bits_per_byte"])
