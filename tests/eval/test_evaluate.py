@@ -9,6 +9,7 @@ from transformers import LlamaForCausalLM
 
 from pipeline.contract.execute import execute
 from pipeline.contract.run import Run
+from tests.kills import killed_and_run_again
 
 
 @pytest.fixture
@@ -64,3 +65,11 @@ def test_a_test_split_in_which_nobody_asks_has_scores_of_loss_and_none_of_replie
     assert evaluation["bleu"]["score"] is artifact.manifest["metrics"]["bleu"] is None
     assert artifact.json("samples.json") == []
     assert ", bleu –\n" in capsys.readouterr().out
+
+
+def test_an_evaluation_that_is_killed_before_a_call_and_run_again_is_as_if_nothing_had_happened(
+    world: Callable[..., Run], trained: LlamaForCausalLM
+) -> None:
+    found = killed_and_run_again(world(trained), evaluate=4)["evaluate"]
+    assert found["trials"] == 4
+    assert found["differing"] == []
