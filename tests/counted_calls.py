@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 CHANGES = {"os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.link", "os.symlink", "os.truncate"}
 OWN, OF_WORKERS = b".", b"w"
 
@@ -24,6 +26,7 @@ class CountedCalls:
     def __init__(self, root: Path, count: Path) -> None:
         self.root, self.count = str(root), count
         self.victim = count.with_suffix(".victim")
+        self.daemon = count.with_suffix(".daemon")
 
     def environment(self) -> dict[str, str]:
         """What tells the workers."""
@@ -37,6 +40,10 @@ class CountedCalls:
     def made(self) -> bytes:
         """A byte a call, in order: OWN or OF_WORKERS."""
         return self.count.read_bytes()
+
+    def workers(self) -> list[psutil.Process]:
+        """Spark's Python workers that live."""
+        return psutil.Process(int(self.daemon.read_text())).children() if self.daemon.is_file() else []
 
     def begin(self) -> None:
         """This process is the one that is killed; from now on its calls count."""
@@ -82,5 +89,7 @@ if __name__ == "__main__":
             stage.load()  # imported once, for all workers that are forked
     gc.collect()
     gc.freeze()  # of which none looks through it after each of its tasks
-    CountedCalls(Path(os.environ["COUNTED_ROOT"]), Path(os.environ["COUNTED_CALLS"])).listen(OF_WORKERS)
+    calls = CountedCalls(Path(os.environ["COUNTED_ROOT"]), Path(os.environ["COUNTED_CALLS"]))
+    calls.daemon.write_text(str(os.getpid()))
+    calls.listen(OF_WORKERS)
     daemon.manager()

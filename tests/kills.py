@@ -26,6 +26,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from pipeline.contract.atomic_write import LOCKING_SECONDS
 from pipeline.contract.execute import StageContext, execute
 from pipeline.contract.finished import Finished
@@ -117,8 +119,8 @@ class Trials:
         if not child:
             self._execute()
         status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-        if self.spark:
-            settle(self.spark)
+        if self.spark and status:
+            settle(self.spark, self.calls.workers())
         made = self.calls.made()
         if call is None or status != -signal.SIGKILL:
             assert status == 0, f"{self.task}, call {call}, status {status}: {self.log.read_text()}"
@@ -176,9 +178,12 @@ def reconnect() -> None:
     client.thread_connection = threading.local()
 
 
-def settle(spark: Any) -> None:
-    """Ends what jobs of a killed process are still running."""
+def settle(spark: Any, workers: list[psutil.Process]) -> None:
+    """Ends the jobs of a killed process, and the workers, which would have gone with its JVM."""
     context = spark.sparkContext
+    for worker in workers:
+        worker.kill()
+    psutil.wait_procs(workers)
     context.cancelAllJobs()
     executors = context._jsc.sc().statusStore()
     while any(
