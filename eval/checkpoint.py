@@ -25,7 +25,7 @@ def load_model(folder: Path) -> PreTrainedModel:
         raise UserError(f"{folder}: no model here (config.json is missing); name a folder that training wrote")
     try:
         model: Any = AutoModelForCausalLM.from_pretrained(
-            folder, dtype="auto" if cuda else torch.float32, attn_implementation="sdpa", local_files_only=True
+            folder, dtype="auto" if cuda else torch.float32, local_files_only=True
         )
     except (OSError, ValueError, RuntimeError) as error:
         raise UserError(f"{folder}: the model does not load ({_first_line(error)}); train it again") from error

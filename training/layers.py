@@ -4,6 +4,7 @@ import torch
 from transformers import PreTrainedModel
 
 from configs.errors import UserError
+from training.blocks import blocks
 from training.job_config import JobConfig
 from training.llama_layer import suits, use_fused_layers
 
@@ -26,7 +27,7 @@ def prepare_layers(model: PreTrainedModel, job: JobConfig, device: torch.device,
             )
         use_fused_layers(model, fp8)
     elif kind == "compiled":
-        for layer in model.get_decoder().layers:
+        for layer in blocks(model):
             layer.compile()
 
 
@@ -41,7 +42,7 @@ def recompute(model: PreTrainedModel, kind: str) -> None:
         return
     model.gradient_checkpointing_enable({"use_reentrant": False})
     if kind == "selective":
-        for layer in model.get_decoder().layers[1::2]:
+        for layer in list(blocks(model))[1::2]:
             layer.gradient_checkpointing = False
 
 

@@ -1,5 +1,6 @@
 """Builds the model that training starts from."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -20,6 +21,7 @@ from configs.model import Architecture
 from pipeline.contract.cpu_products import use_onednn
 from pipeline.contract.tokenizer import saved_tokenizer
 from training import attention
+from training.agreement import settle_attention
 from training.job_config import JobConfig
 from training.lora import add_adapters
 
@@ -30,6 +32,8 @@ def build_model(job: JobConfig, device: torch.device) -> PreTrainedModel:
     if job.pretrained:
         model = _pretrained(job, job.pretrained)
         model.to(device)  # type: ignore[arg-type]
+        set_dropout(model, 0.0)
+        settle_attention(model, job.pretrained, job.sequence_length)
     else:
         assert job.architecture is not None
         with device:
@@ -63,11 +67,19 @@ def llama_config(architecture: Architecture, vocabulary: int) -> LlamaConfig:
 
 
 def set_dropout(model: PreTrainedModel, probability: float) -> None:
-    """Dropout of attention probabilities while training, whatever pretrained weights came with."""
-    model.config.attention_dropout = probability
-    for module in model.modules():
-        if hasattr(module, "attention_dropout"):
-            setattr(module, "attention_dropout", probability)  # noqa: B010
+    """Dropout of attention probabilities while training, and no other, whatever pretrained weights came with.
+
+    Modules hold it as a number (`attention_dropout`) or as a layer (`attn_dropout`), and others beside it (Phi's
+    `resid_dropout`, GPT-2's `embd_pdrop`, OPT's `layerdrop`).
+    """
+    model.config.get_text_config().attention_dropout = probability
+    for path, module in model.named_modules():
+        if isinstance(module, nn.Dropout):
+            module.p = probability if "attn_drop" in path or "attention_drop" in path else 0.0
+        for name, value in vars(module).items():
+            if isinstance(value, float) and re.search("drop(out|$)", name):
+                of_attention = "attention" in name or "attn" in name
+                setattr(module, name, probability if of_attention else 0.0)
 
 
 @contextmanager
@@ -103,7 +115,7 @@ def _pretrained(job: JobConfig, name: str) -> PreTrainedModel:
         both: Any = AutoModelForCausalLM.from_pretrained(
             name, dtype=torch.float32, attn_implementation=attention.NAME, output_loading_info=True
         )
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
         reason = str(error).strip().splitlines()[0]
         remedy = "give a folder with config.json and weights, or the name of a model on a hub that can be reached"
         raise UserError(f"model.pretrained: {name!r} cannot be loaded ({reason}); {remedy}") from error
@@ -116,6 +128,6 @@ def _pretrained(job: JobConfig, name: str) -> PreTrainedModel:
     # transformers 5 does not tie weights that the files hold apart, and leaves the configuration as it was; by that
     # they would be tied when they are saved.
     model.config.tie_word_embeddings = model.get_output_embeddings().weight is model.get_input_embeddings().weight
-    if model.config.vocab_size < job.vocabulary:
+    if model.config.get_text_config().vocab_size < job.vocabulary:
         model.resize_token_embeddings(job.vocabulary)
     return model

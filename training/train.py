@@ -10,6 +10,7 @@ from transformers import AutoConfig
 from configs.errors import UserError
 from configs.hostfile import world_size
 from configs.load import load_architecture
+from configs.size import architecture_of
 from pipeline.contract.atomic_write import write_text
 from pipeline.contract.execute import StageContext
 from pipeline.contract.finished import Finished
@@ -113,7 +114,7 @@ def make_job(context: StageContext) -> JobConfig:
     if model.pretrained:
         new = new_tokens(model.pretrained, tokenizer.get_vocab())
     if launch_settings.micro_batch == "auto":
-        shape = architecture or AutoConfig.from_pretrained(model.pretrained)
+        shape = architecture or architecture_of(AutoConfig.from_pretrained(model.pretrained).get_text_config())
         micro_batch = fitting_micro_batch(context.profile, shape, len(tokenizer))
         launch_settings = launch_settings.model_copy(update={"micro_batch": micro_batch})
     scratch = context.scratch.resolve()
