@@ -37,6 +37,9 @@ OWNED = {
     "launch.hostfile": "it says which machines run the code",
     "launch.deepspeed": "DeepSpeed writes files and opens connections by it",
     "approval": "it says who may approve",
+    "evaluate.probe_files": "it says which files are read",
+    "evaluate.tasks": "tasks bring their own code and data",
+    "evaluate.task_folder": "tasks bring their own code and data",
 }
 """Keys that lead to code, to files or to machines, whatever value they have. No guard file can hand them out."""
 
@@ -211,7 +214,7 @@ def _check_source(guard: Guard, source: dict[str, Any], before: list[dict[str, A
 
 
 def _check_model(guard: Guard, key: str, name: str | None) -> None:
-    if name is None or (key == "tokenise.tokenizer" and name == "train") or _on_hub(guard, name):
+    if name is None or (key == "tokenise.tokenizer" and name in ("train", "pretrained")) or _on_hub(guard, name):
         return
     if name.startswith("package:") or not os.path.isabs(name):
         raise _refused(key, name, "is not listed", "hub")

@@ -22,7 +22,11 @@ class Model(Section):
     """A Llama architecture: either a name in configs/models, or pretrained weights."""
 
     name: str = Field("tiny", description="Name of a file in configs/models")
-    pretrained: str | None = Field(None, description="Folder or hub name whose weights training starts from")
+    pretrained: str | None = Field(
+        None,
+        description="Weights that training starts from: a folder, a hub name, a .gguf file, or package:NAME, a Python "
+        "package that carries one",
+    )
     lora: Lora | None = Field(None, description="Train adapters only; a merged model comes out")
 
 

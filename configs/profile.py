@@ -1,6 +1,8 @@
 """A profile: everything that one run is configured by."""
 
-from pydantic import Field
+from typing import Any
+
+from pydantic import Field, model_validator
 
 from configs.acquire import Acquire
 from configs.audit import Audit, Findings
@@ -48,3 +50,20 @@ class Profile(Section):
     launch: Launch = Field(default_factory=Launch, description="Where training runs")
     tracking: Tracking = Field(default_factory=Tracking, description="MLflow")
     plan: Plan = Field(default_factory=Plan, description="What `parlance plan` assumes")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _tokenizer_follows_weights(cls, values: Any) -> Any:
+        """tokenise.tokenizer is that of model.pretrained, unless it is named."""
+        if not isinstance(values, dict):
+            return values
+        tokenise, model = values.get("tokenise") or {}, values.get("model") or {}
+        if isinstance(tokenise, dict) and isinstance(model, dict) and model.get("pretrained"):
+            return values | {"tokenise": {"tokenizer": "pretrained"} | tokenise}
+        return values
+
+    @model_validator(mode="after")
+    def _weights_have_the_tokenizer(self) -> "Profile":
+        if self.tokenise.tokenizer == "pretrained" and not self.model.pretrained:
+            raise ValueError("tokenise.tokenizer: pretrained, but model.pretrained is empty; name weights there")
+        return self

@@ -9,7 +9,9 @@ class Tokenise(Section):
     """The tokenizer, the chat template and the sequence length."""
 
     tokenizer: str = Field(
-        "train", description="train fits byte-level BPE on the training split; otherwise a folder or a hub name"
+        "train",
+        description="train fits byte-level BPE on the training split; pretrained keeps tokenizer and chat template of "
+        "model.pretrained, with which it is the default; otherwise a folder or a hub name, which gets our template",
     )
     vocabulary: int = Field(4096, ge=512, le=262_144, description="Vocabulary of a trained tokenizer (tokens)")
     training_bytes: int = Field(

@@ -39,6 +39,11 @@ class Train(Section):
     validation_sequences: int = Field(
         128, ge=1, description="Most sequences measured in a validation, evenly spaced over the split"
     )
+    validation_replies: int = Field(
+        8, ge=0, description="Prompts of the validation split answered for BLEU, ROUGE-L and samples; 0 answers none"
+    )
+    validation_reply_tokens: int = Field(24, ge=1, description="Longest of these replies (tokens)")
+    validation_replies_every: int = Field(1, ge=1, description="Validations between those that answer prompts")
     patience: int = Field(5, ge=1, description="Validations without improvement before training stops")
     checkpoint_every: int = Field(100, ge=1, description="Steps between checkpoints")
     deterministic: bool = Field(False, description="Only deterministic kernels, slower: equal runs are equal bits")

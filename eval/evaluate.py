@@ -9,6 +9,7 @@ import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from configs.evaluate import REPLIES_AT_ONCE, Evaluate
+from eval import harness, probes
 from eval.checkpoint import load_model, load_tokenizer
 from eval.generate import Message, encode_prompt, greedy_replies
 from eval.losses import ConversationLoss, split_losses
@@ -59,6 +60,8 @@ def evaluate(context: StageContext) -> None:
         replies=replies,
         references=[p.reference for p in prompts],
         training=train.json("training.json"),
+        probes=probes.measure(model, tokenizer, config),
+        tasks=harness.run_tasks(train.path / "model", tokenise.path / "tokenizer", config),
     )
     evaluation = {
         **measure(outcome),

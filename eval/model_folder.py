@@ -6,10 +6,10 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from eval.generate import REPETITION_PENALTY
 from pipeline.contract.artifact import Artifact
 from pipeline.contract.atomic_write import write_text
-from pipeline.contract.tokenised import END_OF_TURN
+from pipeline.contract.tokenizer import saved_tokenizer
+from pipeline.contract.turns import encoder_of
 
 
 def assemble(folder: Path, train: Artifact, tokenise: Artifact) -> None:
@@ -34,19 +34,13 @@ def _generation_settings(folder: Path) -> dict[str, Any]:
         token = token["content"] if isinstance(token, dict) else token
         return ids.get(token, config.get(f"{role}_token_id"))
 
-    ends = {ids.get(END_OF_TURN), token_id("eos")} - {None}
+    ends = {encoder_of(saved_tokenizer(folder)).end, token_id("eos")} - {None}
     settings = {
         "bos_token_id": token_id("bos"),
         "eos_token_id": sorted(i for i in ends if i is not None),
         "pad_token_id": token_id("pad"),
     }
-    sampling = {
-        "do_sample": True,
-        "temperature": 0.6,
-        "top_p": 0.9,
-        "repetition_penalty": REPETITION_PENALTY,
-        "max_new_tokens": 256,
-    }
+    sampling = {"do_sample": True, "temperature": 0.6, "top_p": 0.9, "max_new_tokens": 256}
     return {key: value for key, value in settings.items() if value is not None} | sampling
 
 

@@ -9,7 +9,11 @@ from datasets import Dataset, concatenate_datasets
 from datasets.utils.logging import disable_progress_bar
 from numpy.typing import NDArray
 
+from pipeline.contract.tokenised import PADDING
+
 disable_progress_bar()
+
+COLUMNS = ("document_ids", "input_ids", "learned")
 
 Batch = dict[str, Any]
 """What training.loss.SummedLoss.forward takes, by name: see `packed_batch`."""
@@ -30,6 +34,15 @@ class PackedSequences:
     def learned(self, indices: NDArray[np.int64]) -> int:
         """How many tokens of the sequences at `indices` are predicted."""
         return int(self._learned[indices].sum())
+
+    def documents(self, index: int) -> list[tuple[NDArray[np.int64], NDArray[np.bool_]]]:
+        """(ids, which of them are learned) of each document of the sequence at `index`, in order; no padding."""
+        assert self._rows is not None, "a document of a split without sequences"
+        row = self._rows[index]
+        numbers = np.asarray(row["document_ids"])
+        ends = np.flatnonzero(np.diff(numbers)) + 1
+        parts = zip(*(np.split(np.asarray(row[name]), ends) for name in COLUMNS), strict=True)
+        return [(ids, learned.astype(np.bool_)) for number, ids, learned in parts if number[0] != PADDING]
 
     def batch(self, indices: NDArray[np.int64], size: int) -> Batch:
         """The sequences at `indices` as a batch of `size`.

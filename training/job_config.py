@@ -13,7 +13,8 @@ from configs.profile import Profile
 from configs.section import Section
 from configs.train import Launch, Train
 from pipeline.contract.fingerprint import FileHashes, canonical_json
-from pipeline.contract.raw_inputs import model_files
+from pipeline.contract.pretrained import check_positions, pretrained_values
+from pipeline.contract.raw_inputs import pretrained
 
 
 class JobConfig(Section):
@@ -60,7 +61,7 @@ def raw_inputs(profile: Profile, hashes: FileHashes) -> dict[str, str]:
     With dropout also how the batch is divided: what is left out is drawn by rank and micro-batch (training/step.py).
     """
     if profile.model.pretrained:
-        found = model_files("model.pretrained", profile.model.pretrained, hashes)
+        found = pretrained(profile, hashes)
     else:
         found = {"model": canonical_json(load_architecture(profile.model.name).model_dump(mode="json"))}
     launch, lora = profile.launch, profile.model.lora
@@ -87,6 +88,8 @@ def check(profile: Profile) -> None:
     if launch.profiled and launch.profiled[1] > train.steps:
         raise UserError(f"launch.profile_steps: {launch.profile_steps} ends after train.steps ({train.steps})")
     if profile.model.pretrained:
+        if Path(profile.model.pretrained, "config.json").is_file():  # of others train asks once the stage has begun
+            check_positions(profile.model.pretrained, pretrained_values(profile.model.pretrained), length)
         return
     architecture = load_architecture(profile.model.name)
     if length > architecture.max_position_embeddings:

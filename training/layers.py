@@ -1,5 +1,9 @@
 """What is done to a decoder's layers before training: 8-bit products, recomputation, compilation."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import MethodType
+
 import torch
 from transformers import PreTrainedModel
 
@@ -7,6 +11,7 @@ from configs.errors import UserError
 from training.blocks import blocks
 from training.job_config import JobConfig
 from training.llama_layer import suits, use_fused_layers
+from training.trainable_tokens import logits
 
 
 def prepare_layers(model: PreTrainedModel, job: JobConfig, device: torch.device, fp8: bool) -> None:
@@ -34,6 +39,32 @@ def prepare_layers(model: PreTrainedModel, job: JobConfig, device: torch.device,
 def fusible(job: JobConfig, device: torch.device) -> bool:
     """Whether fusing pays and works: on GPUs, and not under ZeRO-3, whose hooks in every submodule gather weights."""
     return device.type == "cuda" and job.launch.zero_stage < 3
+
+
+@contextmanager
+def as_transformers_runs(model: PreTrainedModel) -> Iterator[None]:
+    """While the body runs, layers, attention and head compute as transformers' own, from the weights as they are.
+
+    The layers of training know whole documents only, not a cache of what was said before; its head gives a loss.
+    """
+    head, attention = model.get_output_embeddings(), model.config._attn_implementation
+    parts = [*blocks(model), head]
+    forwards = [part.__dict__.pop("forward", None) for part in parts]
+    compiled = [part._compiled_call_impl for part in parts]
+    head.forward = MethodType(logits, head)
+    for part in parts:
+        part._compiled_call_impl = None
+    # What it would choose itself: by torch, where that computes all that its attention does.
+    model.config._attn_implementation = "sdpa" if model._supports_sdpa else "eager"
+    try:
+        yield
+    finally:
+        model.config._attn_implementation = attention
+        for part, forward, call in zip(parts, forwards, compiled, strict=True):
+            part._compiled_call_impl = call
+            part.__dict__.pop("forward", None)
+            if forward is not None:
+                part.forward = forward
 
 
 def recompute(model: PreTrainedModel, kind: str) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.contract.atomic_write import write_text
+from training.overfitting import overfitting_since, widening
 
 METRICS = "metrics.jsonl"
 CURVE_POINTS = 1000
@@ -19,10 +20,13 @@ class MetricsLog:
 
     def __init__(self, path: Path, kept: Path | None) -> None:
         write_text(path, kept.read_text(encoding="utf-8") if kept else "")
+        self.lines = read_metrics(path)
+        """All that was written, of earlier attempts too, but for samples."""
         self._file = path.open("a", encoding="utf-8")
 
     def write(self, **values: Any) -> None:
         """Appends one line; it is on its way to the disk when this returns."""
+        self.lines.append({name: value for name, value in values.items() if name != "validation_samples"})
         self._file.write(json.dumps(values) + "\n")
         self._file.flush()
 
@@ -46,3 +50,29 @@ def curve(lines: list[dict[str, Any]], name: str) -> list[list[float]]:
     points = [[line["step"], line[name]] for line in lines if name in line]
     every = -(-len(points) // CURVE_POINTS) or 1
     return points[::every]
+
+
+def while_training(lines: list[dict[str, Any]], best_step: int) -> dict[str, Any]:
+    """What was measured of replies, and how training and validation loss came apart; samples of the first validation,
+    the best and the last."""
+    points, samples = widening(lines), {n["step"]: n["validation_samples"] for n in lines if "validation_samples" in n}
+    shown = {step for step in (min(samples), best_step, max(samples)) if step in samples} if samples else set()
+    return {
+        "validation_bleu": curve(lines, "validation_bleu"),
+        "validation_rouge_l": curve(lines, "validation_rouge_l"),
+        "validation_samples": [[step, samples[step]] for step in sorted(shown)],
+        "validation_replies": {
+            "count": next((line["validation_replies"] for line in lines if "validation_replies" in line), 0),
+            "seconds": round(replies_seconds(lines), 1),
+            "share": next((n["replies_share"] for n in reversed(lines) if "replies_share" in n), 0.0),
+        },
+        "overfitting": {
+            "since": overfitting_since(points),
+            "gap": [[point.step, round(point.gap, 4)] for point in points],
+        },
+    }
+
+
+def replies_seconds(lines: list[dict[str, Any]]) -> float:
+    """How long answering prompts has taken."""
+    return sum(line.get("replies_seconds", 0.0) for line in lines)

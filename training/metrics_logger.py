@@ -14,6 +14,7 @@ from pipeline.contract.progress import say
 from training.job_config import JobConfig
 from training.metrics import METRICS, read_metrics
 
+SAMPLES = "validation_samples"
 SECONDS = 10.0
 
 Point = tuple[str, int, float]
@@ -44,6 +45,10 @@ class MetricsLogger(ABC):
     @abstractmethod
     def log(self, points: list[Point]) -> None:
         """Logs points, in the order of their steps; may be empty."""
+
+    @abstractmethod
+    def show(self, step: int, text: str) -> None:
+        """Logs some exchanges with the model after a step, as Markdown."""
 
     @abstractmethod
     def end(self, failed: bool) -> None:
@@ -77,11 +82,26 @@ class MetricsLogger(ABC):
 
     def _log_new(self, path: Path) -> None:
         """A resumed run repeats steps, with equal values; those logged already are passed over."""
-        points = [
+        new = [
             (name, line["step"], value)
             for line in read_metrics(path)
             for name, value in line.items()
             if name != "step" and value is not None and line["step"] > self.logged.get(name, 0)
         ]
-        self.log(points)
-        self.logged |= {name: step for name, step, _ in points}
+        self.log([point for point in new if point[0] != SAMPLES])
+        for name, step, value in new:
+            if name == SAMPLES:
+                self.show(step, told(value))
+        self.logged |= {name: step for name, step, _ in new}
+
+
+def told(samples: list[dict[str, str]]) -> str:
+    """Exchanges as Markdown: what people and model wrote stays as it is, in blocks of code."""
+    parts = (("prompt", "prompt"), ("reply", "the model"), ("reference", "reference"))
+    return "\n\n---\n\n".join(
+        "\n\n".join(f"**{title}**\n\n{_indented(sample[key])}" for key, title in parts) for sample in samples
+    )
+
+
+def _indented(text: str) -> str:
+    return "\n".join(f"    {line}" for line in (text or "(nothing)").splitlines())

@@ -63,6 +63,9 @@ class MlflowLogger(MetricsLogger):
         for start in range(0, len(metrics), BATCH):
             self._client.log_batch(self.run_id, metrics=metrics[start : start + BATCH])
 
+    def show(self, step: int, text: str) -> None:
+        self._client.log_text(self.run_id, text, f"samples/step-{step:08d}.md")
+
     def end(self, failed: bool) -> None:
         self._client.set_terminated(self.run_id, "FAILED" if failed else "FINISHED")
 

@@ -19,7 +19,9 @@ from transformers import (
 from configs.errors import UserError
 from configs.model import Architecture
 from pipeline.contract.cpu_products import use_onednn
+from pipeline.contract.pretrained import pretrained_source
 from pipeline.contract.tokenizer import saved_tokenizer
+from pipeline.contract.turns import stop_tokens
 from training import attention
 from training.agreement import settle_attention
 from training.job_config import JobConfig
@@ -97,11 +99,10 @@ def unrounded_buffers(model: nn.Module) -> Iterator[None]:
 
 
 def generation_config(tokenizer: PreTrainedTokenizerBase) -> GenerationConfig:
-    """Stops at the end of a turn, which is the tokenizer's end of sequence, or of the text."""
-    ends = [tokenizer.eos_token_id, tokenizer.get_vocab().get("<|end_of_text|>")]
+    """Stops at the end of a turn, of the sequence, or of the text."""
     return GenerationConfig(
         bos_token_id=tokenizer.bos_token_id,
-        eos_token_id=[end for end in ends if end is not None],
+        eos_token_id=stop_tokens(tokenizer),
         pad_token_id=tokenizer.pad_token_id,
         do_sample=True,
         temperature=0.8,
@@ -111,9 +112,14 @@ def generation_config(tokenizer: PreTrainedTokenizerBase) -> GenerationConfig:
 
 def _pretrained(job: JobConfig, name: str) -> PreTrainedModel:
     """The weights in float32. A head of their own is kept, whatever their configuration says of tied embeddings."""
+    source = pretrained_source(name)
     try:
         both: Any = AutoModelForCausalLM.from_pretrained(
-            name, dtype=torch.float32, attn_implementation=attention.NAME, output_loading_info=True
+            source.folder,
+            dtype=torch.float32,
+            attn_implementation=attention.NAME,
+            output_loading_info=True,
+            **source.options,
         )
     except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
         reason = str(error).strip().splitlines()[0]
@@ -128,6 +134,14 @@ def _pretrained(job: JobConfig, name: str) -> PreTrainedModel:
     # transformers 5 does not tie weights that the files hold apart, and leaves the configuration as it was; by that
     # they would be tied when they are saved.
     model.config.tie_word_embeddings = model.get_output_embeddings().weight is model.get_input_embeddings().weight
+    if source.gguf:
+        _forget_quantisation(model)
     if model.config.get_text_config().vocab_size < job.vocabulary:
         model.resize_token_embeddings(job.vocabulary)
     return model
+
+
+def _forget_quantisation(model: Any) -> None:
+    """Takes the mark of a quantised model off weights that are in float32 by now; with it, they could not be saved."""
+    model.is_quantized, model.hf_quantizer = False, None
+    del model.config.quantization_config

@@ -14,7 +14,9 @@ from pipeline.contract.formatting import percent
 from pipeline.contract.progress import Progress, say
 from training.checkpoint import State, checkpoint_of
 from training.job_config import JobConfig
-from training.metrics import METRICS, MetricsLog
+from training.metrics import METRICS, MetricsLog, replies_seconds
+from training.overfitting import overfitting_since, widening
+from training.replies import Measured
 from training.step import Outcome
 
 
@@ -101,12 +103,31 @@ class Reporter:
             "seconds_left": done * (self._job.train.steps - last.step),
         }
 
-    def validation(self, loss: float) -> None:
-        """A validation is done; loss in nats a token."""
-        if self._speaks:
-            self._log.write(step=self._state.step, validation_loss=loss)
-            perplexity = math.exp(min(loss, 700))
-            say(f"train: step {self._state.step}: validation loss {loss:.4f}, perplexity {perplexity:,.2f}")
+    def validation(self, loss: float, replies: Measured | None) -> None:
+        """A validation is done; loss in nats a token. replies: what the model answered, where it did."""
+        if not self._speaks:
+            return
+        values: dict[str, Any] = {"validation_loss": loss}
+        told = f"validation loss {loss:.4f}, perplexity {math.exp(min(loss, 700)):,.2f}"
+        if replies:
+            share = (replies_seconds(self._log.lines) + replies.seconds) / self.clocked().seconds
+            values |= reply_values(replies) | {"replies_share": share}
+            told += (
+                f"; BLEU {replies.bleu:.2f}, ROUGE-L {replies.rouge_l:.3f} of {replies.count} replies, which took "
+                f"{replies.seconds:.1f} s ({percent(share)} of training so far)"
+            )
+        points = widening([*self._log.lines, {"step": self._state.step, **values}])
+        if points:
+            values |= {"train_validation_gap": points[-1].gap, "overfitting": int(points[-1].overfitting)}
+        self._log.write(step=self._state.step, **values)
+        say(f"train: step {self._state.step}: {told}")
+        if (since := overfitting_since(points)) is not None:
+            say(
+                f"train: step {self._state.step}: overfitting since step {since}: training loss falls on, validation "
+                f"loss no longer does and is {points[-1].gap:.4f} above it"
+            )
+        for sample in replies.samples if replies else []:
+            say(f"train:   {sample['prompt']} → {sample['reply'] or '(nothing)'} (reference: {sample['reference']})")
 
     def resumes(self) -> None:
         """Training goes on after a validation or a checkpoint, whose time is not that of a step."""
@@ -121,3 +142,14 @@ def note(values: dict[str, float | None]) -> str:
         f"{values['tokens_per_second_per_rank']:,.0f} tokens/s a rank  {mfu}{values['memory_gib']:.1f} GiB  "
         f"data {percent(values['data_share'])}  communication {percent(values['communication_share'])}"
     )
+
+
+def reply_values(replies: Measured) -> dict[str, Any]:
+    """What metrics.jsonl holds of replies."""
+    return {
+        "validation_bleu": replies.bleu,
+        "validation_rouge_l": replies.rouge_l,
+        "validation_replies": replies.count,
+        "validation_samples": replies.samples,
+        "replies_seconds": replies.seconds,
+    }

@@ -30,5 +30,9 @@ class TensorBoardLogger(MetricsLogger):
             self._writer.add_scalar(name, value, step)
         self._writer.flush()
 
+    def show(self, step: int, text: str) -> None:
+        self._writer.add_text("samples", text, step)
+        self._writer.flush()
+
     def end(self, failed: bool) -> None:  # noqa: ARG002
         self._writer.close()

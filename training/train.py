@@ -5,15 +5,15 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from transformers import AutoConfig
-
 from configs.errors import UserError
 from configs.hostfile import world_size
 from configs.load import load_architecture
+from configs.model import Architecture
 from configs.size import architecture_of
 from pipeline.contract.atomic_write import write_text
 from pipeline.contract.execute import StageContext
 from pipeline.contract.finished import Finished
+from pipeline.contract.pretrained import check_positions, pretrained_config, pretrained_source
 from pipeline.contract.progress import say
 from pipeline.contract.sealed_json import DamagedError, read_sealed, write_sealed
 from pipeline.contract.tokenizer import saved_tokenizer, usable_tokenizer
@@ -107,14 +107,18 @@ def make_job(context: StageContext) -> JobConfig:
     model, launch_settings = context.config("model"), context.config("launch")
     tokenised = context.inputs["tokenise"]
     tokenizer = saved_tokenizer(tokenised.path / "tokenizer")
-    architecture = None if model.pretrained else load_architecture(model.name)
-    if architecture:
-        check_vocabulary(architecture, len(tokenizer), model.name)
+    architecture: Architecture | None = None
     new: tuple[int, ...] = ()
+    length = context.profile.tokenise.sequence_length
     if model.pretrained:
+        config = pretrained_config(model.pretrained).get_text_config()
+        check_positions(model.pretrained, config.to_dict(), length)
+        shape = architecture_of(config)
         new = new_tokens(model.pretrained, tokenizer.get_vocab())
+    else:
+        shape = architecture = load_architecture(model.name)
+        check_vocabulary(architecture, len(tokenizer), model.name)
     if launch_settings.micro_batch == "auto":
-        shape = architecture or architecture_of(AutoConfig.from_pretrained(model.pretrained).get_text_config())
         micro_batch = fitting_micro_batch(context.profile, shape, len(tokenizer))
         launch_settings = launch_settings.model_copy(update={"micro_batch": micro_batch})
     scratch = context.scratch.resolve()
@@ -127,7 +131,7 @@ def make_job(context: StageContext) -> JobConfig:
         lora=model.lora,
         new_tokens=new,
         vocabulary=len(tokenizer),
-        sequence_length=context.profile.tokenise.sequence_length,
+        sequence_length=length,
         world_size=world_size(launch_settings),
         tokenizer=(tokenised.path / "tokenizer").resolve(),
         sequences=scratch / "sequences",
@@ -144,7 +148,8 @@ def new_tokens(pretrained: str, vocabulary: dict[str, int]) -> tuple[int, ...]:
     would then belong to other tokens. Without a tokenizer, ids beyond the model's vocabulary count as new.
     """
     try:
-        own = usable_tokenizer(pretrained, f"model.pretrained: the tokenizer of {pretrained}", "").get_vocab()
+        source = pretrained_source(pretrained)
+        own = usable_tokenizer(source, f"model.pretrained: the tokenizer of {pretrained}", "").get_vocab()
     except UserError:
         say(f"train: {pretrained} has no tokenizer that loads, so nobody can tell whether its tokens are these")
         return _beyond(pretrained, vocabulary)
@@ -153,7 +158,7 @@ def new_tokens(pretrained: str, vocabulary: dict[str, int]) -> tuple[int, ...]:
     if differing:
         raise UserError(
             f"model.pretrained: {pretrained} was trained with another tokenizer: {len(differing):,} tokens have other "
-            f"numbers there, {differing[0]!r} for one; set tokenise.tokenizer={pretrained}"
+            f"numbers there, {differing[0]!r} for one; set tokenise.tokenizer=pretrained"
         )
     return tuple(sorted(number for token, number in vocabulary.items() if token not in own))
 
@@ -161,8 +166,8 @@ def new_tokens(pretrained: str, vocabulary: dict[str, int]) -> tuple[int, ...]:
 def _beyond(pretrained: str, vocabulary: dict[str, int]) -> tuple[int, ...]:
     """The ids that the pretrained model has no rows for; a model that does not load is reported by the ranks."""
     try:
-        rows = AutoConfig.from_pretrained(pretrained).vocab_size
-    except (OSError, ValueError):
+        rows = pretrained_config(pretrained).vocab_size
+    except UserError:
         return ()
     return tuple(sorted(number for number in vocabulary.values() if number >= rows))
 

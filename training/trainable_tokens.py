@@ -10,6 +10,7 @@ from types import MethodType
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 from transformers import PreTrainedModel
 
@@ -44,6 +45,14 @@ def _embed(embedding: Any, input_ids: torch.Tensor) -> torch.Tensor:
     if hasattr(embedding, "embed_scale"):
         rows_BLD = rows_BLD * torch.as_tensor(embedding.embed_scale, dtype=rows_BLD.dtype, device=rows_BLD.device)
     return torch.where(is_row_BLN.any(-1, keepdim=True), rows_BLD, frozen_BLD)
+
+
+def logits(head: Any, hidden_BLD: torch.Tensor) -> torch.Tensor:
+    """[batch, length, vocabulary], by the rows where there are some; for generation, as the forward of a head."""
+    found_BLV = F.linear(hidden_BLD, head.weight, head.bias)
+    if hasattr(head, ROWS):
+        found_BLV[..., head.trainable_ids] = hidden_BLD @ head.trainable_rows.T
+    return found_BLV
 
 
 def with_rows(state: State, ids: tuple[int, ...]) -> State:

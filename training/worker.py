@@ -25,9 +25,10 @@ from training.engine import build_engine, precision, start_distributed
 from training.job_config import JobConfig
 from training.launcher import end_with_stdin, report_failure
 from training.layout import layout_of
-from training.metrics import METRICS, curve, read_metrics
+from training.metrics import METRICS, curve, read_metrics, while_training
 from training.prefetch import Prefetch
 from training.profiler import Trace
+from training.replies import Replies
 from training.reporter import Reporter
 from training.step import Outcome, optimiser_step
 from training.validation import validation_loss
@@ -42,6 +43,7 @@ def run(job: JobConfig) -> None:
     state = load_newest(engine, job.checkpoints, layout)
     rank, clock = dist.get_rank(), CommunicationClock(device)
     training, validation = (PackedSequences(job.sequences / split) for split in ("train", "validation"))
+    replies = Replies(job, validation)
     with (
         Reporter(job, state, device, engine.module.model.config) as report,
         Prefetch(job, training, state.step + 1, rank, device) as batches,
@@ -63,7 +65,7 @@ def run(job: JobConfig) -> None:
                 report.step(outcome)  # raises when the loss is not a number: such weights are never kept
                 before = None
             if validates:
-                validate(engine, job, validation, state, report)
+                validate(engine, job, validation, replies, state, report)
             if saves:
                 keep, metrics = job.launch.keep_checkpoints, job.out / METRICS
                 save_checkpoint(engine, job.checkpoints, report.clocked(), metrics, layout, keep)
@@ -79,14 +81,16 @@ def trainable(engine: DeepSpeedEngine) -> int:
     return sum(getattr(p, "ds_numel", p.numel()) for p in engine.module.parameters() if p.requires_grad)
 
 
-def validate(engine: DeepSpeedEngine, job: JobConfig, data: PackedSequences, state: State, report: Reporter) -> None:
-    """Measures the validation loss; keeps the weights when it is the best so far.
+def validate(
+    engine: DeepSpeedEngine, job: JobConfig, data: PackedSequences, replies: Replies, state: State, report: Reporter
+) -> None:
+    """Measures the validation loss and replies; keeps the weights when the loss is the best so far.
 
     Without validation data the last weights count as the best.
     """
     if len(data):
         loss = validation_loss(engine, data, job.train.validation_sequences, job.micro_batch)
-        report.validation(loss)
+        report.validation(loss, replies.measure(engine, state.step))
         if state.best_loss is not None and loss >= state.best_loss:
             state.without_improvement += 1
             return
@@ -115,16 +119,20 @@ def finish(job: JobConfig, state: State, facts: dict[str, Any]) -> None:
     saved_tokenizer(job.tokenizer).save_pretrained(model)
     lines = read_metrics(job.out / METRICS)
     tokens = state.step * job.train.batch_tokens
-    summary = facts | {
-        "steps": state.step,
-        "tokens": tokens,
-        "tokens_per_second": round(tokens / state.seconds, 1),
-        "seconds": round(state.seconds, 1),
-        "best_step": state.best_step,
-        "stopped_early": state.step < job.train.steps,
-        "train_loss": curve(lines, "loss"),
-        "validation_loss": curve(lines, "validation_loss"),
-    }
+    summary = (
+        facts
+        | {
+            "steps": state.step,
+            "tokens": tokens,
+            "tokens_per_second": round(tokens / state.seconds, 1),
+            "seconds": round(state.seconds, 1),
+            "best_step": state.best_step,
+            "stopped_early": state.step < job.train.steps,
+            "train_loss": curve(lines, "loss"),
+            "validation_loss": curve(lines, "validation_loss"),
+        }
+        | while_training(lines, state.best_step)
+    )
     write_text(job.out / "training.json", json.dumps(summary, indent=1))
 
 

@@ -6,7 +6,7 @@ that evaluates.
 
 import importlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 
@@ -14,7 +14,8 @@ from typing import Any
 class Figure:
     """One number of evaluation.json.
 
-    key: its place, dotted. page, card: (label, decimals) in the run report and in the model card; None leaves it
+    key: its place, dotted; a part * stands for every name there is, as does * in labels and in `logged`.
+    page, card: (label, decimals) in the run report and in the model card; None leaves it
     out. A card's label may name other keys, as {bleu[signature]}. reading: how to read it, for the report. note:
     the key of a text to show beside it. hub: decimals in the card's front matter, under the metric's name.
     logged: the name under which MLflow keeps it; the key by default, "" for not at all.
@@ -103,6 +104,16 @@ METRICS = (
             for kind in ("1", "2", "L", "Lsum")
         ),
     ),
+    Metric(
+        "probes",
+        "eval.metrics.probes:scores",
+        (Figure("probes.*.accuracy", card=("probe *", 3), logged="probe_*"),),
+    ),
+    Metric(
+        "tasks",
+        "eval.metrics.tasks:scores",
+        (Figure("tasks.scores.*", page=("*", 3), card=("*", 4), reading="by lm-eval", logged="task_*"),),
+    ),
 )
 
 
@@ -111,7 +122,8 @@ def figures_of(evaluation: dict[str, Any]) -> list[tuple[Metric, Figure, Any]]:
     return [
         (metric, figure, value_at(evaluation, figure.key))
         for metric in METRICS
-        for figure in metric.figures
+        for declared in metric.figures
+        for figure in _named(declared, evaluation)
         if _holds(evaluation, figure.key)
     ]
 
@@ -122,6 +134,24 @@ def value_at(evaluation: dict[str, Any], key: str) -> Any:
     for part in key.split("."):
         value = value[part]
     return value
+
+
+def _named(figure: Figure, evaluation: dict[str, Any]) -> list[Figure]:
+    """The figure, or one for each name that its * stands for."""
+    before, star, after = figure.key.partition(".*")
+    if not star:
+        return [figure]
+    names = list(value_at(evaluation, before)) if _holds(evaluation, before) else []
+    return [
+        replace(
+            figure,
+            key=f"{before}.{name}{after}",
+            page=figure.page and (figure.page[0].replace("*", name), figure.page[1]),
+            card=figure.card and (figure.card[0].replace("*", name), figure.card[1]),
+            logged=figure.logged and figure.logged.replace("*", name),
+        )
+        for name in names
+    ]
 
 
 def _holds(evaluation: dict[str, Any], key: str) -> bool:

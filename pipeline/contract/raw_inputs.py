@@ -9,9 +9,11 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from configs.errors import UserError
+from configs.probe import chosen
 from configs.profile import Profile
 from configs.review import Approval
 from pipeline.contract.fingerprint import FileHashes, canonical_json
+from pipeline.contract.pretrained import KEY, PACKAGE, pretrained_source
 
 
 def approval(profile: Profile, hashes: FileHashes) -> dict[str, str]:  # noqa: ARG001
@@ -33,7 +35,27 @@ def encoder(profile: Profile, hashes: FileHashes) -> dict[str, str]:
 def tokenizer(profile: Profile, hashes: FileHashes) -> dict[str, str]:
     """A tokenizer that is taken, not trained."""
     name = profile.tokenise.tokenizer
+    if name == "pretrained":
+        return pretrained(profile, hashes)
     return {} if name == "train" else model_files("tokenise.tokenizer", name, hashes)
+
+
+def pretrained(profile: Profile, hashes: FileHashes) -> dict[str, str]:
+    """The files of `model.pretrained`; of a package its version, and the GGUF file that it carries."""
+    name = profile.model.pretrained or ""
+    source = pretrained_source(name)
+    if source.file is None:
+        return model_files(KEY, name, hashes)
+    version = model_files(KEY, name, hashes) if name.startswith(PACKAGE) else {}
+    (digest,) = file_hashes(KEY, [(source.file.name, source.file)], hashes)
+    return version | {f"{KEY}/{source.file.name}": digest}
+
+
+def probes(profile: Profile, hashes: FileHashes) -> dict[str, str]:
+    """The files of the probes that are measured."""
+    paths = chosen(profile.evaluate.probes, profile.evaluate.probe_files)
+    found = file_hashes("evaluate.probe_files", [(name, path) for name, path in paths.items()], hashes)
+    return {f"probes/{name}": hash_ for name, hash_ in zip(paths, found, strict=True)}
 
 
 def registry(profile: Profile, hashes: FileHashes) -> dict[str, str]:  # noqa: ARG001

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from configs.errors import UserError
+from pipeline.contract.pretrained import Source
 
 MOST_WORDS = 1000
 """Words of a vocabulary that are tried until one comes back."""
@@ -15,8 +16,8 @@ def saved_tokenizer(folder: Path) -> Any:
     return usable_tokenizer(folder, f"{folder}: the tokenizer", "tokenise again", local_only=True)
 
 
-def usable_tokenizer(name: str | Path, called: str, remedy: str, local_only: bool = False) -> Any:
-    """transformers' tokenizer of a folder or hub name.
+def usable_tokenizer(name: str | Path | Source, called: str, remedy: str, local_only: bool = False) -> Any:
+    """transformers' tokenizer of a folder, a hub name, or pretrained weights.
 
     Raises UserError, beginning with `called` and ending with `remedy`, when it does not load, or when not one word of
     its vocabulary is the same after encoding and decoding. transformers 5 makes an empty tokenizer of a folder whose
@@ -25,7 +26,8 @@ def usable_tokenizer(name: str | Path, called: str, remedy: str, local_only: boo
     from transformers import AutoTokenizer
 
     try:
-        tokenizer: Any = AutoTokenizer.from_pretrained(name, local_files_only=local_only)
+        source = name if isinstance(name, Source) else Source(str(name))
+        tokenizer: Any = AutoTokenizer.from_pretrained(source.folder, local_files_only=local_only, **source.options)
     except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
         raise UserError(f"{called} cannot be loaded ({reason}); {remedy}") from error

@@ -4,110 +4,232 @@ The tokens are those that the chat template and the tokenizer give, but for one 
 token written out inside a message stays ordinary text, so nobody can forge the end of a turn.
 """
 
-import json
-import re
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from itertools import islice
+from operator import is_
 from typing import Any
 
-from tokenizers import Encoding, Tokenizer
+from tokenizers import Encoding
 
-from pipeline.contract.chat_template import AFTER_HEADER, END_OF_TURN, HEADER_END, HEADER_START, HEADERS
+from pipeline.contract.chat_format import ChatFormat, RefusedError
+from pipeline.contract.chat_layout import AMID, GAP, PARTS, Fixed, Frame, Layout, LayoutFinder
+from pipeline.contract.chat_template import END_OF_TEXT
 
 SYSTEM_SHARE = 0.25
 """Share of the room that a system text may take from turns that do not fit beside it."""
 
-ROLES = ("system", "user", "assistant", "tool")
-
-CONTROL = re.compile(r"\s*[<\[{].*[>\]}]\s*", re.DOTALL)
-"""An added token that means something to a model, as <tool_call>; others are words, or runs of spaces."""
+Message = dict[str, Any]
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True, eq=False)  # not frozen: there are millions, and freezing doubles the time to make one
 class Turn:
-    """One message: header tokens, content tokens, and <|eot_id|> unless the reply was shortened."""
+    """One message: header, content, the special tokens that end it, and what the template writes after those.
+
+    A reply that was shortened has neither end nor gap.
+    """
 
     role: str
     header: list[int]
     content: list[int]
     end: list[int]
+    gap: list[int]
     learned: bool
     learned_bytes: int
     """UTF-8 bytes that the learned tokens spell: those of a reply's content."""
     text: str
-    encoding: Encoding
+    frame: Frame | None
+    encoding: Encoding | None
+    """Has the content's tokens, from number `token` on, for characters from `start` on."""
+    token: int
+    start: int
+    kept: tuple[int, int | None] = (0, None)
+    """Which of the content's tokens are left, as of a slice."""
 
     def __len__(self) -> int:
-        return len(self.header) + len(self.content) + len(self.end)
-
-    @property
-    def tokens(self) -> list[int]:
-        return self.header + self.content + self.end
+        return len(self.header) + len(self.content) + len(self.end) + len(self.gap)
 
     def first(self, room: int) -> "Turn":
-        """The start of the turn in `room` tokens; without <|eot_id|>, since it does not end there."""
-        kept = self.content[: max(room - len(self.header), 0)]
-        last = len(self.encoding) - len(self.content) + len(kept) - 1
-        spelt = self.text[: self.encoding.offsets[last][1]].strip()
-        return replace(self, content=kept, end=[], learned_bytes=len(spelt.encode()) if self.learned else 0)
+        """The start of the turn in `room` tokens; without its end, since it does not end there."""
+        return replace(self.shortened(0, max(room - len(self.header), 0)), end=[], gap=[])
 
     def last(self, room: int) -> "Turn":
         """The end of the turn in `room` tokens, under the same header."""
-        kept = max(room - len(self.header) - len(self.end), 0)
-        return replace(self, content=self.content[len(self.content) - kept :])
+        kept = max(room - len(self.header) - len(self.end) - len(self.gap), 0)
+        return self.shortened(max(len(self.content) - kept, 0), None)
+
+    def shortened(self, start: int, stop: int | None) -> "Turn":
+        """The turn with some of its content's tokens."""
+        content = self.content[start:stop]
+        spelt = self.learned_bytes if stop is None or not self.learned else self._bytes(len(content))
+        return replace(self, content=content, kept=(start, stop), learned_bytes=spelt)
+
+    def _bytes(self, tokens: int) -> int:
+        """UTF-8 bytes of the text that so many of the content's tokens spell, counted from the first."""
+        if not tokens or not self.encoding:
+            return 0
+        end = self.encoding.offsets[max(self.token + tokens - 1, 0)][1]
+        return len(self.text[: max(end - self.start, 0)].strip().encode())
+
+
+@dataclass(frozen=True)
+class Chat:
+    """A conversation as tokens. opening: what comes before the first turn. reply: the header of one to come.
+
+    changed: what was done to the roles to make the template take them; empty, or words of chat_roles.py.
+    """
+
+    opening: list[int]
+    turns: list[Turn]
+    reply: list[int] = field(default_factory=list)
+    changed: str = ""
+
+    def __len__(self) -> int:
+        return len(self.opening) + sum(map(len, self.turns)) + len(self.reply)
+
+    @property
+    def tokens(self) -> list[int]:
+        found = list(self.opening)
+        for turn in self.turns:
+            found += turn.header
+            found += turn.content
+            found += turn.end
+            found += turn.gap
+        return found + self.reply
+
+    @property
+    def mask(self) -> list[bool]:
+        """Which of the tokens are learned: a reply's content and end, never what stands around."""
+        found = [False] * len(self.opening)
+        for turn in self.turns:
+            found += [False] * len(turn.header)
+            found += [turn.learned] * (len(turn.content) + len(turn.end))
+            found += [False] * len(turn.gap)
+        return found + [False] * len(self.reply)
 
 
 class TurnEncoder:
-    """Encodes messages turn by turn. `begin`: the token that a conversation begins with."""
+    """Conversations to tokens. Raises UserError for a template that a model cannot learn to converse by."""
 
-    def __init__(self, tokenizer_json: str, begin: str) -> None:
-        self.tokenizer = Tokenizer.from_str(_with_special(tokenizer_json))
-        self.begin = self._id(begin)
-        self._end = self._id(END_OF_TURN)
-        self._headers = {role: self._header(role) for role in ROLES}
-        self.tokenizer.encode_special_tokens = True  # from here on, what looks like a special token is text
-        self._gap = self.tokenizer.encode(AFTER_HEADER, add_special_tokens=False).ids
+    def __init__(self, form: ChatFormat) -> None:
+        self._layouts = LayoutFinder(form)
+        self.tokenizer = self._layouts.tokenizer
+        self.end = self._layouts.end
+        """The special token that ends a reply."""
 
-    def encode(self, messages: list[dict[str, Any]]) -> list[Turn]:
-        """The turns of messages {role, content}, of one conversation or of many.
+    def encode(self, conversations: list[list[Message]], reply: bool = False) -> list[Chat | RefusedError]:
+        """Each conversation of messages {role, content}, or why the template refuses it.
 
-        An assistant's is learned, unless the message says learned: False.
+        An assistant's turn is learned, unless the message says learned: False. reply: with the header of one to come.
         """
-        texts = [AFTER_HEADER + message["content"].strip() for message in messages]
-        encodings = self.tokenizer.encode_batch(texts, add_special_tokens=False)
-        return [self._turn(m, t, e) for m, t, e in zip(messages, texts, encodings, strict=True)]
+        said = [[_plain(message["content"]) for message in messages] for messages in conversations]
+        layouts = [self._layouts.of(tuple([m["role"] for m in messages]), reply) for messages in conversations]
+        texts = [text for pair in zip(layouts, said, strict=True) for text in _texts(*pair)]
+        encodings = iter(self.tokenizer.encode_batch(texts, add_special_tokens=False))
+        return [_chat(*each, encodings) for each in zip(layouts, conversations, said, strict=True)]
 
-    def header(self, role: str) -> list[int]:
-        """What comes before a message of that role."""
-        return [*self._headers[role], *self._gap]
+    def arranged(self, turns: list[Turn], reply: bool = False) -> Chat | RefusedError:
+        """Some turns of a conversation as one of their own: what stands around them may be other.
 
-    def _header(self, role: str) -> list[int]:
-        words = self.tokenizer.encode(HEADERS.get(role, role), add_special_tokens=False).ids
-        return [self._id(HEADER_START), *words, self._id(HEADER_END)]
-
-    def _id(self, token: str) -> int:
-        number = self.tokenizer.token_to_id(token)
-        assert number is not None, f"the tokenizer has no {token}"
-        return number
-
-    def _turn(self, message: dict[str, Any], text: str, encoding: Encoding) -> Turn:
-        role = message["role"]
-        learned = role == "assistant" and message.get("learned", True)
-        ids = encoding.ids
-        gap = len(self._gap)
-        if ids[:gap] != self._gap:  # this tokenizer merges across the border: what touches the content is content
-            gap = sum(1 for _, end in encoding.offsets if end <= len(AFTER_HEADER))
-        learned_bytes = len(text.encode()) - len(AFTER_HEADER) if learned else 0
-        header = [*self._headers[role], *ids[:gap]]
-        return Turn(role, header, ids[gap:], [self._end], learned, learned_bytes, text, encoding)
+        What was shortened stays so.
+        """
+        layout = self._layouts.of(tuple([turn.role for turn in turns]), reply)
+        if isinstance(layout, RefusedError):
+            return layout
+        if layout.frames and all(map(is_, layout.frames, [turn.frame for turn in turns])):
+            return Chat(layout.opening, turns, layout.reply, layout.changed)
+        said = [turn.text for turn in turns]
+        encodings = iter(self.tokenizer.encode_batch(_texts(layout, said), add_special_tokens=False))
+        chat = _chat(layout, [{"role": t.role, "learned": t.learned} for t in turns], said, encodings)
+        assert isinstance(chat, Chat)
+        return replace(chat, turns=[_as_short_as(*pair) for pair in zip(turns, chat.turns, strict=True)])
 
 
-def _with_special(tokenizer_json: str) -> str:
-    """The tokenizer with every control token marked as special, as not all of Qwen's and Phi's are."""
-    found = json.loads(tokenizer_json)
-    plain = [t for t in found["added_tokens"] if not t["special"] and CONTROL.fullmatch(t["content"])]
-    for token in plain:
-        token["special"] = True
-    return json.dumps(found, ensure_ascii=False) if plain else tokenizer_json
+def _plain(content: str) -> str:
+    """The content without white space around, and without what would be taken for AMID."""
+    return content.strip().replace(AMID, "") if "\ue000" in content else content.strip()
+
+
+def _as_short_as(turn: Turn, whole: Turn) -> Turn:
+    if turn.kept == (0, None):
+        return whole
+    shortened = whole.shortened(*turn.kept)
+    return shortened if turn.end or turn.gap else replace(shortened, end=[], gap=[])
+
+
+def _texts(layout: Layout | RefusedError, contents: list[str]) -> list[str]:
+    """What is encoded of a conversation."""
+    if isinstance(layout, RefusedError):
+        return []
+    if layout.frames:
+        return [f.before + text + f.after for f, text in zip(layout.frames, contents, strict=True)]
+    return [run.text(contents) for run in layout.runs]
+
+
+def _chat(
+    layout: Layout | RefusedError, messages: list[Message], contents: list[str], encodings: Iterator[Encoding]
+) -> Chat | RefusedError:
+    """The tokens of a conversation, from the encodings of its texts."""
+    if isinstance(layout, RefusedError):
+        return layout
+    own = list(islice(encodings, len(layout.frames or layout.runs)))
+    if layout.frames:
+        framed = list(map(_framed, layout.frames, messages, contents, own))
+        if None not in framed:
+            return Chat(layout.opening, framed, layout.reply, layout.changed)  # type: ignore[arg-type]
+    parts: list[list[int]] = [[] for _ in range(PARTS * (len(messages) + 2))]
+    sources: dict[int, tuple[Encoding, int, int]] = {}
+    runs = iter(own)
+    for item in layout.items:
+        if isinstance(item, Fixed):
+            parts[item.place] += item.ids
+            continue
+        encoding = next(runs)
+        for (place, literal), ids, first, start in item.split(encoding, contents):
+            if literal is None:
+                sources[place // PARTS - 1] = encoding, first - len(parts[place]), start
+            parts[place] += ids
+    turns = []
+    for number, (message, text) in enumerate(zip(messages, contents, strict=True)):
+        header, content, end, gap = parts[PARTS * (number + 1) : PARTS * (number + 2)]
+        source = sources.get(number, (None, 0, 0))
+        learned = number in sources and _is_learned(message)
+        spelt = len(text.encode()) if learned else 0
+        turns.append(Turn(message["role"], header, content, end, gap, learned, spelt, text, None, *source))
+    return Chat(parts[GAP], turns, parts[PARTS * (len(messages) + 1)], layout.changed)
+
+
+def _framed(frame: Frame, message: Message, text: str, encoding: Encoding) -> Turn | None:
+    """The turn of a message alone in its run; None when a token crosses the border of its content."""
+    ids = encoding.ids
+    first, last = frame.skipped + len(frame.before_ids), len(ids) - len(frame.after_ids)
+    if first > last or ids[frame.skipped : first] != frame.before_ids or ids[last:] != frame.after_ids:
+        return None
+    learned = _is_learned(message)
+    spelt = len(text.encode()) if learned else 0
+    start = len(frame.before)
+    return Turn(
+        *(message["role"], frame.header, ids[first:last], frame.end, frame.gap, learned, spelt, text),
+        *(frame, encoding, first, start),
+    )
+
+
+def _is_learned(message: Message) -> bool:
+    return message["role"] == "assistant" and message.get("learned", True)
+
+
+@lru_cache(maxsize=2)
+def encoder_of(tokenizer: Any) -> TurnEncoder:
+    """The encoder of transformers' tokenizer, made once. Raises UserError when it has no chat template."""
+    return TurnEncoder(ChatFormat.of(tokenizer))
+
+
+def stop_tokens(tokenizer: Any) -> list[int]:
+    """Ids of the tokens that end a reply: the end of a sequence, that of a turn by the chat template, that of a text
+    by the name that Llama 3 gives it."""
+    found = [tokenizer.eos_token_id, encoder_of(tokenizer).end, tokenizer.get_vocab().get(END_OF_TEXT)]
+    return list(dict.fromkeys(number for number in found if number is not None))
 
 
 def governing(turns: list[Turn]) -> list[Turn]:
@@ -121,4 +243,8 @@ def beside(system: list[Turn], tokens: int, room: int) -> list[Turn]:
     It is shortened to that, or to SYSTEM_SHARE of the room where that is more; its start stays.
     """
     most = max(room - tokens, int(SYSTEM_SHARE * room))
-    return [t if len(t) <= most else replace(t.first(most - len(t.end)), end=t.end) for t in system]
+    return [t if len(t) <= most else _start_with_end(t, most) for t in system]
+
+
+def _start_with_end(turn: Turn, room: int) -> Turn:
+    return replace(turn.first(room - len(turn.end) - len(turn.gap)), end=turn.end, gap=turn.gap)

@@ -1,6 +1,5 @@
 """The whole plan of a profile, as JSON values with stable keys (docs/planning.md lists them)."""
 
-import json
 from dataclasses import asdict, replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,6 +12,7 @@ from configs.model import Architecture
 from configs.profile import Profile
 from configs.size import architecture_of
 from pipeline.contract.formatting import size
+from pipeline.contract.pretrained import pretrained_values
 from pipeline.contract.stages import STAGES, TASKS, above
 from pipeline.planning.cost import estimate_cost, missing_prices
 from pipeline.planning.deployment import estimate_deployment
@@ -111,10 +111,10 @@ def sized_architecture(profile: Profile, vocabulary: int) -> Architecture:
         return found.model_copy(update={"vocab_size": found.vocab_size or vocabulary})
     path = Path(profile.model.pretrained) / "config.json"
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = pretrained_values(profile.model.pretrained)
         found = architecture_of(SimpleNamespace(**values))
         return found.model_copy(update={"vocab_size": max(values["vocab_size"], vocabulary)})
-    except (OSError, ValueError, AttributeError, TypeError) as error:
+    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
         raise UserError(
             f"model.pretrained: {path} cannot be read as a decoder's configuration ({type(error).__name__}); give a "
             "folder with the weights, or plan with model.pretrained= and model.name of the same architecture"

@@ -24,15 +24,20 @@ COLOURS = {
 INK, FAINT, GRID, FIRST, SECOND = COLOURS
 
 
-def loss_curve(train: Points, validation: Points, baseline: float | None = None, best_step: int | None = None) -> str:
+def loss_curve(
+    train: Points,
+    validation: Points,
+    baseline: float | None = None,
+    best_step: int | None = None,
+    overfitting_since: int | None = None,
+) -> str:
     """An <svg> element of loss (nats a token) by optimiser step.
 
     baseline: the unigram model's loss, drawn as a dotted line when it fits the plot.
-    best_step: the step whose weights were kept.
+    best_step: the step whose weights were kept. overfitting_since: the step after which the losses came apart.
     """
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(7.6, 3.6), layout="constrained")
-        axes = figure.add_subplot()
+        figure, axes = _figure(3.6)
         _line(axes, train, FIRST, "train", linewidth=1.4)
         _line(axes, validation, SECOND, "validation", linewidth=2, marker="o", markersize=4.5)
         losses = [loss for _, loss in [*train, *validation] if loss is not None]
@@ -49,18 +54,43 @@ def loss_curve(train: Points, validation: Points, baseline: float | None = None,
                 color=INK,
                 arrowprops={"arrowstyle": "-", "color": FAINT, "linewidth": 1},
             )
-        axes.set_xlabel("optimiser step", color=FAINT)
-        axes.set_ylabel("loss (nats per token)", color=FAINT)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8, steps=[1, 2, 5, 10]))
-        axes.grid(axis="y", color=GRID, linewidth=0.8)
-        axes.tick_params(colors=FAINT, length=0)
-        axes.set_axisbelow(True)
-        axes.margins(x=0.02)
-        for side in axes.spines.values():
-            side.set_visible(False)
-        legend = axes.legend(frameon=False, loc="upper right", labelcolor=INK)
-        legend.set_zorder(5)
+        if overfitting_since is not None:
+            dashes: Any = (0, (4, 3))
+            axes.axvline(overfitting_since, color=INK, linewidth=1, linestyle=dashes, label="overfitting from here")
+        _frame(axes, "loss (nats per token)", "upper right")
         return _svg(figure, "Loss by step")
+
+
+def reply_curve(bleu: Points, rouge_l: Points) -> str:
+    """An <svg> element of BLEU (0 to 100) and ROUGE-L (F1, times 100) of replies, by optimiser step."""
+    with matplotlib.rc_context(STYLE):
+        figure, axes = _figure(2.6)
+        _line(axes, bleu, FIRST, "BLEU", linewidth=2, marker="o", markersize=4.5)
+        scaled = [(step, None if score is None else 100 * score) for step, score in rouge_l]
+        _line(axes, scaled, SECOND, "ROUGE-L × 100", linewidth=2, marker="o", markersize=4.5)
+        axes.set_ylim(bottom=0)
+        _frame(axes, "score (0 to 100)", "upper left")
+        return _svg(figure, "BLEU and ROUGE-L by step")
+
+
+def _figure(height: float) -> "tuple[Figure, matplotlib.axes.Axes]":
+    figure = Figure(figsize=(7.6, height), layout="constrained")
+    return figure, figure.add_subplot()
+
+
+def _frame(axes: "matplotlib.axes.Axes", label: str, legend_at: Any) -> None:
+    """Axes of optimiser steps, a quiet grid and a legend."""
+    axes.set_xlabel("optimiser step", color=FAINT)
+    axes.set_ylabel(label, color=FAINT)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8, steps=[1, 2, 5, 10]))
+    axes.grid(axis="y", color=GRID, linewidth=0.8)
+    axes.tick_params(colors=FAINT, length=0)
+    axes.set_axisbelow(True)
+    axes.margins(x=0.02)
+    for side in axes.spines.values():
+        side.set_visible(False)
+    legend = axes.legend(frameon=False, loc=legend_at, labelcolor=INK)
+    legend.set_zorder(5)
 
 
 def _line(axes: "matplotlib.axes.Axes", points: Points, colour: str, label: str, **style: object) -> None:

@@ -12,7 +12,7 @@ from markupsafe import Markup
 from pipeline.contract.formatting import count, duration, magnitude, moment, number, percent, size
 from pipeline.contract.metrics import figures_of, value_at
 from pipeline.contract.stages import STAGES
-from pipeline.report.loss_plot import loss_curve
+from pipeline.report.loss_plot import loss_curve, reply_curve
 
 TONES = {"promoted": "good", "already_champion": "good", "kept_champion": "open", "rejected": "bad"}
 """The gate's decision to the tone in which the page says it."""
@@ -32,6 +32,7 @@ def render_page(report: dict[str, Any], audit_plots: dict[str, bytes]) -> str:
         baseline=unigram_baseline(report["evaluation"]),
         measures=measures(report["evaluation"] or {}),
         curve=_curve(report),
+        replies=_replies(report),
         plots=[
             {"name": name.replace("_", " ").replace("-", " "), "src": _data_uri(svg)}
             for name, svg in audit_plots.items()
@@ -130,8 +131,16 @@ def _curve(report: dict[str, Any]) -> Markup | None:
         training.get("validation_loss") or [],
         unigram_baseline(report["evaluation"])["loss"],
         training.get("best_step"),
+        (training.get("overfitting") or {}).get("since"),
     )
     return Markup(svg)  # drawn by pipeline.report.loss_plot from numbers alone
+
+
+def _replies(report: dict[str, Any]) -> Markup | None:
+    training = report["training"] or {}
+    if not training.get("validation_bleu"):
+        return None
+    return Markup(reply_curve(training["validation_bleu"], training.get("validation_rouge_l") or []))
 
 
 def _data_uri(svg: bytes) -> str:

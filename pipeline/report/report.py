@@ -265,9 +265,17 @@ def _evaluation(artifact: Artifact | None, scores: dict[str, Any] | None) -> dic
     """evaluation.json without the scores of single conversations, which only the gate needs; and the samples."""
     if scores is None:
         return None
-    return {k: v for k, v in scores.items() if k != "conversations"} | {
+    shown = {k: v for k, v in scores.items() if k != "conversations"} | {
         "samples": _json(artifact, "samples.json") or []
     }
+    if "probes" in scores:
+        shown["probes"] = {name: _without_items(figures) for name, figures in scores["probes"].items()}
+    return shown
+
+
+def _without_items(figures: dict[str, Any]) -> dict[str, Any]:
+    """A probe's figures without the scores of single items; the model's own replies are kept."""
+    return {key: value for key, value in figures.items() if key != "items"}
 
 
 def _finite(value: Any) -> Any:

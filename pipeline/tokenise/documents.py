@@ -1,14 +1,16 @@
 """From a conversation to documents: token ids, which of them are learned, and how long ones are cut."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice, zip_longest
-from typing import Any
+from itertools import zip_longest
+from operator import is_
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.contract.turns import Turn, TurnEncoder, beside, governing
+from pipeline.contract.chat_format import ChatFormat, RefusedError
+from pipeline.contract.turns import Chat, Message, Turn, TurnEncoder, beside, governing
 
 REPLY_SHARE = 0.75
 """Least share of a sequence left to the reply, when an exchange is too long for one."""
@@ -18,7 +20,7 @@ REPLY_SHARE = 0.75
 class Document:
     """A piece of one conversation that fits into a sequence.
 
-    tokens: int32 ids. learned: bool of the same length, true on assistant content and its <|eot_id|>, but
+    tokens: int32 ids. learned: bool of the same length, true on assistant content and the token that ends it, but
     for turns that are context only.
     learned_bytes: UTF-8 bytes that the learned tokens spell.
     """
@@ -35,30 +37,55 @@ class Document:
 class ConversationEncoder:
     """Conversations to documents of at most `sequence_length` tokens."""
 
-    def __init__(self, tokenizer_json: str, begin: str, sequence_length: int) -> None:
-        self._turns = TurnEncoder(tokenizer_json, begin)
-        self.room = sequence_length - 1
+    def __init__(self, form: ChatFormat, sequence_length: int) -> None:
+        self._turns = TurnEncoder(form)
+        self.length = sequence_length
+        self.changed: Counter[str] = Counter()
+        """What was done to the roles of how many conversations (pipeline/contract/chat_roles.py)."""
+        self.refused: dict[str, str] = {}
+        """row_id to why the chat template refuses it, of the latest batch."""
 
-    def encode(self, conversations: list[tuple[str, list[dict[str, Any]]]]) -> Iterator[tuple[list[Document], int]]:
+    def encode(self, conversations: list[tuple[str, list[Message]]]) -> Iterator[tuple[list[Document], int]]:
         """For each (row_id, messages): its documents, and how many of its tokens they leave out.
 
         A system text that opens several documents counts as in the first. A message that says learned: False is
-        context, whoever speaks. There is no document when no assistant speaks that is learned.
+        context, whoever speaks. There is no document when no assistant speaks that is learned, or the chat template
+        refuses the conversation.
         """
-        encoded = iter(self._turns.encode([m for _, messages in conversations for m in messages]))
-        for row_id, messages in conversations:
-            turns = list(islice(encoded, len(messages)))
-            pieces = cut(turns, self.room)
-            left_out = tokens(turns) - sum(tokens(piece.turns) for piece in pieces)
-            yield [self._document(row_id, piece) for piece in pieces], left_out
+        self.refused.clear()
+        chats = self._turns.encode([messages for _, messages in conversations])
+        for (row_id, _), chat in zip(conversations, chats, strict=True):
+            if isinstance(chat, RefusedError):
+                self.refused[row_id] = str(chat)
+                yield [], 0
+                continue
+            if chat.changed:
+                self.changed[chat.changed] += 1
+            pieces = self._pieces(chat)
+            left_out = tokens(chat.turns) - sum(tokens(piece.turns) for piece, _ in pieces)
+            yield [_document(row_id, piece, arranged) for piece, arranged in pieces], left_out
 
-    def _document(self, row_id: str, piece: "Piece") -> Document:
-        ids, learned = [self._turns.begin], [False]
-        for turn in [*piece.repeated, *piece.turns]:
-            ids += turn.tokens
-            learned += [False] * len(turn.header) + [turn.learned] * (len(turn.content) + len(turn.end))
-        total = sum(turn.learned_bytes for turn in piece.turns)
-        return Document(row_id, np.array(ids, np.int32), np.array(learned, np.bool_), total)
+    def _pieces(self, chat: Chat) -> list[tuple["Piece", Chat]]:
+        """The conversation in pieces, each as a conversation of its own, which the template may open otherwise."""
+        room = self.length - len(chat.opening)
+        while room > 0:
+            pieces = cut(chat.turns, room)
+            found = [(piece, self._arranged(piece, chat)) for piece in pieces]
+            whole = [(piece, arranged) for piece, arranged in found if isinstance(arranged, Chat)]
+            excess = max((len(arranged) for _, arranged in whole), default=0) - self.length
+            if excess <= 0:
+                return whole
+            room -= excess
+        return []
+
+    def _arranged(self, piece: "Piece", chat: Chat) -> Chat | RefusedError:
+        whole = not piece.repeated and len(piece.turns) == len(chat.turns) and all(map(is_, piece.turns, chat.turns))
+        return chat if whole else self._turns.arranged([*piece.repeated, *piece.turns])
+
+
+def _document(row_id: str, piece: "Piece", chat: Chat) -> Document:
+    spelt = sum(turn.learned_bytes for turn in chat.turns[len(piece.repeated) :])
+    return Document(row_id, np.array(chat.tokens, np.int32), np.array(chat.mask, np.bool_), spelt)
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,13 @@ from pathlib import Path
 import pyarrow as pa
 
 from configs.errors import UserError
+from pipeline.contract.chat_format import ChatFormat
 from pipeline.contract.execute import StageContext
 from pipeline.contract.formatting import percent
 from pipeline.contract.progress import say
 from pipeline.spark.session import session_of, task_progress
-from pipeline.tokenise.tokenised_file import SPLITS, Job, read_split, tokenise_file
-from pipeline.tokenise.tokenizer import load_tokenizer, save_tokenizer, train_tokenizer
+from pipeline.tokenise.tokenised_file import CHANGED, SPLITS, Job, read_split, tokenise_file
+from pipeline.tokenise.tokenizer import load_tokenizer, own_tokenizer, save_tokenizer, train_tokenizer
 
 
 def tokenise(context: StageContext) -> None:
@@ -25,6 +26,8 @@ def tokenise(context: StageContext) -> None:
     settings = context.config("tokenise")
     if settings.tokenizer == "train":
         tokenizer = train_tokenizer(_training_texts(context, parts), settings.vocabulary)
+    elif settings.tokenizer == "pretrained":
+        tokenizer = own_tokenizer(context.profile.model.pretrained or "")
     else:
         tokenizer = load_tokenizer(settings.tokenizer)
     tokenizer.model_max_length = settings.sequence_length
@@ -36,17 +39,17 @@ def tokenise(context: StageContext) -> None:
     job = Job(
         parts,
         context.out,
-        tokenizer.backend_tokenizer.to_str(),
-        str(tokenizer.bos_token),
+        ChatFormat.of(tokenizer),
         tokenizer.pad_token_id,
         settings.sequence_length,
     )
     counts = _run(context, job)
     context.ledger.rows_in = counts["rows_in"]
     context.ledger.rows_out = counts["rows_out"]
-    if counts["no_reply"]:
-        context.ledger.dropped["no_reply"] = counts["no_reply"]
+    context.ledger.dropped.update({rule: counts[rule] for rule in ("no_reply", "template_refuses") if counts[rule]})
     context.metrics.update(facts(counts, settings.sequence_length), vocabulary=len(tokenizer))
+    for what, number in context.metrics.get("changed_for_template", {}).items():
+        say(f"tokenise: the chat template does not take {number:,} conversations as they are: {what.replace('_', ' ')}")
     for split, fact in context.metrics["splits"].items():
         say(
             f"tokenise: {split}: {fact['rows']:,} rows, {fact['sequences']:,} sequences, {fact['tokens']:,} tokens "
@@ -67,7 +70,9 @@ def facts(counts: Counter[str], sequence_length: int) -> dict:
         room = counts[f"{split}.sequences"] * sequence_length
         fact["waste"] = round(1 - counts[f"{split}.tokens"] / room, 6) if room else 0.0
         splits[split] = fact
-    return {"splits": splits, "tokens_left_out": counts["tokens_left_out"], "rows_shortened": counts["rows_shortened"]}
+    changed = {name.removeprefix(CHANGED): number for name, number in counts.items() if name.startswith(CHANGED)}
+    found = {"splits": splits, "tokens_left_out": counts["tokens_left_out"], "rows_shortened": counts["rows_shortened"]}
+    return found | ({"changed_for_template": dict(sorted(changed.items()))} if changed else {})
 
 
 def _training_texts(context: StageContext, parts: list[Path]) -> Iterator[str]:

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.contract.atomic_write import replacing
+from pipeline.contract.chat_format import ChatFormat
 from pipeline.rows.learned import not_learned
 from pipeline.rows.schema import DROPPED
 from pipeline.tokenise.documents import ConversationEncoder, Document
@@ -19,6 +20,8 @@ from pipeline.tokenise.packing import pack, write_packed
 
 SPLITS = ("train", "validation", "test")
 BATCH_ROWS = 1000
+CHANGED = "changed: "
+"""Before what was done to make the chat template take a conversation, in the name of a count."""
 
 
 @dataclass(frozen=True)
@@ -27,8 +30,7 @@ class Job:
 
     parts: list[Path]
     out: Path
-    tokenizer: str
-    begin: str
+    form: ChatFormat
     pad: int
     sequence_length: int
 
@@ -56,7 +58,7 @@ def tokenise_file(job: Job, number: int) -> Counter[str]:
 
 def _documents(job: Job, number: int, split: str, counts: Counter[str], dropped: list[dict]) -> Iterator[Document]:
     """The documents of one split of one file, in the order of its rows; counts as it goes."""
-    encoder = ConversationEncoder(job.tokenizer, job.begin, job.sequence_length)
+    encoder = ConversationEncoder(job.form, job.sequence_length)
     for rows in read_split(job.parts[number], split):
         counts["rows_in"] += len(rows)
         encoded = encoder.encode([(row["row_id"], _marked(row)) for row in rows])
@@ -64,10 +66,12 @@ def _documents(job: Job, number: int, split: str, counts: Counter[str], dropped:
             counts["tokens_left_out"] += left_out
             counts["rows_shortened"] += bool(left_out and documents)
             if not documents:
-                counts["no_reply"] += 1
-                evidence = json.dumps({"turns": len(row["messages"] or []), "split": split})
+                why = encoder.refused.get(row["row_id"])
+                rule = "template_refuses" if why else "no_reply"
+                counts[rule] += 1
+                evidence = {"turns": len(row["messages"] or []), "split": split} | ({"why": why} if why else {})
                 identity = {name: row[name] for name in ("row_id", "source", "origin")}
-                dropped.append(identity | {"rule": "no_reply", "evidence": evidence})
+                dropped.append(identity | {"rule": rule, "evidence": json.dumps(evidence)})
                 continue
             counts["rows_out"] += 1
             counts[f"{split}.rows"] += 1
@@ -77,6 +81,7 @@ def _documents(job: Job, number: int, split: str, counts: Counter[str], dropped:
                 counts[f"{split}.learned_tokens"] += int(document.learned.sum())
                 counts[f"{split}.learned_bytes"] += document.learned_bytes
                 yield document
+    counts.update({f"{CHANGED}{what}": number for what, number in encoder.changed.items()})
 
 
 def _marked(row: dict) -> list[dict]:

@@ -21,6 +21,8 @@ from pipeline.contract.chat_template import (
     PAD,
     SPECIAL_TOKENS,
 )
+from pipeline.contract.pretrained import Source, pretrained_source
+from pipeline.contract.progress import say
 from pipeline.contract.tokenizer import usable_tokenizer
 
 WORDS = (
@@ -61,15 +63,37 @@ def train_tokenizer(texts: Iterable[str], vocabulary: int) -> PreTrainedTokenize
     )
 
 
+def own_tokenizer(pretrained: str) -> PreTrainedTokenizerFast:
+    """The tokenizer of pretrained weights, with the chat template that they came with; else as `load_tokenizer`.
+
+    Raises UserError when it cannot be loaded.
+    """
+    tokenizer = _fast(pretrained_source(pretrained), f"model.pretrained: the tokenizer of {pretrained!r}")
+    if not tokenizer.chat_template:
+        say(f"tokenise: {pretrained} has no chat template, so it gets ours")
+        return with_our_template(tokenizer)
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = next((t for t in PRETRAINED_PADS if t in tokenizer.get_vocab()), tokenizer.eos_token)
+    return tokenizer
+
+
 def load_tokenizer(name: str) -> PreTrainedTokenizerFast:
     """A pretrained tokenizer, given our chat template and the special tokens that it lacks.
 
     name: folder or hub name. Raises UserError when it cannot be loaded or is not a fast one.
     """
-    remedy = "give a folder with tokenizer.json or a hub name"
-    tokenizer = usable_tokenizer(name, f"tokenise.tokenizer: {name!r}", remedy)
+    return with_our_template(_fast(Source(name), f"tokenise.tokenizer: {name!r}"))
+
+
+def _fast(source: Source, called: str) -> PreTrainedTokenizerFast:
+    tokenizer = usable_tokenizer(source, called, "give a folder with tokenizer.json or a hub name")
     if not tokenizer.is_fast:
-        raise UserError(f"tokenise.tokenizer: {name!r} has no tokenizer.json; choose one that has")
+        raise UserError(f"{called} has no tokenizer.json; choose one that has")
+    return tokenizer
+
+
+def with_our_template(tokenizer: PreTrainedTokenizerFast) -> PreTrainedTokenizerFast:
+    """The tokenizer with our chat template, and the special tokens that it lacks."""
     known = tokenizer.get_vocab()
     markers = [HEADER_START, HEADER_END, END_OF_TURN, END_OF_TEXT]
     special = {token.content for token in tokenizer.added_tokens_decoder.values() if token.special}

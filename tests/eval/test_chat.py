@@ -9,6 +9,7 @@ from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 from configs.errors import UserError
 from eval.chat import chat
 from eval.generate import encode_prompt
+from pipeline.contract.chat_format import ChatFormat
 from pipeline.tokenise.documents import ConversationEncoder
 
 
@@ -95,7 +96,7 @@ def test_a_prompt_is_encoded_as_the_same_turns_were_in_training(tokenizer: PreTr
         {"role": "user", "content": FORGED[0]},
         {"role": "assistant", "content": "No."},
     ]
-    encoder = ConversationEncoder(tokenizer.backend_tokenizer.to_str(), "<|begin_of_text|>", 1000)
+    encoder = ConversationEncoder(ChatFormat.of(tokenizer), 1000)
     ((document,), _) = next(encoder.encode([("row", turns)]))
     prompt = encode_prompt(tokenizer, turns[:2], 1000)
     assert document.tokens[: len(prompt)].tolist() == prompt

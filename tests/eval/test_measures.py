@@ -8,6 +8,7 @@ import pytest
 
 from eval.evaluate import headline_of, measure, told
 from eval.metrics.metric import Outcome
+from eval.model_card import card_figures
 from pipeline.contract.metrics import METRICS, figures_of
 from pipeline.report.page import measures
 
@@ -20,6 +21,8 @@ OUTCOME = Outcome(
     replies=["a b c d e", "we met at noon today"],
     references=["a b c d e", "we met at noon today"],
     training={"validation_loss": [[50, 2.5], [100, 2.0], [150, 2.2]], "best_step": 150},
+    probes={"facts": {"accuracy": 0.5}},
+    tasks={"scores": {"arc_easy/acc": 0.25}},
 )
 KEYS = [
     "loss",
@@ -45,8 +48,17 @@ def test_evaluation_json_begins_with_these_keys_in_this_order() -> None:
 
 
 def test_every_figure_of_the_table_has_its_value() -> None:
-    shown = [figure for _, figure, _ in figures_of(measure(OUTCOME))]
-    assert shown == [figure for metric in METRICS for figure in metric.figures]
+    named = {"probes.*.accuracy": "probes.facts.accuracy", "tasks.scores.*": "tasks.scores.arc_easy/acc"}
+    shown = [figure.key for _, figure, _ in figures_of(measure(OUTCOME))]
+    assert shown == [named.get(figure.key, figure.key) for metric in METRICS for figure in metric.figures]
+
+
+def test_probes_and_tasks_are_logged_and_told_by_their_names() -> None:
+    evaluation = measure(OUTCOME)
+    headline = headline_of(evaluation)
+    assert (headline["probe_facts"], headline["task_arc_easy/acc"]) == (0.5, 0.25)
+    assert [row["label"] for row in measures(evaluation)][-1] == "arc_easy/acc"
+    assert card_figures(evaluation | {"generations": 2})[-2:] == [("probe facts", "0.500"), ("arc_easy/acc", "0.2500")]
 
 
 def test_the_validation_loss_is_that_of_the_weights_that_were_kept() -> None:

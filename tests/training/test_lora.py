@@ -147,6 +147,23 @@ def test_tensorboard_shows_the_same_curves(run: Run, trained: Artifact) -> None:
         assert [(e.step, e.value) for e in events.Scalars(name)] == [(s, pytest.approx(v)) for s, v in expected]
 
 
+def test_tensorboard_and_mlflow_show_what_the_model_said(run: Run, trained: Artifact) -> None:
+    from mlflow import MlflowClient
+
+    lines = [json.loads(line) for line in (trained.path / "metrics.jsonl").read_text().splitlines()]
+    samples = {line["step"]: line["validation_samples"] for line in lines if "validation_samples" in line}
+    assert list(samples) == [3, 6]
+    events = EventAccumulator(str(run.folder / "tensorboard"))
+    events.Reload()
+    shown = {e.step: e.tensor_proto.string_val[0].decode() for e in events.Tensors("samples/text_summary")}
+    client, run_id = MlflowClient(run.profile.tracking.address(run.root)), trained.metrics["mlflow_run_id"]
+    assert {metric.step for metric in client.get_metric_history(run_id, "validation_bleu")} == {3, 6}
+    for step, exchanges in samples.items():
+        logged = Path(client.download_artifacts(run_id, f"samples/step-{step:08d}.md")).read_text()
+        for text in (shown[step], logged):
+            assert all(f"    {exchange['reference'].splitlines()[0]}" in text for exchange in exchanges)
+
+
 def test_the_steps_asked_for_are_traced(run: Run) -> None:
     with gzip.open(run.folder / "trace-steps-2-3.json.gz", "rt") as file:
         names = {event.get("name") for event in json.load(file)["traceEvents"]}

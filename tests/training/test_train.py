@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -46,8 +47,9 @@ def wait_for(what: Callable[[], object], process: subprocess.Popen[str]) -> None
 
 def losses(artifact: Artifact) -> list[dict]:
     lines = [json.loads(line) for line in (artifact.path / "metrics.jsonl").read_text().splitlines()]
-    kept = ("step", "loss", "validation_loss", "gradient_norm", "learning_rate")
-    return [{name: line[name] for name in kept if name in line} for line in lines]
+    kept = {"step", "loss", "validation_loss", "gradient_norm", "learning_rate"}
+    kept |= {"validation_bleu", "validation_rouge_l", "validation_samples", "train_validation_gap", "overfitting"}
+    return [{name: value for name, value in line.items() if name in kept} for line in lines]
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +85,25 @@ def test_the_model_loads_plainly_and_is_the_best_one(undisturbed: Artifact) -> N
     with torch.no_grad():
         reply = model.generate(**prompt, max_new_tokens=4, do_sample=False)[0, prompt["input_ids"].shape[1] :]
     assert tokenizer.decode(reply).startswith("Yes.")
+
+
+def test_replies_are_measured_at_each_validation(undisturbed: Artifact) -> None:
+    facts = undisturbed.json("training.json")
+    validated = [step for step, _ in facts["validation_loss"]]
+    bleu, rouge_l = dict(facts["validation_bleu"]), dict(facts["validation_rouge_l"])
+    assert list(bleu) == list(rouge_l) == validated == [8, 16, 24, 32, 40]
+    assert bleu[40] > bleu[8]
+    assert rouge_l[40] > rouge_l[8]
+    step, samples = facts["validation_samples"][-1]
+    assert step == 40
+    assert len(samples) == 3
+    assert re.fullmatch(r"user Shall we see the .*\? assistant", samples[0]["prompt"])
+    assert all(sample["reply"].startswith("Yes.") for sample in samples)
+    assert all(sample["reference"].startswith("Yes.") for sample in samples)
+    cost = facts["validation_replies"]
+    assert cost["count"] == 8
+    assert 0 < cost["seconds"] < facts["seconds"]
+    assert 0 < cost["share"] < 1
 
 
 def test_nothing_of_the_checkpoints_is_left(undisturbed: Artifact) -> None:

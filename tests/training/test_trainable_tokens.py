@@ -12,7 +12,8 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import AutoModelForCausalLM, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from configs.model import Lora
-from pipeline.contract.chat_template import BEGIN, END_OF_TURN
+from pipeline.contract.chat_format import ChatFormat
+from pipeline.contract.chat_template import END_OF_TURN
 from pipeline.tokenise.documents import ConversationEncoder, Document
 from pipeline.tokenise.packing import pack, write_packed
 from pipeline.tokenise.tokenizer import load_tokenizer
@@ -91,7 +92,7 @@ def job_on(base: Path, folder: Path) -> tuple[JobConfig, list[Document]]:
     """LoRA on that base over 200 conversations, and those as documents."""
     tokenizer = load_tokenizer(str(base))
     tokenizer.save_pretrained(folder / "tokenizer")
-    encoder = ConversationEncoder(tokenizer.backend_tokenizer.to_str(), BEGIN, LENGTH)
+    encoder = ConversationEncoder(ChatFormat.of(tokenizer), LENGTH)
     rows = encoder.encode([(f"{n:032x}", conversation(n)) for n in range(200)])
     documents = [document for found, _ in rows for document in found]
     (folder / "packed").mkdir()

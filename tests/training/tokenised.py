@@ -5,7 +5,7 @@ from pathlib import Path
 
 from configs.load import load_profile
 from pipeline.contract.artifact import Ledger
-from pipeline.contract.chat_template import BEGIN
+from pipeline.contract.chat_format import ChatFormat
 from pipeline.contract.execute import execute
 from pipeline.contract.run import Run
 from pipeline.tokenise.documents import ConversationEncoder
@@ -47,7 +47,7 @@ def begin_run(root: Path, overrides: list[str], data: Path, run_id: str = "test"
         texts = [m["content"] for n in numbers["train"] for m in conversation(n)]
         tokenizer = train_tokenizer(texts, 512)
         save_tokenizer(tokenizer, partial / "tokenizer")
-        encoder = ConversationEncoder(tokenizer.backend_tokenizer.to_str(), BEGIN, LENGTH)
+        encoder = ConversationEncoder(ChatFormat.of(tokenizer), LENGTH)
         for split, of_split in numbers.items():
             folder = partial / "packed" / split
             folder.mkdir(parents=True)

@@ -46,6 +46,11 @@ TRAINING = {
     "validation_loss": [[2, 6.2], [3, 6.4]],
     "precision": "fp32",
     "zero_stage": 1,
+    "validation_bleu": [[2, 1.5], [3, 2.5]],
+    "validation_rouge_l": [[2, 0.1], [3, 0.15]],
+    "validation_samples": [[3, [{"prompt": "user hello assistant", "reference": "hi", "reply": f"good night {EVIL}"}]]],
+    "validation_replies": {"count": 8, "seconds": 1.5, "share": 0.34},
+    "overfitting": {"since": 2, "gap": [[2, 0.2], [3, 0.9]]},
 }
 SCORES = {
     "loss": 5.0,
@@ -263,6 +268,20 @@ def test_a_finished_run_has_every_part(run: Run) -> None:
     assert report["review"]["decision"] == "approved"
 
 
+def test_the_page_shows_replies_during_training_and_overfitting(run: Run) -> None:
+    prepare_data(run)
+    finish(run)
+    page = " ".join(page_of(run).split())
+    assert 'aria-label="BLEU and ROUGE-L by step"' in page
+    assert "Greedy replies to 8 prompts of the validation split. They took 1.5 s, 34.0% of training." in page
+    assert "What it said after step 3" in page
+    assert "good night &lt;script&gt;" in page
+    assert (
+        "Overfitting since step 2: training loss fell on, validation loss no longer did, and ended 0.900 above" in page
+    )
+    assert ">overfitting from here<" in page
+
+
 def test_a_stage_entry_tells_rows_time_memory_and_fingerprint(run: Run) -> None:
     prepare_data(run)
     clean = next(s for s in build_report(run)["stages"] if s["name"] == "clean")
@@ -360,7 +379,7 @@ def test_markup_in_samples_and_evidence_is_escaped(run: Run) -> None:
     finish(run)
     page = page_of(run)
     assert EVIL not in page
-    assert page.count("&lt;script&gt;alert") == 2
+    assert page.count("&lt;script&gt;alert") == 3
     assert "script" not in Page(page).tags
 
 

