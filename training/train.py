@@ -9,6 +9,7 @@ from configs.errors import UserError
 from configs.hostfile import world_size
 from configs.load import load_architecture
 from configs.model import Architecture
+from configs.size import architecture_of
 from pipeline.contract.atomic_write import write_text
 from pipeline.contract.execute import StageContext
 from pipeline.contract.finished import Finished
@@ -111,8 +112,9 @@ def make_job(context: StageContext) -> JobConfig:
     new: tuple[int, ...] = ()
     length = context.profile.tokenise.sequence_length
     if model.pretrained:
-        shape = pretrained_config(model.pretrained)
-        check_positions(model.pretrained, shape.to_dict(), length)
+        config = pretrained_config(model.pretrained).get_text_config()
+        check_positions(model.pretrained, config.to_dict(), length)
+        shape = architecture_of(config)
         new = new_tokens(model.pretrained, tokenizer.get_vocab())
     else:
         shape = architecture = load_architecture(model.name)
