@@ -78,6 +78,7 @@ def train(variant: str, tokenise: Any, scratch: Path, options: argparse.Namespac
         ),
         launch=settings,
         seed=0,
+        architecture=None,
         pretrained=options.base,
         lora=Lora() if variant == "lora" else None,
         vocabulary=len(saved_tokenizer(tokenise.path / "tokenizer")),
