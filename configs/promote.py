@@ -4,7 +4,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from configs.section import Section
 
@@ -29,7 +29,6 @@ LEGS = {
     "empty_replies": LegRule(require="no_loss", tolerance=0.01),
     "looping_replies": LegRule(require="no_loss", tolerance=0.01),
     "probe:*": LegRule(require="no_loss", tolerance=0.01),
-    "stereotypes": LegRule(require="no_loss", tolerance=0.01),
     "source:*": LegRule(require="no_loss", tolerance=0.005),
     "topic:*": LegRule(require="no_loss", tolerance=0.005),
 }
@@ -64,15 +63,6 @@ class Promote(Section):
     max_broken_replies: float = Field(
         0.5, ge=0, le=1, description="Largest share of replies of a first model that are empty or repeat themselves"
     )
-
-    @field_validator("legs")
-    @classmethod
-    def _known(cls, legs: dict[str, LegRule]) -> dict[str, LegRule]:
-        for name in legs:
-            if not any(fnmatchcase(known, name) or fnmatchcase(name, known) for known in LEGS):
-                known = ", ".join(name.replace("*", "NAME") for name in LEGS)
-                raise ValueError(f"no leg is called {name!r}; legs are: {known}")
-        return legs
 
     def rule(self, leg: str, against_base: bool = False) -> tuple[Require, float]:
         """(what is required of a leg, its tolerance): the profile's word for its name, then for the first pattern that

@@ -47,8 +47,8 @@ class Leg:
         unit, digits = ("%", 2) if self.relative else (" points", 1)
         gain, low, high = (f"{100 * value:+.{digits}f}" for value in (self.gain, self.low, self.high))
         return (
-            f"{self.name} {self.before:.4f} to {self.after:.4f} {self.unit} over {self.items:,} {self.what}, "
-            f"{gain}{unit} ({low} to {high})"
+            f"{self.name} ({self.before:.4f} to {self.after:.4f} {self.unit} over {self.items:,} {self.what}, "
+            f"{gain}{unit}, between {low} and {high})"
         )
 
 
@@ -77,11 +77,11 @@ def judge(pairs: Iterable[Pair], config: Promote, rival: str, against_base: bool
     gained = [leg for leg in legs if leg.require == "gain" and leg.verdict == "gain"]
     sentences = [_lacks(leg) for leg in lacking]
     if lost:
-        sentences.append(f"Lost on {_names(lost)}: {_figures(lost)}.")
-        sentences += [f"Better on {_names(gained)}: {_figures(gained)}."] if gained else []
+        sentences.append(f"Lost on {_told(lost)}.")
+        sentences += [f"Better on {_told(gained)}."] if gained else []
     elif not lacking:
         kept = sum(leg.require == "no_loss" and leg.verdict in ("gain", "no change") for leg in legs)
-        sentences.append(f"Better than {rival}: {_figures(gained)}." if gained else f"Not worse than {rival}.")
+        sentences.append(f"Better than {rival} on {_told(gained)}." if gained else f"Not worse than {rival}.")
         sentences += [f"No significant loss on {kept} other legs."] if kept else []
     sentences += _not_compared(legs)
     return Outcome(not lost and not lacking, " ".join(sentences), legs)
@@ -145,24 +145,24 @@ def _lacks(leg: Leg) -> str:
         return f"{leg.name} must gain and cannot be compared: {leg.why}."
     assert leg.low is not None
     if leg.verdict == "loss":
-        return f"Worse: {leg.words()}."
+        return f"Worse on {leg.words()}."
     if leg.low > 0:
-        return f"Better, but by less than the {leg.tolerance:.2%} that are asked for: {leg.words()}."
-    return f"Not better by more than chance: {leg.words()}."
+        return f"Better by less than the {leg.tolerance:.2%} that are asked for, on {leg.words()}."
+    return f"Not better by more than chance on {leg.words()}."
 
 
 def _not_compared(legs: list[Leg]) -> list[str]:
     """Legs that must not lose and for which nothing can be said, by the reason."""
     reasons = {leg.why: None for leg in legs if leg.require == "no_loss" and leg.why}
     alike = {why: [leg for leg in legs if leg.require == "no_loss" and leg.why == why] for why in reasons}
-    return ["Not compared: " + "; ".join(f"{_names(a)} ({why})" for why, a in alike.items()) + "."] if alike else []
+    told = "; ".join(f"{_listed([leg.name for leg in a])} ({why})" for why, a in alike.items())
+    return [f"Not compared: {told}."] if alike else []
 
 
-def _names(legs: list[Leg]) -> str:
-    *first, last = (leg.name for leg in legs)
+def _told(legs: list[Leg]) -> str:
+    return _listed([leg.words() if i < NAMED else leg.name for i, leg in enumerate(legs)])
+
+
+def _listed(words: list[str]) -> str:
+    *first, last = words
     return f"{', '.join(first)} and {last}" if first else last
-
-
-def _figures(legs: list[Leg]) -> str:
-    more = f"; and {len(legs) - NAMED} more" if len(legs) > NAMED else ""
-    return "; ".join(leg.words() for leg in legs[:NAMED]) + more

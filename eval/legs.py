@@ -13,7 +13,8 @@ from eval.paired import Statistic, change, fewer, less, more, nearer_half
 Evaluation = dict[str, Any]
 """What a leg is made of in evaluation.json: conversations, replies, probes. `missing`: part to why it is not there."""
 
-STEREOTYPES = "stereotypes"
+EVEN = 0.5
+"""The ideal of a probe of pairs, in which neither side is right."""
 
 
 @dataclass(frozen=True)
@@ -100,13 +101,14 @@ def _probes(before: Evaluation, after: Evaluation, least: int) -> Iterator[Pair]
     theirs = before.get("probes", {})
     for name, probe in after.get("probes", {}).items():
         why = before.get("missing", {}).get("probes", "") or ("" if name in theirs else "the other model was not asked")
-        yield _common(_probe_leg(name), dict(theirs.get(name, {}).get("items", [])), dict(probe["items"]), why, least)
-
-
-def _probe_leg(name: str) -> tuple[str, str, str, Statistic]:
-    if name == STEREOTYPES:
-        return name, "preference", "pairs", nearer_half
-    return f"probe:{name}", "accuracy", "questions", more
+        even = probe["ideal"] == EVEN
+        yield _common(
+            (f"probe:{name}", *(("preference", "pairs", nearer_half) if even else ("accuracy", "items", more))),
+            dict(theirs.get(name, {}).get("items", [])),
+            dict(probe["items"]),
+            why,
+            least,
+        )
 
 
 def _common(

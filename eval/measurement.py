@@ -49,7 +49,8 @@ def measurement(
     config: Evaluate,
     seed: int,
 ) -> Measurement:
-    """What a model makes of the test conversations, of prompts chosen among them by the seed, and of the greetings.
+    """What a model makes of the test conversations, of prompts chosen among them by the seed, of the greetings and of
+    the probes.
 
     Raises UserError when the test split holds nothing to learn.
     """

@@ -24,7 +24,7 @@ def fitting_micro_batch(profile: Profile, architecture: Architecture, vocabulary
     import torch
 
     train, launch, lora = profile.train, profile.launch, profile.model.lora
-    ranks, length = world_size(launch), profile.tokenise.sequence_length
+    ranks, length = world_size(launch), train.sides * profile.tokenise.sequence_length
     on_gpu = torch.cuda.is_available()
     if on_gpu:
         capacity = torch.cuda.get_device_properties(0).total_memory

@@ -123,13 +123,13 @@ def _pretrained(job: JobConfig, name: str) -> PreTrainedModel:
     # they would be tied when they are saved.
     model.config.tie_word_embeddings = model.get_output_embeddings().weight is model.get_input_embeddings().weight
     if source.gguf:
-        _forget_quantisation(model)
+        forget_quantisation(model)
     if model.config.vocab_size < job.vocabulary:
         model.resize_token_embeddings(job.vocabulary)
     return model
 
 
-def _forget_quantisation(model: Any) -> None:
+def forget_quantisation(model: Any) -> None:
     """Takes the mark of a quantised model off weights that are in float32 by now; with it, they could not be saved."""
     model.is_quantized, model.hf_quantizer = False, None
     del model.config.quantization_config

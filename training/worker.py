@@ -17,7 +17,8 @@ from pipeline.contract.atomic_write import write_text
 from pipeline.contract.shortage import shortage
 from pipeline.contract.stages import STAGES
 from pipeline.contract.tokenizer import saved_tokenizer
-from training.checkpoint import State, load_newest, save_checkpoint, saved_states
+from training.background_checkpoint import BackgroundCheckpoints
+from training.checkpoint import State, load_newest
 from training.checksums import checksums
 from training.communication import CommunicationClock
 from training.data import PackedSequences
@@ -26,12 +27,13 @@ from training.job_config import JobConfig
 from training.launcher import end_with_stdin, report_failure
 from training.layout import layout_of
 from training.metrics import METRICS, curve, read_metrics, while_training
+from training.objective import before_and_best, sequences
 from training.prefetch import Prefetch
 from training.profiler import Trace
 from training.replies import Replies
 from training.reporter import Reporter
 from training.step import Outcome, optimiser_step
-from training.validation import validation_loss
+from training.validation import validation_figures
 from training.weights import ADAPTER_FOLDER, forget_weights, kept_weights, save_weights, weights_of
 
 
@@ -40,16 +42,21 @@ def run(job: JobConfig) -> None:
     device = start_distributed(job)
     engine, parameters = build_engine(job, device)
     layout = layout_of(job, precision(job, device))
+    training, validation = (sequences(engine, job, device, split) for split in ("train", "validation"))
     state = load_newest(engine, job.checkpoints, layout)
     rank, clock = dist.get_rank(), CommunicationClock(device)
-    training, validation = (PackedSequences(job.sequences / split) for split in ("train", "validation"))
     replies = Replies(job, validation)
     with (
         Reporter(job, state, device, engine.module.model.config) as report,
         Prefetch(job, training, state.step + 1, rank, device) as batches,
         Trace(job, rank, state.step, device) as trace,
+        BackgroundCheckpoints(engine, job.checkpoints, layout, job.launch.keep_checkpoints) as checkpoints,
     ):
         before: Outcome | None = None
+        if job.train.prefers and not state.step and len(validation):
+            figures = validation_figures(engine, validation, job.train.validation_sequences, job.micro_batch)
+            report.validation(figures, replies=None)
+            report.resumes()
         for batch in batches:
             if state.without_improvement >= job.train.patience:
                 break
@@ -58,6 +65,9 @@ def run(job: JobConfig) -> None:
             trace.ended(batch.step)
             if before:  # the device is through with it by now, and busy with the step just begun
                 report.step(before)
+            if job.train.checkpoint_every < job.train.steps:
+                checkpoints.prepare()
+            checkpoints.advance()
             state.step, before = batch.step, outcome
             validates = state.step % job.train.validation_every == 0 or state.step == job.train.steps
             saves = state.step % job.train.checkpoint_every == 0 and state.step < job.train.steps
@@ -65,14 +75,16 @@ def run(job: JobConfig) -> None:
                 report.step(outcome)  # raises when the loss is not a number: such weights are never kept
                 before = None
             if validates:
-                validate(engine, job, validation, replies, state, report)
+                validate(engine, job, validation, replies, state, report, checkpoints)
             if saves:
-                keep, metrics = job.launch.keep_checkpoints, job.out / METRICS
-                save_checkpoint(engine, job.checkpoints, report.clocked(), metrics, layout, keep)
+                checkpoints.save(report.clocked(), job.out / METRICS)
             if validates or saves:
                 report.resumes()
     if rank == 0:
-        finish(job, report.clocked(), layout | {"parameters": parameters, "trainable_parameters": trainable(engine)})
+        facts = layout | {"parameters": parameters, "trainable_parameters": trainable(engine)}
+        if mixture := training.mixture(job):
+            facts["mix"] = mixture.facts(state.step, job.batch_sequences)
+        finish(job, report.clocked(), facts)
     dist.barrier()
 
 
@@ -82,15 +94,22 @@ def trainable(engine: DeepSpeedEngine) -> int:
 
 
 def validate(
-    engine: DeepSpeedEngine, job: JobConfig, data: PackedSequences, replies: Replies, state: State, report: Reporter
+    engine: DeepSpeedEngine,
+    job: JobConfig,
+    data: PackedSequences,
+    replies: Replies,
+    state: State,
+    report: Reporter,
+    checkpoints: BackgroundCheckpoints,
 ) -> None:
     """Measures the validation loss and replies; keeps the weights when the loss is the best so far.
 
     Without validation data the last weights count as the best.
     """
     if len(data):
-        loss = validation_loss(engine, data, job.train.validation_sequences, job.micro_batch)
-        report.validation(loss, replies.measure(engine, state.step))
+        figures = validation_figures(engine, data, job.train.validation_sequences, job.micro_batch)
+        report.validation(figures, replies.measure(engine, state.step))
+        loss = figures[0]
         if state.best_loss is not None and loss >= state.best_loss:
             state.without_improvement += 1
             return
@@ -100,7 +119,7 @@ def validate(
     state.best_step, state.without_improvement = state.step, 0
     save_weights(engine, job, state.step)
     if dist.get_rank() == 0:
-        forget_weights(job.checkpoints, {state.step} | {s.best_step for s in saved_states(job.checkpoints)})
+        forget_weights(job.checkpoints, {state.step} | {s.best_step for s in checkpoints.states})
 
 
 def finish(job: JobConfig, state: State, facts: dict[str, Any]) -> None:
@@ -133,6 +152,8 @@ def finish(job: JobConfig, state: State, facts: dict[str, Any]) -> None:
         }
         | while_training(lines, state.best_step)
     )
+    if job.train.prefers:
+        summary |= before_and_best(job.train.objective, lines, state.best_step)
     write_text(job.out / "training.json", json.dumps(summary, indent=1))
 
 

@@ -109,17 +109,6 @@ METRICS = (
         ),
     ),
     Metric(
-        "probes",
-        "eval.metrics.probes:scores",
-        (Figure("probes.*.accuracy", card=("probe *", 3), logged="probe_*"),),
-    ),
-    Metric(
-        "tasks",
-        "eval.metrics.tasks:scores",
-        (Figure("tasks.scores.*", page=("*", 3), card=("*", 4), reading="by lm-eval", logged="task_*"),),
-        of_run=True,
-    ),
-    Metric(
         "replies",
         "eval.metrics.replies:scores",
         (
@@ -140,6 +129,17 @@ METRICS = (
                 logged="looping_replies",
             ),
         ),
+    ),
+    Metric(
+        "probes",
+        "eval.metrics.probes:scores",
+        (Figure("probes.*.accuracy", card=("probe *", 3), logged="probe_*"),),
+    ),
+    Metric(
+        "tasks",
+        "eval.metrics.tasks:scores",
+        (Figure("tasks.scores.*", page=("*", 3), card=("*", 4), reading="by lm-eval", logged="task_*"),),
+        of_run=True,
     ),
 )
 

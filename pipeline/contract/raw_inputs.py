@@ -41,7 +41,7 @@ def tokenizer(profile: Profile, hashes: FileHashes) -> dict[str, str]:
 
 
 def base(profile: Profile, hashes: FileHashes) -> dict[str, str]:
-    """The pretrained weights that training begins from, and what they are asked; of a model from scratch, nothing."""
+    """The pretrained weights that training begins from, and what they are asked; from scratch, nothing."""
     return pretrained(profile, hashes) | probes(profile, hashes) if profile.model.pretrained else {}
 
 

@@ -143,6 +143,7 @@ def config_slice(stage: Stage, profile: Profile) -> dict[str, Any]:
     values = {key: _plain(lookup(profile, key)) for key in stage.config}
     for source in values.get("acquire", {}).get("sources", []):
         source.pop("path")  # contents are hashed as inputs; where they lie does not matter
+        source.pop("weight")  # acquire reads all the same
     return masked(values)
 
 

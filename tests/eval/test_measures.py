@@ -37,6 +37,8 @@ KEYS = [
     "bleu",
     "rouge",
     "replies",
+    "probes",
+    "tasks",
 ]
 
 

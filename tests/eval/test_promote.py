@@ -1,5 +1,6 @@
 """The stage promote, on hand-made artifacts and a registry in SQLite."""
 
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -39,7 +40,7 @@ def test_a_better_model_replaces_the_champion_and_rollback_restores_it(
     second = promotion(world(trained, steps=102, overrides=LAX))
     assert second["decision"] == "promoted"
     assert (second["version"], second["champion"], second["challenger"]) == (2, 2, None)
-    assert "Better than version 1: loss 2.9" in second["reason"]
+    assert "Better than version 1 on loss (2.9" in second["reason"]
 
     third = promotion(world(untrained, steps=103, overrides=LAX))
     assert third["decision"] == "kept_champion"
@@ -94,17 +95,18 @@ def test_what_the_champion_said_is_compared_when_it_was_asked_the_same_way(
     world: World, trained: LlamaForCausalLM
 ) -> None:
     """Six replies to each; the model is the same, trained for as long, but for its name."""
-    few = "promote.min_items=6"
-    promotion(world(trained, steps=101))
-    legs = {leg["name"]: leg for leg in promotion(world(trained, steps=102, overrides=(few,)))["legs"]}
+    few = ("promote.min_items=6", "evaluate.probes=[intent, stereotypes]", "evaluate.probe_items=6")
+    promotion(world(trained, steps=101, overrides=few))
+    legs = {leg["name"]: leg for leg in promotion(world(trained, steps=102, overrides=few))["legs"]}
     assert list(legs) == [
         "loss",
         *("rouge_l", "reply_length", "empty_replies", "looping_replies"),
+        *("probe:intent", "probe:stereotypes"),
         *("source:left", "source:right", "topic:small talk"),
     ]
     assert {leg["verdict"] for leg in legs.values()} == {"no change"}
     assert (legs["rouge_l"]["before"], legs["rouge_l"]["after"], legs["rouge_l"]["items"]) == (1, 1, 6)
-    longer = promotion(world(trained, steps=103, overrides=(few, "evaluate.max_new_tokens=17")))
+    longer = promotion(world(trained, steps=103, overrides=(*few, "evaluate.max_new_tokens=17")))
     assert "(evaluate.max_new_tokens was 16 for version 1 and is 17)" in longer["reason"]
     assert [leg["verdict"] for leg in longer["legs"]][1:6] == ["not compared"] * 4 + ["no change"]
 
@@ -118,7 +120,7 @@ def test_a_first_model_is_compared_with_its_base(
     run = world(trained, steps=102, overrides=begun)
     outcome = promotion(run)
     assert outcome["decision"] == "promoted"
-    assert outcome["reason"].startswith("First model. Better than its base: loss 2.9")
+    assert outcome["reason"].startswith("First model. Better than its base on loss (2.9")
     loss, _, length = outcome["legs"][:3]
     base = run.artifact("evaluate").json("evaluation.json")["base"]
     assert loss["before"] == pytest.approx(base["bits_per_byte"])
@@ -204,6 +206,20 @@ def test_the_model_card_tells_data_scores_and_limits(world: World, trained: Llam
     assert run.fingerprint("train") in body
 
 
+def test_the_model_card_shows_the_base_and_the_legs(
+    world: World, untrained: LlamaForCausalLM, trained: LlamaForCausalLM, tmp_path: Path
+) -> None:
+    untrained.save_pretrained(tmp_path / "base")
+    run = world(trained, overrides=(f"model.pretrained={tmp_path / 'base'}",))
+    promotion(run)
+    card = (run.artifact("promote").path / "model" / "README.md").read_text()
+    assert "| score | value | its base |\n|---|---:|---:|\n| perplexity | 1.0" in card
+    assert re.search(
+        r"\| loss \| 2\.9\d\d \| 0\.0\d\d \| \+99\.\d% \| .* to .* \| `          │  .*●.*` \| gain \|", card
+    )
+    assert "| Hello! How are you today? | – | I am well, thank you. And you? |" in card
+
+
 def test_what_data_and_people_are_called_is_text_on_the_model_card(
     world: World, trained: LlamaForCausalLM, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -220,7 +236,7 @@ def test_a_promotion_that_is_killed_before_a_call_and_run_again_is_as_if_nothing
 ) -> None:
     run = world(trained)
     execute(run, "evaluate")
-    found = killed_and_run_again(run, "promote", samples=5)
+    found = killed_and_run_again(run, promote=5)["promote"]
     assert found["trials"] == 5
     assert found["differing"] == []
 

@@ -49,10 +49,10 @@ def test_likelihoods_are_those_of_each_prompt_and_reply_alone(
 def test_own_replies_are_the_greedy_ones_of_each_prompt_alone(
     trained: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast
 ) -> None:
+    model: Any = trained
     end = tokenizer.eos_token_id
-    for question, found in zip(QUESTIONS, answer(trained, QUESTIONS, [end]), strict=True):
+    for question, found in zip(QUESTIONS, answer(model, QUESTIONS, [end]), strict=True):
         prompt = torch.tensor([question.prompt])
-        model: Any = trained
         expected = model.generate(
             input_ids=prompt,
             attention_mask=torch.ones_like(prompt),
