@@ -138,8 +138,12 @@ class TurnEncoder:
     def _laid_out(self, messages: list[Message], reply: bool) -> tuple[Layout | RefusedError, list[Utterance]]:
         """Where what is said stands; calls and thoughts on their own where the template writes them so."""
         known = self._layouts
-        if known.knows_calls or known.knows_thoughts:
-            said = utterances(messages, known.knows_calls, known.knows_thoughts, known.is_plain)
+        for calls, thoughts in dict.fromkeys(
+            [(known.knows_calls, known.knows_thoughts), (False, known.knows_thoughts)]
+        ):
+            if not (calls or thoughts):
+                break
+            said = utterances(messages, calls, thoughts, known.is_plain)
             layout = known.of(tuple([each.speaker for each in said]), reply)
             if isinstance(layout, Layout):
                 return layout, _stripped(said)

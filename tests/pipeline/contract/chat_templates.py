@@ -3,6 +3,7 @@
 The forms are theirs, the sentences are ours.
 """
 
+import json
 from dataclasses import dataclass
 
 from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
@@ -281,8 +282,6 @@ def tokenizer_of(family: Family) -> PreTrainedTokenizerFast:
 
 
 def _without_special(made: Tokenizer, plain: list[str]) -> Tokenizer:
-    import json
-
     found = json.loads(made.to_str())
     found["added_tokens"] = [token for token in found["added_tokens"] if token["content"] not in plain]
     return Tokenizer.from_str(json.dumps(found))
