@@ -1,4 +1,4 @@
-"""Where a row lies in the packed sequences, which tokenise writes and training takes its batches from."""
+"""Where a row lies in the packed sequences and the pairs, which tokenise writes and training takes its batches from."""
 
 from collections.abc import Sequence
 
@@ -15,6 +15,13 @@ def sequences_with(packed: Artifact, split: str, row: str) -> tuple[list[int], i
     parents = pc.list_parent_indices(rows)
     held = pc.filter(parents, pc.equal(pc.list_flatten(rows), row))
     return sorted(set(held.to_pylist())), len(rows)
+
+
+def pairs_with(tokenised: Artifact, split: str, row: str) -> int:
+    """How many preference pairs of the split the row is the chosen side of."""
+    if not any(tokenised.parquet(f"pairs/{split}").glob("*.parquet")):
+        return 0
+    return tokenised.read(f"pairs/{split}").count_rows(filter=pc.field("row_id") == row)
 
 
 def counted(noun: str, numbers: Sequence[int]) -> str:

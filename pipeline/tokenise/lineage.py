@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from pipeline.contract.packed_rows import counted, sequences_with
+from pipeline.contract.packed_rows import counted, pairs_with, sequences_with
 from pipeline.contract.run import Run
 
 
@@ -13,3 +13,5 @@ def packed(run: Run, row: str) -> Iterator[str]:
         places, sequences = sequences_with(artifact, split, row)
         if places:
             yield f"packed into {split} {counted('sequence', places)} of {sequences:,}"
+        if pairs := pairs_with(artifact, split, row):
+            yield f"the chosen side of {pairs:,} preference pair{'s' * (pairs > 1)} of {split}"

@@ -64,9 +64,9 @@ def test_two_stages_that_do_not_read_each_other_are_both_to_raise(outputs: dict[
 
 
 def test_what_changed_over_an_unchanged_input_has_its_own_cause(outputs: dict[str, Output]) -> None:
-    assert STAGES["audit"].inputs == ("annotate",)
-    lines = unversioned(outputs, changed(outputs, "deduplicate", "audit"))
-    assert [line.endswith(RAISE.format(name)) for name, line in zip(("deduplicate", "audit"), lines, strict=True)]
+    assert STAGES["review"].inputs == ("audit",)
+    lines = unversioned(outputs, changed(outputs, "deduplicate", "review"))
+    assert [line.endswith(RAISE.format(name)) for name, line in zip(("deduplicate", "review"), lines, strict=True)]
 
 
 def test_a_raised_version_asks_for_a_new_record_only(outputs: dict[str, Output]) -> None:

@@ -15,6 +15,7 @@ from pipeline.contract.chat_format import ChatFormat
 from pipeline.contract.execute import execute
 from pipeline.contract.run import Run
 from pipeline.rows.schema import PAIRS
+from pipeline.tokenise.lineage import packed
 from pipeline.tokenise.tokenised_file import Job, tokenise_file
 from pipeline.tokenise.tokenizer import train_tokenizer
 
@@ -115,6 +116,7 @@ def test_preference_pairs_are_tokenised_beside_the_conversations_when_there_are_
         found = artifact.read(f"pairs/{split}").to_table().to_pylist()
         assert sorted(row["row_id"] for row in found) == [row["row_id"] for row in rows if row["split"] == split]
         assert fact["rows"] == len(found)
+        assert f"the chosen side of 1 preference pair of {split}" in list(packed(run, found[0]["row_id"]))
         assert fact["tokens"] == sum(len(row["chosen"]) + len(row["rejected"]) for row in found)
 
 
