@@ -16,9 +16,9 @@ from deepspeed import DeepSpeedEngine
 from pydantic import BaseModel
 
 from pipeline.contract.progress import say
-from pipeline.contract.sealed_json import DamagedError, read_sealed, write_sealed
 from training.checksums import checksum
 from training.layout import MARKER, refuse_another
+from training.markers import complete, mark_complete, marker_of
 from training.metrics import METRICS
 from training.space import require_space_on_all
 from training.weights import kept_weights, weights_of
@@ -53,12 +53,7 @@ def save_checkpoint(
     dist.barrier()
     checksums = _checksums(path, _files(path))
     if dist.get_rank() == 0:
-        write_sealed(path / MARKER, {"state": state.model_dump(), "layout": layout, "files": checksums})
-        kept = list(_complete(folder))[:keep]
-        for old in folder.glob("step-*"):
-            if old not in kept:
-                (old / MARKER).unlink(missing_ok=True)  # first, or a crash leaves half a checkpoint that has one
-                shutil.rmtree(old)
+        mark_complete(path, state.model_dump(), layout, checksums, keep)
     dist.barrier()
 
 
@@ -80,7 +75,7 @@ def load_newest(engine: DeepSpeedEngine, folder: Path, layout: dict[str, Any]) -
     Raises UserError when it was written by another number of ranks, ZeRO stage or precision.
     """
     for path in sorted(folder.glob("step-*"), reverse=True):
-        marker = _marker(path)
+        marker = marker_of(path)
         damage = _damage(folder, path, marker)
         if damage or marker is None:
             if damage and dist.get_rank() == 0:
@@ -94,20 +89,7 @@ def load_newest(engine: DeepSpeedEngine, folder: Path, layout: dict[str, Any]) -
 
 def saved_states(folder: Path) -> list[State]:
     """The states of the complete checkpoints, newest first."""
-    return [State.model_validate(marker["state"]) for marker in _complete(folder).values()]
-
-
-def _complete(folder: Path) -> dict[Path, dict[str, Any]]:
-    """The checkpoints that have a marker which is what was written, newest first, and what it holds."""
-    found = {path: _marker(path) for path in sorted(folder.glob("step-*"), reverse=True)}
-    return {path: marker for path, marker in found.items() if marker}
-
-
-def _marker(path: Path) -> dict[str, Any] | None:
-    try:
-        return read_sealed(path / MARKER, "")
-    except (DamagedError, FileNotFoundError):
-        return None
+    return [State.model_validate(marker["state"]) for marker in complete(folder).values()]
 
 
 def _damage(folder: Path, path: Path, marker: dict[str, Any] | None) -> str:

@@ -10,6 +10,8 @@ from datasets.utils.logging import disable_progress_bar
 from numpy.typing import NDArray
 
 from pipeline.contract.tokenised import PADDING
+from training.job_config import JobConfig
+from training.order import Mixture, global_batch
 
 disable_progress_bar()
 
@@ -30,9 +32,24 @@ class PackedSequences:
         whole = concatenate_datasets(parts) if parts else None
         self._rows = whole.with_format("numpy") if whole else None
         self._learned = whole.data.column(self.COUNTED).to_numpy() if whole else np.zeros(0, np.int32)
+        self._source = whole.data.column("source").to_numpy() if whole and "source" in whole.column_names else None
+        self._mixture: Mixture | None = None
 
     def __len__(self) -> int:
         return len(self._rows) if self._rows is not None else 0
+
+    def indices(self, job: JobConfig, step: int) -> NDArray[np.int64]:
+        """The sequences of the global batch of a step, of all ranks."""
+        mixture = self.mixture(job)
+        if mixture:
+            return mixture.batch(step, job.batch_sequences)
+        return global_batch(step, job.batch_sequences, len(self), job.seed)
+
+    def mixture(self, job: JobConfig) -> Mixture | None:
+        """The order of sources that have weights; None where none has, or where the sequences do not tell theirs."""
+        if self._mixture is None and job.mix and self._source is not None:
+            self._mixture = Mixture(self._source, self._learned, job.mix, job.seed)
+        return self._mixture
 
     def learned(self, indices: NDArray[np.int64]) -> int:
         """How many tokens of the sequences at `indices` are predicted."""

@@ -13,6 +13,7 @@ from configs.profile import Profile
 from configs.section import Section
 from configs.train import Launch, Train
 from pipeline.contract.fingerprint import FileHashes, canonical_json
+from pipeline.contract.pretrained import check_positions, pretrained_values
 from pipeline.contract.raw_inputs import pretrained
 
 
@@ -30,6 +31,9 @@ class JobConfig(Section):
     )
     vocabulary: int = Field(ge=1, description="Tokens of the tokenizer")
     sequence_length: int = Field(ge=1, description="Longest conversation (tokens)")
+    mix: dict[str, float] = Field(
+        default_factory=dict, description="Source to the weight of its learned tokens; empty takes all as they come"
+    )
     world_size: int = Field(ge=1, description="Ranks on all machines")
     tokenizer: Path = Field(description="Folder of the tokenizer")
     sequences: Path = Field(description="Folder of the Arrow files, train/ and validation/")
@@ -93,6 +97,8 @@ def check(profile: Profile) -> None:
     if launch.profiled and launch.profiled[1] > train.steps:
         raise UserError(f"launch.profile_steps: {launch.profile_steps} ends after train.steps ({train.steps})")
     if profile.model.pretrained:
+        if Path(profile.model.pretrained, "config.json").is_file():  # of others train asks once the stage has begun
+            check_positions(profile.model.pretrained, pretrained_values(profile.model.pretrained), length)
         return
     architecture = load_architecture(profile.model.name)
     if length > architecture.max_position_embeddings:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from types import MethodType
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import nn
@@ -11,7 +11,8 @@ from transformers import PreTrainedModel
 
 from configs.memory import LOGITS_AT_ONCE
 from pipeline.contract.cpu_products import product
-from training.attention import mask_of, needs_mask
+from training.attention import NAME, mask_of, needs_mask
+from training.head import Head, head_of
 
 
 class SummedLoss(nn.Module):
@@ -25,6 +26,7 @@ class SummedLoss(nn.Module):
         super().__init__()
         self.model = model
         self.label_smoothing = label_smoothing
+        self.head = head_of(model.config)
         # As the head's own forward, so that what hangs on modules (ZeRO-3 collects weights there) still works.
         head = model.get_output_embeddings()
         head.forward = MethodType(_head_loss, head)
@@ -44,7 +46,7 @@ class SummedLoss(nn.Module):
         """
         hidden_KD = self.hidden(input_ids, position_ids, boundaries, longest, kept)
         smoothing = self.label_smoothing if self.training else 0.0
-        return self.model.get_output_embeddings()(hidden_KD, targets, smoothing)
+        return self.model.get_output_embeddings()(hidden_KD, targets, smoothing, self.head)
 
     def hidden(
         self,
@@ -57,17 +59,13 @@ class SummedLoss(nn.Module):
         """The decoder's output at the positions `kept`."""
         decoder = self.model.get_decoder()
         weight = decoder.get_input_embeddings().weight
-        mask = None
-        if needs_mask(weight.device, weight.dtype, self.model.config.attention_dropout if self.training else 0.0):
-            mask = mask_of(boundaries, *input_ids.shape)
-        hidden_BLD = decoder(
-            input_ids=input_ids,
-            position_ids=position_ids,
-            use_cache=False,
-            boundaries=boundaries,
-            longest=longest,
-            document_mask=mask,
-        ).last_hidden_state
+        own: dict[str, Any] = {}
+        if self.model.config._attn_implementation == NAME:
+            mask = None
+            if needs_mask(weight.device, weight.dtype, _attention_dropout(self.model) if self.training else 0.0):
+                mask = mask_of(boundaries, *input_ids.shape)
+            own = {"boundaries": boundaries, "longest": longest, "document_mask": mask}
+        hidden_BLD = decoder(input_ids=input_ids, position_ids=position_ids, use_cache=False, **own).last_hidden_state
         return hidden_BLD.flatten(0, 1).index_select(0, kept)
 
 
@@ -85,16 +83,24 @@ class Weighing(Protocol):
         loss; and the loss's gradient by each of the cross-entropies."""
 
 
+def _attention_dropout(model: PreTrainedModel) -> float:
+    return getattr(model.config.get_text_config(), "attention_dropout", 0.0)
+
+
 def _head_loss(
-    head: nn.Linear,
+    module: nn.Linear,
     hidden_KD: torch.Tensor,
     targets_K: torch.Tensor,
     smoothing: float,
+    head: Head,
     weighing: Weighing | None = None,
 ) -> torch.Tensor:
-    rows, ids = getattr(head, "trainable_rows", None), getattr(head, "trainable_ids", None)
+    bias_V: torch.Tensor | None = module.bias
+    if head.scale != 1:
+        hidden_KD, bias_V = hidden_KD * head.scale, None if bias_V is None else bias_V * head.scale
+    rows, ids = getattr(module, "trainable_rows", None), getattr(module, "trainable_ids", None)
     return _LinearCrossEntropy.apply(
-        hidden_KD, head.weight, targets_K, smoothing, torch.is_grad_enabled(), rows, ids, weighing
+        hidden_KD, module.weight, targets_K, smoothing, torch.is_grad_enabled(), rows, ids, bias_V, head.cap, weighing
     )
 
 
@@ -107,6 +113,7 @@ class _LinearCrossEntropy(torch.autograd.Function):
     The idea is that of Liger's fused linear cross-entropy (Hsu et al. 2024, section 3.2).
 
     rows_ND, ids_N: rows that stand in for those of the tokens `ids_N` (training/trainable_tokens.py).
+    bias_V, cap: see training/head.py. What is capped is kept beside the logits, so chunks are half as large.
     weighing: makes another loss of the cross-entropies, whose gradient by a position's logits is then theirs times a
     weight: one factor of a row in both products. The result is the loss and its other figures, which have no gradient.
     """
@@ -121,6 +128,8 @@ class _LinearCrossEntropy(torch.autograd.Function):
         with_gradient: bool,
         rows_ND: torch.Tensor | None = None,
         ids_N: torch.Tensor | None = None,
+        bias_V: torch.Tensor | None = None,
+        cap: float | None = None,
         weighing: Weighing | None = None,
     ) -> torch.Tensor:
         hidden_KD = hidden_KD.to(weight_VD.dtype)
@@ -129,14 +138,22 @@ class _LinearCrossEntropy(torch.autograd.Function):
         grad_KD = torch.empty_like(hidden_KD) if by_hidden else None
         grad_VD = None
         grad_ND = torch.zeros_like(rows_ND, dtype=torch.float32) if rows_ND is not None and with_gradient else None
+        grad_V = torch.zeros_like(bias_V, dtype=torch.float32) if bias_V is not None and with_gradient else None
         shape = (weighing.figures,) if weighing else ()
         total = torch.zeros(shape, dtype=torch.float32, device=hidden_KD.device)
-        size = max(1, LOGITS_AT_ONCE // len(weight_VD))
+        size = max(1, LOGITS_AT_ONCE // len(weight_VD) // (2 if cap else 1))
         for part in weighing.parts(size) if weighing else _parts(len(targets_K), size):
             logits_CV = product(hidden_KD[part], weight_VD.T)
             if rows_ND is not None:
                 logits_CV[:, ids_N] = hidden_KD[part] @ rows_ND.T
+            if bias_V is not None:
+                logits_CV += bias_V
+            tanh_CV = logits_CV.div_(cap).tanh_().clone() if cap else None
+            if cap:
+                logits_CV *= cap
             losses_C = cross_entropy_(logits_CV, targets_K[part], smoothing)  # logits_CV now holds the gradient
+            if tanh_CV is not None:
+                logits_CV *= 1 - tanh_CV.square_()
             weighted_CD = hidden_KD[part]
             if weighing:
                 figures, weights_C = weighing.weigh(part, losses_C)
@@ -144,6 +161,8 @@ class _LinearCrossEntropy(torch.autograd.Function):
                 total += figures
             else:
                 total += losses_C.sum()
+            if grad_V is not None:
+                grad_V += (logits_CV if not weighing else logits_CV * weights_C[:, None]).sum(0, dtype=torch.float32)
             if grad_KD is not None:
                 product(logits_CV, weight_VD, out=grad_KD[part])
                 if rows_ND is not None:
@@ -160,6 +179,7 @@ class _LinearCrossEntropy(torch.autograd.Function):
             grad_KD,
             None if grad_VD is None else grad_VD.to(weight_VD.dtype),
             None if grad_ND is None else grad_ND.to(weight_VD.dtype),
+            None if grad_V is None else grad_V.to(weight_VD.dtype),
         )
         return total
 
@@ -167,9 +187,10 @@ class _LinearCrossEntropy(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: FunctionCtx, upstream: torch.Tensor) -> tuple[torch.Tensor | None, ...]:  # type: ignore[override]
         by_loss = upstream.reshape(-1)[0]
-        by_hidden, by_weight, by_rows = (None if g is None else g.mul_(by_loss) for g in ctx.gradients)  # type: ignore[attr-defined]
+        gradients = (None if g is None else g.mul_(by_loss) for g in ctx.gradients)  # type: ignore[attr-defined]
+        by_hidden, by_weight, by_rows, by_bias = gradients
         ctx.gradients = None  # type: ignore[attr-defined]
-        return by_hidden, by_weight, None, None, None, by_rows, None, None
+        return by_hidden, by_weight, None, None, None, by_rows, None, by_bias, None, None
 
 
 def _parts(positions: int, most: int) -> Iterable[slice]:

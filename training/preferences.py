@@ -93,9 +93,10 @@ class PreferenceLoss(SummedLoss):
         head = self.model.get_output_embeddings()
         if reference is None:
             measured = LogProbabilities(sides, ends)
-            head(hidden_KD, targets, 0.0, measured)
+            head(hidden_KD, targets, 0.0, self.head, measured)
             return measured.logp_P2
-        return head(hidden_KD, targets, 0.0, PairLosses(sides, ends, lengths, reference, self._objective))
+        losses = PairLosses(sides, ends, lengths, reference, self._objective)
+        return head(hidden_KD, targets, 0.0, self.head, losses)
 
 
 class Pairs(Weighing):

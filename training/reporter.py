@@ -9,6 +9,7 @@ import torch
 import torch.distributed as dist
 
 from configs.flops import flops_per_token, peak_flops
+from configs.size import architecture_of
 from pipeline.contract.formatting import percent
 from pipeline.contract.progress import Progress, say
 from training.checkpoint import State, checkpoint_of
@@ -41,7 +42,8 @@ class Reporter:
         self._steps: list[Outcome] = []
         self._seconds = 0.0
         self._note = ""
-        flops = flops_per_token(config, job.sequence_length, frozen=job.lora is not None)
+        shape = architecture_of(config.get_text_config())
+        flops = flops_per_token(shape, job.sequence_length, frozen=job.lora is not None)
         peak = peak_flops(torch.cuda.get_device_name(device)) if device.type == "cuda" else None
         self._mfu_per_token = flops / peak if peak else None
 

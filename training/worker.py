@@ -17,7 +17,8 @@ from pipeline.contract.atomic_write import write_text
 from pipeline.contract.shortage import shortage
 from pipeline.contract.stages import STAGES
 from pipeline.contract.tokenizer import saved_tokenizer
-from training.checkpoint import State, load_newest, save_checkpoint, saved_states
+from training.background_checkpoint import BackgroundCheckpoints
+from training.checkpoint import State, load_newest
 from training.checksums import checksums
 from training.communication import CommunicationClock
 from training.data import PackedSequences
@@ -49,6 +50,7 @@ def run(job: JobConfig) -> None:
         Reporter(job, state, device, engine.module.model.config) as report,
         Prefetch(job, training, state.step + 1, rank, device) as batches,
         Trace(job, rank, state.step, device) as trace,
+        BackgroundCheckpoints(engine, job.checkpoints, layout, job.launch.keep_checkpoints) as checkpoints,
     ):
         before: Outcome | None = None
         if job.train.prefers and not state.step and len(validation):
@@ -63,6 +65,9 @@ def run(job: JobConfig) -> None:
             trace.ended(batch.step)
             if before:  # the device is through with it by now, and busy with the step just begun
                 report.step(before)
+            if job.train.checkpoint_every < job.train.steps:
+                checkpoints.prepare()
+            checkpoints.advance()
             state.step, before = batch.step, outcome
             validates = state.step % job.train.validation_every == 0 or state.step == job.train.steps
             saves = state.step % job.train.checkpoint_every == 0 and state.step < job.train.steps
@@ -70,14 +75,16 @@ def run(job: JobConfig) -> None:
                 report.step(outcome)  # raises when the loss is not a number: such weights are never kept
                 before = None
             if validates:
-                validate(engine, job, validation, replies, state, report)
+                validate(engine, job, validation, replies, state, report, checkpoints)
             if saves:
-                keep, metrics = job.launch.keep_checkpoints, job.out / METRICS
-                save_checkpoint(engine, job.checkpoints, report.clocked(), metrics, layout, keep)
+                checkpoints.save(report.clocked(), job.out / METRICS)
             if validates or saves:
                 report.resumes()
     if rank == 0:
-        finish(job, report.clocked(), layout | {"parameters": parameters, "trainable_parameters": trainable(engine)})
+        facts = layout | {"parameters": parameters, "trainable_parameters": trainable(engine)}
+        if mixture := training.mixture(job):
+            facts["mix"] = mixture.facts(state.step, job.batch_sequences)
+        finish(job, report.clocked(), facts)
     dist.barrier()
 
 
@@ -87,7 +94,13 @@ def trainable(engine: DeepSpeedEngine) -> int:
 
 
 def validate(
-    engine: DeepSpeedEngine, job: JobConfig, data: PackedSequences, replies: Replies, state: State, report: Reporter
+    engine: DeepSpeedEngine,
+    job: JobConfig,
+    data: PackedSequences,
+    replies: Replies,
+    state: State,
+    report: Reporter,
+    checkpoints: BackgroundCheckpoints,
 ) -> None:
     """Measures the validation loss and replies; keeps the weights when the loss is the best so far.
 
@@ -106,7 +119,7 @@ def validate(
     state.best_step, state.without_improvement = state.step, 0
     save_weights(engine, job, state.step)
     if dist.get_rank() == 0:
-        forget_weights(job.checkpoints, {state.step} | {s.best_step for s in saved_states(job.checkpoints)})
+        forget_weights(job.checkpoints, {state.step} | {s.best_step for s in checkpoints.states})
 
 
 def finish(job: JobConfig, state: State, facts: dict[str, Any]) -> None:

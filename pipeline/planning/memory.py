@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from configs.memory import OUTSIDE_ALLOCATOR, largest_micro_batch, memory_estimate
+from configs.memory import OUTSIDE_ALLOCATOR, checkpoint_copy_bytes, largest_micro_batch, memory_estimate
 from configs.model import Architecture
 from configs.profile import Profile
 from pipeline.planning.hardware import Machines
@@ -13,7 +13,8 @@ from pipeline.planning.hardware import Machines
 class StageMemory:
     """One ZeRO stage at the profile's micro-batch: bytes a rank by component.
 
-    fits: on the named GPU; None without one. largest: micro-batch that fits; None without a GPU.
+    fits: on the named GPU; None without one. largest: micro-batch that fits; None without a GPU. copy: bytes of a
+    machine's own memory for a checkpoint on its way to the disk.
     """
 
     zero_stage: int
@@ -22,6 +23,7 @@ class StageMemory:
     total: int
     fits: bool | None
     largest: int | None
+    copy: int
 
 
 def memory_plan(profile: Profile, architecture: Architecture, machines: Machines) -> list[StageMemory]:
@@ -38,8 +40,10 @@ def memory_plan(profile: Profile, architecture: Architecture, machines: Machines
         "precision": profile.train.precision_on(on_gpu),
         "fused": on_gpu,
     }
-    if lora:
-        common |= {"lora": lora.rank, "lora_targets": lora.target_modules}
+    adapters: dict[str, Any] = {"lora": lora.rank, "lora_targets": lora.target_modules} if lora else {}
+    common |= adapters
+    local = -(-machines.ranks // machines.training_machines)
+    vocabulary, precision = architecture.vocab_size, common["precision"]
     capacity = machines.gpu.memory if machines.gpu else None
     found = []
     for stage in (0, 1, 2, 3):
@@ -47,5 +51,7 @@ def memory_plan(profile: Profile, architecture: Architecture, machines: Machines
         micro_batch = launch.micro_batch if isinstance(launch.micro_batch, int) else largest or 1
         estimate = memory_estimate(zero_stage=stage, micro_batch=micro_batch, **common)
         fits = estimate.total + OUTSIDE_ALLOCATOR <= capacity if capacity else None
-        found.append(StageMemory(stage, stage == launch.zero_stage, asdict(estimate), estimate.total, fits, largest))
+        chosen, parts = stage == launch.zero_stage, asdict(estimate)
+        copy = checkpoint_copy_bytes(architecture, vocabulary, machines.ranks, local, stage, precision, **adapters)
+        found.append(StageMemory(stage, chosen, parts, estimate.total, fits, largest, copy))
     return found

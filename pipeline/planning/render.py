@@ -181,13 +181,21 @@ def _work(units: float, unit: str) -> str:
 
 def _memory(plan: Plan) -> Table:
     names = ("weights", "gradients", "optimizer", "activations", "logits", "working", "step", "buffers")
-    table = _table("training memory a rank, by ZeRO stage", "ZeRO", *names, "peak", "fits", "largest micro-batch")
+    table = _table(
+        "training memory a rank, by ZeRO stage",
+        "ZeRO",
+        *names,
+        "peak",
+        "fits",
+        "largest micro-batch",
+        "checkpoint (host)",
+    )
     for row in plan["memory"]:
         fits = {True: "yes", False: "no", None: NONE}[row["fits"]]
         largest = NONE if row["largest"] is None else str(row["largest"])
         mark = " ←" if row["chosen"] else ""
         parts = (size(row["parts"][n]) for n in names)
-        table.add_row(f"{row['zero_stage']}{mark}", *parts, size(row["total"]), fits, largest)
+        table.add_row(f"{row['zero_stage']}{mark}", *parts, size(row["total"]), fits, largest, size(row["copy"]))
     return table
 
 

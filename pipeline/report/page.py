@@ -9,6 +9,7 @@ import yaml
 from jinja2 import ChainableUndefined, Environment, PackageLoader
 from markupsafe import Markup
 
+from pipeline.contract import leg_table
 from pipeline.contract.formatting import count, duration, magnitude, moment, number, percent, size
 from pipeline.contract.metrics import figures_of, value_at
 from pipeline.contract.stages import STAGES
@@ -31,6 +32,8 @@ def render_page(report: dict[str, Any], audit_plots: dict[str, bytes]) -> str:
         funnel=funnel(report["stages"]),
         baseline=unigram_baseline(report["evaluation"]),
         measures=measures(report["evaluation"] or {}),
+        legs=legs(report["legs"]),
+        widest=leg_table.widest_bound(report["legs"]),
         curve=_curve(report),
         replies=_replies(report),
         preferences=_preferences(report),
@@ -93,19 +96,38 @@ def _bar(
 
 
 def measures(evaluation: dict[str, Any]) -> list[dict[str, Any]]:
-    """One row a figure of the evaluation: {label, decimals, value, baseline, reading, note}."""
+    """One row a figure of the evaluation: {label, decimals, value, base, baseline, reading, note}."""
     baseline = unigram_baseline(evaluation)
+    base = {figure.key: value for _, figure, value in figures_of(evaluation.get("base") or {})}
     return [
         {
             "label": figure.page[0],
             "decimals": figure.page[1],
             "value": value,
+            "base": base.get(figure.key),
             "baseline": baseline.get(figure.key),
             "reading": figure.reading,
             "note": value_at(evaluation, figure.note) if figure.note else "",
         }
         for _, figure, value in figures_of(evaluation)
         if figure.page
+    ]
+
+
+def legs(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """One row a leg of the gate: its own keys, how its gain and bounds read, and `line`: where low, gain, high and, on
+    either side, what is let pass stand between -1 and 1; null when it was not compared."""
+    widest = leg_table.widest_bound(found)
+
+    def line(leg: dict[str, Any]) -> dict[str, float] | None:
+        if leg["gain"] is None:
+            return None
+        places = {key: leg_table.place(leg[key], widest) for key in ("low", "gain", "high", "tolerance")}
+        return places | {"other_side": places["tolerance"] if leg["unit"] == "words" else 0.0}
+
+    return [
+        leg | {"gain_read": leg_table.gain(leg), "bounds_read": leg_table.bounds(leg), "line": line(leg)}
+        for leg in found
     ]
 
 

@@ -1,6 +1,6 @@
 """Packs documents into sequences of one length, without mixing what they may attend to."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,10 @@ SCHEMA = pa.schema(
         ("row_ids", pa.list_(pa.string())),
     ]
 )
+
+BY_SOURCE = pa.schema([("source", pa.string()), ("learned_tokens", pa.int32())])
+"""Further columns, where sources have weights: whose the sequence is, and how many of its tokens are predicted and
+learned (a document's first never is)."""
 
 ROW_GROUP_TOKENS = 1 << 20
 
@@ -76,23 +80,33 @@ def columns(documents: list[Document], length: int, pad: int) -> dict[str, Any]:
     }
 
 
-def write_packed(sequences: Iterable[list[Document]], path: Path, length: int, pad: int) -> int:
-    """Writes packed sequences as one Parquet file, row group by row group; returns how many."""
+def write_packed(
+    sequences: Iterable[list[Document]], path: Path, length: int, pad: int, sources: Mapping[str, str] | None = None
+) -> int:
+    """Writes packed sequences as one Parquet file, row group by row group; returns how many.
+
+    sources: row_id to source, where no two share a sequence; the columns of BY_SOURCE are written then.
+    """
+    schema = SCHEMA if sources is None else pa.schema([*SCHEMA, *BY_SOURCE])
     size = max(1, ROW_GROUP_TOKENS // length)
     group: list[dict] = []
     written = 0
-    with pq.ParquetWriter(path, SCHEMA, compression="zstd") as writer:
+    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
         for documents in sequences:
-            group.append(columns(documents, length, pad))
+            row = columns(documents, length, pad)
+            if sources is not None:
+                learned = sum(int(document.learned[1:].sum()) for document in documents)
+                row |= {"source": sources[documents[0].row_id], "learned_tokens": learned}
+            group.append(row)
             written += 1
             if len(group) == size:
-                writer.write_table(_table(group))
+                writer.write_table(_table(group, schema))
                 group = []
         if group or not written:
-            writer.write_table(_table(group))
+            writer.write_table(_table(group, schema))
     return written
 
 
-def _table(rows: list[dict]) -> pa.Table:
-    arrays = [pa.array([row[name] for row in rows], SCHEMA.field(name).type) for name in SCHEMA.names]
-    return pa.Table.from_arrays(arrays, schema=SCHEMA)
+def _table(rows: list[dict], schema: pa.Schema) -> pa.Table:
+    arrays = [pa.array([row[name] for row in rows], schema.field(name).type) for name in schema.names]
+    return pa.Table.from_arrays(arrays, schema=schema)

@@ -3,7 +3,7 @@
 import pytest
 
 from configs.load import load_architecture
-from configs.memory import MemoryEstimate, largest_micro_batch, memory_estimate
+from configs.memory import MemoryEstimate, checkpoint_copy_bytes, largest_micro_batch, memory_estimate
 from configs.model import Architecture
 from configs.size import lora_parameters, parameters
 
@@ -100,3 +100,27 @@ def test_the_largest_micro_batch_is_the_last_that_fits() -> None:
     edge = largest(141e9)
     outside = 1_500_000_000
     assert of(2, micro_batch=edge).total + outside <= 141e9 < of(2, micro_batch=edge + 1).total + outside
+
+
+@pytest.mark.parametrize(
+    ("stage", "ranks", "bytes_a_parameter"),
+    [
+        (0, 1, 2 + 12),
+        (0, 8, 2 + 12),  # rank 0 writes all of it
+        (1, 1, 2 + 12),
+        (1, 8, 2 + 12),  # all eight parts lie on this machine
+        (1, 16, 2 + 12 / 2),  # half of them do
+        (3, 16, 12 / 2),
+    ],
+)
+def test_the_copy_of_a_checkpoint_is_what_the_ranks_of_a_machine_write(
+    stage: int, ranks: int, bytes_a_parameter: float
+) -> None:
+    found = checkpoint_copy_bytes(LLAMA, 128_256, ranks, 8, stage, "bf16")
+    assert found == pytest.approx(bytes_a_parameter * parameters(LLAMA, 0))
+
+
+def test_with_adapters_the_copy_holds_the_frozen_weights_and_the_adapters_states() -> None:
+    trained = lora_parameters(SMALL, 4, ("q_proj",))
+    found = checkpoint_copy_bytes(SMALL, 0, 1, 1, 1, "fp32", lora=4, lora_targets=("q_proj",))
+    assert found == 4 * (parameters(SMALL, 0) + trained) + 12 * trained

@@ -50,7 +50,10 @@ def preferences(encoder: ConversationEncoder, numbers: range) -> list[tuple[str,
 
 
 def begin_run(root: Path, overrides: list[str], data: Path, run_id: str = "test", pairs: bool = True) -> Run:
-    """A run of the demo profile whose stage tokenise has been made by hand."""
+    """A run of the demo profile whose stage tokenise has been made by hand.
+
+    Where sources have weights, they take turns with the conversations, and share no sequence.
+    """
     run = Run.begin(load_profile("demo", [f"storage.root={root}", *SETTINGS, *overrides], str(data)), run_id)
     print_ = run.fingerprint("tokenise")
     if run.find("tokenise"):
@@ -66,7 +69,11 @@ def begin_run(root: Path, overrides: list[str], data: Path, run_id: str = "test"
             folder.mkdir(parents=True)
             rows = encoder.encode([(f"{n:032x}", conversation(n)) for n in of_split])
             documents = [document for found, _ in rows for document in found]
-            write_packed(pack(documents, LENGTH), folder / "part-00000.parquet", LENGTH, tokenizer.pad_token_id)
+            names = run.profile.acquire.mixed_sources
+            sources = {f"{n:032x}": names[n % len(names)] for n in of_split} if names else None
+            apart = [[d for d in documents if not sources or sources[d.row_id] == name] for name in names or [""]]
+            packed = [sequence for of_source in apart for sequence in pack(of_source, LENGTH)]
+            write_packed(packed, folder / "part-00000.parquet", LENGTH, tokenizer.pad_token_id, sources)
             if run.profile.train.prefers and pairs:
                 write_pairs(preferences(encoder, of_split), partial / "pairs" / split / "part-00000.parquet")
         config = {"tokenise": {"sequence_length": LENGTH}}
