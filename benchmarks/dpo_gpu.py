@@ -118,11 +118,11 @@ def parser() -> argparse.ArgumentParser:
 
 
 def random_model(folder: Path, tiny: bool) -> Path:
-    """A Llama with random weights from a seed, and a tokenizer of made-up words, so that both load them."""
+    """A Llama with random weights from a seed, and a tokenizer, which only its template and padding are used of."""
     import torch
-    from tokenizers import Tokenizer
-    from tokenizers.models import WordLevel
-    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    from pipeline.tokenise.tokenizer import save_tokenizer, train_tokenizer
 
     shape: dict[str, Any] = dict(SMOLLM2_135M)
     if tiny:
@@ -130,12 +130,7 @@ def random_model(folder: Path, tiny: bool) -> Path:
     torch.manual_seed(0)
     config = LlamaConfig(**shape, pad_token_id=None)
     LlamaForCausalLM(config).save_pretrained(folder)
-    digits = str.maketrans("0123456789", "abcdefghij")  # words of letters: what has none counts as no vocabulary
-    words = {str(number).translate(digits): number for number in range(config.vocab_size)}
-    tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=Tokenizer(WordLevel(words, unk_token="a")), bos_token="b", eos_token="b", pad_token="c"
-    )
-    tokenizer.save_pretrained(folder)
+    save_tokenizer(train_tokenizer(["No text: what is measured are tokens."], 512), folder)
     return folder
 
 

@@ -34,9 +34,9 @@ def dpo(
     """−(1 − ε) log σ(z) − ε log σ(−z) − α log π(chosen) / |chosen|, where z is the margin between the rewards
     β (log π − log π_ref) of both sides.
 
-    Sources: Rafailov et al. 2023, DPO (arXiv 2305.18290), equation 7, and section 4 for the implicit reward; ε:
-    Mitchell 2023, "A note on DPO with noisy preferences & relationship to IPO", equation 3; α: Pang et al. 2024,
-    Iterative Reasoning Preference Optimization (arXiv 2404.19733), equation 2, mean over the tokens of the reply.
+    Sources: Rafailov et al. 2023, DPO (arXiv 2305.18290), equation 7, and section 4 for the implicit reward; ε,
+    conservative DPO: Mitchell 2023, "A note on DPO with noisy preferences & relationship to IPO"; α: Liu et al. 2024,
+    RPO (arXiv 2405.16436), as a mean over the reply's tokens like that of Pang et al. 2024 (arXiv 2404.19733).
     """
     rewards_P2 = settings.beta * (logp_P2 - reference_P2)
     margin_P = rewards_P2[:, 0] - rewards_P2[:, 1]

@@ -43,7 +43,7 @@ class Reporter:
         self._seconds = 0.0
         self._note = ""
         shape = architecture_of(config.get_text_config())
-        flops = flops_per_token(shape, job.packed_length, frozen=job.lora is not None)
+        flops = flops_per_token(shape, job.sequence_length, frozen=job.lora is not None)
         peak = peak_flops(torch.cuda.get_device_name(device)) if device.type == "cuda" else None
         self._mfu_per_token = flops / peak if peak else None
 

@@ -74,7 +74,7 @@ def estimate_training(
     _check(profile, work, machines)
     count = parameters(architecture, architecture.vocab_size)
     tokens = float(train.steps * train.batch_tokens)
-    flops = flops_per_token(architecture, length, frozen=profile.model.lora is not None)
+    flops = flops_per_token(architecture, profile.tokenise.sequence_length, frozen=profile.model.lora is not None)
     validations = train.steps // train.validation_every
     held_out = train.sides * work.tokens * profile.deduplicate.validation_share
     measured = min(train.validation_sequences * length, held_out)
