@@ -16,7 +16,8 @@ from pathlib import Path
 from benchmarks.arguments import argument, shared_data
 from configs.probe import FOLDER, load_probe
 from eval.checkpoint import load_model, load_tokenizer
-from eval.probes.pairs import preferences
+from eval.probes.pairs import preference, questions
+from eval.probes.prefix_tree import answer
 from eval.probes.wilson import wilson
 from pipeline.contract.progress import Progress
 
@@ -29,8 +30,10 @@ def main() -> None:
         raise SystemExit("name the folder of a model")
     model, tokenizer = load_model(folder), load_tokenizer(folder)
     for name, pairs in (("stereotypes", ours()), ("CrowS-Pairs", crows_pairs())):
+        asked = questions(tokenizer, [sentences for _, sentences in pairs])
         with Progress(name, len(pairs), "pairs") as progress:
-            scores = preferences(model, tokenizer, [sentences for _, sentences in pairs], progress)
+            said = answer(model, asked, (), progress)
+        scores = [preference(*each) for each in zip(asked, said, strict=True)]
         groups: dict[str, list[float]] = defaultdict(list)
         for (group, _), score in zip(pairs, scores, strict=True):
             groups[group].append(score)

@@ -37,16 +37,14 @@ def load_base(name: str, vocabulary: int) -> PreTrainedModel:
         model = _weights(pretrained_source(name))
     except (OSError, ValueError, RuntimeError, ImportError) as error:
         raise UserError(f"model.pretrained: {name!r} cannot be loaded ({_first_line(error)})") from error
-    if model.config.vocab_size < vocabulary:
+    if model.config.get_text_config().vocab_size < vocabulary:
         model.resize_token_embeddings(vocabulary)
     return _ready(model)
 
 
 def _weights(source: Source, **settings: Any) -> Any:
     dtype = "auto" if torch.cuda.is_available() else torch.float32
-    return AutoModelForCausalLM.from_pretrained(
-        source.folder, dtype=dtype, attn_implementation="sdpa", **source.options, **settings
-    )
+    return AutoModelForCausalLM.from_pretrained(source.folder, dtype=dtype, **source.options, **settings)
 
 
 def _ready(model: Any) -> PreTrainedModel:

@@ -8,10 +8,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from configs.train import Train
 from pipeline.contract.artifact import Artifact
 from pipeline.contract.packed_rows import counted, sequences_with
 from pipeline.contract.run import Run
 from training.order import Mixture, global_batch
+from training.pair_packing import packed_rows
 
 Order = Callable[[int, int], NDArray[np.int64]]
 
@@ -19,13 +21,20 @@ Order = Callable[[int, int], NDArray[np.int64]]
 def trained(run: Run, row: str) -> Iterator[str]:
     """The steps whose batches held the row: the order of training follows from seed and step."""
     packed, training = run.find("tokenise"), run.artifact("train")
-    if packed is None or not any(packed.parquet("packed/train").glob("*.parquet")):
-        return
-    places, sequences = sequences_with(packed, "train", row)
     config = training.manifest["config"]
-    size = config["train"]["batch_tokens"] // packed.manifest["config"]["tokenise"]["sequence_length"]
+    train = Train.model_validate(config["train"])
+    source = "pairs/train" if train.prefers else "packed/train"
+    if packed is None or not any(packed.parquet(source).glob("*.parquet")):
+        return
+    length = train.sides * packed.manifest["config"]["tokenise"]["sequence_length"]
+    if train.prefers:
+        rows = list(packed_rows(packed.parquet(source), length))
+        places, sequences = [number for number, held in enumerate(rows) if row in held], len(rows)
+    else:
+        places, sequences = sequences_with(packed, "train", row)
+    size = train.batch_tokens // length
     steps = range(1, training.metrics["steps"] + 1)
-    order = _order(packed, config.get("acquire.mix"), sequences, config["seed"])
+    order = _order(packed, None if train.prefers else config.get("acquire.mix"), sequences, config["seed"])
     held, times = [], Counter[int]()
     for step in steps if places else ():
         batch = order(step, size)

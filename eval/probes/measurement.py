@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any
 
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -9,16 +10,17 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from configs.evaluate import Evaluate
 from configs.probe import Item, Pair, Probe, chosen, load_probe
 from eval.metrics.words import words
-from eval.probes.pairs import preferences
+from eval.probes import pairs
 from eval.probes.prefix_tree import Answer, Question, answer
-from eval.probes.prompt import Message, encoded, rendered
+from eval.probes.prompt import encoded
 from eval.probes.wilson import wilson
 from pipeline.contract.progress import Progress
+from pipeline.contract.turns import Message, stop_tokens
 
 CONTENT_FREE = "N/A"
 """A message that says nothing (Zhao et al. 2021, Calibrate Before Use, section 5)."""
 
-OWN_TOKENS = 16
+OWN_TOKENS = 12
 """Longest reply of the model's own: the answers are of few words."""
 
 
@@ -30,42 +32,50 @@ def measure(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, settings
     """
     probes = {name: load_probe(path) for name, path in chosen(settings.probes, settings.probe_files).items()}
     taken = {name: probe.entries[: settings.probe_items] for name, probe in probes.items()}
-    with Progress("evaluate: probes", sum(map(len, taken.values())), "items") as progress:
-        return {
-            name: _measure(model, tokenizer, probe, taken[name], settings.probe_replies, progress)
-            for name, probe in probes.items()
-        }
+    asked = {name: _questions(tokenizer, probe, taken[name], settings.probe_replies) for name, probe in probes.items()}
+    every = [question for questions in asked.values() for question in questions]
+    with Progress("evaluate: probes", len(every), "questions") as progress:
+        answers = iter(answer(model, every, stop_tokens(tokenizer), progress))
+    said = {name: list(islice(answers, len(questions))) for name, questions in asked.items()}
+    return {name: _figures(tokenizer, taken[name], asked[name], said[name]) for name in probes}
 
 
-def _measure(
-    model: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerBase,
-    probe: Probe,
-    entries: Sequence[Item] | Sequence[Pair],
-    replies: int,
-    progress: Progress,
-) -> dict[str, Any]:
-    pairs = [entry for entry in entries if isinstance(entry, Pair)]
-    if pairs:
-        scores = preferences(model, tokenizer, [pair.choices for pair in pairs], progress)
-        return _figures(entries, scores, 0.5, 0.5)
+def _questions(
+    tokenizer: PreTrainedTokenizerBase, probe: Probe, entries: Sequence[Item] | Sequence[Pair], replies: int
+) -> list[Question]:
+    """A question a pair; a question an item, and then, for each again, one where nothing is said that decides."""
+    if probe.pairs:
+        return pairs.questions(tokenizer, [entry.choices for entry in entries if isinstance(entry, Pair)])
     items = [entry for entry in entries if isinstance(entry, Item)]
+    own_tokens = [OWN_TOKENS if probe.generated and number < replies else 0 for number in range(len(items))]
     informed = [
-        _question(tokenizer, item, _messages(probe, item), OWN_TOKENS if probe.generated and i < replies else 0)
-        for i, item in enumerate(items)
+        Question(*encoded(tokenizer, _messages(probe, item), item.choices), own)
+        for item, own in zip(items, own_tokens, strict=True)
     ]
-    blind = [_question(tokenizer, item, _content_free(probe, item)) for item in items]
-    answers = answer(model, informed, stop_tokens(tokenizer), progress)
-    priors = answer(model, blind, (), None)
-    scores = [_right(_gains(said, prior)) for said, prior in zip(answers, priors, strict=True)]
-    chance = sum(1 / len(item.choices) for item in items) / len(items)
-    found = _figures(items, scores, chance, 1.0)
-    for key, guesses in (("plain", answers), ("prior", priors)):
+    blind = [Question(*encoded(tokenizer, _content_free(probe, item), item.choices)) for item in items]
+    return [*informed, *blind]
+
+
+def _figures(
+    tokenizer: PreTrainedTokenizerBase,
+    entries: Sequence[Item] | Sequence[Pair],
+    questions: list[Question],
+    answers: list[Answer],
+) -> dict[str, Any]:
+    items = [entry for entry in entries if isinstance(entry, Item)]
+    if not items:
+        scores = [pairs.preference(*asked_and_said) for asked_and_said in zip(questions, answers, strict=True)]
+        return _scored(entries, scores, chance=0.5, ideal=0.5)
+    informed, blind = answers[: len(items)], answers[len(items) :]
+    scores = [_right(_gains(said, prior)) for said, prior in zip(informed, blind, strict=True)]
+    found = _scored(items, scores, chance=sum(1 / len(item.choices) for item in items) / len(items), ideal=1.0)
+    for key, guesses in (("plain", informed), ("prior", blind)):
         rights = [_right(_by_byte(item, said)) for item, said in zip(items, guesses, strict=True)]
         found[key] = sum(rights) / len(items)
-    if probe.generated and replies:
-        said = [tokenizer.decode(answer_.own, skip_special_tokens=True) for answer_ in answers[:replies]]
-        found["generated"] = _generated(items, [str(reply).strip() for reply in said])
+    own = [said.own for said, asked in zip(informed, questions, strict=False) if asked.own_tokens]
+    if own:
+        replies = [str(text).strip() for text in tokenizer.batch_decode(own, skip_special_tokens=True)]
+        found["generated"] = _generated(items, replies)
     return found
 
 
@@ -75,7 +85,7 @@ def _generated(items: Sequence[Item], replies: list[str]) -> dict[str, Any]:
     return {**_share(scores), "items": [[i.id, s, r] for i, s, r in zip(items, scores, replies, strict=False)]}
 
 
-def _figures(entries: Sequence[Item | Pair], scores: list[float], chance: float, ideal: float) -> dict[str, Any]:
+def _scored(entries: Sequence[Item | Pair], scores: list[float], chance: float, ideal: float) -> dict[str, Any]:
     groups: dict[str, list[float]] = defaultdict(list)
     for entry, score in zip(entries, scores, strict=True):
         groups[entry.group].append(score)
@@ -138,13 +148,3 @@ def _content_free(probe: Probe, item: Item) -> list[Message]:
     """What remains without what decides: the last message alone, or where nothing came before it, no message."""
     alone = item.message if item.system or item.turns else CONTENT_FREE
     return [{"role": "user", "content": probe.asked(item, alone)}]
-
-
-def _question(tokenizer: PreTrainedTokenizerBase, item: Item, messages: list[Message], own_tokens: int = 0) -> Question:
-    prompt, replies = encoded(tokenizer, rendered(tokenizer, messages), item.choices)
-    return Question(prompt, replies, own_tokens)
-
-
-def stop_tokens(tokenizer: PreTrainedTokenizerBase) -> list[int]:
-    """Ids of tokens that end a reply: every special one, as text has none."""
-    return [number for number, token in tokenizer.added_tokens_decoder.items() if token.special]

@@ -72,14 +72,17 @@ def answer(
 ) -> list[Answer]:
     """An answer to each question. stop: tokens that end a reply of the model's own.
 
-    Likelihoods are those that each prompt and reply would have alone, to rounding.
+    Likelihoods are those that each prompt and reply would have alone, to rounding. Questions that the model answers
+    itself go first, as those of a batch share their steps, each of which reads all weights.
     """
-    answers = []
-    for batch in _batches(questions):
+    order = sorted(range(len(questions)), key=lambda i: not questions[i].own_tokens)
+    answers: list[Answer] = []
+    for batch in _batches([questions[i] for i in order]):
         answers += _answer(model, batch, frozenset(stop))
         if progress:
             progress.advance(len(batch))
-    return answers
+    place = {question: at for at, question in enumerate(order)}
+    return [answers[place[i]] for i in range(len(questions))]
 
 
 def _batches(questions: Sequence[Question]) -> Iterator[list[Question]]:

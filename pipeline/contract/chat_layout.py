@@ -36,7 +36,7 @@ SENTINEL = re.compile("\ue000([0-9]+)\ue001")
 AMID = "\ue000\ue002\ue001"
 """Stands before a run that does not begin the text, for tokenizers that put a space before one that does."""
 
-MOST_REMEMBERED = 4096
+MOST_REMEMBERED = 1024
 """Layouts, by the roles of a conversation."""
 
 Speakers = tuple[Speaker, ...]
@@ -168,9 +168,11 @@ class LayoutFinder:
         """
         messages = _messages(speakers)
         learned = self.of((*speakers, "assistant")) if reply else None
-        likeliest = learned.changed if isinstance(learned, Layout) else ""
+        candidates: Iterable[tuple[str, Messages]] = changes(messages)
+        if isinstance(learned, Layout) and learned.changed:
+            candidates = sorted(candidates, key=lambda each: each[0] != learned.changed)
         refused: RefusedError | None = None
-        for changed, given in sorted(changes(messages), key=lambda each: each[0] != likeliest):
+        for changed, given in candidates:
             if any("tool_calls" in message for message in given) and neighbours_joined.__name__ in changed:
                 continue
             try:

@@ -27,11 +27,6 @@ class Utterance(NamedTuple):
     learned: bool
 
 
-def plain_utterances(messages: list[dict[str, Any]]) -> list[Utterance]:
-    """Every message as one text."""
-    return [Utterance(m["role"], m["content"], m.get("learned", True)) for m in messages]
-
-
 def utterances(
     messages: list[dict[str, Any]], calls: bool, thoughts: bool, is_plain: Callable[[str], bool]
 ) -> list[Utterance]:

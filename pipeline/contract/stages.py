@@ -175,6 +175,7 @@ STAGES = {
             form={
                 "Model": ("model.name", "model.pretrained"),
                 "Training": (
+                    "train.objective",
                     "train.steps",
                     "train.batch_tokens",
                     "train.learning_rate",

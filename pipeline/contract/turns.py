@@ -16,7 +16,7 @@ from tokenizers import Encoding
 from pipeline.contract.chat_format import ChatFormat, RefusedError
 from pipeline.contract.chat_layout import AMID, GAP, PARTS, Fixed, Frame, Layout, LayoutFinder
 from pipeline.contract.chat_template import END_OF_TEXT
-from pipeline.contract.speakers import Speaker, Utterance, plain_utterances, utterances
+from pipeline.contract.speakers import Speaker, Utterance, utterances
 from pipeline.contract.tool_calls import Call
 
 SYSTEM_SHARE = 0.25
@@ -143,8 +143,8 @@ class TurnEncoder:
             layout = known.of(tuple([each.speaker for each in said]), reply)
             if isinstance(layout, Layout):
                 return layout, _stripped(said)
-        said = plain_utterances(messages)
-        return known.of(tuple([each.speaker for each in said]), reply), _stripped(said)
+        said = [Utterance(m["role"], _plain(m["content"]), m.get("learned", True)) for m in messages]
+        return known.of(tuple([each.speaker for each in said]), reply), said
 
     def frames(self, roles: tuple[str, ...]) -> tuple[list[int], dict[str, Frame]] | None:
         """What opens a conversation of these roles, and what stands around what each says; None when they share runs
@@ -262,9 +262,15 @@ def _framed(frame: Frame, said: Utterance, encoding: Encoding) -> Turn | None:
 
 
 @lru_cache(maxsize=2)
+def encoder_by(form: ChatFormat) -> TurnEncoder:
+    """The encoder of a format, made once: to read a large vocabulary takes a second."""
+    return TurnEncoder(form)
+
+
+@lru_cache(maxsize=2)
 def encoder_of(tokenizer: Any) -> TurnEncoder:
     """The encoder of transformers' tokenizer, made once. Raises UserError when it has no chat template."""
-    return TurnEncoder(ChatFormat.of(tokenizer))
+    return encoder_by(ChatFormat.of(tokenizer))
 
 
 def stop_tokens(tokenizer: Any) -> list[int]:

@@ -13,7 +13,7 @@ from pipeline.contract import leg_table
 from pipeline.contract.formatting import count, duration, magnitude, moment, number, percent, size
 from pipeline.contract.metrics import figures_of, value_at
 from pipeline.contract.stages import STAGES
-from pipeline.report.loss_plot import loss_curve, reply_curve
+from pipeline.report.loss_plot import loss_curve, preference_curve, reply_curve
 
 TONES = {"promoted": "good", "already_champion": "good", "kept_champion": "open", "rejected": "bad"}
 """The gate's decision to the tone in which the page says it."""
@@ -36,6 +36,7 @@ def render_page(report: dict[str, Any], audit_plots: dict[str, bytes]) -> str:
         widest=leg_table.widest_bound(report["legs"]),
         curve=_curve(report),
         replies=_replies(report),
+        preferences=_preferences(report),
         plots=[
             {"name": name.replace("_", " ").replace("-", " "), "src": _data_uri(svg)}
             for name, svg in audit_plots.items()
@@ -151,9 +152,10 @@ def _curve(report: dict[str, Any]) -> Markup | None:
     svg = loss_curve(
         training.get("train_loss") or [],
         training.get("validation_loss") or [],
-        unigram_baseline(report["evaluation"])["loss"],
+        None if "preferences" in training else unigram_baseline(report["evaluation"])["loss"],
         training.get("best_step"),
         (training.get("overfitting") or {}).get("since"),
+        "pair" if "preferences" in training else "token",
     )
     return Markup(svg)  # drawn by pipeline.report.loss_plot from numbers alone
 
@@ -163,6 +165,17 @@ def _replies(report: dict[str, Any]) -> Markup | None:
     if not training.get("validation_bleu"):
         return None
     return Markup(reply_curve(training["validation_bleu"], training.get("validation_rouge_l") or []))
+
+
+def _preferences(report: dict[str, Any]) -> list[Markup]:
+    """Plots of what was measured of pairs; none where training learned from conversations."""
+    found = (report["training"] or {}).get("preferences") or {}
+    names = {"preference_accuracy": "pairs ranked right", "reward_margin": "reward margin"}
+    return [
+        Markup(preference_curve(found[name], found.get(f"validation_{name}") or [], label))
+        for name, label in names.items()
+        if found.get(name)
+    ]
 
 
 def _data_uri(svg: bytes) -> str:

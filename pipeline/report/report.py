@@ -20,10 +20,10 @@ from configs.credentials import masked
 from configs.errors import UserError
 from pipeline.contract.artifact import Artifact
 from pipeline.contract.atomic_write import write_text
-from pipeline.contract.fingerprint import fingerprint
+from pipeline.contract.fingerprint import file_sha256, fingerprint
 from pipeline.contract.progress import say
 from pipeline.contract.run import Run
-from pipeline.contract.sealed_json import DamagedError
+from pipeline.contract.sealed_json import DamagedError, read_sealed, write_sealed
 from pipeline.contract.stage import Stage, config_slice
 from pipeline.contract.stages import STAGES, conversations_into
 from pipeline.planning.run_plan import comparison, read_plan
@@ -32,7 +32,10 @@ from pipeline.report.dropped_examples import rules_of
 UNFINISHED_SECONDS = 15.0
 """A page of an unfinished run is rebuilt when it is older than this."""
 
+PAGE = "page_sha256"
+"""Key of report.json, which is sealed, that holds the hash of the page."""
 
+REMEDY = "`parlance report` writes it anew"
 TEMPLATES = Path(__file__).parent / "templates"
 
 
@@ -94,23 +97,41 @@ def write_report(run: Run) -> Path:
     for line in _made(run, stage_fingerprints(run))[1].values():
         say(f"report: {line}")
     report = build_report(run)
-    write_text(run.folder / "report.json", json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False))
-    page = run.folder / "report.html"
+    page, numbers = _files(run)
     write_text(page, render_page(report, audit_plots(run)))
+    write_sealed(numbers, report | {PAGE: file_sha256(page)})
     return page
 
 
+def damage(run: Run) -> list[str]:
+    """The line for the file of the written report that is not what was written; none without a report, and of one
+    that was written before there were seals."""
+    page, numbers = _files(run)
+    try:
+        hash_ = read_sealed(numbers, REMEDY).get(PAGE)
+    except FileNotFoundError:
+        return []
+    except DamagedError as error:
+        return [str(error)]
+    whole = hash_ is None or (page.is_file() and file_sha256(page) == hash_)
+    return [] if whole else [f"{page}: is not what was written; {REMEDY}"]
+
+
 def is_current(run: Run) -> bool:
-    """Whether the written page shows all that the run has recorded, in the present design."""
-    page, report = run.folder / "report.html", run.folder / "report.json"
-    if not (page.is_file() and report.is_file()):
+    """Whether the written page is whole and shows all that the run has recorded, in the present design."""
+    page, numbers = _files(run)
+    if not (page.is_file() and numbers.is_file()) or damage(run):
         return False
     written = page.stat().st_mtime
     older = [run.folder / "profile.json", *(run.folder / "stages").glob("*.json"), *TEMPLATES.iterdir()]
     if written < max(path.stat().st_mtime for path in older):
         return False
-    finished = json.loads(report.read_text(encoding="utf-8"))["status"] == "finished"
+    finished = json.loads(numbers.read_text(encoding="utf-8"))["status"] == "finished"
     return finished or time.time() - written < UNFINISHED_SECONDS
+
+
+def _files(run: Run) -> tuple[Path, Path]:
+    return run.folder / "report.html", run.folder / "report.json"
 
 
 def audit_plots(run: Run) -> dict[str, bytes]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.contract.chat_format import ChatFormat, RefusedError
-from pipeline.contract.turns import Chat, Message, Turn, TurnEncoder, beside, governing
+from pipeline.contract.turns import Chat, Message, Turn, beside, encoder_by, governing
 
 REPLY_SHARE = 0.75
 """Least share of a sequence left to the reply, when an exchange is too long for one."""
@@ -38,7 +38,7 @@ class ConversationEncoder:
     """Conversations to documents of at most `sequence_length` tokens."""
 
     def __init__(self, form: ChatFormat, sequence_length: int) -> None:
-        self._turns = TurnEncoder(form)
+        self._turns = encoder_by(form)
         self.length = sequence_length
         self.changed: Counter[str] = Counter()
         """What was done to the roles of how many conversations (pipeline/contract/chat_roles.py)."""

@@ -1,6 +1,5 @@
 """Packs documents into sequences of one length, without mixing what they may attend to."""
 
-from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipeline.contract.best_fit import best_fit_decreasing as best_fit
 from pipeline.contract.tokenised import PADDING, UNLEARNED
 from pipeline.tokenise.documents import Document
 
@@ -36,8 +36,8 @@ ROW_GROUP_TOKENS = 1 << 20
 def pack(documents: Iterable[Document], length: int) -> Iterator[list[Document]]:
     """Groups documents into sequences of at most `length` tokens.
 
-    Best-fit decreasing inside windows of consecutive documents (Johnson 1974: at most 11/9 of the
-    least number of sequences). Which documents share a sequence depends on nothing but their order.
+    Best-fit decreasing inside windows of consecutive documents. Which documents share a sequence depends on
+    nothing but their order.
     """
     window: list[Document] = []
     tokens = 0
@@ -51,22 +51,10 @@ def pack(documents: Iterable[Document], length: int) -> Iterator[list[Document]]
 
 
 def best_fit_decreasing(documents: list[Document], length: int) -> list[list[Document]]:
-    """Longest document first, each into the sequence that it fills best; O(n log n + n·sequences)."""
-    sequences: list[list[Document]] = []
-    rooms: list[tuple[int, int]] = []  # (tokens free, sequence), ascending
-    for document in sorted(documents, key=len, reverse=True):  # stable: equal lengths keep their order
-        size = len(document)
-        assert size <= length, f"{document.row_id}: {size} tokens in a sequence of {length}"
-        place = bisect_left(rooms, (size, -1))
-        if place == len(rooms):
-            free, sequence = length, len(sequences)
-            sequences.append([])
-        else:
-            free, sequence = rooms.pop(place)
-        sequences[sequence].append(document)
-        if free > size:
-            insort(rooms, (free - size, sequence))
-    return sequences
+    """Documents by sequence, the longest first."""
+    for document in documents:
+        assert len(document) <= length, f"{document.row_id}: {len(document)} tokens in a sequence of {length}"
+    return [[documents[i] for i in sequence] for sequence in best_fit([len(d) for d in documents], length)]
 
 
 def columns(documents: list[Document], length: int, pad: int) -> dict[str, Any]:

@@ -47,11 +47,12 @@ def tokenise_file(job: Job, number: int) -> Counter[str]:
     counts: Counter[str] = Counter()
     dropped: list[dict] = []
     name = f"part-{number:05d}.parquet"
+    apart: list[str | None] = [*job.apart] if job.apart else [None]
     for split in SPLITS:
         sources: dict[str, str] = {}
         sequences = (
             sequence
-            for source in job.apart or [None]
+            for source in apart
             for sequence in pack(_documents(job, number, split, source, counts, dropped, sources), job.sequence_length)
         )
         known = sources if job.apart else None

@@ -10,6 +10,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from pipeline.contract.execute import execute
 from pipeline.contract.run import Run
+from tests.kills import killed_and_run_again
 
 
 @pytest.fixture
@@ -103,3 +104,11 @@ def test_a_base_with_fewer_tokens_than_the_tokenizer_is_measured_with_new_rows(
     )
     assert first.path != second.path
     assert first.json("base.json")["loss"] == second.json("base.json")["loss"] > 4
+
+
+def test_an_evaluation_that_is_killed_before_a_call_and_run_again_is_as_if_nothing_had_happened(
+    world: Callable[..., Run], trained: LlamaForCausalLM
+) -> None:
+    found = killed_and_run_again(world(trained), evaluate=4)["evaluate"]
+    assert found["trials"] == 4
+    assert found["differing"] == []

@@ -236,7 +236,7 @@ def test_a_promotion_that_is_killed_before_a_call_and_run_again_is_as_if_nothing
 ) -> None:
     run = world(trained)
     execute(run, "evaluate")
-    found = killed_and_run_again(run, "promote", samples=5)
+    found = killed_and_run_again(run, promote=5)["promote"]
     assert found["trials"] == 5
     assert found["differing"] == []
 

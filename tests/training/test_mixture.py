@@ -93,7 +93,7 @@ def test_a_run_tells_what_it_took_of_each_source_and_explain_in_which_epochs(tmp
     data = tmp_path / "raw.jsonl"
     data.write_text("{}\n")
     sources = [{"name": name, "path": str(data), "weight": weight} for name, weight in (("big", 1), ("small", 9))]
-    settings = [f"acquire.sources={json.dumps(sources)}", "launch.ranks=1", "train.steps=12", "train.patience=99"]
+    settings = [f"acquire.sources={json.dumps(sources)}", "launch.ranks=1", "train.steps=24", "train.patience=99"]
     run = begin_run(tmp_path / "root", settings, data)
     (artifact,) = execute(run, "train")
     mix = artifact.json("training.json")["mix"]

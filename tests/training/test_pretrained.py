@@ -15,6 +15,7 @@ from pipeline.contract.chat_template import CHAT_TEMPLATE
 from pipeline.contract.execute import execute
 from pipeline.contract.pretrained import pretrained_config
 from pipeline.tokenise.tokenizer import own_tokenizer
+from tests.training.families import saved
 from tests.training.jobs import small_job
 from tests.training.tokenised import begin_run
 from training.job_config import JobConfig, check
@@ -53,6 +54,22 @@ def test_a_head_of_their_own_is_kept(job: JobConfig, own_head: Path, lora: str) 
     torch.testing.assert_close(model.lm_head.weight, before, rtol=0, atol=1e-4)
     assert not torch.allclose(model.lm_head.weight, model.model.embed_tokens.weight, atol=1e-2)
     assert model.config.tie_word_embeddings is False
+
+
+def test_a_gemma_with_adapters_becomes_a_gemma_that_evaluation_loads(job: JobConfig, tmp_path: Path) -> None:
+    """Scaled and tied embeddings, capped scores and logits, windows."""
+    base = saved("gemma2", tmp_path / "gemma")
+    overrides = [f"model.pretrained={base}", "launch.ranks=1", "launch.micro_batch=auto", "train.steps=12"]
+    overrides += ["model.lora={rank: 4, alpha: 8, target_modules: [q_proj, down_proj]}"]
+    overrides += ["train.activation_checkpointing=selective", "train.learning_rate=0.02", "launch.zero_stage=2"]
+    raw = job.out / "raw.jsonl"
+    (trained,) = execute(begin_run(job.out / "root", overrides, raw, "gemma"), "train")
+    model, before = load_model(trained.path / "model"), load_model(base)
+    assert type(model) is type(before)
+    changed = {name for name, weight in model.named_parameters() if not torch.equal(weight, before.get_parameter(name))}
+    assert changed == {name for name in changed if "q_proj" in name or "down_proj" in name}
+    curve = [loss for _, loss in trained.json("training.json")["train_loss"]]
+    assert curve[-1] < curve[0]
 
 
 def test_a_missing_weight_is_refused_and_not_made_up(job: JobConfig, own_head: Path) -> None:

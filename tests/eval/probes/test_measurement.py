@@ -10,9 +10,10 @@ from configs.evaluate import Evaluate
 from configs.probe import Item
 from eval.probes import measure
 from eval.probes.measurement import names_only_right
+from eval.probes.prompt import encoded
 from eval.probes.wilson import wilson
 
-from ..conftest import PAIRS
+from ..conftest import PAIRS, document
 
 KNOWN = f"""
 about: answers learned by heart
@@ -36,6 +37,19 @@ def measured(model: Any, tokenizer: PreTrainedTokenizerFast, folder: Path, text:
     found = measure(model, tokenizer, Evaluate(probes=("mine",), probe_files=(str(path),), **settings))
     assert list(found) == ["mine"]
     return found["mine"]
+
+
+def test_prompt_and_reply_have_the_tokens_of_training(tokenizer: PreTrainedTokenizerFast) -> None:
+    turns = [
+        {"role": "system", "content": "Be kind."},
+        {"role": "user", "content": PAIRS[0][0]},
+        {"role": "assistant", "content": PAIRS[0][1]},
+    ]
+    prompt, (reply, other) = encoded(tokenizer, turns[:2], [PAIRS[0][1], PAIRS[1][1]])
+    learned, labels = document(tokenizer, turns)
+    assert [*prompt, *reply, tokenizer.eos_token_id] == learned
+    assert [*reply, tokenizer.eos_token_id] == [label for label in labels if label != -100]
+    assert tokenizer.decode(other) == PAIRS[1][1]
 
 
 def test_what_a_model_knows_is_right_and_what_it_does_not_is_wrong(
