@@ -9,8 +9,8 @@ from eval.legs import Pair
 from eval.paired import Difference, difference, holm
 
 LegVerdict = Literal["gain", "no change", "loss", "not compared"]
-NAMED = 4
-"""Most legs that a sentence tells the figures of."""
+TOLD, NAMED = 4, 20
+"""Most legs that a sentence tells the figures of, and the names: a registry keeps no longer ones."""
 
 
 @dataclass(frozen=True)
@@ -160,9 +160,11 @@ def _not_compared(legs: list[Leg]) -> list[str]:
 
 
 def _told(legs: list[Leg]) -> str:
-    return _listed([leg.words() if i < NAMED else leg.name for i, leg in enumerate(legs)])
+    return _listed([leg.words() if i < TOLD else leg.name for i, leg in enumerate(legs)])
 
 
 def _listed(words: list[str]) -> str:
+    if len(words) > NAMED:
+        words = [*words[: NAMED - 1], f"{len(words) - NAMED + 1} more"]
     *first, last = words
     return f"{', '.join(first)} and {last}" if first else last

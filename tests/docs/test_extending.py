@@ -37,7 +37,7 @@ from pipeline.report.page import render_page
 from tests.eval.test_measures import KEYS, OUTCOME
 
 evaluation = measure(OUTCOME)
-assert list(evaluation) == [*KEYS, "probes", "tasks", "distinct2"]
+assert list(evaluation) == [*KEYS, "distinct2"]
 assert evaluation["distinct2"] == 8 / 10  # "a b c d e" and "we met at noon today": four pairs of five words each
 assert headline_of(evaluation)["distinct2"] == 8 / 10
 assert ("distinct-2", "0.800") in card_figures(evaluation | {"generations": 2})

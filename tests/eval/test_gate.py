@@ -272,6 +272,8 @@ def test_the_sentence_tells_the_figures_of_four_legs_and_names_the_rest() -> Non
     assert reason.startswith("Lost on probe:0 (1.0000 to 0.0000  over 60 items, -100.0 points, between ")
     assert reason.count(" over 60 items") == 4
     assert reason.endswith("), probe:4 and probe:5.")
+    many = [leg_of(f"topic:{i}", more, np.ones(60), np.zeros(60)) for i in range(200)]
+    assert judge(many, Promote(), "version 1").reason.endswith(", topic:17, topic:18 and 181 more.")
 
 
 def test_the_table_shows_what_promotion_json_holds() -> None:
