@@ -21,7 +21,7 @@ from training.layout import MARKER, refuse_another
 from training.markers import complete, mark_complete, marker_of
 from training.metrics import METRICS
 from training.space import require_space_on_all
-from training.weights import kept_weights, weights_of
+from training.weights_folder import kept_weights, weights_of
 
 ADAM_BYTES = 12
 
