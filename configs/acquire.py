@@ -78,6 +78,12 @@ class Source(Section):
     )
     columns: Columns | None = Field(None, description="Column mapping, for shape columns")
     limit: int | None = Field(None, ge=1, description="Read at most this many records, chosen by hash (records)")
+    weight: float | None = Field(
+        None,
+        gt=0,
+        description="Weight of its learned tokens in training, at every step, against the other sources' (1 where not "
+        "given); where no source has one, each trains as large as it is",
+    )
     licence: str | None = Field(None, description="Licence, for the model card")
 
     @model_validator(mode="after")
@@ -94,6 +100,18 @@ class Acquire(Section):
     """The sources of a run."""
 
     sources: list[Source] = Field(min_length=1, description="Where conversations come from")
+
+    @property
+    def mix(self) -> dict[str, float]:
+        """Source to weight, by name, when one of them has a weight; else empty."""
+        if all(source.weight is None for source in self.sources):
+            return {}
+        return {source.name: source.weight or 1.0 for source in sorted(self.sources, key=lambda source: source.name)}
+
+    @property
+    def mixed_sources(self) -> list[str]:
+        """The names alone."""
+        return list(self.mix)
 
     @model_validator(mode="after")
     def _unique_names(self) -> "Acquire":

@@ -42,7 +42,15 @@ class Findings(Section):
         3.0, gt=1, description="Largest ratio of a topic's share among a group's mentions to its share of all rows"
     )
     max_source_share: float = Field(0.9, gt=0, le=1, description="A source above this share dominates")
-    min_group_rows: int = Field(30, ge=2, description="Groups mentioned in fewer rows are not compared (rows)")
+    max_length_share: float = Field(
+        0.65,
+        ge=0.5,
+        le=1,
+        description="Share of a source's preference pairs whose chosen reply is the longer (or shorter)",
+    )
+    min_group_rows: int = Field(
+        30, ge=2, description="Groups mentioned in fewer rows, and sources of fewer pairs, are not compared (rows)"
+    )
 
     @model_validator(mode="after")
     def _ordered(self) -> "Findings":

@@ -37,6 +37,9 @@ OWNED = {
     "launch.hostfile": "it says which machines run the code",
     "launch.deepspeed": "DeepSpeed writes files and opens connections by it",
     "approval": "it says who may approve",
+    "evaluate.probe_files": "it says which files are read",
+    "evaluate.tasks": "tasks bring their own code and data",
+    "evaluate.task_folder": "tasks bring their own code and data",
 }
 """Keys that lead to code, to files or to machines, whatever value they have. No guard file can hand them out."""
 
@@ -167,11 +170,16 @@ def _check_keys(guard: Guard, settings: list[str]) -> None:
 def _check_key(guard: Guard, key: str) -> None:
     if reason := _owned(key):
         raise UserError(f"{key}: may not be set when a run is triggered, as {reason}; its owner sets it in the profile")
-    if not guard.permits(key):
-        raise UserError(
-            f"{key}: may not be set when a run is triggered; the owner of the profile can set it there, and the "
-            "operator of this server can allow it under keys in the guard file"
-        )
+    if guard.permits(key):
+        return
+    if not _leads_somewhere(key):
+        raise UserError(f"{key}: a profile has no such key{_meant(key)}; keys are as in docs/configuration.md")
+    never = [owned for owned in OWNED if owned.startswith(f"{key}.")]
+    raise UserError(
+        f"{key}: may not be set when a run is triggered; the owner of the profile can set it there, and the "
+        "operator of this server can allow it under keys in the guard file"
+        + (f", but for {' and '.join(never)}" if never else "")
+    )
 
 
 def _check_change(guard: Guard, key: str, before: Any, after: Any, final: Profile) -> None:
@@ -298,6 +306,20 @@ def _exists(key: str) -> bool:
     section, _, name = key.rpartition(".")
     model = _section(section)
     return model is not None and name in model.model_fields
+
+
+def _leads_somewhere(key: str) -> bool:
+    """Whether a key is one of a profile, or lies below one that is no section, as in a list or a mapping."""
+    parts = key.split(".")
+    above = (".".join(parts[:count]) for count in range(1, len(parts)))
+    return _exists(key) or any(_exists(part) and _section(part) is None for part in above)
+
+
+def _meant(key: str) -> str:
+    """A guess at the key whose last part was given, as conf of spark.conf."""
+    sections = [name for name in Profile.model_fields if _section(name)]
+    found = [f"{name}.{key}" for name in sections if _exists(f"{name}.{key}")]
+    return f" (did you mean {' or '.join(found[:3])}?)" if found else ""
 
 
 def _section(key: str) -> type[BaseModel] | None:

@@ -26,7 +26,7 @@ class Profile(Section):
     """One run, from sources to promotion. configs/profiles holds examples."""
 
     description: str = Field("", description="What the profile is for")
-    seed: int = Field(0, ge=0, description="Seed of everything random")
+    seed: int = Field(0, ge=0, le=2**63 - 1, description="Seed of everything random")
 
     acquire: Acquire = Field(description="What to read")
     clean: Clean = Field(default_factory=Clean, description="Repair, scores and rules")

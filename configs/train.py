@@ -6,12 +6,18 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from configs.deepspeed import refused
+from configs.preferences import Dpo, Orpo
 from configs.section import Section
 
 
 class Train(Section):
     """What decides the trained weights."""
 
+    objective: Literal["sft", "dpo", "orpo"] = Field(
+        "sft", description="What is learned: replies (sft), or which of two replies is better (dpo, orpo)"
+    )
+    dpo: Dpo = Field(default_factory=Dpo, description="What objective dpo is made of")
+    orpo: Orpo = Field(default_factory=Orpo, description="What objective orpo is made of")
     steps: int = Field(500, ge=1, description="Most optimiser steps")
     batch_tokens: int = Field(2048, ge=32, description="Tokens in a global batch, over all ranks and accumulation")
     learning_rate: float = Field(2e-3, gt=0, le=1, description="Peak learning rate")
@@ -62,6 +68,22 @@ class Train(Section):
                 f"must fit into steps ({self.steps})"
             )
         return self
+
+    @model_validator(mode="after")
+    def _tokens_are_smoothed_in_sft_only(self) -> "Train":
+        if self.label_smoothing and self.prefers:
+            raise ValueError(f"label_smoothing is for sft, not {self.objective}; set train.dpo.label_smoothing")
+        return self
+
+    @property
+    def prefers(self) -> bool:
+        """Whether pairs are learned from, not conversations."""
+        return self.objective != "sft"
+
+    @property
+    def sides(self) -> int:
+        """Conversations that may fill a sequence of training: the two sides of a pair share one of twice the length."""
+        return 2 if self.prefers else 1
 
     def precision_on(self, gpu: bool) -> Literal["fp32", "bf16", "fp8"]:
         """What `precision` comes to: bf16 without AMX is ten times slower than fp32 on CPU."""

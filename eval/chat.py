@@ -12,7 +12,7 @@ from transformers import GenerationConfig, PreTrainedTokenizerBase, TextStreamer
 from configs.errors import UserError
 from eval.checkpoint import load_model, load_tokenizer
 from eval.generate import Message, encode_prompt
-from pipeline.contract.greedy_decoding import REPETITION_PENALTY
+from pipeline.contract.greedy_decoding import without_repetition
 from pipeline.contract.turns import stop_tokens
 
 TOP_P = 0.9
@@ -53,7 +53,6 @@ def reply(
     sampling: dict[str, Any] = {"do_sample": True, "temperature": temperature, "top_p": TOP_P}
     model.generation_config = GenerationConfig(
         max_new_tokens=min(max_new_tokens, context - len(prompt)),
-        repetition_penalty=REPETITION_PENALTY,
         eos_token_id=stop,
         pad_token_id=stop[0] if tokenizer.pad_token_id is None else tokenizer.pad_token_id,
         **(sampling if temperature else {"do_sample": False}),
@@ -64,6 +63,7 @@ def reply(
             output = model.generate(
                 input_ids=ids,
                 attention_mask=torch.ones_like(ids),
+                logits_processor=without_repetition(len(prompt)),
                 streamer=TextStreamer(tokenizer, skip_prompt=True, skip_special_tokens=True),
             )
     except KeyboardInterrupt:

@@ -26,7 +26,10 @@ def encode_prompt(tokenizer: PreTrainedTokenizerBase, messages: list[Message], l
         raise UserError(f"the chat template refuses this conversation ({chat})")
     room = limit - len(chat.opening) - len(chat.reply)
     while True:
-        prompt = next(p for turns in _latest(chat.turns, room) if isinstance(p := encoder.arranged(turns, True), Chat))
+        shorter = (encoder.arranged(turns, reply=True) for turns in _latest(chat.turns, room))
+        prompt = next((found for found in shorter if isinstance(found, Chat)), None)
+        if prompt is None:  # the template takes it in no shorter form
+            return chat.tokens[-limit:]
         if len(prompt) <= limit or room <= 0:
             return prompt.tokens
         room -= len(prompt) - limit

@@ -83,6 +83,8 @@ def _token_losses(model: PreTrainedModel, batch: PackedBatch, learned_BL: np.nda
 
     Logits are computed only at the positions that predict a learned token in some sequence of the batch.
     """
+    if not _takes_a_mask(model, batch.input_ids.shape[1]):
+        return _one_by_one(model, batch, learned_BL)
     device = model.device
     targets_BL = torch.from_numpy(learned_BL)
     wanted_K = targets_BL[:, 1:].any(0).nonzero().squeeze(1)
@@ -98,6 +100,29 @@ def _token_losses(model: PreTrainedModel, batch: PackedBatch, learned_BL: np.nda
     selected_BK = targets_BL[:, wanted_K + 1].to(device)
     targets_N = torch.from_numpy(batch.input_ids[learned_BL]).to(device)
     return F.cross_entropy(logits_BKV[selected_BK].float(), targets_N, reduction="none").double().cpu()
+
+
+def _takes_a_mask(model: PreTrainedModel, length: int) -> bool:
+    """Whether a mask of the documents is all that its attention needs: it is torch's, and sees whole sequences."""
+    text = model.config.get_text_config()
+    windows = [getattr(text, key, None) for key in ("sliding_window", "attention_chunk_size")]
+    return model.config._attn_implementation == "sdpa" and all(w is None or w >= length for w in windows)
+
+
+def _one_by_one(model: PreTrainedModel, batch: PackedBatch, learned_BL: np.ndarray) -> torch.Tensor:
+    """As `_token_losses`, of a document at a time: slower, and right whatever the attention does (Gemma 2 caps its
+    scores, layers of Mistral see a window)."""
+    losses = [torch.zeros(0, dtype=torch.float64)]
+    for row, row_ids in enumerate(batch.row_ids):
+        for document in range(len(row_ids)):
+            inside = batch.document_ids[row] == document
+            ids_L = torch.from_numpy(batch.input_ids[row][inside]).to(model.device)
+            learned_N = torch.from_numpy(learned_BL[row][inside]).nonzero().squeeze(1).to(model.device)
+            if len(learned_N):
+                logits_NV = model(ids_L[None], logits_to_keep=learned_N - 1, use_cache=False).logits[0]
+                loss_N = F.cross_entropy(logits_NV.float(), ids_L[learned_N], reduction="none")
+                losses.append(loss_N.double().cpu())
+    return torch.cat(losses)
 
 
 def _attention_mask(document_ids_BL: torch.Tensor) -> torch.Tensor:

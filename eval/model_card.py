@@ -9,11 +9,13 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from pipeline.contract.artifact import Artifact, ArtifactStore
 from pipeline.contract.formatting import count, duration
+from pipeline.contract.leg_table import cells, widest_bound
 from pipeline.contract.markdown import literal
 from pipeline.contract.metrics import figures_of
 from pipeline.contract.stages import STAGES
 
 FINDINGS_SHOWN = 20
+SAMPLES_SHOWN = 3
 
 
 def lineage(store: ArtifactStore, leaves: list[Artifact]) -> dict[str, Artifact]:
@@ -31,8 +33,8 @@ def lineage(store: ArtifactStore, leaves: list[Artifact]) -> dict[str, Artifact]
     return made
 
 
-def write_model_card(path: Path, made: dict[str, Artifact], name: str, verdict: dict[str, str]) -> None:
-    """README.md with YAML front matter, as the Hugging Face hub reads it. verdict: {decision, reason}."""
+def write_model_card(path: Path, made: dict[str, Artifact], name: str, verdict: dict[str, Any]) -> None:
+    """README.md with YAML front matter, as the Hugging Face hub reads it. verdict: {decision, reason, legs}."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         undefined=StrictUndefined,
@@ -56,6 +58,10 @@ def write_model_card(path: Path, made: dict[str, Artifact], name: str, verdict: 
         tokenise=made["tokenise"].manifest["config"]["tokenise"],
         scores=evaluation,
         figures=card_figures(evaluation),
+        base=evaluation.get("base"),
+        base_figures=dict(card_figures(evaluation.get("base") or {})),
+        legs=[cells(leg, widest_bound(verdict["legs"])) for leg in verdict["legs"]],
+        samples=made["evaluate"].json("samples.json")[:SAMPLES_SHOWN],
         verdict=verdict,
         fingerprints={stage: artifact.manifest["fingerprint"] for stage, artifact in sorted(made.items())},
         versions=made["train"].manifest["libraries"],

@@ -8,7 +8,6 @@ from typing import Any
 
 from pipeline.contract.artifact import Artifact
 from pipeline.contract.atomic_write import write_text
-from pipeline.contract.greedy_decoding import REPETITION_PENALTY
 from pipeline.contract.tokenizer import saved_tokenizer
 from pipeline.contract.turns import encoder_of
 
@@ -41,13 +40,7 @@ def _generation_settings(folder: Path) -> dict[str, Any]:
         "eos_token_id": sorted(i for i in ends if i is not None),
         "pad_token_id": token_id("pad"),
     }
-    sampling = {
-        "do_sample": True,
-        "temperature": 0.6,
-        "top_p": 0.9,
-        "repetition_penalty": REPETITION_PENALTY,
-        "max_new_tokens": 256,
-    }
+    sampling = {"do_sample": True, "temperature": 0.6, "top_p": 0.9, "max_new_tokens": 256}
     return {key: value for key, value in settings.items() if value is not None} | sampling
 
 

@@ -3,35 +3,35 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-
 from configs.promote import Promote
 from eval import registry
-from eval.gate import compare
+from eval.gate import Leg, judge
+from eval.legs import Evaluation, pairs_of
 from eval.model_card import lineage, write_model_card
 from eval.model_folder import assemble
+from eval.prompts import attributes_of
 from eval.registry import ModelRecord
 from pipeline.contract.artifact import Artifact
 from pipeline.contract.atomic_write import write_text
 from pipeline.contract.execute import StageContext
+from pipeline.contract.leg_table import table
 from pipeline.contract.lock import hold
 from pipeline.contract.progress import say
 
 Decision = Literal["promoted", "kept_champion", "rejected", "already_champion"]
-Losses = dict[str, tuple[float, int, int]]
-"""row_id to (summed loss in nats, tokens, bytes)."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """reason: a sentence with the figures."""
+    """reason: sentences with the figures. legs: the comparisons with the rival, the champion or the base, if any."""
 
     decision: Decision
     reason: str
+    legs: tuple[Leg, ...] = ()
 
 
 def promote(context: StageContext) -> None:
@@ -48,9 +48,9 @@ def promote(context: StageContext) -> None:
     with _one_at_a_time(context.run.root):
         own = registry.registered(uri, config.model_name, "promote", context.run.fingerprint("promote"))
         before = registry.champion(uri, config.model_name)
-        verdict = _recorded(own) if own else decide(context, before)
+        verdict = _recorded(context, uri, own) if own else decide(context, before)
         made = lineage(context.run.store, list(context.inputs.values()))
-        write_model_card(folder / "README.md", made, config.model_name, vars(verdict))
+        write_model_card(folder / "README.md", made, config.model_name, asdict(verdict))
         if own is None and verdict.decision != "already_champion":
             own = _register(context, uri, verdict, before)
         if own is not None and verdict.decision == "promoted" and _may_reign(own, before):
@@ -58,90 +58,104 @@ def promote(context: StageContext) -> None:
         champion = registry.champion(uri, config.model_name)
         challenger = registry.challenger(uri, config.model_name)
     promotion = {
-        **vars(verdict),
+        "decision": verdict.decision,
+        "reason": verdict.reason,
         "name": config.model_name,
         "version": own.version if own else champion and champion.version,
         "champion": champion and champion.version,
         "challenger": challenger and challenger.version,
     }
-    write_text(context.out / "promotion.json", json.dumps(promotion, indent=1, ensure_ascii=False))
+    legs = [asdict(leg) for leg in verdict.legs]
+    write_text(context.out / "promotion.json", json.dumps(promotion | {"legs": legs}, indent=1, ensure_ascii=False))
     rows = context.inputs["evaluate"].ledger.rows_out
     context.ledger.rows_in = context.ledger.rows_out = rows
     context.metrics.update(promotion)
+    for line in table(legs):
+        say(f"promote: {line}")
     say(f"promote: {verdict.decision.replace('_', ' ')}: {verdict.reason}")
 
 
 def decide(context: StageContext, champion: ModelRecord | None) -> Verdict:
-    """The gate: a first model against the unigram baseline, any other against the champion."""
+    """The gate: any model against the champion; a first one against its base, or against the unigram baseline."""
     config: Promote = context.config("promote")
     evaluation = context.inputs["evaluate"].json("evaluation.json")
     if champion is None:
-        return _judge_first(config, evaluation)
+        return _judge_first(context, config, evaluation)
     if champion.tags.get("train") == context.inputs["train"].manifest["fingerprint"]:
         reason = f"Version {champion.version} is this very model: the same data and settings gave the same artifact."
         return Verdict("already_champion", reason)
-    return _judge_against(context, config, evaluation, champion)
-
-
-def _judge_first(config: Promote, evaluation: dict[str, Any]) -> Verdict:
-    perplexity, unigram = evaluation["perplexity"], evaluation["unigram_perplexity"]
-    limit = config.max_perplexity_over_unigram * unigram
-    figures = f"its perplexity {perplexity:.2f} is {{}} the limit {limit:.2f} (unigram baseline {unigram:.2f})"
-    if perplexity < limit:
-        return Verdict("promoted", f"First model: {figures.format('below')}.")
-    return Verdict("rejected", f"First model: {figures.format('not below')}.")
-
-
-def _judge_against(
-    context: StageContext, config: Promote, evaluation: dict[str, Any], champion: ModelRecord
-) -> Verdict:
     from eval.rescore import ForeignMarkersError
 
     try:
-        theirs, unit, note = _champion_losses(context, champion)
+        theirs, note = _champion_evaluation(context, champion)
     except ForeignMarkersError as error:
         reason = (
             f"Version {champion.version} marks turns otherwise (it lacks {error}), so losses cannot be compared; "
             "set promote.model_name to another name to start a new line of models."
         )
         return Verdict("kept_champion", reason)
-    ours: Losses = {row_id: (loss, tokens, size) for row_id, loss, tokens, size in evaluation["conversations"]}
-    both = sorted(ours.keys() & theirs.keys())
-    weight = 1 if unit == "token" else 2
-    comparison = compare(
-        np.array([theirs[row_id][0] for row_id in both]),
-        np.array([ours[row_id][0] for row_id in both]),
-        np.array([ours[row_id][weight] for row_id in both]),
-        config.confidence,
-        unit,
-    )
-    figures = comparison.words() + note
-    if not comparison.significant:
-        return Verdict("kept_champion", f"Not better by more than chance: {figures}.")
-    if comparison.improvement < config.min_improvement:
-        least = f"{config.min_improvement:.2%}"
-        return Verdict("kept_champion", f"Better, but by less than promote.min_improvement ({least}): {figures}.")
-    return Verdict("promoted", f"Better than version {champion.version}: {figures}.")
+    pairs = pairs_of(theirs, evaluation, attributes_of(context.inputs["balance"], "test"), config.min_items)
+    outcome = judge(pairs, config, f"version {champion.version}")
+    decision: Decision = "promoted" if outcome.passed else "kept_champion"
+    return Verdict(decision, outcome.reason + note, tuple(outcome.legs))
 
 
-def _champion_losses(context: StageContext, champion: ModelRecord) -> tuple[Losses, str, str]:
-    """(losses of the champion on this run's test set, the unit they compare by, a note for the reason).
+def _judge_first(context: StageContext, config: Promote, evaluation: Evaluation) -> Verdict:
+    """Its replies must not be broken; besides, it must have gained on its base and lost nothing, or, without a base,
+    be less perplexed than token frequencies alone."""
+    legs: tuple[Leg, ...] = ()
+    if base := evaluation.get("base"):
+        pairs = pairs_of(base, evaluation, attributes_of(context.inputs["balance"], "test"), config.min_items)
+        outcome = judge(pairs, config, "its base", against_base=True)
+        passed, reason, legs = outcome.passed, outcome.reason, tuple(outcome.legs)
+    else:
+        perplexity, unigram = evaluation["perplexity"], evaluation["unigram_perplexity"]
+        limit = config.max_perplexity_over_unigram * unigram
+        passed = perplexity < limit
+        word = "below" if passed else "not below"
+        reason = f"Its perplexity {perplexity:.2f} is {word} the limit {limit:.2f} (unigram baseline {unigram:.2f})."
+    replies = evaluation["replies"]
+    broken = (replies["empty_share"] or 0) + (replies["looping_share"] or 0)
+    if broken > config.max_broken_replies:
+        passed = False
+        most = f"{config.max_broken_replies:.0%}"
+        reason = f"{broken:.0%} of its replies are empty or repeat themselves, above {most}. {reason}"
+    return Verdict("promoted" if passed else "rejected", f"First model. {reason}", legs)
 
-    Its own evaluation serves when it was made on the same packed sequences. Otherwise its model is
-    scored again, here; torch loads only then.
+
+def _champion_evaluation(context: StageContext, champion: ModelRecord) -> tuple[Evaluation, str]:
+    """(the champion's evaluation, as far as it can be compared with this run's, and a note for the reason).
+
+    Its losses are those of its own evaluation when that was made on the same packed sequences. Otherwise its model is
+    scored again, here; torch loads only then. Its replies and probes are what it said then, to the prompts and
+    questions that both have met.
     """
-    tokenise = context.inputs["tokenise"]
     stored = context.run.store.find("evaluate", champion.tags.get("evaluate", ""))
-    if stored is not None and champion.tags.get("tokenise") == tokenise.manifest["fingerprint"]:
-        rows = stored.json("evaluation.json")["conversations"]
-        return {row_id: (loss, tokens, size) for row_id, loss, tokens, size in rows}, "token", ""
+    found: Evaluation = dict(stored.json("evaluation.json")) if stored is not None else {}
+    found["missing"] = _missing(context.inputs["evaluate"], stored, champion.version)
+    if stored is not None and champion.tags.get("tokenise") == context.inputs["tokenise"].manifest["fingerprint"]:
+        return found, ""
     from eval.rescore import rescore
 
     say(f"promote: version {champion.version} was tested on other conversations; it is scored again on these")
-    rescored, same_tokens = rescore(champion.folder, tokenise)
-    losses = {row_id: (c.loss, c.tokens, c.bytes) for row_id, c in rescored.items()}
-    note = "; the champion was scored again on this run's test set"
-    return losses, "token" if same_tokens else "byte", note
+    rescored, same_tokens = rescore(champion.folder, context.inputs["tokenise"])
+    found["conversations"] = [[row_id, c.loss, c.tokens, c.bytes] for row_id, c in rescored.items()]
+    tokens = "" if same_tokens else ", in the tokens of its own tokenizer"
+    return found, f" The champion was scored again on this run's test set{tokens}."
+
+
+def _missing(ours: Artifact, theirs: Artifact | None, version: int) -> dict[str, str]:
+    """Part of the champion's evaluation to why it cannot be compared with this run's."""
+    if theirs is None:
+        why = f"the evaluation of version {version} is gone"
+        return {"replies": why, "probes": why}
+    if theirs.manifest["version"] != ours.manifest["version"]:
+        why = f"version {version} was measured by an earlier evaluate"
+        return {"replies": why, "probes": why}
+    longest = [artifact.manifest["config"]["evaluate"]["max_new_tokens"] for artifact in (theirs, ours)]
+    if longest[0] != longest[1]:
+        return {"replies": f"evaluate.max_new_tokens was {longest[0]} for version {version} and is {longest[1]}"}
+    return {}
 
 
 def _register(context: StageContext, uri: str, verdict: Verdict, champion: ModelRecord | None) -> ModelRecord:
@@ -157,16 +171,19 @@ def _register(context: StageContext, uri: str, verdict: Verdict, champion: Model
         {k: float(v) for k, v in inputs["evaluate"].metrics.items() if isinstance(v, int | float)},
     )
     tags = {name: artifact.manifest["fingerprint"] for name, artifact in inputs.items()}  # to be compared with later
-    tags |= {"promote": print_, "run": context.run.id, **vars(verdict)}
+    tags |= {"promote": print_, "run": context.run.id, "decision": verdict.decision, "reason": verdict.reason}
     if champion is not None:
         tags[registry.PREVIOUS] = str(champion.version)
     committed = context.run.store.root / "promote" / print_ / "model"
     return registry.register(uri, config.model_name, context.out / "model", committed, mlflow_run, tags)
 
 
-def _recorded(own: ModelRecord) -> Verdict:
-    """The decision of an attempt that registered its model and died before it committed."""
-    return Verdict(own.tags["decision"], own.tags["reason"])  # type: ignore[arg-type]
+def _recorded(context: StageContext, uri: str, own: ModelRecord) -> Verdict:
+    """The decision of an attempt that registered its model and died before it committed; its legs are compared again,
+    with the champion of then."""
+    before = own.tags.get(registry.PREVIOUS)
+    again = decide(context, registry.numbered(uri, own.name, int(before)) if before else None)
+    return Verdict(own.tags["decision"], own.tags["reason"], again.legs)  # type: ignore[arg-type]
 
 
 def _may_reign(own: ModelRecord, champion: ModelRecord | None) -> bool:

@@ -2,7 +2,6 @@
 
 import logging
 import os
-import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
+from configs.credentials import masked
 from configs.errors import UserError
 from pipeline.contract.artifact import check_part
 
@@ -70,6 +70,12 @@ def challenger(uri: str, name: str) -> ModelRecord | None:
     """The newest version that did not replace the champion; None when there is none."""
     with _answering(uri):
         return _at_alias(uri, name, CHALLENGER)
+
+
+def numbered(uri: str, name: str, version: int) -> ModelRecord:
+    """A version by its number."""
+    with _answering(uri):
+        return _record(uri, _client(uri).get_model_version(name, str(version)))
 
 
 def rollback(uri: str, name: str) -> str:
@@ -203,7 +209,7 @@ def _is_local(source: str) -> bool:
 
 @contextmanager
 def _answering(uri: str) -> Iterator[None]:
-    """Turns a registry that cannot be reached or read, or refuses, into one line, without the address's password."""
+    """Turns a registry that cannot be reached or read, or refuses, into one line, without credentials."""
     try:
         yield
     except MlflowException as error:
@@ -222,4 +228,4 @@ def _first_line(error: Exception) -> str:
 
 
 def _reason(text: str) -> str:
-    return re.sub(r"//[^/@\s]*@", "//", text)[:400]
+    return masked(text)[:400]

@@ -35,14 +35,20 @@ def commit(run: Run, name: str, rows: int, fill: Callable[[Path], object] = lamb
         return run.store.commit(partial, manifest)
 
 
-def commit_parts(run: Run, name: str, parts: list[list[Row]], schema: pa.Schema) -> Artifact:
-    """The same of rows: one Parquet file a part, in data/."""
+def commit_parts(
+    run: Run, name: str, parts: list[list[Row]], schema: pa.Schema, **more: tuple[list[Row], pa.Schema]
+) -> Artifact:
+    """The same of rows: one Parquet file a part, in data/. more: folder to rows and their schema, beside data/."""
 
     def fill(folder: Path) -> None:
-        (folder / "data").mkdir()
         for number, rows in enumerate(parts):
-            table = pa.Table.from_pylist(rows, schema=schema)
-            pq.write_table(table, folder / "data" / f"part-{number:05d}.parquet")
+            write(rows, schema, folder / "data", number)
+        for beside, (rows, of) in more.items():
+            write(rows, of, folder / beside, 0)
+
+    def write(rows: list[Row], of: pa.Schema, folder: Path, number: int) -> None:
+        folder.mkdir(exist_ok=True)
+        pq.write_table(pa.Table.from_pylist(rows, schema=of), folder / f"part-{number:05d}.parquet")
 
     return commit(run, name, sum(map(len, parts)), fill)
 
@@ -50,6 +56,17 @@ def commit_parts(run: Run, name: str, parts: list[list[Row]], schema: pa.Schema)
 def kept(artifact: Artifact) -> dict[str, Row]:
     """row_id to row of data/."""
     return {row["row_id"]: row for row in artifact.read().to_table().to_pylist()}
+
+
+def pairs(artifact: Artifact) -> dict[str, Row]:
+    """pair_id to row of pairs/."""
+    return {row["pair_id"]: row for row in artifact.read("pairs").to_table().to_pylist()}
+
+
+def dropped_pairs(artifact: Artifact) -> dict[str, tuple[str, dict[str, Any]]]:
+    """pair_id to (rule, evidence) of dropped_pairs/."""
+    rows = artifact.read("dropped_pairs").to_table().to_pylist()
+    return {row["pair_id"]: (row["rule"], json.loads(row["evidence"])) for row in rows}
 
 
 def dropped(artifact: Artifact) -> dict[str, tuple[str, dict[str, Any]]]:

@@ -1,11 +1,17 @@
-"""A task of a run, killed before single file-system calls and run again, ends as if nothing had happened.
+"""Tasks of a run, killed before single file-system calls and run again, end as if nothing had happened.
 
-    python -m tests.kills RUN TASK SAMPLES SEED
+    python -m tests.kills RUN SEED TASK:SAMPLES …
 
 Every trial begins with the root as it is, kills the task with SIGKILL before one of the calls that change files under
-the root (all of them, or SAMPLES drawn by SEED), runs it again, and compares what it left with an undisturbed one.
-Calls are those that Python makes: opening a file to write, renaming, linking, deleting, making folders, syncing.
-Each attempt is a fork of this process, which has loaded the stage: a trial costs what the stage does.
+the root (SAMPLES of them, drawn by SEED), runs it again, and compares what it left with an undisturbed one; from that
+the next task goes on. Calls are those that Python makes, in the task's process, in those it forks and in Spark's
+workers: opening a file to write, renaming, linking, deleting, making folders, syncing. A worker's call kills the task
+and the worker.
+
+Each attempt is a fork of this process, which has loaded the stage: a trial costs what the stage does. Spark's JVM is
+this process's own and outlives the attempts. So what it writes itself is not counted, and what it would leave by dying
+is not seen: it abandons the jobs of the killed, and deletes what they had not finished. Nor is seen what the ranks of a
+training do, which are processes that are started and not forked.
 """
 
 import json
@@ -15,8 +21,12 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from pipeline.contract.atomic_write import LOCKING_SECONDS
 from pipeline.contract.execute import StageContext, execute
@@ -24,14 +34,18 @@ from pipeline.contract.finished import Finished
 from pipeline.contract.run import Run
 from pipeline.contract.stage import Stage
 from pipeline.contract.stages import STAGES, stages_of
+from tests.counted_calls import OF_WORKERS, CountedCalls
 
-CHANGES = {"os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.link", "os.symlink", "os.truncate"}
 PROJECT = Path(__file__).resolve().parents[1]
+UNLIKE = ("store/",)
+"""How the names of files begin whose bytes differ from one run to the next: those of the index."""
 
 
-def killed_and_run_again(run: Run, task: str, samples: int, seed: int = 0) -> dict[str, Any]:
-    """{calls, differing} of trials in a process of its own; differing: what of each trial was not as undisturbed."""
-    command = [sys.executable, "-m", "tests.kills", str(run.folder), task, str(samples), str(seed)]
+def killed_and_run_again(run: Run, seed: int = 0, **samples: int) -> dict[str, dict[str, Any]]:
+    """Task to {calls, by_workers, trials, differing}, of trials in a process of its own; differing: what of each trial
+    was not as undisturbed. samples: how many trials of each task, in the order in which a run has them."""
+    tasks = [f"{task}:{count}" for task, count in samples.items()]
+    command = [sys.executable, "-m", "tests.kills", str(run.folder), str(seed), *tasks]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=PROJECT)
     assert done.returncode == 0, done.stdout + done.stderr
     return json.loads(done.stdout.splitlines()[-1])
@@ -50,95 +64,133 @@ def toy(context: StageContext) -> None:
 
 
 def main() -> None:
-    folder, task, samples, seed = sys.argv[1:]
+    folder, seed, *tasks = sys.argv[1:]
     STAGES["toy"] = Stage("toy", entry="tests.kills:toy", resumable=True)
-    run = Path(folder)
-    root = run.parent.parent
-    for stage in stages_of(task):
-        stage.load()
-    before, log = root.with_name(f"{root.name}-before"), root.with_name(f"{root.name}.log")
-    shutil.copytree(root, before, symlinks=True)
-    calls = _attempt(run, task, log, None)
-    expected = _left(run, task)
-    chosen = sorted(random.Random(int(seed)).sample(range(1, calls + 1), min(calls, int(samples))))
-    differing = []
-    for call in chosen:
-        shutil.rmtree(root)
-        shutil.copytree(before, root, symlinks=True)
-        _attempt(run, task, log, call)
-        for left in root.rglob(".*.partial"):  # as if it had taken longer to start again
-            os.utime(left, (left.stat().st_mtime - 2 * LOCKING_SECONDS,) * 2)
-        _attempt(run, task, log, None)
-        if (found := _left(run, task)) != expected:
-            differing.append([call, found, expected])
-    print(json.dumps({"calls": calls, "trials": len(chosen), "differing": differing}))
+    found = {}
+    for task, _, samples in (task.partition(":") for task in tasks):
+        found[task] = Trials(Path(folder), task).made(int(samples), random.Random(seed))
+    print(json.dumps(found))
 
 
-def _attempt(run: Path, task: str, log: Path, call: int | None) -> int:
-    """Runs the task in a fork, which is killed before that call if it comes to it; the calls that it made.
+class Trials:
+    """Attempts at one task of a run, each a fork of this process."""
 
-    How many there are differs a little: what has just changed is not remembered in the root's hashes.journal.
-    """
-    child = os.fork()
-    if child:
+    def __init__(self, run: Path, task: str) -> None:
+        self.run, self.task = run, task
+        self.root = run.parent.parent
+        self.log = self.root.with_name(f"{self.root.name}.log")
+        self.calls = CountedCalls(self.root, self.root.with_name(f"{self.root.name}.calls"))
+        self.spark: Any = None
+        for stage in stages_of(task):
+            stage.load()
+            if stage.engine == "spark":
+                self.spark = session(run, self.calls)
+
+    def made(self, samples: int, draw: random.Random) -> dict[str, Any]:
+        before, after = (self.root.with_name(f"{self.root.name}-{when}") for when in ("before", "after"))
+        shutil.copytree(self.root, before, symlinks=True)
+        made = self.attempt(None)
+        expected = self.left()
+        self.root.rename(after)
+        chosen = sorted(draw.sample(range(1, len(made) + 1), min(len(made), samples)))
+        differing = []
+        for call in chosen:
+            shutil.copytree(before, self.root, symlinks=True)
+            self.attempt(call)
+            for partial in self.root.rglob(".*.partial"):  # as if it had taken longer to start again
+                os.utime(partial, (partial.stat().st_mtime - 2 * LOCKING_SECONDS,) * 2)
+            self.attempt(None)
+            if (found := self.left()) != expected:
+                differing.append([call, found, expected])
+            shutil.rmtree(self.root)
+        after.rename(self.root)
+        shutil.rmtree(before)
+        by_workers = made.count(OF_WORKERS)
+        return {"calls": len(made), "by_workers": by_workers, "trials": len(chosen), "differing": differing}
+
+    def attempt(self, call: int | None) -> bytes:
+        """Runs the task, which is killed before that call if it comes to it; the calls that were made, a byte each.
+
+        How many there are differs a little: what has just changed is not remembered in the root's hashes.journal, and
+        tasks of Spark run side by side.
+        """
+        self.calls.clear(call)
+        child = os.fork()
+        if not child:
+            self._execute()
         status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-        if call is not None and status == -signal.SIGKILL:
-            return call - 1
-        said = log.read_text()
-        assert status == 0, f"call {call}, status {status}: {said}"
-        made = int(said.splitlines()[-1])
-        assert call is None or made < call, f"was not killed before call {call} of {made}"
+        if self.spark and status:
+            settle(self.spark, self.calls.workers())
+        made = self.calls.made()
+        if call is None or status != -signal.SIGKILL:
+            assert status == 0, f"{self.task}, call {call}, status {status}: {self.log.read_text()}"
+            assert call is None or len(made) < call, f"{self.task} was not killed before call {call} of {len(made)}"
         return made
-    try:
-        output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-        os.dup2(output, 1)
-        os.dup2(output, 2)
-        counted = _counted(str(run.parent.parent), call)
-        execute(Run(run), task)
-        print(counted[0], flush=True)
-        os._exit(0)
-    except BaseException:
-        sys.excepthook(*sys.exc_info())
-        sys.stderr.flush()
-    os._exit(1)
+
+    def _execute(self) -> None:
+        """What a fork does."""
+        try:
+            output = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+            os.dup2(output, 1)
+            os.dup2(output, 2)
+            if self.spark:
+                reconnect()
+            self.calls.begin()
+            execute(Run(self.run), self.task)
+            sys.stdout.flush()
+            os._exit(0)
+        except BaseException:
+            sys.excepthook(*sys.exc_info())
+            sys.stderr.flush()
+        os._exit(1)
+
+    def left(self) -> dict[str, Any]:
+        """What the task left: files by name and hash, the ledger, and whatever lies beside artifacts and records."""
+        this = Run(self.run)
+        left: dict[str, Any] = {}
+        for stage in stages_of(self.task):
+            artifact = this.artifact(stage.name)
+            assert artifact.damage() == []
+            manifest = artifact.manifest
+            files = [file for file in manifest["files"] if not file["path"].startswith(UNLIKE)]
+            left[stage.name] = [manifest["fingerprint"], manifest["ledger"], manifest["metrics"], files]
+        hidden = [p.relative_to(self.root).as_posix() for p in self.root.rglob(".*") if p.suffix != ".lock"]
+        return left | {"hidden": sorted(hidden)}
 
 
-def _counted(root: str, call: int | None) -> list[int]:
-    """Counts this process's changes of files under the root from now on, and kills it before that call."""
-    made = [0]
+def session(run: Path, calls: CountedCalls) -> Any:
+    """The session of this process, whose workers count their calls."""
+    from pipeline.spark.session import spark_session
 
-    def count() -> None:
-        made[0] += 1
-        if made[0] == call:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    def hear(event: str, arguments: tuple[Any, ...]) -> None:
-        writes = event == "open" and isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR)
-        if (event in CHANGES or writes) and str(arguments[0]).startswith(root):
-            count()
-
-    real = os.fsync
-
-    def fsync(fd: Any) -> None:
-        count()
-        real(fd)
-
-    sys.addaudithook(hear)
-    os.fsync = fsync
-    return made
+    os.environ |= calls.environment()
+    settings = Run(run).profile.spark
+    conf = {**settings.conf, "spark.python.daemon.module": "tests.counted_calls"}
+    return spark_session(settings.model_copy(update={"conf": conf}), "kills")
 
 
-def _left(run: Path, task: str) -> dict[str, Any]:
-    """What the task left: files by name and hash, the ledger, and whatever lies beside artifacts and records."""
-    this = Run(run)
-    left: dict[str, Any] = {}
-    for stage in stages_of(task):
-        artifact = this.artifact(stage.name)
-        assert artifact.damage() == []
-        manifest = artifact.manifest
-        left[stage.name] = [manifest["fingerprint"], manifest["ledger"], manifest["files"]]
-    hidden = [p.relative_to(this.root).as_posix() for p in this.root.rglob(".*") if p.suffix != ".lock"]
-    return left | {"hidden": sorted(hidden)}
+def reconnect() -> None:
+    """Gives a fork connections of its own to the JVM; those it inherited are its parent's."""
+    from pyspark import SparkContext
+
+    client = SparkContext._gateway._gateway_client  # type: ignore[union-attr]
+    client.inherited = list(client.deque)  # not closed, as long as this process lives
+    client.deque.clear()
+    client.thread_connection = threading.local()
+
+
+def settle(spark: Any, workers: list[psutil.Process]) -> None:
+    """Ends the jobs of a killed process, and the workers, which would have gone with its JVM."""
+    context = spark.sparkContext
+    for worker in workers:
+        worker.kill()
+    psutil.wait_procs(workers)
+    context.cancelAllJobs()
+    executors = context._jsc.sc().statusStore()
+    while any(
+        executors.executorList(False).apply(i).activeTasks() for i in range(executors.executorList(False).size())
+    ):
+        time.sleep(0.02)
+    spark.catalog.clearCache()
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ FLOORS = """
     pipeline/acquire/containers  pipeline/clean/privacy      pipeline/clean/repair      pipeline/clean/rules
     pipeline/spark
     pipeline/rows               training                    eval
+    eval/probes
     pipeline/contract           eval/metrics
     configs
 """

@@ -1,6 +1,6 @@
 """Packed Parquet to Arrow files that every rank maps into memory. Imports no torch."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -13,7 +13,12 @@ from pipeline.contract.tokenised import UNLEARNED
 
 
 def arrow_copy(
-    packed: Path, target: Path, sequence_length: int, advance: Callable[[], object], finished: Finished | None = None
+    packed: Path,
+    target: Path,
+    sequence_length: int,
+    advance: Callable[[], object],
+    finished: Finished | None = None,
+    mix: Sequence[str] = (),
 ) -> int:
     """Copies packed Parquet files to Arrow files, which can be memory-mapped; returns the sequences.
 
@@ -21,7 +26,8 @@ def arrow_copy(
     (a document has at least six tokens): 6.1 bytes a token; and `learned_tokens`, how many of a
     sequence are predicted (a document's first never is), so that every rank can count a global batch.
     Streams row group by row group. `advance` is called after each file. finished: what an earlier attempt has
-    copied, which is not copied again.
+    copied, which is not copied again. mix: the sources that have weights; then also `source`, the place of a sequence's
+    source among them.
     """
     schema = pa.schema(
         [
@@ -29,8 +35,10 @@ def arrow_copy(
             ("learned", pa.list_(pa.bool_(), sequence_length)),
             ("document_ids", pa.list_(pa.int16(), sequence_length)),
             ("learned_tokens", pa.int32()),
+            *([("source", pa.int16())] if mix else []),
         ]
     )
+    read = ["input_ids", "labels", "document_ids", *(["source"] if mix else [])]
     target.mkdir(parents=True, exist_ok=True)
     sequences = 0
     for part in sorted(packed.glob("*.parquet")):
@@ -39,15 +47,15 @@ def arrow_copy(
         path = target / f"{part.stem}.arrow"
         if file.metadata.num_rows and not (finished and finished.has(path)):
             with replacing(path, durable=True) as partial, pa.ipc.new_stream(str(partial), schema) as writer:
-                for batch in file.iter_batches(1024, columns=["input_ids", "labels", "document_ids"]):
-                    writer.write_batch(_compact(batch, schema, sequence_length))
+                for batch in file.iter_batches(1024, columns=read):
+                    writer.write_batch(_compact(batch, schema, sequence_length, mix))
             if finished:
                 finished.add(path)
         advance()
     return sequences
 
 
-def _compact(batch: pa.RecordBatch, schema: pa.Schema, length: int) -> pa.RecordBatch:
+def _compact(batch: pa.RecordBatch, schema: pa.Schema, length: int, mix: Sequence[str]) -> pa.RecordBatch:
     flat = {name: batch[name].flatten() for name in ("input_ids", "labels", "document_ids")}
     flat["learned"] = pc.not_equal(flat.pop("labels"), UNLEARNED)
     documents_NL = flat["document_ids"].to_numpy().reshape(-1, length)
@@ -58,4 +66,5 @@ def _compact(batch: pa.RecordBatch, schema: pa.Schema, length: int) -> pa.Record
         for name in ("input_ids", "learned", "document_ids")
     ]
     counts = pa.array(predicted_NL.sum(1), pa.int32())
-    return pa.RecordBatch.from_arrays([*lists, counts], schema=schema)
+    sources = [pc.index_in(batch["source"], pa.array(mix)).cast(pa.int16())] if mix else []
+    return pa.RecordBatch.from_arrays([*lists, counts, *sources], schema=schema)

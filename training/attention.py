@@ -8,6 +8,10 @@ Three ways to the same result, by what the batch and the device allow:
   whose work grows with the documents' lengths, not with the sequence's;
 - on GPUs, every sequence one document: cuDNN's fused causal attention, the fastest on Hopper;
 - elsewhere, and in fp32: torch's scaled_dot_product_attention under a block-diagonal causal mask.
+
+Layers that see only the last tokens (Mistral, Gemma) narrow the window or the mask where a document is longer. What no
+kernel here computes (capped scores, as Gemma 2's; sinks, as gpt-oss'; values of another width than keys; odd widths)
+goes by a mask on GPUs too.
 """
 
 from typing import Any
@@ -25,31 +29,46 @@ def document_attention(
     query: torch.Tensor,
     key: torch.Tensor,
     value: torch.Tensor,
-    _mask: torch.Tensor | None,
+    _mask: torch.Tensor | None = None,
     dropout: float = 0.0,
     scaling: float | None = None,
     boundaries: torch.Tensor | None = None,
     longest: int = 0,
     document_mask: torch.Tensor | None = None,
+    sliding_window: int | None = None,
+    softcap: float | None = None,
+    s_aux: torch.Tensor | None = None,
     **_: Any,
 ) -> tuple[torch.Tensor, None]:
     """query: [batch, heads, length, width]; key, value: the same with fewer heads.
 
     Returns [batch, length, heads, width], and no weights, as transformers expects.
     boundaries, longest: as in training.data.packed_batch; document_mask: what `mask_of` makes of them, where needed.
+    sliding_window: how many tokens a token attends to, itself included. softcap, s_aux: see `explicit`.
     """
+    batch, _heads, length, width = query.shape
+    window = sliding_window if sliding_window and sliding_window < longest else None
+    special = softcap is not None or s_aux is not None
+    if document_mask is None:
+        if boundaries is None:
+            raise ValueError("its layers do not tell attention where documents begin")
+        if special or value.shape[-1] != width or width % 8 or width > 256:
+            document_mask = mask_of(boundaries, batch, length)
     if document_mask is not None:
-        output = F.scaled_dot_product_attention(
-            query, key, value, attn_mask=document_mask, dropout_p=dropout, scale=scaling, enable_gqa=True
-        )
+        mask = document_mask if window is None else document_mask.triu(1 - window)
+        if special:
+            output = explicit(query, key, value, mask, dropout, scaling, softcap, s_aux)
+        else:
+            output = F.scaled_dot_product_attention(
+                query, key, value, attn_mask=mask, dropout_p=dropout, scale=scaling, enable_gqa=True
+            )
         return output.transpose(1, 2), None
     assert boundaries is not None
-    batch, _heads, length, _width = query.shape
-    if len(boundaries) == batch + 1:
+    if len(boundaries) == batch + 1 and window is None:
         output = unbroken(query, key, value, scaling)
         return output.transpose(1, 2), None
     flat_q, flat_k, flat_v = (tensor.transpose(1, 2).flatten(0, 1) for tensor in (query, key, value))
-    output = variable_length(flat_q, flat_k, flat_v, boundaries, longest, scaling)
+    output = variable_length(flat_q, flat_k, flat_v, boundaries, longest, scaling, window)
     return output.unflatten(0, (batch, length)), None
 
 
@@ -64,6 +83,34 @@ def mask_of(boundaries: torch.Tensor, batch: int, length: int) -> torch.Tensor:
     numbers = torch.arange(len(lengths), device=boundaries.device)
     documents = numbers.repeat_interleave(lengths, output_size=batch * length).view(batch, length)
     return (documents[:, None, :, None] == documents[:, None, None, :]).tril()
+
+
+def explicit(
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    mask: torch.Tensor,
+    dropout: float,
+    scaling: float | None,
+    softcap: float | None,
+    sinks: torch.Tensor | None,
+) -> torch.Tensor:
+    """Attention step by step, which holds all scores at once. Shapes as in `document_attention`, and so is the
+    result's before it is transposed.
+
+    softcap: scores s become softcap × tanh(s / softcap) (Gemma 2 technical report, section 2). sinks: [heads], a score
+    beside a token's others, to which it may attend without getting anything (gpt-oss' model card, section 2).
+    """
+    groups = query.shape[1] // key.shape[1]
+    key, value = (tensor.repeat_interleave(groups, 1) for tensor in (key, value))
+    scores = query @ key.transpose(2, 3) * (scaling or query.shape[-1] ** -0.5)
+    if softcap is not None:
+        scores = softcap * torch.tanh(scores / softcap)
+    scores = scores.masked_fill(~mask, float("-inf"))
+    if sinks is not None:
+        scores = torch.cat([scores, sinks.view(1, -1, 1, 1).expand(*scores.shape[:3], 1)], -1)
+    shares = scores.softmax(-1, dtype=torch.float32).to(value.dtype)[..., : key.shape[2]]
+    return F.dropout(shares, dropout) @ value
 
 
 def unbroken(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scaling: float | None) -> torch.Tensor:
@@ -82,6 +129,7 @@ def variable_length(
     boundaries: torch.Tensor,
     longest: int,
     scaling: float | None,
+    window: int | None = None,
 ) -> torch.Tensor:
     """Causal attention within each document. query, key, value and result: [tokens, heads, width].
 
@@ -89,8 +137,9 @@ def variable_length(
     that changed with every release so far.
     """
     dropout, causal, debug = 0.0, True, False
+    sides = {} if window is None else {"window_size_left": window - 1, "window_size_right": 0}
     return torch.ops.aten._flash_attention_forward(
-        query, key, value, boundaries, boundaries, longest, longest, dropout, causal, debug, scale=scaling
+        query, key, value, boundaries, boundaries, longest, longest, dropout, causal, debug, scale=scaling, **sides
     )[0]
 
 

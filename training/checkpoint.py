@@ -3,7 +3,7 @@
 DeepSpeed writes a checkpoint as a folder of files, one or more a rank, and keeps no checksum. Here
 a checkpoint is complete when its marker lies beside those files: the marker is written after every
 rank has finished, and holds the size and the sha256 of every file. A run resumes at the newest
-checkpoint that agrees with its marker and whose best weights are what was kept (training/weights.py).
+checkpoint that agrees with its marker and whose best weights are what was kept (training/weights_folder.py).
 """
 
 import shutil

@@ -48,7 +48,7 @@ def _cross_entropy(
 
 
 def cross_entropy_(logits_CV: torch.Tensor, targets_C: torch.Tensor, smoothing: float) -> torch.Tensor:
-    """As training.loss.cross_entropy_: the summed loss, and the gradient in place of the logits."""
+    """As training.loss.cross_entropy_: the loss of each position, and the gradient in place of the logits."""
     positions, vocabulary = logits_CV.shape
     losses = torch.empty(positions, dtype=torch.float32, device=logits_CV.device)
     _cross_entropy[(positions,)](
@@ -62,4 +62,4 @@ def cross_entropy_(logits_CV: torch.Tensor, targets_C: torch.Tensor, smoothing: 
         SMOOTH=smoothing > 0,
         num_warps=16,
     )
-    return losses.sum()
+    return losses

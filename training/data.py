@@ -10,6 +10,8 @@ from datasets.utils.logging import disable_progress_bar
 from numpy.typing import NDArray
 
 from pipeline.contract.tokenised import PADDING
+from training.job_config import JobConfig
+from training.order import Mixture, global_batch
 
 disable_progress_bar()
 
@@ -22,14 +24,32 @@ Batch = dict[str, Any]
 class PackedSequences:
     """The sequences of one split, read from memory-mapped Arrow files."""
 
+    COUNTED = "learned_tokens"
+    """The column of what the summed loss is divided by to be a mean."""
+
     def __init__(self, folder: Path) -> None:
         parts = [Dataset.from_file(str(p)) for p in sorted(folder.glob("*.arrow"))]
         whole = concatenate_datasets(parts) if parts else None
         self._rows = whole.with_format("numpy") if whole else None
-        self._learned = whole.data.column("learned_tokens").to_numpy() if whole else np.zeros(0, np.int32)
+        self._learned = whole.data.column(self.COUNTED).to_numpy() if whole else np.zeros(0, np.int32)
+        self._source = whole.data.column("source").to_numpy() if whole and "source" in whole.column_names else None
+        self._mixture: Mixture | None = None
 
     def __len__(self) -> int:
         return len(self._rows) if self._rows is not None else 0
+
+    def indices(self, job: JobConfig, step: int) -> NDArray[np.int64]:
+        """The sequences of the global batch of a step, of all ranks."""
+        mixture = self.mixture(job)
+        if mixture:
+            return mixture.batch(step, job.batch_sequences)
+        return global_batch(step, job.batch_sequences, len(self), job.seed)
+
+    def mixture(self, job: JobConfig) -> Mixture | None:
+        """The order of sources that have weights; None where none has, or where the sequences do not tell theirs."""
+        if self._mixture is None and job.mix and self._source is not None:
+            self._mixture = Mixture(self._source, self._learned, job.mix, job.seed)
+        return self._mixture
 
     def learned(self, indices: NDArray[np.int64]) -> int:
         """How many tokens of the sequences at `indices` are predicted."""
@@ -50,13 +70,17 @@ class PackedSequences:
         When there are fewer indices than `size`, the last rows repeat a sequence and learn nothing,
         so that all ranks do equal work.
         """
+        return packed_batch(*self.rows(indices, size))
+
+    def rows(self, indices: NDArray[np.int64], size: int) -> tuple[NDArray, NDArray, NDArray[np.bool_]]:
+        """input_ids, document_ids and learned of the same sequences, each [size, length]."""
         assert self._rows is not None, "a batch of a split without sequences"
         short = size - len(indices)
         rows = self._rows[[int(i) for i in indices] + [0] * short]
         learned = np.array(rows["learned"], np.bool_)
         if short:
             learned[size - short :] = False
-        return packed_batch(np.asarray(rows["input_ids"]), np.asarray(rows["document_ids"]), learned)
+        return np.asarray(rows["input_ids"]), np.asarray(rows["document_ids"]), learned
 
 
 def packed_batch(input_ids: NDArray, document_ids: NDArray, learned: NDArray[np.bool_]) -> Batch:

@@ -8,6 +8,7 @@ import torch
 from deepspeed import DeepSpeedEngine
 from deepspeed.accelerator import get_accelerator
 from torch import nn
+from transformers import PreTrainedModel
 
 from training.accumulation import accumulate_in_fp32
 from training.job_config import JobConfig
@@ -15,6 +16,7 @@ from training.layers import prepare_layers
 from training.loss import SummedLoss
 from training.model import build_model, unrounded_buffers
 from training.optimizer import adamw
+from training.preferences import PreferenceLoss
 from training.rendezvous import COLLECTIVE_TIMEOUT, meet
 from training.trainable_tokens import ROWS
 
@@ -48,7 +50,12 @@ def build_engine(job: JobConfig, device: torch.device) -> tuple[DeepSpeedEngine,
     prepare_layers(model, job, device, fp8=precision(job, device) == "fp8")
     own = (p for name, p in model.named_parameters() if ".lora_" not in name and not name.endswith(ROWS))
     parameters = sum(p.numel() for p in own)
-    return engine_of(SummedLoss(model, job.train.label_smoothing), job, device), parameters
+    return engine_of(loss_of(model, job), job, device), parameters
+
+
+def loss_of(model: PreTrainedModel, job: JobConfig) -> SummedLoss:
+    """The model with the loss of train.objective around it."""
+    return PreferenceLoss(model, job.train) if job.train.prefers else SummedLoss(model, job.train.label_smoothing)
 
 
 def engine_of(module: nn.Module, job: JobConfig, device: torch.device) -> DeepSpeedEngine:

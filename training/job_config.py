@@ -13,6 +13,7 @@ from configs.profile import Profile
 from configs.section import Section
 from configs.train import Launch, Train
 from pipeline.contract.fingerprint import FileHashes, canonical_json
+from pipeline.contract.pretrained import check_positions, pretrained_values
 from pipeline.contract.raw_inputs import pretrained
 
 
@@ -29,7 +30,10 @@ class JobConfig(Section):
         (), description="Ids of tokens that the pretrained tokenizer lacks; with adapters, their rows are trained too"
     )
     vocabulary: int = Field(ge=1, description="Tokens of the tokenizer")
-    sequence_length: int = Field(ge=1, description="Length of a packed sequence (tokens)")
+    sequence_length: int = Field(ge=1, description="Longest conversation (tokens)")
+    mix: dict[str, float] = Field(
+        default_factory=dict, description="Source to the weight of its learned tokens; empty takes all as they come"
+    )
     world_size: int = Field(ge=1, description="Ranks on all machines")
     tokenizer: Path = Field(description="Folder of the tokenizer")
     sequences: Path = Field(description="Folder of the Arrow files, train/ and validation/")
@@ -38,9 +42,14 @@ class JobConfig(Section):
     traces: Path = Field(Path("."), description="Folder of the profiler's traces")
 
     @property
+    def packed_length(self) -> int:
+        """Tokens of a sequence that is trained on."""
+        return self.train.sides * self.sequence_length
+
+    @property
     def batch_sequences(self) -> int:
         """Sequences in a global batch."""
-        return self.train.batch_tokens // self.sequence_length
+        return self.train.batch_tokens // self.packed_length
 
     @property
     def micro_batch(self) -> int:
@@ -76,17 +85,20 @@ def check(profile: Profile) -> None:
     length, train, launch = profile.tokenise.sequence_length, profile.train, profile.launch
     ranks = world_size(launch)
     micro_batch = 1 if launch.micro_batch == "auto" else launch.micro_batch
-    unit = ranks * micro_batch * length
+    unit = ranks * micro_batch * train.sides * length
     if train.batch_tokens % unit:
         nearest = max(1, round(train.batch_tokens / unit)) * unit
+        sides, two = (" × sides of a pair", " × 2") if train.prefers else ("", "")
         raise UserError(
-            f"train.batch_tokens: {train.batch_tokens} is not divisible by ranks × launch.micro_batch × "
-            f"tokenise.sequence_length = {ranks} × {micro_batch} × {length} = {unit}; "
+            f"train.batch_tokens: {train.batch_tokens} is not divisible by ranks × launch.micro_batch{sides} × "
+            f"tokenise.sequence_length = {ranks} × {micro_batch}{two} × {length} = {unit}; "
             f"set train.batch_tokens={nearest} or lower launch.micro_batch"
         )
     if launch.profiled and launch.profiled[1] > train.steps:
         raise UserError(f"launch.profile_steps: {launch.profile_steps} ends after train.steps ({train.steps})")
     if profile.model.pretrained:
+        if Path(profile.model.pretrained, "config.json").is_file():  # of others train asks once the stage has begun
+            check_positions(profile.model.pretrained, pretrained_values(profile.model.pretrained), length)
         return
     architecture = load_architecture(profile.model.name)
     if length > architecture.max_position_embeddings:

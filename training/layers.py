@@ -8,6 +8,7 @@ import torch
 from transformers import PreTrainedModel
 
 from configs.errors import UserError
+from training.blocks import blocks
 from training.job_config import JobConfig
 from training.llama_layer import suits, use_fused_layers
 from training.trainable_tokens import logits
@@ -31,7 +32,7 @@ def prepare_layers(model: PreTrainedModel, job: JobConfig, device: torch.device,
             )
         use_fused_layers(model, fp8)
     elif kind == "compiled":
-        for layer in model.get_decoder().layers:
+        for layer in blocks(model):
             layer.compile()
 
 
@@ -47,13 +48,14 @@ def as_transformers_runs(model: PreTrainedModel) -> Iterator[None]:
     The layers of training know whole documents only, not a cache of what was said before; its head gives a loss.
     """
     head, attention = model.get_output_embeddings(), model.config._attn_implementation
-    parts = [*model.get_decoder().layers, head]
+    parts = [*blocks(model), head]
     forwards = [part.__dict__.pop("forward", None) for part in parts]
     compiled = [part._compiled_call_impl for part in parts]
     head.forward = MethodType(logits, head)
     for part in parts:
         part._compiled_call_impl = None
-    model.config._attn_implementation = "sdpa"
+    # What it would choose itself: by torch, where that computes all that its attention does.
+    model.config._attn_implementation = "sdpa" if model._supports_sdpa else "eager"
     try:
         yield
     finally:
@@ -71,7 +73,7 @@ def recompute(model: PreTrainedModel, kind: str) -> None:
         return
     model.gradient_checkpointing_enable({"use_reentrant": False})
     if kind == "selective":
-        for layer in model.get_decoder().layers[1::2]:
+        for layer in list(blocks(model))[1::2]:
             layer.gradient_checkpointing = False
 
 

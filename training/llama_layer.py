@@ -22,12 +22,13 @@ from transformers.models.llama.modeling_llama import LlamaDecoderLayer
 
 from training import matmul
 from training.attention import document_attention
+from training.blocks import blocks
 from training.elementwise import rms_norm, rms_norm_backward, rotate_, swiglu, swiglu_backward_
 
 
 def suits(model: PreTrainedModel) -> bool:
     """Whether the model's layers are what this module computes: Llama's, with plain linear maps and without dropout."""
-    layers = model.get_decoder().layers
+    layers = blocks(model)
     config = model.config
     return (
         all(type(layer) is LlamaDecoderLayer for layer in layers)
@@ -39,7 +40,7 @@ def suits(model: PreTrainedModel) -> bool:
 
 def use_fused_layers(model: PreTrainedModel, fp8: bool = False) -> None:
     """Replaces the forward passes of the layers, in place. fp8: with their matrix products in 8 bits."""
-    for layer in model.get_decoder().layers:
+    for layer in blocks(model):
         layer.fp8 = fp8
         layer.forward = MethodType(_forward, layer)
 

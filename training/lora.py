@@ -9,6 +9,7 @@ from transformers import PreTrainedModel
 
 from configs.errors import UserError
 from configs.model import Lora
+from training.blocks import blocks
 from training.trainable_tokens import State, adapter_rows, train_tokens, with_rows
 
 ADAPTER = "default"
@@ -21,11 +22,10 @@ def add_adapters(model: PreTrainedModel, lora: Lora, new_tokens: tuple[int, ...]
 
     Raises UserError for a name that no linear layer of the decoder's blocks has.
     """
-    blocks = model.get_decoder().layers
-    linear = {n.rpartition(".")[2] for n, module in blocks.named_modules() if isinstance(module, nn.Linear)}
+    linear = {n.rpartition(".")[2] for n, module in blocks(model).named_modules() if isinstance(module, nn.Linear)}
     unknown = sorted(set(lora.target_modules) - linear)
     if unknown:
-        known = ", ".join(sorted(linear))
+        known = ", ".join(sorted(linear)) or "none that adapters fit; train all weights"
         raise UserError(f"model.lora.target_modules: the model has no linear layer {unknown[0]!r}; it has: {known}")
     inject_adapter_in_model(lora_config(lora), model, adapter_name=ADAPTER)
     if new_tokens:

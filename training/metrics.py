@@ -10,6 +10,10 @@ from training.overfitting import overfitting_since, widening
 METRICS = "metrics.jsonl"
 CURVE_POINTS = 1000
 
+PREFERENCES = ("preference_accuracy", "reward_margin", "chosen_reward", "rejected_reward")
+"""What is measured of pairs besides the loss, each a mean over pairs: the share whose chosen side has the higher
+reward, a tie counting one half; the difference of both sides' rewards; each side's (training/preferences.py)."""
+
 
 class MetricsLog:
     """metrics.jsonl: one JSON object a step and one a validation.

@@ -86,7 +86,7 @@ class MetricsLogger(ABC):
             (name, line["step"], value)
             for line in read_metrics(path)
             for name, value in line.items()
-            if name != "step" and value is not None and line["step"] > self.logged.get(name, 0)
+            if name != "step" and value is not None and line["step"] > self.logged.get(name, -1)
         ]
         self.log([point for point in new if point[0] != SAMPLES])
         for name, step, value in new:

@@ -17,14 +17,13 @@ MOST_ON_CPU = 4
 def fitting_micro_batch(profile: Profile, architecture: Architecture, vocabulary: int) -> int:
     """The largest micro-batch whose estimated memory fits and that divides a rank's share of the batch.
 
-    architecture: also transformers' configuration of a pretrained model, which has the same fields. On GPUs the
-    memory is that of this machine's first, and the others are taken to be like it. Raises UserError when not
-    even one sequence fits.
+    On GPUs the memory is that of this machine's first, and the others are taken to be like it. Raises UserError when
+    not even one sequence fits.
     """
     import torch
 
     train, launch, lora = profile.train, profile.launch, profile.model.lora
-    ranks, length = world_size(launch), profile.tokenise.sequence_length
+    ranks, length = world_size(launch), train.sides * profile.tokenise.sequence_length
     on_gpu = torch.cuda.is_available()
     if on_gpu:
         capacity = torch.cuda.get_device_properties(0).total_memory

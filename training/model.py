@@ -1,5 +1,6 @@
 """Builds the model that training starts from."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -22,6 +23,7 @@ from pipeline.contract.pretrained import pretrained_source
 from pipeline.contract.tokenizer import saved_tokenizer
 from pipeline.contract.turns import stop_tokens
 from training import attention
+from training.agreement import settle_attention
 from training.job_config import JobConfig
 from training.lora import add_adapters
 
@@ -32,6 +34,8 @@ def build_model(job: JobConfig, device: torch.device) -> PreTrainedModel:
     if job.pretrained:
         model = _pretrained(job, job.pretrained)
         model.to(device)  # type: ignore[arg-type]
+        set_dropout(model, 0.0)
+        settle_attention(model, job.pretrained, job.sequence_length)
     else:
         assert job.architecture is not None
         with device:
@@ -65,11 +69,19 @@ def llama_config(architecture: Architecture, vocabulary: int) -> LlamaConfig:
 
 
 def set_dropout(model: PreTrainedModel, probability: float) -> None:
-    """Dropout of attention probabilities while training, whatever pretrained weights came with."""
-    model.config.attention_dropout = probability
-    for module in model.modules():
-        if hasattr(module, "attention_dropout"):
-            setattr(module, "attention_dropout", probability)  # noqa: B010
+    """Dropout of attention probabilities while training, and no other, whatever pretrained weights came with.
+
+    Modules hold it as a number (`attention_dropout`) or as a layer (`attn_dropout`), and others beside it (Phi's
+    `resid_dropout`, GPT-2's `embd_pdrop`, OPT's `layerdrop`).
+    """
+    model.config.get_text_config().attention_dropout = probability
+    for path, module in model.named_modules():
+        if isinstance(module, nn.Dropout):
+            module.p = probability if "attn_drop" in path or "attention_drop" in path else 0.0
+        for name, value in vars(module).items():
+            if isinstance(value, float) and re.search("drop(out|$)", name):
+                of_attention = "attention" in name or "attn" in name
+                setattr(module, name, probability if of_attention else 0.0)
 
 
 @contextmanager
@@ -109,7 +121,7 @@ def _pretrained(job: JobConfig, name: str) -> PreTrainedModel:
             output_loading_info=True,
             **source.options,
         )
-    except (OSError, ValueError, ImportError) as error:
+    except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
         reason = str(error).strip().splitlines()[0]
         remedy = "give a folder with config.json and weights, or the name of a model on a hub that can be reached"
         raise UserError(f"model.pretrained: {name!r} cannot be loaded ({reason}); {remedy}") from error
@@ -123,13 +135,13 @@ def _pretrained(job: JobConfig, name: str) -> PreTrainedModel:
     # they would be tied when they are saved.
     model.config.tie_word_embeddings = model.get_output_embeddings().weight is model.get_input_embeddings().weight
     if source.gguf:
-        _forget_quantisation(model)
-    if model.config.vocab_size < job.vocabulary:
+        forget_quantisation(model)
+    if model.config.get_text_config().vocab_size < job.vocabulary:
         model.resize_token_embeddings(job.vocabulary)
     return model
 
 
-def _forget_quantisation(model: Any) -> None:
+def forget_quantisation(model: Any) -> None:
     """Takes the mark of a quantised model off weights that are in float32 by now; with it, they could not be saved."""
     model.is_quantized, model.hf_quantizer = False, None
     del model.config.quantization_config

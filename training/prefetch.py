@@ -12,7 +12,6 @@ import torch
 
 from training.data import Batch, PackedSequences, micro_batches, on_device
 from training.job_config import JobConfig
-from training.order import global_batch
 
 AHEAD = 1
 """Global batches that wait in the queue; one more is being prepared, and one is in use."""
@@ -35,7 +34,7 @@ class RankBatch:
 def rank_batch(job: JobConfig, data: PackedSequences, step: int, rank: int) -> RankBatch:
     """What `rank` works on in `step`, on the CPU. Follows from seed and step, so no rank need ask another."""
     size = job.micro_batch
-    indices = global_batch(step, job.batch_sequences, len(data), job.seed)
+    indices = data.indices(job, step)
     batches = [data.batch(mine, size) for mine in micro_batches(indices, rank, job.world_size, size)]
     return RankBatch(step, batches, data.learned(indices))
 

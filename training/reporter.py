@@ -9,11 +9,12 @@ import torch
 import torch.distributed as dist
 
 from configs.flops import flops_per_token, peak_flops
+from configs.size import architecture_of
 from pipeline.contract.formatting import percent
 from pipeline.contract.progress import Progress, say
 from training.checkpoint import State, checkpoint_of
 from training.job_config import JobConfig
-from training.metrics import METRICS, MetricsLog, replies_seconds
+from training.metrics import METRICS, PREFERENCES, MetricsLog, replies_seconds
 from training.overfitting import overfitting_since, widening
 from training.replies import Measured
 from training.step import Outcome
@@ -41,7 +42,8 @@ class Reporter:
         self._steps: list[Outcome] = []
         self._seconds = 0.0
         self._note = ""
-        flops = flops_per_token(config, job.sequence_length, frozen=job.lora is not None)
+        shape = architecture_of(config.get_text_config())
+        flops = flops_per_token(shape, job.packed_length, frozen=job.lora is not None)
         peak = peak_flops(torch.cuda.get_device_name(device)) if device.type == "cuda" else None
         self._mfu_per_token = flops / peak if peak else None
 
@@ -88,8 +90,11 @@ class Reporter:
         tokens = len(steps) * self._job.train.batch_tokens / seconds
         each = tokens / self._job.world_size
         done = (time.monotonic() - self._started) / (last.step - self._resumed)
+        learned = max(1, sum(s.learned for s in steps))
+        others = zip(*([mean * s.learned for mean in s.others] for s in steps), strict=True)
         return {
-            "loss": sum(s.loss * s.learned for s in steps) / max(1, sum(s.learned for s in steps)),
+            "loss": sum(s.loss * s.learned for s in steps) / learned,
+            **{name: sum(sums) / learned for name, sums in zip(PREFERENCES, others, strict=False)},
             "learning_rate": last.rate,
             "gradient_norm": last.gradient_norm,
             "tokens_per_second": tokens,
@@ -101,12 +106,17 @@ class Reporter:
             "seconds_left": done * (self._job.train.steps - last.step),
         }
 
-    def validation(self, loss: float, replies: Measured | None) -> None:
-        """A validation is done; loss in nats a token. replies: what the model answered, where it did."""
+    def validation(self, figures: list[float], replies: Measured | None) -> None:
+        """A validation is done. figures: the loss in nats a token; of pairs the loss and training.metrics.PREFERENCES.
+        replies: what the model answered, where it did."""
         if not self._speaks:
             return
+        loss, *others = figures
         values: dict[str, Any] = {"validation_loss": loss}
+        values |= {f"validation_{name}": value for name, value in zip(PREFERENCES, others, strict=False)}
         told = f"validation loss {loss:.4f}, perplexity {math.exp(min(loss, 700)):,.2f}"
+        if others:
+            told = f"validation loss {loss:.4f}, {percent(others[0])} of pairs right, reward margin {others[1]:.4f}"
         if replies:
             share = (replies_seconds(self._log.lines) + replies.seconds) / self.clocked().seconds
             values |= reply_values(replies) | {"replies_share": share}
@@ -135,8 +145,9 @@ class Reporter:
 def note(values: dict[str, float | None]) -> str:
     """What stands beside the progress. Tokens count padding too; MFU is left out where the peak is not known."""
     mfu = "" if values["mfu"] is None else f"MFU {percent(values['mfu'])}  "
+    right = f"right {percent(values['preference_accuracy'])}  " if "preference_accuracy" in values else ""
     return (
-        f"loss {values['loss']:.4f}  lr {values['learning_rate']:.2e}  grad {values['gradient_norm']:.2f}  "
+        f"loss {values['loss']:.4f}  {right}lr {values['learning_rate']:.2e}  grad {values['gradient_norm']:.2f}  "
         f"{values['tokens_per_second_per_rank']:,.0f} tokens/s a rank  {mfu}{values['memory_gib']:.1f} GiB  "
         f"data {percent(values['data_share'])}  communication {percent(values['communication_share'])}"
     )

@@ -19,9 +19,9 @@ from training.schedule import learning_rate
 
 @dataclass
 class Outcome:
-    """What a step gave. Reading `loss` or `gradient_norm` waits until the device is through with the step.
+    """What a step gave. Reading `loss`, `gradient_norm` or `others` waits until the device is through with the step.
 
-    learned: learned tokens of the global batch. data_seconds: how long the loop waited for the batch.
+    learned: learned tokens, or pairs, of the global batch. data_seconds: how long the loop waited for the batch.
     communication_seconds: see CommunicationClock; waits as well.
     """
 
@@ -40,7 +40,7 @@ class Outcome:
 
     @property
     def loss(self) -> float:
-        """Mean loss of the learned tokens, in nats. Raises UserError when it is not a finite number."""
+        """Mean loss of the learned tokens or pairs, in nats. Raises UserError when it is not a finite number."""
         mean = self._read(0) / max(1, self.learned)
         if not math.isfinite(mean):
             raise UserError(
@@ -51,7 +51,12 @@ class Outcome:
     @property
     def gradient_norm(self) -> float:
         """The norm of the gradient of that mean, before clipping."""
-        return self._read(1)
+        return self._read(-1)
+
+    @property
+    def others(self) -> list[float]:
+        """Means of what the model measures besides its loss: training.metrics.PREFERENCES of pairs."""
+        return [self._read(index) / max(1, self.learned) for index in range(1, len(self._figures) - 1)]
 
     def _read(self, index: int) -> float:
         if self._copied is not None:
@@ -73,20 +78,21 @@ def optimiser_step(
     seed_dropout(job, batch.step)
     clock.take()  # what a validation or a checkpoint exchanged before is not this step's
     scale = job.world_size * job.accumulation / max(1, batch.learned)
-    total = torch.zeros((), dtype=torch.float64, device=engine.device)
+    total: torch.Tensor | float = 0.0
     norm: torch.Tensor | float = 0.0
     for part in batch.batches:
-        loss = engine(**part)
-        engine.backward(loss * scale)
+        told = engine(**part).reshape(-1)  # the loss, and what else is measured
+        engine.backward(told[0] * scale)
         norm = local_gradient_norm(engine)
         engine.step()
-        total += loss.detach()
+        total = told.detach().double() + total
+    assert isinstance(total, torch.Tensor)
     deepspeed.comm.all_reduce(total)
     known = engine.get_global_grad_norm()
     norm = norm if known is None else known
     # A number is filled in on the device; copying it there would wait for all that is queued.
-    norm = norm.to(total) if isinstance(norm, torch.Tensor) else torch.full_like(total, norm)
-    figures = torch.stack([total, norm])
+    norm = norm.to(total).reshape(1) if isinstance(norm, torch.Tensor) else torch.full_like(total[:1], norm)
+    figures = torch.cat([total, norm])
     host, copied = _to_host(figures)
     return Outcome(batch.step, batch.learned, rate, data_seconds, clock.take(), host, copied)
 

@@ -8,10 +8,12 @@ from typing import Any
 from configs.errors import UserError
 from configs.hostfile import world_size
 from configs.load import load_architecture
+from configs.model import Architecture
+from configs.size import architecture_of
 from pipeline.contract.atomic_write import write_text
 from pipeline.contract.execute import StageContext
 from pipeline.contract.finished import Finished
-from pipeline.contract.pretrained import pretrained_config, pretrained_source
+from pipeline.contract.pretrained import check_positions, pretrained_config, pretrained_source
 from pipeline.contract.progress import say
 from pipeline.contract.sealed_json import DamagedError, read_sealed, write_sealed
 from pipeline.contract.tokenizer import saved_tokenizer, usable_tokenizer
@@ -21,6 +23,7 @@ from training.launcher import launch
 from training.layout import refuse_resume
 from training.micro_batch import fitting_micro_batch
 from training.mlflow_logger import MlflowLogger
+from training.pair_packing import packed_pairs
 from training.tensorboard_logger import TensorBoardLogger
 
 FINISHED = "finished.json"
@@ -105,14 +108,18 @@ def make_job(context: StageContext) -> JobConfig:
     model, launch_settings = context.config("model"), context.config("launch")
     tokenised = context.inputs["tokenise"]
     tokenizer = saved_tokenizer(tokenised.path / "tokenizer")
-    architecture = None if model.pretrained else load_architecture(model.name)
-    if architecture:
-        check_vocabulary(architecture, len(tokenizer), model.name)
+    architecture: Architecture | None = None
     new: tuple[int, ...] = ()
+    length = context.profile.tokenise.sequence_length
     if model.pretrained:
+        config = pretrained_config(model.pretrained).get_text_config()
+        check_positions(model.pretrained, config.to_dict(), length)
+        shape = architecture_of(config)
         new = new_tokens(model.pretrained, tokenizer.get_vocab())
+    else:
+        shape = architecture = load_architecture(model.name)
+        check_vocabulary(architecture, len(tokenizer), model.name)
     if launch_settings.micro_batch == "auto":
-        shape = architecture or pretrained_config(model.pretrained)
         micro_batch = fitting_micro_batch(context.profile, shape, len(tokenizer))
         launch_settings = launch_settings.model_copy(update={"micro_batch": micro_batch})
     scratch = context.scratch.resolve()
@@ -125,7 +132,8 @@ def make_job(context: StageContext) -> JobConfig:
         lora=model.lora,
         new_tokens=new,
         vocabulary=len(tokenizer),
-        sequence_length=context.profile.tokenise.sequence_length,
+        sequence_length=length,
+        mix=context.config("acquire.mix"),
         world_size=world_size(launch_settings),
         tokenizer=(tokenised.path / "tokenizer").resolve(),
         sequences=scratch / "sequences",
@@ -167,11 +175,38 @@ def _beyond(pretrained: str, vocabulary: dict[str, int]) -> tuple[int, ...]:
 
 
 def _copy_sequences(context: StageContext, job: JobConfig) -> None:
-    packed: Path = context.inputs["tokenise"].path / "packed"
+    """Packed conversations, or pairs, as files that every rank maps into memory.
+
+    Raises UserError when there are too few pairs to train on.
+    """
+    tokenised: Path = context.inputs["tokenise"].path
+    source = tokenised / ("pairs" if job.train.prefers else "packed")
     finished = Finished(job.checkpoints / "sequences.journal", job.sequences)
-    parts = {split: len(list((packed / split).glob("*.parquet"))) for split in ("train", "validation")}
+    parts = {split: len(list((source / split).glob("*.parquet"))) for split in ("train", "validation")}
     with context.progress(sum(parts.values()), "files", "train: sequences") as progress:
         for split in parts:
             target = job.sequences / split
-            sequences = arrow_copy(packed / split, target, job.sequence_length, progress.advance, finished)
+            if job.train.prefers:
+                sequences = packed_pairs(source / split, target, job.packed_length, progress.advance, finished)
+            else:
+                length = job.sequence_length
+                sequences = arrow_copy(source / split, target, length, progress.advance, finished, [*job.mix])
             say(f"train: {sequences:,} {split} sequences")
+            if split == "train" and job.train.prefers:
+                check_pairs(job, sequences)
+
+
+def check_pairs(job: JobConfig, sequences: int) -> None:
+    """Raises UserError when the pairs fill no batch. sequences: of the training split."""
+    objective = job.train.objective
+    if not sequences:
+        raise UserError(
+            f"train.objective: {objective} learns from preference pairs, and there are none; give a source whose "
+            "records hold a chosen and a rejected reply (docs/preprocessing.md), or set train.objective=sft"
+        )
+    if sequences < job.batch_sequences:
+        raise UserError(
+            f"train.objective: {objective}: the pairs fill {sequences:,} sequences of {job.packed_length:,} tokens, a "
+            f"batch takes {job.batch_sequences:,}; set train.batch_tokens to at most {sequences * job.packed_length:,} "
+            "or give more pairs"
+        )

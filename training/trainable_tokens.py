@@ -38,10 +38,12 @@ def train_tokens(model: PreTrainedModel, ids: tuple[int, ...]) -> None:
 
 
 def _embed(embedding: Any, input_ids: torch.Tensor) -> torch.Tensor:
-    """[batch, length] to [batch, length, width]."""
-    frozen_BLD = F.embedding(input_ids, embedding.weight)
+    """[batch, length] to [batch, length, width]; Gemma scales what it looks up."""
+    frozen_BLD = type(embedding).forward(embedding, input_ids)
     is_row_BLN = input_ids[..., None] == embedding.trainable_ids
     rows_BLD = is_row_BLN.to(embedding.trainable_rows.dtype) @ embedding.trainable_rows
+    if hasattr(embedding, "embed_scale"):
+        rows_BLD = rows_BLD * torch.as_tensor(embedding.embed_scale, dtype=rows_BLD.dtype, device=rows_BLD.device)
     return torch.where(is_row_BLN.any(-1, keepdim=True), rows_BLD, frozen_BLD)
 
 

@@ -27,12 +27,13 @@ from training.job_config import JobConfig
 from training.launcher import end_with_stdin, report_failure
 from training.layout import layout_of
 from training.metrics import METRICS, curve, read_metrics, while_training
+from training.objective import before_and_best, sequences
 from training.prefetch import Prefetch
 from training.profiler import Trace
 from training.replies import Replies
 from training.reporter import Reporter
 from training.step import Outcome, optimiser_step
-from training.validation import validation_loss
+from training.validation import validation_figures
 from training.weights_folder import ADAPTER_FOLDER, kept_weights, weights_of
 
 
@@ -41,9 +42,9 @@ def run(job: JobConfig) -> None:
     device = start_distributed(job)
     engine, parameters = build_engine(job, device)
     layout = layout_of(job, precision(job, device))
+    training, validation = (sequences(engine, job, device, split) for split in ("train", "validation"))
     state = load_newest(engine, job.checkpoints, layout)
     rank, clock = dist.get_rank(), CommunicationClock(device)
-    training, validation = (PackedSequences(job.sequences / split) for split in ("train", "validation"))
     replies = Replies(job, validation)
     with (
         Reporter(job, state, device, engine.module.model.config) as report,
@@ -52,6 +53,10 @@ def run(job: JobConfig) -> None:
         BackgroundCheckpoints(engine, job, layout) as checkpoints,
     ):
         before: Outcome | None = None
+        if job.train.prefers and not state.step and len(validation):
+            figures = validation_figures(engine, validation, job.train.validation_sequences, job.micro_batch)
+            report.validation(figures, replies=None)
+            report.resumes()
         for batch in batches:
             if state.without_improvement >= job.train.patience:
                 break
@@ -76,7 +81,10 @@ def run(job: JobConfig) -> None:
             if validates or saves:
                 report.resumes()
     if rank == 0:
-        finish(job, report.clocked(), layout | {"parameters": parameters, "trainable_parameters": trainable(engine)})
+        facts = layout | {"parameters": parameters, "trainable_parameters": trainable(engine)}
+        if mixture := training.mixture(job):
+            facts["mix"] = mixture.facts(state.step, job.batch_sequences)
+        finish(job, report.clocked(), facts)
     dist.barrier()
 
 
@@ -99,8 +107,9 @@ def validate(
     Without validation data the last weights count as the best.
     """
     if len(data):
-        loss = validation_loss(engine, data, job.train.validation_sequences, job.micro_batch)
-        report.validation(loss, replies.measure(engine, state.step))
+        figures = validation_figures(engine, data, job.train.validation_sequences, job.micro_batch)
+        report.validation(figures, replies.measure(engine, state.step))
+        loss = figures[0]
         if state.best_loss is not None and loss >= state.best_loss:
             state.without_improvement += 1
             return
@@ -141,6 +150,8 @@ def finish(job: JobConfig, state: State, facts: dict[str, Any]) -> None:
         }
         | while_training(lines, state.best_step)
     )
+    if job.train.prefers:
+        summary |= before_and_best(job.train.objective, lines, state.best_step)
     write_text(job.out / "training.json", json.dumps(summary, indent=1))
 
 

@@ -20,13 +20,14 @@ def command(parser: ArgumentParser) -> Runs:
 
 
 def _chat(options: Namespace) -> None:
-    folder = _champion(root_of(options)) if options.model is None else Path(options.model)
+    folder = champion_folder(root_of(options)) if options.model is None else Path(options.model)
     from eval.chat import chat
 
     chat(folder, options.say, options.max_new_tokens, options.temperature, options.seed)
 
 
-def _champion(root: Path) -> Path:
+def champion_folder(root: Path) -> Path:
+    """The champion's folder. Raises UserError when none is registered."""
     profile = Run.open(root).profile
     from eval.registry import champion
 

@@ -3,7 +3,7 @@
 A metric is a file of this folder and a row of METRICS in pipeline/contract/metrics.py, which report and card read too.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import evaluate
@@ -16,7 +16,9 @@ class Outcome:
 
     losses (nats, summed), tokens, bytes: of the learned text of each conversation. train_counts, test_counts: how
     often each token id is learned in a split, int64 (vocabulary,). replies: the model's greedy ones; references:
-    what a human said there. training: training.json.
+    what a human said there; row_ids: the conversations that they end. training: training.json. probes: name to figures
+    (eval/probes). tasks: those of lm-eval (eval/harness.py). Counts, training and tasks, which only metrics of a run
+    read, are empty for a base.
     """
 
     losses: list[float]
@@ -26,7 +28,10 @@ class Outcome:
     test_counts: np.ndarray
     replies: list[str]
     references: list[str]
+    row_ids: list[str]
     training: dict[str, Any]
+    probes: dict[str, Any] = field(default_factory=dict)
+    tasks: dict[str, Any] = field(default_factory=dict)
 
 
 class LocalMetric(evaluate.Metric):

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from configs.audit import OTHER_TOPIC
 from pipeline.audit.demographics import ATTRIBUTES
@@ -21,6 +22,7 @@ from pipeline.contract.execute import StageContext
 from pipeline.contract.progress import say
 
 EDGES = np.linspace(-1, 1, 21)
+COMPARED = ["source", "chosen", "rejected"]
 
 
 def audit(context: StageContext) -> None:
@@ -29,6 +31,8 @@ def audit(context: StageContext) -> None:
     topics = [*sorted(context.config("audit.topics")), OTHER_TOPIC]
     with context.progress(source.ledger.rows_out) as progress:
         counted = distributions(source, topics, progress.advance)
+    if pairs := preferences(context.inputs["deduplicate"]):
+        counted["pairs"] = pairs
     counted["findings"] = findings(counted, context.config("findings"))
     text = json.dumps(counted, indent=1, ensure_ascii=False)
     write_text(context.out / "audit.json", text + "\n")
@@ -91,6 +95,34 @@ def distributions(source: Artifact, topics: list[str], advance: Callable[[int], 
         },
         "languages": dict(sorted(languages.items())),
     }
+
+
+def preferences(source: Artifact) -> dict[str, Any]:
+    """`pairs` of audit.json: of all, and of each source, how many there are (`rows`), the mean `chosen_chars` and
+    `rejected_chars` of a reply, and how often the chosen one is the longer (`chosen_longer`) and the shorter. Empty
+    without preference pairs.
+    """
+    sums: dict[str, np.ndarray] = {}
+    files = sorted(source.parquet("pairs").glob("*.parquet"))
+    for batch in (batch for file in files for batch in pq.ParquetFile(file).iter_batches(1 << 14, columns=COMPARED)):
+        chosen_N, rejected_N = (pc.utf8_length(batch[side]).to_numpy().astype(np.int64) for side in COMPARED[1:])
+        source_N = batch["source"].to_numpy(zero_copy_only=False)
+        for name in np.unique(source_N.astype(str)):
+            chosen, rejected = chosen_N[source_N == name], rejected_N[source_N == name]
+            longer, shorter = (chosen > rejected).sum(), (chosen < rejected).sum()
+            sums.setdefault(name, np.zeros(5, np.int64))
+            sums[name] += [len(chosen), chosen.sum(), rejected.sum(), longer, shorter]
+    if not sums:
+        return {}
+    return _compared(np.sum(list(sums.values()), axis=0)) | {
+        "by_source": {name: _compared(sums[name]) for name in sorted(sums)}
+    }
+
+
+def _compared(sums: np.ndarray) -> dict[str, float | int]:
+    rows, chosen, rejected, longer, shorter = sums.tolist()
+    means = {"chosen_chars": round(chosen / rows, 1), "rejected_chars": round(rejected / rows, 1)}
+    return {"rows": rows, **means, "chosen_longer": longer, "chosen_shorter": shorter}
 
 
 def _sentiment(moments: np.ndarray) -> dict[str, float | int]:

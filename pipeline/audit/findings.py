@@ -39,6 +39,7 @@ def findings(audit: dict[str, Any], limits: Findings) -> list[dict[str, Any]]:
         *_associations(audit, limits),
         *_sources(audit, limits),
         *_languages(audit),
+        *_reply_lengths(audit, limits),
     ]
     found.sort(key=lambda f: (-SEVERITIES.index(f.severity), f.kind, f.subject))
     return [{**asdict(f), "value": round(f.value, 4), "threshold": round(f.threshold, 4)} for f in found]
@@ -138,3 +139,22 @@ def _languages(audit: dict[str, Any]) -> list[Finding]:
     others = sum(languages.values()) - languages[main]
     words = f"{main} and {len(languages) - 1} other languages; word lists and sentiment are made for English"
     return [Finding("info", "language mix", main, others / max(audit["rows"], 1), 0, words)]
+
+
+def _reply_lengths(audit: dict[str, Any], limits: Findings) -> list[Finding]:
+    """Sources whose pairs can be told apart by length: a model that is trained on them learns length instead, as direct
+    preference optimisation readily does (Park et al. 2024, Disentangling Length from Quality in DPO, section 3)."""
+    found = []
+    for source, pairs in audit.get("pairs", {}).get("by_source", {}).items():
+        unequal = pairs["chosen_longer"] + pairs["chosen_shorter"]
+        if unequal < limits.min_group_rows:
+            continue
+        more, word = max((pairs["chosen_longer"], "longer"), (pairs["chosen_shorter"], "shorter"))
+        share = more / unequal
+        if share > limits.max_length_share:
+            words = (
+                f"the chosen reply is the {word} one in {share:.1%} of {unequal:,} preference pairs "
+                f"(mean {pairs['chosen_chars']:,.0f} against {pairs['rejected_chars']:,.0f} characters)"
+            )
+            found.append(Finding("warning", "length bias", source, share, limits.max_length_share, words))
+    return found

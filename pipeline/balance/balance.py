@@ -22,6 +22,7 @@ from pipeline.rows.row_id import row_id
 from pipeline.rows.text_hash import text_hash
 from pipeline.spark.draw import uniform
 from pipeline.spark.frames import read_rows, write_rows
+from pipeline.spark.pairs import with_fate, write_pairs
 from pipeline.spark.session import session_of, task_progress
 
 AUGMENTATION = "counterfactual_gender"
@@ -30,7 +31,8 @@ BINS = 4096
 
 
 def balance(context: StageContext) -> None:
-    """data/ as deduplicate's, with topic, augmentation and parent; dropped/.
+    """data/ as deduplicate's, with topic, augmentation and parent; dropped/. pairs/ of the rows that stay, and
+    dropped_pairs/; a copy has no pair.
 
     Raises UserError when the review's removals leave a split empty.
     """
@@ -60,6 +62,9 @@ def balance(context: StageContext) -> None:
     context.ledger.added = {AUGMENTATION: added} if added else {}
     context.metrics["splits"] = count_by(context.out / "data", "split")
     context.metrics["counterfactual_copies"] = added
+    pairs = context.inputs["deduplicate"].parquet("pairs")
+    if count := rows_in(pairs):
+        write_pairs(context, with_fate(read_rows(session_of(context), pairs), context.out / "dropped"), count)
 
 
 def _removed(rows: DataFrame, topics: list[str], sources: list[str]) -> DataFrame:

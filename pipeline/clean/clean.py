@@ -5,9 +5,11 @@ import pyarrow.parquet as pq
 
 from configs.clean import Rules
 from configs.errors import UserError
+from pipeline.clean.preferences import judged_pairs
 from pipeline.clean.rules.rules import RULES, evidence, first_failures
 from pipeline.contract.execute import StageContext
-from pipeline.rows.parquet import count_by, write_table
+from pipeline.rows.parquet import count_by, rows_in, write_table
+from pipeline.spark.pairs import write_pairs
 from pipeline.spark.session import session_of, task_progress
 from pipeline.spark.tasks import sum_of_tasks
 
@@ -16,6 +18,9 @@ DROPPED = ["row_id", "source", "origin"]
 
 def clean(context: StageContext) -> None:
     """score's rows that pass every rule; the others go to dropped/ with the score and its threshold.
+
+    pairs/ the preferences between two replies, of the rows that pass; dropped_pairs/ the others. The rejected side is
+    under no rule: it may be what a rule is against.
 
     Raises UserError when nothing is left.
     """
@@ -43,6 +48,8 @@ def clean(context: StageContext) -> None:
         raise UserError(nothing_left(context.ledger.rows_in, context.ledger.dropped))
     context.metrics["kept_share"] = round(context.ledger.rows_out / context.ledger.rows_in, 4)
     context.metrics["dropped"] = context.ledger.dropped
+    if sides := rows_in(source.parquet("rejected")):
+        write_pairs(context, judged_pairs(session_of(context), source, out), sides)
 
 
 def nothing_left(rows: int, dropped: dict[str, int]) -> str:

@@ -79,7 +79,7 @@ def score(context: StageContext) -> None:
     context.ledger.rows_out = _join(spark, ranges, source.parquet(), context.out / "data", scratch, schema)
     context.metrics.update(measures([(kind, name, count) for kind, name, count in found]))
     if any(source.parquet("rejected").glob("*.parquet")):
-        prepared = partial(preparation_of, text, pii, translation, None, context.config("clean.rules.max_chars"))
+        prepared = partial(preparation_of, text, pii, translation)  # no rule drops a long side: all are searched
         sides = context.out / "rejected"
         context.metrics["rejected_sides"] = mask_sides(
             spark, source.parquet("rejected"), source.parquet(), sides, prepared

@@ -1,7 +1,9 @@
 """parlance report: the report of a run, built anew."""
 
+import json
 from argparse import ArgumentParser, Namespace
 
+from pipeline.contract.leg_table import table
 from pipeline.contract.options import Runs, add_root, add_run, run_of
 from pipeline.contract.progress import say
 
@@ -15,4 +17,7 @@ def command(parser: ArgumentParser) -> Runs:
 def _report(options: Namespace) -> None:
     from pipeline.report.report import write_report
 
-    say(f"report: {write_report(run_of(options))}")
+    page = write_report(run_of(options))
+    for line in table(json.loads(page.with_suffix(".json").read_text(encoding="utf-8"))["legs"]):
+        say(f"report: {line}")
+    say(f"report: {page}")

@@ -11,12 +11,13 @@ from pipeline.contract.options import Runs, add_root, root_of
 from pipeline.contract.progress import Progress
 from pipeline.contract.run import Run
 from pipeline.contract.stages import STAGES
+from pipeline.report import report
 
 
 def command(parser: ArgumentParser) -> Runs:
     parser.epilog = """\
-        Reads every file: sizes, checksums, fingerprints and ledgers of artifacts, profiles and records of runs, what
-        is remembered of files. Exit status 1 and one line a file when something was changed, lost or added."""
+        Reads every file: sizes, checksums, fingerprints and ledgers of artifacts, profiles, records and reports of
+        runs, what is remembered of files. Exit status 1 and a line for each that was changed, lost or added."""
     add_root(parser)
     parser.add_argument("--run", help="only this run and its artifacts (default: all under the root)")
     return _verify
@@ -26,7 +27,7 @@ def _verify(options: Namespace) -> int:
     root = root_of(options)
     store = ArtifactStore(root)
     runs = [Run.open(root, options.run)] if options.run else _runs(root)
-    damage = [line for run in runs for line in run.damage()]
+    damage = [line for run in runs for line in (*run.damage(), *report.damage(run))]
     recorded = {artifact.path: line for run in runs for artifact, line in _recorded(run)}
     artifacts = [Artifact(path) for path in recorded if path.is_dir()] if options.run else store.all()
     if not artifacts and not recorded:

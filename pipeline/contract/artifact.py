@@ -29,6 +29,9 @@ MADE_BY = "its artifact is being made by"
 PARTIAL, SCRATCH, DAMAGED = ".partial", ".scratch", ".damaged"
 """How the names of folders beside an artifact end: what is being made, what is needed for that, what was set aside."""
 
+LINGERING_SECONDS = 10.0
+"""How long workers of a killed attempt may go on writing: they notice its end when they next tell it something."""
+
 UNTOUCHED_DAYS = 14
 """How long what a resumable stage was killed over is kept for a run that may go on with it."""
 
@@ -191,8 +194,8 @@ class ArtifactStore:
             hold(lock, f"{stage}: {MADE_BY}", run)
             partial, scratch = self._beside(stage, print_, PARTIAL), self._beside(stage, print_, SCRATCH)
             for left in (partial, scratch):
-                if left.exists() and not resume:
-                    shutil.rmtree(left)
+                if not resume:
+                    _remove(left)
                 remove_partials(left)
             partial.mkdir(exist_ok=True)
             for name in (MANIFEST, SEAL):  # of an attempt that was killed between writing them and the rename
@@ -279,6 +282,18 @@ def _untouched_days(folder: Path) -> float:
     """Days since anything in a folder was written."""
     times = [p.lstat().st_mtime for p in (folder, *folder.rglob("*"))]
     return (time.time() - max(times)) / 86_400
+
+
+def _remove(folder: Path) -> None:
+    """Deletes a folder in which workers of a killed attempt may still be writing."""
+    until = time.monotonic() + LINGERING_SECONDS
+    while folder.exists():
+        try:
+            shutil.rmtree(folder)
+        except OSError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.05)
 
 
 def _files(folder: Path) -> list[Path]:

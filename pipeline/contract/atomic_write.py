@@ -71,4 +71,4 @@ def remove_partials(folder: Path) -> None:
     """Deletes what killed writers left anywhere below a folder; nobody may be writing there."""
     for left in folder.rglob(".*.partial"):
         if left.is_file():
-            left.unlink()
+            left.unlink(missing_ok=True)

@@ -50,7 +50,7 @@ class ChatFormat:
                 **dict(self.named),
             )
         except (TemplateError, TypeError, KeyError, ValueError, AttributeError) as error:
-            raise RefusedError(f"{_line_of(error)}: {error}") from error
+            raise RefusedError(f"{_line_of(error)}{error}") from error
 
     @cached_property
     def _compiled(self) -> Any:
@@ -60,11 +60,11 @@ class ChatFormat:
         try:
             return _compile_jinja_template(self.template)
         except TemplateError as error:
-            raise UserError(f"the chat template cannot be read ({_line_of(error)}: {error}); correct it") from error
+            raise UserError(f"the chat template cannot be read ({_line_of(error)}{error}); correct it") from error
 
 
 def _line_of(error: BaseException) -> str:
     """Where in the template an error came up."""
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == "<template>"]
     line = frames[-1].lineno if frames else getattr(error, "lineno", None)
-    return f"line {line}" if line else "no line"
+    return f"line {line}: " if line else ""

@@ -16,6 +16,9 @@ from tokenizers import AddedToken, Encoding, Tokenizer
 
 from configs.errors import UserError
 from pipeline.contract.chat_format import ChatFormat, RefusedError
+from pipeline.contract.chat_roles import Message, Messages, changes, neighbours_joined
+from pipeline.contract.speakers import Speaker, Thought
+from pipeline.contract.tool_calls import PROBE, Call, call_id, named
 
 PARTS = 4
 HEADER, CONTENT, END, GAP = range(PARTS)
@@ -33,9 +36,11 @@ SENTINEL = re.compile("\ue000([0-9]+)\ue001")
 AMID = "\ue000\ue002\ue001"
 """Stands before a run that does not begin the text, for tokenizers that put a space before one that does."""
 
-MOST_REMEMBERED = 4096
+MOST_REMEMBERED = 1024
 """Layouts, by the roles of a conversation."""
 
+Speakers = tuple[Speaker, ...]
+Piece = tuple[int, str | None]
 Span = tuple[int, int]
 
 
@@ -48,77 +53,79 @@ class Fixed:
 
 
 @dataclass(frozen=True)
-class Lone:
-    """A content that is the only one in its run, and the places and tokens of the literals around it."""
-
-    place: int
-    before: Fixed
-    after: Fixed
-    start: int
-
-
-@dataclass(frozen=True)
 class Run:
-    """Text between special tokens that holds a content: pieces of (place, literal), a content's literal being empty.
+    """Text between special tokens that holds contents: pieces of (place, literal), None for what a message says.
 
-    amid: it is encoded after AMID. lone: set when no more than one literal lies on either side of its only content.
+    opening: AMID, or nothing.
     """
 
-    pieces: tuple[tuple[int, str], ...]
-    amid: bool
-    lone: Lone | None
+    pieces: tuple[Piece, ...]
+    opening: str
 
     def text(self, contents: list[str]) -> str:
         """What is encoded."""
-        return AMID * self.amid + "".join(text for _, text in self._said(contents))
+        return self.opening + "".join(self._said(contents))
 
-    def split(self, encoding: Encoding, contents: list[str]) -> list[tuple[int, list[int], int, int]]:
-        """(place, its tokens, number of the first of them, where the place's text starts), in order.
+    def split(self, encoding: Encoding, contents: list[str]) -> Iterator[tuple[Piece, list[int], int, int]]:
+        """(piece, its tokens, number of the first of them, where the piece starts), in order.
 
-        A token that touches a content is the content's.
+        A token that touches what a message says is the message's.
         """
-        ids, lone = encoding.ids, self.lone
-        if lone:
-            first, last = self.amid + len(lone.before.ids), len(ids) - len(lone.after.ids)
-            if first <= last and ids[self.amid : first] == lone.before.ids and ids[last:] == lone.after.ids:
-                return [
-                    (lone.before.place, lone.before.ids, self.amid, 0),
-                    (lone.place, ids[first:last], first, lone.start),
-                    (lone.after.place, lone.after.ids, last, 0),
-                ]
-        return self._by_offsets(encoding, contents)
-
-    def _by_offsets(self, encoding: Encoding, contents: list[str]) -> list[tuple[int, list[int], int, int]]:
-        spans, start = [], len(AMID) * self.amid
-        for place, text in self._said(contents):
-            spans.append((place, start, start + len(text)))
+        spans, start = [], len(self.opening)
+        for (_, literal), text in zip(self.pieces, self._said(contents), strict=True):
+            spans.append((literal is None, start, start + len(text)))
             start += len(text)
-        ids, offsets = encoding.ids, encoding.offsets
-        owner = [_owner(spans, *offset) for offset in offsets]
-        found = []
-        for number, (place, begin, _) in enumerate(spans):
-            own = [token for token in range(self.amid, len(ids)) if owner[token] == number]
-            found.append((place, [ids[token] for token in own], own[0] if own else 0, begin))
-        return found
+        own: list[list[int]] = [[] for _ in spans]
+        for number, offset in enumerate(encoding.offsets):
+            if number or not self.opening:
+                own[_owner(spans, *offset)].append(number)
+        ids = encoding.ids
+        for piece, numbers, (_, begin, _) in zip(self.pieces, own, spans, strict=True):
+            yield piece, [ids[number] for number in numbers], numbers[0] if numbers else 0, begin
 
-    def _said(self, contents: list[str]) -> Iterator[tuple[int, str]]:
+    def _said(self, contents: list[str]) -> Iterator[str]:
         for place, literal in self.pieces:
-            yield place, (contents[place // PARTS - 1] if place % PARTS == CONTENT else literal)
+            yield contents[place // PARTS - 1] if literal is None else literal
 
 
-def _owner(spans: list[tuple[int, int, int]], start: int, end: int) -> int:
-    """The number of the content that a token touches, else of the literal that it starts in."""
-    for number, (place, begin, stop) in enumerate(spans):
-        if place % PARTS == CONTENT and start < stop and end > begin:
+def _owner(spans: list[tuple[bool, int, int]], start: int, end: int) -> int:
+    """The number of the message's text that a token touches, else of the literal that it starts in."""
+    for number, (said, begin, stop) in enumerate(spans):
+        if said and start < stop and end > begin:
             return number
     return next((number for number, (_, _, stop) in enumerate(spans) if start < stop), len(spans) - 1)
 
 
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """What stands around a content that is the only one in its run.
+
+    before, after: the literals in the run, and their tokens as long as none crosses a border. header, end, gap: all
+    tokens of these parts then. One frame is one object, in all layouts. skipped: 1 when the run begins with AMID.
+    """
+
+    skipped: int
+    before: str
+    after: str
+    before_ids: list[int]
+    after_ids: list[int]
+    header: list[int]
+    end: list[int]
+    gap: list[int]
+
+
 @dataclass(frozen=True)
 class Layout:
-    """How the conversations of one order of roles become tokens."""
+    """How the conversations of one order of speakers become tokens. frames: by message, when all have one.
+
+    changed: what was done to the roles to make the template take them (pipeline/contract/chat_roles.py).
+    """
 
     items: tuple[Fixed | Run, ...]
+    frames: tuple[Frame, ...] | None
+    opening: list[int]
+    reply: list[int]
+    changed: str = ""
 
     @property
     def runs(self) -> list[Run]:
@@ -128,52 +135,105 @@ class Layout:
 class LayoutFinder:
     """The layouts of one format. Raises UserError for a template that a model cannot learn to converse by.
 
-    tokenizer: takes what looks like a special token for text. end: the special token that ends a reply.
+    tokenizer: takes what looks like a special token for text. end: the special token that ends a reply. knows_calls:
+    whether the template writes calls of tools, and what they return. knows_thoughts: whether it treats what is thought
+    before a reply in a way of its own, and may leave it out.
     """
 
     def __init__(self, form: ChatFormat) -> None:
         self._form = form
         self.tokenizer = Tokenizer.from_str(_for_text(form.tokenizer))
         self._special = {n: t.content for n, t in self.tokenizer.get_added_tokens_decoder().items() if t.special}
-        self._spaced = _spaces_a_start(self.tokenizer, next(iter(self._special.values()), ""))
-        if self._spaced:
+        self._amid = AMID if _spaces_a_start(self.tokenizer, next(iter(self._special.values()), "")) else ""
+        if self._amid:
             self.tokenizer.add_tokens([AddedToken(AMID, normalized=False)])
         self.tokenizer.encode_special_tokens = True
-        self._last_tail = cache(self._find_last_tail)
+        self._frames: dict[tuple, Frame] = {}
+        self._last_tail, self._amid_tail = cache(self._find_last_tail), cache(self._find_amid_tail)
+        self._reply_header = cache(self._find_reply_header)
         self.of = lru_cache(MOST_REMEMBERED)(self._find)
         self.end = self._find_end()
+        call = Call(json.dumps(PROBE), silent=True)
+        self.knows_thoughts = "</think>" in form.template
+        self.knows_calls = isinstance(self.of(("user", call, "tool", "assistant")), Layout)
 
-    def _find(self, roles: tuple[str, ...], reply: bool = False) -> Layout | RefusedError:
-        """The layout of the conversations whose messages have these roles, with the header of a reply to come."""
-        if not roles:
-            return Layout(())
-        try:
-            text, contents = self._rendered(roles, reply)
-        except RefusedError as error:
-            return error
+    def is_plain(self, text: str) -> bool:
+        """Whether a text has no special token, and nothing that looks like a sentinel, written out in it."""
+        return "\ue000" not in text and not any(token in text for token in self._special.values())
+
+    def _find(self, speakers: Speakers, reply: bool = False) -> Layout | RefusedError:
+        """The layout of the conversations whose messages are by these speakers, with the header of a reply to come.
+
+        A prompt is changed as it is when its reply is learned, if it can be.
+        """
+        messages = _messages(speakers)
+        learned = self.of((*speakers, "assistant")) if reply else None
+        candidates: Iterable[tuple[str, Messages]] = changes(messages)
+        if isinstance(learned, Layout) and learned.changed:
+            candidates = sorted(candidates, key=lambda each: each[0] != learned.changed)
+        refused: RefusedError | None = None
+        for changed, given in candidates:
+            if any("tool_calls" in message for message in given) and neighbours_joined.__name__ in changed:
+                continue
+            try:
+                return self._laid_out(given, speakers, reply, changed)
+            except RefusedError as error:
+                refused = refused or error
+        return refused or RefusedError("there is no message")
+
+    def _laid_out(self, given: Messages, speakers: Speakers, reply: bool, changed: str) -> Layout:
+        """Raises RefusedError."""
+        text, contents = self._rendered(given, reply)
         special = self._special_spans(text)
-        begin = contents[0][0] - self._own_header(roles[0], text[: contents[0][0]], special)
+        turns = [
+            (number, str(message["role"]), number == numbers[0])
+            for message in given
+            for numbers in [[n for n in _numbers(message) if n in contents or isinstance(speakers[n], Call)]]
+            for number in numbers
+        ]
+        if turns[0][0] not in contents:
+            raise RefusedError("it begins with a call")
+        first = contents[turns[0][0]][0]
+        begin = first - self._own_header(turns[0][1], text[:first], special)
         places: list[tuple[int, Span]] = [(GAP, (0, begin))]
-        following = [*(start for start, _ in contents[1:]), len(text)]
-        for number, (role, (start, stop), literal) in enumerate(zip(roles, contents, following, strict=True), 1):
-            last = number == len(roles) and not reply
-            end, gap = self._tail(role, text, (stop, literal), special, last)
+        for at, (number, role, first_of_message) in enumerate(turns):
+            following = next((contents[later][0] for later, *_ in turns[at + 1 :] if later in contents), len(text))
+            last = at + 1 == len(turns) and not reply
+            if isinstance(speakers[number], Call):
+                said = contents.get(number, (begin, begin))
+                header = self._reply_header() if first_of_message else ""
+                start, stop, end, gap = self._call(text, (begin, following), said, header, special, last)
+            else:
+                start, stop = contents[number]
+                end, gap = self._tail(role, text, (stop, following), special, last)
+                if role == "assistant":  # what stands amid a reply is the reply's
+                    start = self._reply_start(text, (begin, start), special) if first_of_message else begin
             borders = (begin, start, stop, end, gap)
-            places += [(PARTS * number + part, borders[part : part + 2]) for part in range(PARTS)]  # type: ignore[misc]
+            places += [(PARTS * (number + 1) + part, (borders[part], borders[part + 1])) for part in range(PARTS)]
             begin = gap
-        places.append((PARTS * (len(roles) + 1) + HEADER, (begin, len(text))))
-        return Layout(tuple(self._items(text, places, special)))
+        places.append((PARTS * (len(speakers) + 1) + HEADER, (begin, len(text))))
+        items = tuple(self._items(text, places, special, contents))
+        opening, answer = (_ids_at(items, place) for place in (GAP, PARTS * (len(speakers) + 1) + HEADER))
+        return Layout(items, self._framed(items, len(speakers)), opening, answer, changed)
 
-    def _rendered(self, roles: tuple[str, ...], reply: bool = False) -> tuple[str, list[Span]]:
-        """The text with sentinels, and where they stand. Raises RefusedError."""
-        messages = [{"role": role, "content": f"\ue000{number}\ue001"} for number, role in enumerate(roles)]
-        text = self._form.render(messages, reply)
-        found = [(int(match[1]), match.span()) for match in SENTINEL.finditer(text)]
-        if [number for number, _ in found] != list(range(len(roles))):
-            missing = sorted(set(range(len(roles))) - {number for number, _ in found})
-            what = f"leaves out what the {roles[missing[0]]} says" if missing else "moves messages"
-            raise RefusedError(f"the template {what}")
-        return text, [span for _, span in found]
+    def _rendered(self, given: Messages, reply: bool = False) -> tuple[str, dict[int, Span]]:
+        """The text with sentinels; and where each stands, by its number. Raises RefusedError."""
+        text = self._form.render(given, reply)
+        found = {int(match[1]): match.span() for match in SENTINEL.finditer(text)}
+        expected: list[int] = []
+        for message in given:
+            numbers = [n for n in _sentinels(message) if n in found or n != message.get("thought")]
+            if set(numbers) - found.keys() or any(name not in text for name in named(message)):
+                raise RefusedError(f"the template leaves out what the {message['role']} says")
+            expected += numbers
+        if list(found) != expected or len(SENTINEL.findall(text)) > len(found):
+            raise RefusedError("the template moves messages")
+        return text, found
+
+    def _plainly(self, *roles: str) -> tuple[str, list[Span]]:
+        """The text of messages of these roles as they are, and where the contents stand. Raises RefusedError."""
+        text, found = self._rendered(_messages(roles))
+        return text, list(found.values())
 
     def _special_spans(self, text: str) -> dict[Span, int]:
         """Where special tokens stand, with the white space that they take in, and their ids."""
@@ -190,14 +250,28 @@ class LayoutFinder:
         """How many characters at the end of what comes first are the first turn's header; the others open any
         conversation: the token that it begins with, or a system text of the template's own."""
         try:
-            text, contents = self._rendered(("user", "assistant", role))
+            text, contents = self._plainly("user", "assistant", role)
         except RefusedError:
             return len(literal)
         between = (contents[1][1], contents[2][0])
         _, begin = self._tail("assistant", text, between, self._special_spans(text), last=False)
-        own = _alike(reversed(text[begin : between[1]]), reversed(literal))
-        start = len(literal) - own
+        start = len(literal) - _alike(reversed(text[begin : between[1]]), reversed(literal))
         return len(literal) - next((end for begin, end in special if begin < start < end), start)
+
+    def _call(
+        self, text: str, around: Span, said: Span, header: str, special: dict[Span, int], last: bool
+    ) -> tuple[int, int, int, int]:
+        """Where a reply that calls starts, its end starts and stops, and the turn does. Raises RefusedError."""
+        begin, following = around
+        start = begin + len(header)
+        ends = sorted(
+            span for span, n in special.items() if n == self.end and max(start, said[1]) <= span[0] < following
+        )
+        if not text.startswith(header, begin) or not ends:
+            raise RefusedError("the template writes calls otherwise than replies")
+        stop, end = ends[0]
+        gap = following if last else stop + _alike(text[stop:following], self._last_tail("assistant"))
+        return start, stop, end, max(end, gap)
 
     def _tail(self, role: str, text: str, literal: Span, special: dict[Span, int], last: bool) -> Span:
         """Where the special tokens that end a turn end, and where the turn does: what follows belongs to the next."""
@@ -205,7 +279,8 @@ class LayoutFinder:
         if not last:
             stop = begin + _alike(text[begin:stop], self._last_tail(role))
             stop = next((start for start, end in special if start < stop < end), stop)
-        inside = sorted(span for span in special if begin <= span[0] and span[1] <= stop)
+        most = begin + _alike(text[begin:stop], self._amid_tail(role))
+        inside = sorted(span for span in special if begin <= span[0] and span[1] <= most)
         end = begin
         for number, span in enumerate(inside):
             if number and span[0] != end:
@@ -215,75 +290,140 @@ class LayoutFinder:
 
     def _find_last_tail(self, role: str) -> str:
         """What follows a turn of that role when it is the last; nothing when the template lets it be last nowhere."""
-        for roles in ((role,), ("user", role), ("user", "assistant", role)):
+        for before in ((), ("user",), ("user", "assistant")):
             try:
-                text, contents = self._rendered(roles)
+                text, contents = self._plainly(*before, role)
             except RefusedError:
                 continue
             return text[contents[-1][1] :]
         return ""
 
-    def _items(self, text: str, places: list[tuple[int, Span]], special: dict[Span, int]) -> Iterator[Fixed | Run]:
+    def _find_amid_tail(self, role: str) -> str:
+        """What follows a turn of that role and opens the user's next: an end of the whole text is no end of a turn."""
+        try:
+            text, contents = self._plainly(*(("user",) if role == "assistant" else ()), role, "user")
+        except RefusedError:
+            return self._last_tail(role)
+        return text[contents[-2][1] : contents[-1][0]]
+
+    def _reply_start(self, text: str, header: Span, special: dict[Span, int]) -> int:
+        """Where a reply starts: what a prompt does not end with, a model has to write itself, so it learns it. A
+        template whose prompts end with no header at all leaves it to whoever renders them."""
+        start, stop = header
+        own = start + len(self._reply_header())
+        marked = own == start and any(start <= begin < stop for begin, _ in special)
+        return own if text.startswith(self._reply_header(), *header) and not marked else stop
+
+    def _find_reply_header(self) -> str:
+        """What a prompt ends with, after the user's turn; what the template writes besides before a reply is its."""
+        text, contents = self._rendered(_messages(("user",)), reply=True)
+        stop = contents[0][1]
+        _, begin = self._tail("user", text, (stop, len(text)), self._special_spans(text), last=False)
+        return text[begin:]
+
+    def _items(
+        self, text: str, places: list[tuple[int, Span]], special: dict[Span, int], contents: dict[int, Span]
+    ) -> Iterator[Fixed | Run]:
         """The pieces, divided at special tokens."""
-        borders = sorted(special)
-        pieces: list[tuple[int, str]] = []
-        begins = True
+        pieces: list[Piece] = []
+        opening = ""
+        said = dict.fromkeys(contents.values())
         for place, (start, stop) in places:
             at = start
-            for span in [span for span in borders if start <= span[0] < stop]:
-                if text[at : span[0]]:
-                    pieces.append((place, text[at : span[0]]))
-                yield from self._run(pieces, not begins)
-                begins, pieces = False, []
-                yield Fixed(place, [special[span]])
+            for span in sorted(span for span in (special | said) if start <= span[0] < stop):
+                pieces += [(place, text[at : span[0]])] if text[at : span[0]] else []
                 at = span[1]
-            if place % PARTS == CONTENT:
-                pieces.append((place, ""))
-            elif text[at:stop]:
-                pieces.append((place, text[at:stop]))
-        yield from self._run(pieces, not begins)
+                if span in said:
+                    pieces.append((place, None))
+                    continue
+                yield from self._run(pieces, opening)
+                pieces, opening = [], self._amid
+                yield Fixed(place, [special[span]])
+            pieces += [(place, text[at:stop])] if text[at:stop] else []
+        yield from self._run(pieces, opening)
 
-    def _run(self, pieces: list[tuple[int, str]], amid: bool) -> Iterator[Fixed | Run]:
-        amid = amid and self._spaced
-        contents = [number for number, (place, _) in enumerate(pieces) if place % PARTS == CONTENT]
-        run = Run(tuple(pieces), amid, None)
-        if contents:
-            if len(contents) == 1 and len(pieces[: contents[0]]) <= 1 and len(pieces[contents[0] + 1 :]) <= 1:
-                run = Run(tuple(pieces), amid, self._lone(pieces, contents[0], amid))
+    def _run(self, pieces: list[Piece], opening: str) -> Iterator[Fixed | Run]:
+        run = Run(tuple(pieces), opening)
+        if any(literal is None for _, literal in pieces):
             yield run
         elif pieces:
             encoding = self.tokenizer.encode(run.text([]), add_special_tokens=False)
-            yield from (Fixed(place, ids) for place, ids, _, _ in run.split(encoding, []))
+            yield from (Fixed(place, ids) for (place, _), ids, _, _ in run.split(encoding, []))
 
-    def _lone(self, pieces: list[tuple[int, str]], number: int, amid: bool) -> Lone:
-        place = pieces[number][0]
-        before = pieces[number - 1] if number else (place - CONTENT + HEADER, "")
-        after = pieces[number + 1] if number + 1 < len(pieces) else (place - CONTENT + END, "")
-        start = len(AMID) * amid + len(before[1])
-        return Lone(place, self._fixed(*before, amid=amid), self._fixed(*after, amid=self._spaced), start)
+    def _framed(self, items: tuple[Fixed | Run, ...], messages: int) -> tuple[Frame, ...] | None:
+        """The frames of the messages; None unless each has a run of its own, with a literal on either side at most."""
+        found: list[Frame] = []
+        for number, run in enumerate(item for item in items if isinstance(item, Run)):
+            own = PARTS * (number + 1)
+            literals = dict(run.pieces)
+            before, after = literals.get(own, "") or "", literals.get(own + END) or literals.get(own + GAP) or ""
+            one = [*[(own, before)] * bool(before), (own + CONTENT, None)]
+            if list(run.pieces) not in (one, [*one, (own + END, after)], [*one, (own + GAP, after)]):
+                return None
+            around = run.opening + before, after
+            fixed = [_ids_at(items, own + part) for part in (HEADER, END, GAP)]
+            key = (*around, *map(tuple, fixed))
+            if key not in self._frames:
+                header, end, gap = fixed
+                before_ids, after_ids = self._literal(before, run.opening), self._literal(after, self._amid)
+                header += before_ids
+                (end if literals.get(own + END) else gap)[:0] = after_ids
+                self._frames[key] = Frame(bool(run.opening), *around, before_ids, after_ids, header, end, gap)
+            found.append(self._frames[key])
+        return tuple(found) if len(found) == messages else None
 
-    def _fixed(self, place: int, text: str, amid: bool) -> Fixed:
-        ids = self.tokenizer.encode(AMID * amid + text, add_special_tokens=False).ids if text else []
-        return Fixed(place, ids[amid:])
+    def _literal(self, text: str, opening: str) -> list[int]:
+        ids = self.tokenizer.encode(opening + text, add_special_tokens=False).ids if text else []
+        return ids[bool(opening) :]
 
     def _find_end(self) -> int:
         """The special token that ends a reply. Raises UserError when there is none."""
         layout = self.of(("user", "assistant"))
         if isinstance(layout, RefusedError):
             raise UserError(f"the chat template renders no question with its answer ({layout}); correct it")
-        ends = [
-            number
-            for item in layout.items
-            if isinstance(item, Fixed) and item.place == 2 * PARTS + END
-            for number in item.ids
-            if number in self._special
-        ]
+        ends = [number for number in _ids_at(layout.items, 2 * PARTS + END) if number in self._special]
         if not ends:
             raise UserError(
                 "the chat template ends a reply with no special token, so a model would never learn to stop; write "
                 "{{ eos_token }} after the assistant's content, or choose another template"
             )
         return ends[0]
+
+
+def _messages(speakers: Speakers) -> Messages:
+    """Messages for a template, with sentinels as contents."""
+    found: Messages = []
+    called = thought = ""
+    for number, speaker in enumerate(speakers):
+        content = f"\ue000{number}\ue001"
+        if isinstance(speaker, Thought):
+            thought = f"<think>\n{content}\n</think>\n\n"
+            continue
+        more: Message = {"thought": number - 1} if thought else {}
+        if isinstance(speaker, Call):
+            more |= speaker.message(number)
+            called, content = call_id(number), content * (not speaker.silent)
+        elif speaker == "tool" and called:
+            more = {"tool_call_id": called, "name": "tool"}
+        role = speaker.role if isinstance(speaker, Call) else speaker
+        found.append({"role": role, "content": thought + content, **more})
+        thought = ""
+    return found
+
+
+def _sentinels(message: Message) -> list[int]:
+    return [int(number) for number in SENTINEL.findall(str(message["content"]))]
+
+
+def _numbers(message: Message) -> list[int]:
+    """Of the messages that one for a template stands for."""
+    numbers = _sentinels(message)
+    own = [int(str(message["number"]))] if "number" in message else []
+    return numbers + [number for number in own if number not in numbers]
+
+
+def _ids_at(items: tuple[Fixed | Run, ...], place: int) -> list[int]:
+    return [number for item in items if isinstance(item, Fixed) and item.place == place for number in item.ids]
 
 
 def _alike(one: Iterable[str], other: Iterable[str]) -> int:

@@ -7,10 +7,18 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
-from transformers import GenerationConfig
+from transformers import GenerationConfig, LogitsProcessorList, RepetitionPenaltyLogitsProcessor
 
 REPETITION_PENALTY = 1.2
-"""Divides the likelihood of tokens that are there already (Keskar et al. 2019, CTRL, section 4.1)."""
+"""Divides the likelihood of tokens that a reply has already (Keskar et al. 2019, CTRL, section 4.1)."""
+
+
+def without_repetition(prompt_tokens: int) -> LogitsProcessorList:
+    """The penalty on what a reply has said. transformers' own setting counts the prompt too, and with it the mark that
+    ended each earlier turn: the longer the conversation, the harder a reply would come to its end."""
+    return LogitsProcessorList(
+        [RepetitionPenaltyLogitsProcessor(REPETITION_PENALTY, prompt_ignore_length=prompt_tokens)]
+    )
 
 
 def greedy_tokens(
@@ -32,7 +40,6 @@ def greedy_tokens(
     model.generation_config = GenerationConfig(
         max_new_tokens=max_new_tokens,
         do_sample=False,
-        repetition_penalty=REPETITION_PENALTY,
         eos_token_id=stop,
         pad_token_id=pad,
     )
@@ -45,6 +52,7 @@ def greedy_tokens(
                 output = model.generate(
                     input_ids=torch.tensor(ids, device=model.device),
                     attention_mask=torch.tensor(mask, device=model.device),
+                    logits_processor=without_repetition(width),
                 )
             for i, tokens in zip(chosen, output[:, width:].tolist(), strict=True):
                 replies[i] = tokens

@@ -6,7 +6,7 @@ that evaluates.
 
 import importlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 
@@ -14,7 +14,8 @@ from typing import Any
 class Figure:
     """One number of evaluation.json.
 
-    key: its place, dotted. page, card: (label, decimals) in the run report and in the model card; None leaves it
+    key: its place, dotted; a part * stands for every name there is, as does * in labels and in `logged`.
+    page, card: (label, decimals) in the run report and in the model card; None leaves it
     out. A card's label may name other keys, as {bleu[signature]}. reading: how to read it, for the report. note:
     the key of a text to show beside it. hub: decimals in the card's front matter, under the metric's name.
     logged: the name under which MLflow keeps it; the key by default, "" for not at all.
@@ -36,11 +37,15 @@ class Figure:
 
 @dataclass(frozen=True)
 class Metric:
-    """One measure of a model. entry: module:function of (outcome), the keys that it adds to evaluation.json."""
+    """One measure of a model. entry: module:function of (outcome), the keys that it adds to evaluation.json.
+
+    of_run: it tells of the training data or the training, and so nothing of the base that training began from.
+    """
 
     name: str
     entry: str
     figures: tuple[Figure, ...] = ()
+    of_run: bool = False
 
     def load(self) -> Callable[..., dict[str, Any]]:
         """The metric's function. Imports what computes it."""
@@ -72,8 +77,8 @@ METRICS = (
             ),
         ),
     ),
-    Metric("unigram", "eval.metrics.unigram:scores"),
-    Metric("validation_loss", "eval.metrics.validation_loss:scores", (Figure("validation_loss"),)),
+    Metric("unigram", "eval.metrics.unigram:scores", of_run=True),
+    Metric("validation_loss", "eval.metrics.validation_loss:scores", (Figure("validation_loss"),), of_run=True),
     Metric(
         "bleu",
         "eval.metrics.bleu:scores",
@@ -103,6 +108,39 @@ METRICS = (
             for kind in ("1", "2", "L", "Lsum")
         ),
     ),
+    Metric(
+        "replies",
+        "eval.metrics.replies:scores",
+        (
+            Figure("replies.length_mean", page=("Words a reply", 1), card=("words a reply", 1), logged="reply_length"),
+            Figure("replies.bytes_mean", page=("Bytes a reply", 1), logged=""),
+            Figure(
+                "replies.empty_share",
+                page=("Empty replies", 3),
+                card=("share of empty replies", 3),
+                reading="share, 0 is best",
+                logged="empty_replies",
+            ),
+            Figure(
+                "replies.looping_share",
+                page=("Looping replies", 3),
+                card=("share of replies that repeat themselves", 3),
+                reading="share, 0 is best",
+                logged="looping_replies",
+            ),
+        ),
+    ),
+    Metric(
+        "probes",
+        "eval.metrics.probes:scores",
+        (Figure("probes.*.accuracy", card=("probe *", 3), logged="probe_*"),),
+    ),
+    Metric(
+        "tasks",
+        "eval.metrics.tasks:scores",
+        (Figure("tasks.scores.*", page=("*", 3), card=("*", 4), reading="by lm-eval", logged="task_*"),),
+        of_run=True,
+    ),
 )
 
 
@@ -111,7 +149,8 @@ def figures_of(evaluation: dict[str, Any]) -> list[tuple[Metric, Figure, Any]]:
     return [
         (metric, figure, value_at(evaluation, figure.key))
         for metric in METRICS
-        for figure in metric.figures
+        for declared in metric.figures
+        for figure in _named(declared, evaluation)
         if _holds(evaluation, figure.key)
     ]
 
@@ -122,6 +161,24 @@ def value_at(evaluation: dict[str, Any], key: str) -> Any:
     for part in key.split("."):
         value = value[part]
     return value
+
+
+def _named(figure: Figure, evaluation: dict[str, Any]) -> list[Figure]:
+    """The figure, or one for each name that its * stands for."""
+    before, star, after = figure.key.partition(".*")
+    if not star:
+        return [figure]
+    names = list(value_at(evaluation, before)) if _holds(evaluation, before) else []
+    return [
+        replace(
+            figure,
+            key=f"{before}.{name}{after}",
+            page=figure.page and (figure.page[0].replace("*", name), figure.page[1]),
+            card=figure.card and (figure.card[0].replace("*", name), figure.card[1]),
+            logged=figure.logged and figure.logged.replace("*", name),
+        )
+        for name in names
+    ]
 
 
 def _holds(evaluation: dict[str, Any], key: str) -> bool:

@@ -1,5 +1,6 @@
 """Where pretrained weights lie: a folder, a name on the hub, a GGUF file, or a Python package that carries one."""
 
+import json
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, files
 from pathlib import Path
@@ -42,6 +43,26 @@ def pretrained_source(name: str) -> Source:
     return Source(str(file.parent), file.name)
 
 
+def pretrained_values(name: str) -> dict[str, Any]:
+    """The contents of the weights' config.json; of a GGUF file, what transformers makes of its head.
+
+    Raises OSError or ValueError for a folder whose file cannot be read, UserError for a GGUF file.
+    """
+    source = pretrained_source(name)
+    if source.gguf:
+        return pretrained_config(name).to_dict()
+    return json.loads(Path(source.folder, "config.json").read_text(encoding="utf-8"))
+
+
+def check_positions(name: str, values: dict[str, Any], length: int) -> None:
+    """Raises UserError when sequences of `length` tokens are longer than those that the weights were made for."""
+    most = values.get("max_position_embeddings")
+    if most and most < length:
+        raise UserError(
+            f"tokenise.sequence_length: {length} exceeds max_position_embeddings ({most}) of {name}; lower it"
+        )
+
+
 def pretrained_config(name: str) -> Any:
     """transformers' configuration of the weights. Raises UserError when it cannot be loaded."""
     from transformers import AutoConfig
@@ -51,7 +72,8 @@ def pretrained_config(name: str) -> Any:
         return AutoConfig.from_pretrained(source.folder, **source.options)
     except (OSError, ValueError, ImportError, KeyError) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
-        raise UserError(f"{KEY}: the configuration of {name!r} cannot be loaded ({reason})") from error
+        remedy = "give a folder with config.json and weights, a hub name, a .gguf file or package:NAME"
+        raise UserError(f"{KEY}: the configuration of {name!r} cannot be loaded ({reason}); {remedy}") from error
 
 
 def _carried(package: str) -> Path:

@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from configs.errors import UserError
+from configs.probe import chosen
 from configs.profile import Profile
 from configs.review import Approval
 from pipeline.contract.fingerprint import FileHashes, canonical_json
@@ -39,6 +40,11 @@ def tokenizer(profile: Profile, hashes: FileHashes) -> dict[str, str]:
     return {} if name == "train" else model_files("tokenise.tokenizer", name, hashes)
 
 
+def base(profile: Profile, hashes: FileHashes) -> dict[str, str]:
+    """The pretrained weights that training begins from, and what they are asked; from scratch, nothing."""
+    return pretrained(profile, hashes) | probes(profile, hashes) if profile.model.pretrained else {}
+
+
 def pretrained(profile: Profile, hashes: FileHashes) -> dict[str, str]:
     """The files of `model.pretrained`; of a package its version, and the GGUF file that it carries."""
     name = profile.model.pretrained or ""
@@ -48,6 +54,13 @@ def pretrained(profile: Profile, hashes: FileHashes) -> dict[str, str]:
     version = model_files(KEY, name, hashes) if name.startswith(PACKAGE) else {}
     (digest,) = file_hashes(KEY, [(source.file.name, source.file)], hashes)
     return version | {f"{KEY}/{source.file.name}": digest}
+
+
+def probes(profile: Profile, hashes: FileHashes) -> dict[str, str]:
+    """The files of the probes that are measured."""
+    paths = chosen(profile.evaluate.probes, profile.evaluate.probe_files)
+    found = file_hashes("evaluate.probe_files", [(name, path) for name, path in paths.items()], hashes)
+    return {f"probes/{name}": hash_ for name, hash_ in zip(paths, found, strict=True)}
 
 
 def registry(profile: Profile, hashes: FileHashes) -> dict[str, str]:  # noqa: ARG001

@@ -26,11 +26,13 @@ thousand tokens, 10^12 FLOP."""
 class Work:
     """What the plan and the scheduler reckon with.
 
-    gpus: those that it uses where there are any. retries, hours: attempts after a failed one; longest time of one.
+    gpus: those that it uses where there are any. needs: key of the profile that, left empty, leaves it nothing to do.
+    retries, hours: attempts after a failed one; longest time of one.
     """
 
     unit: Unit = "text"
     gpus: Literal["none", "one", "all"] = "none"
+    needs: str = ""
     retries: int = 1
     hours: int = 24
 
@@ -141,6 +143,7 @@ def config_slice(stage: Stage, profile: Profile) -> dict[str, Any]:
     values = {key: _plain(lookup(profile, key)) for key in stage.config}
     for source in values.get("acquire", {}).get("sources", []):
         source.pop("path")  # contents are hashed as inputs; where they lie does not matter
+        source.pop("weight")  # acquire reads all the same
     return masked(values)
 
 

@@ -10,15 +10,18 @@ from configs.errors import UserError
 from pipeline.contract.execute import StageContext
 from pipeline.contract.progress import say
 from pipeline.deduplicate.duplicate_search import DuplicateSearch
+from pipeline.deduplicate.preference_pairs import judged_pairs
 from pipeline.deduplicate.reference_corpora import reference_corpora
 from pipeline.deduplicate.splits import group_rows, split_rows
-from pipeline.rows.parquet import count_by
+from pipeline.rows.parquet import count_by, rows_in
 from pipeline.rows.ranges import Corpus
+from pipeline.spark.pairs import write_pairs
 from pipeline.spark.session import session_of, shuffled_bytes
 
 
 def deduplicate(context: StageContext) -> None:
-    """data/ as clean's, with split and cluster; dropped/ with the matched row and the similarity.
+    """data/ as clean's, with split and cluster; dropped/ with the matched row and the similarity; pairs/ with the split
+    of their rows, and dropped_pairs/.
 
     Raises UserError when an earlier corpus or evaluation set cannot be read, and when too few rows are
     left for three splits.
@@ -51,4 +54,7 @@ def deduplicate(context: StageContext) -> None:
             "deduplicate: every training row repeats a held-out exchange, so none is left; add data, or raise "
             f"deduplicate.overlap_words (now {config.overlap_words})"
         )
+    pairs = context.inputs["clean"].parquet("pairs")
+    if count := rows_in(pairs):
+        write_pairs(context, judged_pairs(search, pairs, context.out), count)
     search.steps.remove()

@@ -64,13 +64,14 @@ class DuplicateSearch:
         self.ranges = Ranges(corpora)
         self.features = scratch / "features"
         self.features.mkdir(exist_ok=True)
+        self.evaluation = scratch / "evaluation"
         self.tasks = max(LEAST_FILES, -(-self.ranges.rows // ROWS_PER_TASK))
         self.files = file_count(self.ranges.new_rows)
         spark.conf.set("spark.sql.execution.arrow.maxBytesPerBatch", str(BATCH_BYTES))
 
     def find_exact(self) -> None:
         """Words, order and exchanges of every row, written once; rows of equal text are found on the way."""
-        evaluation = self.steps.folder / "evaluation"
+        evaluation = self.evaluation
         sets = [part for part in self.ranges.all if part.corpus.kind == "evaluation"]
         if sets:
             index, unseen = index_of(conversations(sets))

@@ -1,8 +1,8 @@
 """The whole plan of a profile, as JSON values with stable keys (docs/planning.md lists them)."""
 
-import json
 from dataclasses import asdict, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from configs.credentials import masked
@@ -10,7 +10,9 @@ from configs.errors import UserError
 from configs.load import load_architecture
 from configs.model import Architecture
 from configs.profile import Profile
+from configs.size import architecture_of
 from pipeline.contract.formatting import size
+from pipeline.contract.pretrained import pretrained_values
 from pipeline.contract.stages import STAGES, TASKS, above
 from pipeline.planning.cost import estimate_cost, missing_prices
 from pipeline.planning.deployment import estimate_deployment
@@ -109,22 +111,12 @@ def sized_architecture(profile: Profile, vocabulary: int) -> Architecture:
         return found.model_copy(update={"vocab_size": found.vocab_size or vocabulary})
     path = Path(profile.model.pretrained) / "config.json"
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-        heads = values["num_attention_heads"]
-        return Architecture(
-            hidden_size=values["hidden_size"],
-            intermediate_size=values["intermediate_size"],
-            num_hidden_layers=values["num_hidden_layers"],
-            num_attention_heads=heads,
-            num_key_value_heads=values.get("num_key_value_heads", heads),
-            head_dim=values.get("head_dim") or values["hidden_size"] // heads,
-            max_position_embeddings=values["max_position_embeddings"],
-            tie_word_embeddings=values.get("tie_word_embeddings", False),
-            vocab_size=max(values["vocab_size"], vocabulary),
-        )
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        values = pretrained_values(profile.model.pretrained)
+        found = architecture_of(SimpleNamespace(**values))
+        return found.model_copy(update={"vocab_size": max(values["vocab_size"], vocabulary)})
+    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
         raise UserError(
-            f"model.pretrained: {path} cannot be read as a Llama's configuration ({type(error).__name__}); give a "
+            f"model.pretrained: {path} cannot be read as a decoder's configuration ({type(error).__name__}); give a "
             "folder with the weights, or plan with model.pretrained= and model.name of the same architecture"
         ) from error
 

@@ -214,7 +214,9 @@ def _trained(artifact: Artifact, store: ArtifactStore) -> float:
 
 
 def _evaluated(artifact: Artifact, store: ArtifactStore) -> float:
-    """Thousand tokens that the evaluation read or wrote."""
+    """Thousand tokens that the evaluation read or wrote. Raises KeyError where there was nothing to evaluate."""
+    if not artifact.ledger.rows_out:
+        raise KeyError("conversations")
     tokenise = _input(artifact, "tokenise", store)
     config = artifact.manifest["config"]["evaluate"]
     read = tokenise.metrics["splits"]["test"]["tokens"]

@@ -8,6 +8,7 @@ from configs.flops import flops_per_token
 from configs.model import Architecture
 from configs.profile import Profile
 from configs.size import parameters
+from pipeline.contract.stage import lookup
 from pipeline.contract.stages import STAGES, conversations_into
 from pipeline.planning.hardware import Gpu, Machines, table
 from pipeline.planning.history import FORWARD
@@ -61,6 +62,9 @@ def stage_times(
     found = []
     for name, stage in STAGES.items():
         unit, rate = stage.work.unit, rates[name]
+        if stage.work.needs and not lookup(profile, stage.work.needs):
+            found.append(StageTime(name, 0.0, UNITS[unit], 0.0, f"nothing to do without {stage.work.needs}"))
+            continue
         units = work.text.get(conversations_into(name), 0.0) / 1e6 if unit == "text" else amounts[unit]
         seconds, origin = rate.seconds(units, cores_of(name, profile, machines)), rate.origin
         if unit == "tflop":

@@ -63,17 +63,24 @@ def estimate_training(
 ) -> Training:
     """All of train.steps; early stopping can only make it shorter.
 
+    Learning from preferences, every row counts as a pair of two sides as long as the row; `validation` then includes
+    the reference's pass over the pairs that training will see.
+
     rate: of the stage train, in 10^12 FLOP. Raises UserError for settings that leave nothing to divide.
     """
-    train, length = profile.train, profile.tokenise.sequence_length
+    train = profile.train
+    length = train.sides * profile.tokenise.sequence_length
     assert architecture.vocab_size is not None
     _check(profile, work, machines)
     count = parameters(architecture, architecture.vocab_size)
     tokens = float(train.steps * train.batch_tokens)
     flops = flops_per_token(architecture, length, frozen=profile.model.lora is not None)
     validations = train.steps // train.validation_every
-    held_out = work.tokens * profile.deduplicate.validation_share / length
-    forward = validations * min(train.validation_sequences, held_out) * length * FORWARD
+    held_out = train.sides * work.tokens * profile.deduplicate.validation_share
+    measured = min(train.validation_sequences * length, held_out)
+    reference = min(tokens, train.sides * work.train_tokens) + measured if train.objective == "dpo" else 0.0
+    forward = (validations * measured + reference) * FORWARD
+    epochs = tokens * (1 - work.waste) / (train.sides * work.train_tokens)
     compute = tokens * flops / 1e12 * rate.core_seconds / cores_of("train", profile, machines)
     validation = compute * forward / tokens
     size = count * (CHECKPOINT_BYTES if machines.gpu else 12)
@@ -85,7 +92,7 @@ def estimate_training(
     return Training(
         parameters=count,
         tokens=tokens,
-        epochs=tokens * (1 - work.waste) / work.train_tokens,
+        epochs=epochs,
         tflop=flops * (tokens + forward) / 1e12,
         flops_a_token=flops,
         efficiency=1e12 / (rate.core_seconds * machines.gpu.flops) if machines.gpu else None,
@@ -98,7 +105,7 @@ def estimate_training(
         checkpoint_bytes=size,
         best_checkpoint_steps=best,
         origin=rate.origin,
-        warnings=epoch_warnings(profile, tokens * (1 - work.waste) / work.train_tokens, work.train_tokens, count),
+        warnings=epoch_warnings(profile, epochs, work.train_tokens, count),
     )
 
 
@@ -144,7 +151,8 @@ def _failures(profile: Profile, machines: Machines, seconds: float, each: float)
 
 
 def _check(profile: Profile, work: Workload, machines: Machines) -> None:
-    train, length = profile.train, profile.tokenise.sequence_length
+    train = profile.train
+    length = train.sides * profile.tokenise.sequence_length
     sequences = train.batch_tokens // length
     if machines.ranks > sequences:
         raise UserError(

@@ -1,12 +1,14 @@
 """How much there is to do at each stage: rows, text, segments, tokens."""
 
 import math
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
 from configs.errors import UserError
 from configs.profile import Profile
+from pipeline.contract.pretrained import pretrained_values
 from pipeline.contract.stages import STAGES, conversations_into
 from pipeline.planning.hardware import table
 from pipeline.planning.history import Shape, load_calibration, shape
@@ -139,7 +141,12 @@ def _segments_a_row(profile: Profile, seen: Shape, bytes_a_row: float) -> float:
 
 
 def _vocabulary(profile: Profile, seen: Shape) -> int:
-    return profile.tokenise.vocabulary if profile.tokenise.tokenizer == "train" else seen.vocabulary or 128_256
+    if profile.tokenise.tokenizer == "train":
+        return profile.tokenise.vocabulary
+    if profile.tokenise.tokenizer == "pretrained" and profile.model.pretrained:
+        with suppress(OSError, ValueError, KeyError):  # who asks for the architecture is told
+            return pretrained_values(profile.model.pretrained)["vocab_size"]
+    return seen.vocabulary or 128_256
 
 
 def _bytes_per_token(

@@ -107,10 +107,11 @@ def _texts(artifact: Artifact | None, examples: dict[str, list[dict[str, Any]]])
 
 
 def _shortened(messages: list[dict[str, str]]) -> list[dict[str, str]]:
-    shown = [{"role": m["role"], "content": _clip(m["content"])} for m in messages[:SHOWN_TURNS]]
+    shown = [{"role": m["role"], "content": clipped(m["content"])} for m in messages[:SHOWN_TURNS]]
     left = len(messages) - len(shown)
     return [*shown, {"role": "", "content": f"… and {left} more turns"}] if left else shown
 
 
-def _clip(text: str) -> str:
+def clipped(text: str) -> str:
+    """The first SHOWN_CHARS of a text."""
     return text if len(text) <= SHOWN_CHARS else text[:SHOWN_CHARS].rstrip() + " …"

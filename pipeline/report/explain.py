@@ -11,7 +11,7 @@ from pipeline.contract.artifact import Artifact
 from pipeline.contract.run import Run
 from pipeline.contract.stage import Stage
 from pipeline.contract.stages import STAGES
-from pipeline.report.dropped_examples import text_before, texts_of
+from pipeline.report.dropped_examples import clipped, text_before, texts_of
 
 QUIET = {"row_id", "messages", "metadata", "origin", "source", "conversation_id", "user_id", "vector"}
 
@@ -27,7 +27,11 @@ def explain(run: Run, row: str) -> list[str]:
     for name, stage in STAGES.items():
         artifact = run.find(name)
         if artifact is not None:
-            said = [*stage.lineage()(run, row), *_at_stage(stage, artifact, row, told)]
+            said = [
+                *stage.lineage()(run, row),
+                *_at_stage(stage, artifact, row, told),
+                *_preferences(artifact, row, told),
+            ]
             lines += [f"  {name}: {text}" for text in said]
     return lines
 
@@ -90,3 +94,22 @@ def _at_stage(stage: Stage, artifact: Artifact, row: str, told: dict[str, Any]) 
             told |= facts
             words = stage.shown.passed.format_map(found | {"turns": len(found.get("messages") or ())})
             yield words + (f" {json.dumps(facts, ensure_ascii=False, default=str)}" if facts else "")
+
+
+def _preferences(artifact: Artifact, row: str, told: dict[str, Any]) -> Iterator[str]:
+    """What a stage did with the preference pairs that the row has, or was read with; both replies when they are new."""
+    of_row = (pc.field("row_id") == row) | (pc.field("pair_id") == row)
+    for folder in ("dropped_pairs", "pairs"):
+        if not any((artifact.path / folder).glob("*.parquet")):
+            continue
+        for pair in artifact.read(folder).to_table(filter=of_row).sort_by("pair_id").to_pylist():
+            read_with = pair["pair_id"]
+            name = "its preference pair" if read_with == row else f"preference pair that was read with row {read_with}"
+            of = f", now of row {pair['row_id']}," if pair["row_id"] != row else ""
+            if folder == "dropped_pairs":
+                yield f"{name}{of} dropped by rule {pair['rule']}, evidence {pair['evidence']}"
+                continue
+            sides = {side: clipped(pair[side]) for side in ("chosen", "rejected")}
+            news = "" if told.get(read_with) else f" {json.dumps(sides, ensure_ascii=False)}"
+            told[read_with] = True
+            yield f"{name}{of} goes on{news}"

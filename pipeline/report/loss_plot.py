@@ -30,8 +30,9 @@ def loss_curve(
     baseline: float | None = None,
     best_step: int | None = None,
     overfitting_since: int | None = None,
+    per: str = "token",
 ) -> str:
-    """An <svg> element of loss (nats a token) by optimiser step.
+    """An <svg> element of loss (nats a token, or what else `per` says) by optimiser step.
 
     baseline: the unigram model's loss, drawn as a dotted line when it fits the plot.
     best_step: the step whose weights were kept. overfitting_since: the step after which the losses came apart.
@@ -57,7 +58,7 @@ def loss_curve(
         if overfitting_since is not None:
             dashes: Any = (0, (4, 3))
             axes.axvline(overfitting_since, color=INK, linewidth=1, linestyle=dashes, label="overfitting from here")
-        _frame(axes, "loss (nats per token)", "upper right")
+        _frame(axes, f"loss (nats per {per})", "upper right")
         return _svg(figure, "Loss by step")
 
 
@@ -71,6 +72,16 @@ def reply_curve(bleu: Points, rouge_l: Points) -> str:
         axes.set_ylim(bottom=0)
         _frame(axes, "score (0 to 100)", "upper left")
         return _svg(figure, "BLEU and ROUGE-L by step")
+
+
+def preference_curve(train: Points, validation: Points, label: str) -> str:
+    """An <svg> element of a mean over pairs, of training and of validation, by optimiser step."""
+    with matplotlib.rc_context(STYLE):
+        figure, axes = _figure(2.6)
+        _line(axes, train, FIRST, "train", linewidth=1.4)
+        _line(axes, validation, SECOND, "validation", linewidth=2, marker="o", markersize=4.5)
+        _frame(axes, label, "lower right")
+        return _svg(figure, f"{label.capitalize()} by step")
 
 
 def _figure(height: float) -> "tuple[Figure, matplotlib.axes.Axes]":

@@ -9,10 +9,11 @@ import yaml
 from jinja2 import ChainableUndefined, Environment, PackageLoader
 from markupsafe import Markup
 
+from pipeline.contract import leg_table
 from pipeline.contract.formatting import count, duration, magnitude, moment, number, percent, size
 from pipeline.contract.metrics import figures_of, value_at
 from pipeline.contract.stages import STAGES
-from pipeline.report.loss_plot import loss_curve, reply_curve
+from pipeline.report.loss_plot import loss_curve, preference_curve, reply_curve
 
 TONES = {"promoted": "good", "already_champion": "good", "kept_champion": "open", "rejected": "bad"}
 """The gate's decision to the tone in which the page says it."""
@@ -31,8 +32,11 @@ def render_page(report: dict[str, Any], audit_plots: dict[str, bytes]) -> str:
         funnel=funnel(report["stages"]),
         baseline=unigram_baseline(report["evaluation"]),
         measures=measures(report["evaluation"] or {}),
+        legs=legs(report["legs"]),
+        widest=leg_table.widest_bound(report["legs"]),
         curve=_curve(report),
         replies=_replies(report),
+        preferences=_preferences(report),
         plots=[
             {"name": name.replace("_", " ").replace("-", " "), "src": _data_uri(svg)}
             for name, svg in audit_plots.items()
@@ -92,19 +96,38 @@ def _bar(
 
 
 def measures(evaluation: dict[str, Any]) -> list[dict[str, Any]]:
-    """One row a figure of the evaluation: {label, decimals, value, baseline, reading, note}."""
+    """One row a figure of the evaluation: {label, decimals, value, base, baseline, reading, note}."""
     baseline = unigram_baseline(evaluation)
+    base = {figure.key: value for _, figure, value in figures_of(evaluation.get("base") or {})}
     return [
         {
             "label": figure.page[0],
             "decimals": figure.page[1],
             "value": value,
+            "base": base.get(figure.key),
             "baseline": baseline.get(figure.key),
             "reading": figure.reading,
             "note": value_at(evaluation, figure.note) if figure.note else "",
         }
         for _, figure, value in figures_of(evaluation)
         if figure.page
+    ]
+
+
+def legs(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """One row a leg of the gate: its own keys, how its gain and bounds read, and `line`: where low, gain, high and, on
+    either side, what is let pass stand between -1 and 1; null when it was not compared."""
+    widest = leg_table.widest_bound(found)
+
+    def line(leg: dict[str, Any]) -> dict[str, float] | None:
+        if leg["gain"] is None:
+            return None
+        places = {key: leg_table.place(leg[key], widest) for key in ("low", "gain", "high", "tolerance")}
+        return places | {"other_side": places["tolerance"] if leg["unit"] == "words" else 0.0}
+
+    return [
+        leg | {"gain_read": leg_table.gain(leg), "bounds_read": leg_table.bounds(leg), "line": line(leg)}
+        for leg in found
     ]
 
 
@@ -129,9 +152,10 @@ def _curve(report: dict[str, Any]) -> Markup | None:
     svg = loss_curve(
         training.get("train_loss") or [],
         training.get("validation_loss") or [],
-        unigram_baseline(report["evaluation"])["loss"],
+        None if "preferences" in training else unigram_baseline(report["evaluation"])["loss"],
         training.get("best_step"),
         (training.get("overfitting") or {}).get("since"),
+        "pair" if "preferences" in training else "token",
     )
     return Markup(svg)  # drawn by pipeline.report.loss_plot from numbers alone
 
@@ -141,6 +165,17 @@ def _replies(report: dict[str, Any]) -> Markup | None:
     if not training.get("validation_bleu"):
         return None
     return Markup(reply_curve(training["validation_bleu"], training.get("validation_rouge_l") or []))
+
+
+def _preferences(report: dict[str, Any]) -> list[Markup]:
+    """Plots of what was measured of pairs; none where training learned from conversations."""
+    found = (report["training"] or {}).get("preferences") or {}
+    names = {"preference_accuracy": "pairs ranked right", "reward_margin": "reward margin"}
+    return [
+        Markup(preference_curve(found[name], found.get(f"validation_{name}") or [], label))
+        for name, label in names.items()
+        if found.get(name)
+    ]
 
 
 def _data_uri(svg: bytes) -> str:

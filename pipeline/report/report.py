@@ -20,10 +20,10 @@ from configs.credentials import masked
 from configs.errors import UserError
 from pipeline.contract.artifact import Artifact
 from pipeline.contract.atomic_write import write_text
-from pipeline.contract.fingerprint import fingerprint
+from pipeline.contract.fingerprint import file_sha256, fingerprint
 from pipeline.contract.progress import say
 from pipeline.contract.run import Run
-from pipeline.contract.sealed_json import DamagedError
+from pipeline.contract.sealed_json import DamagedError, read_sealed, write_sealed
 from pipeline.contract.stage import Stage, config_slice
 from pipeline.contract.stages import STAGES, conversations_into
 from pipeline.planning.run_plan import comparison, read_plan
@@ -32,7 +32,10 @@ from pipeline.report.dropped_examples import rules_of
 UNFINISHED_SECONDS = 15.0
 """A page of an unfinished run is rebuilt when it is older than this."""
 
+PAGE = "page_sha256"
+"""Key of report.json, which is sealed, that holds the hash of the page."""
 
+REMEDY = "`parlance report` writes it anew"
 TEMPLATES = Path(__file__).parent / "templates"
 
 
@@ -77,6 +80,7 @@ def _facts(made: dict[str, Artifact]) -> dict[str, Any]:
     """Part of the report to the JSON file of the stage that makes it, as the stages declare."""
     shown = {name: stage.shown for name, stage in STAGES.items() if stage.shown.facts}
     found = {about.part: _json(made.get(name), about.facts) for name, about in shown.items()}
+    found["legs"] = (found["promotion"] or {}).pop("legs", [])
     return found | {"evaluation": _evaluation(made.get("evaluate"), found["evaluation"])}
 
 
@@ -93,23 +97,41 @@ def write_report(run: Run) -> Path:
     for line in _made(run, stage_fingerprints(run))[1].values():
         say(f"report: {line}")
     report = build_report(run)
-    write_text(run.folder / "report.json", json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False))
-    page = run.folder / "report.html"
+    page, numbers = _files(run)
     write_text(page, render_page(report, audit_plots(run)))
+    write_sealed(numbers, report | {PAGE: file_sha256(page)})
     return page
 
 
+def damage(run: Run) -> list[str]:
+    """The line for the file of the written report that is not what was written; none without a report, and of one
+    that was written before there were seals."""
+    page, numbers = _files(run)
+    try:
+        hash_ = read_sealed(numbers, REMEDY).get(PAGE)
+    except FileNotFoundError:
+        return []
+    except DamagedError as error:
+        return [str(error)]
+    whole = hash_ is None or (page.is_file() and file_sha256(page) == hash_)
+    return [] if whole else [f"{page}: is not what was written; {REMEDY}"]
+
+
 def is_current(run: Run) -> bool:
-    """Whether the written page shows all that the run has recorded, in the present design."""
-    page, report = run.folder / "report.html", run.folder / "report.json"
-    if not (page.is_file() and report.is_file()):
+    """Whether the written page is whole and shows all that the run has recorded, in the present design."""
+    page, numbers = _files(run)
+    if not (page.is_file() and numbers.is_file()) or damage(run):
         return False
     written = page.stat().st_mtime
     older = [run.folder / "profile.json", *(run.folder / "stages").glob("*.json"), *TEMPLATES.iterdir()]
     if written < max(path.stat().st_mtime for path in older):
         return False
-    finished = json.loads(report.read_text(encoding="utf-8"))["status"] == "finished"
+    finished = json.loads(numbers.read_text(encoding="utf-8"))["status"] == "finished"
     return finished or time.time() - written < UNFINISHED_SECONDS
+
+
+def _files(run: Run) -> tuple[Path, Path]:
+    return run.folder / "report.html", run.folder / "report.json"
 
 
 def audit_plots(run: Run) -> dict[str, bytes]:
@@ -213,7 +235,7 @@ def _when(run: Run, stages: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _data(made: dict[str, Artifact]) -> dict[str, Any] | None:
-    """Rows by source from what was read to what was kept, and by split.
+    """Rows by source from what was read to what was kept, and by split; and preference pairs by stage.
 
     kept counts the human rows of the latest stage whose conversations are on their way to training (named by
     `stage`), added its synthetic ones; splits counts both.
@@ -233,7 +255,20 @@ def _data(made: dict[str, Artifact]) -> dict[str, Any] | None:
             entry["added" if augmentation else label] += rows
             if label == "kept" and split:
                 splits[split] = splits.get(split, 0) + rows
-    return {"stage": latest, "by_source": dict(sorted(by_source.items())), "splits": splits}
+    return {"stage": latest, "by_source": dict(sorted(by_source.items())), "splits": splits, "pairs": _pairs(made)}
+
+
+def _pairs(made: dict[str, Artifact]) -> dict[str, dict[str, Any]]:
+    """Stage to its preference pairs: in, out, and dropped by rule; of stages without any, nothing."""
+    found = {}
+    for name, metrics in ((name, made[name].metrics) for name in STAGES if name in made):
+        if "pairs_cut" in metrics:  # tokenise counts by split
+            out = sum(split["rows"] for split in metrics["pairs"].values())
+            left = {rule: n for rule, n in metrics["pairs_cut"].items() if n and not rule.endswith("_shortened")}
+            found[name] = {"in": out + sum(left.values()), "out": out, "dropped": left}
+        elif "pairs" in metrics:
+            found[name] = metrics["pairs"]
+    return found
 
 
 def _towards_training() -> Iterator[str]:
@@ -262,12 +297,23 @@ def _json(artifact: Artifact | None, name: str) -> Any:
 
 
 def _evaluation(artifact: Artifact | None, scores: dict[str, Any] | None) -> dict[str, Any] | None:
-    """evaluation.json without the scores of single conversations, which only the gate needs; and the samples."""
+    """evaluation.json without the scores of single conversations, replies and items, for the gate only; and the
+    samples."""
     if scores is None:
         return None
-    return {k: v for k, v in scores.items() if k != "conversations"} | {
-        "samples": _json(artifact, "samples.json") or []
-    }
+    return _together(scores) | {"samples": _json(artifact, "samples.json") or []}
+
+
+def _together(scores: dict[str, Any]) -> dict[str, Any]:
+    """The figures of a model, and of its base, less the scores of single conversations, replies and probes' items."""
+    shown = {key: value for key, value in scores.items() if key != "conversations"}
+    if replies := shown.get("replies"):
+        shown["replies"] = {key: value for key, value in replies.items() if key != "items"}
+    if probes := shown.get("probes"):
+        shown["probes"] = {name: {k: v for k, v in found.items() if k != "items"} for name, found in probes.items()}
+    if base := shown.get("base"):
+        shown["base"] = _together(base)
+    return shown
 
 
 def _finite(value: Any) -> Any:

@@ -32,6 +32,20 @@ REJECTED = pa.schema(
 )
 """The worse side of a preference, whose better side is the conversation row_id: what it says instead, after so many
 turns that both share."""
+PAIRS = pa.schema(
+    [
+        ("row_id", pa.string()),
+        ("pair_id", pa.string()),
+        ("source", pa.string()),
+        ("origin", ORIGIN),
+        ("prompt", MESSAGES),
+        ("chosen", pa.string()),
+        ("rejected", pa.string()),
+    ]
+)
+"""A preference: two final replies to one prompt. row_id: the conversation of prompt and chosen reply. pair_id: the row
+that the pair was read with, the same one until exact duplicates of a conversation give their pairs to the one that
+stays."""
 DROPPED = pa.schema(
     [
         ("row_id", pa.string()),

@@ -1,5 +1,6 @@
 """From a conversation to documents: token ids, which of them are learned, and how long ones are cut."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.contract.chat_format import ChatFormat, RefusedError
-from pipeline.contract.turns import Chat, Message, Turn, TurnEncoder, beside, governing
+from pipeline.contract.turns import Chat, Message, Turn, beside, encoder_by, governing
 
 REPLY_SHARE = 0.75
 """Least share of a sequence left to the reply, when an exchange is too long for one."""
@@ -37,8 +38,12 @@ class ConversationEncoder:
     """Conversations to documents of at most `sequence_length` tokens."""
 
     def __init__(self, form: ChatFormat, sequence_length: int) -> None:
-        self._turns = TurnEncoder(form)
+        self._turns = encoder_by(form)
         self.length = sequence_length
+        self.changed: Counter[str] = Counter()
+        """What was done to the roles of how many conversations (pipeline/contract/chat_roles.py)."""
+        self.refused: dict[str, str] = {}
+        """row_id to why the chat template refuses it, of the latest batch."""
 
     def encode(self, conversations: list[tuple[str, list[Message]]]) -> Iterator[tuple[list[Document], int]]:
         """For each (row_id, messages): its documents, and how many of its tokens they leave out.
@@ -47,11 +52,15 @@ class ConversationEncoder:
         context, whoever speaks. There is no document when no assistant speaks that is learned, or the chat template
         refuses the conversation.
         """
+        self.refused.clear()
         chats = self._turns.encode([messages for _, messages in conversations])
         for (row_id, _), chat in zip(conversations, chats, strict=True):
             if isinstance(chat, RefusedError):
+                self.refused[row_id] = str(chat)
                 yield [], 0
                 continue
+            if chat.changed:
+                self.changed[chat.changed] += 1
             pieces = self._pieces(chat)
             left_out = tokens(chat.turns) - sum(tokens(piece.turns) for piece, _ in pieces)
             yield [_document(row_id, piece, arranged) for piece, arranged in pieces], left_out

@@ -1,7 +1,6 @@
 """Packs documents into sequences of one length, without mixing what they may attend to."""
 
-from bisect import bisect_left, insort
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipeline.contract.best_fit import best_fit_decreasing as best_fit
 from pipeline.contract.tokenised import PADDING, UNLEARNED
 from pipeline.tokenise.documents import Document
 
@@ -26,14 +26,18 @@ SCHEMA = pa.schema(
     ]
 )
 
+BY_SOURCE = pa.schema([("source", pa.string()), ("learned_tokens", pa.int32())])
+"""Further columns, where sources have weights: whose the sequence is, and how many of its tokens are predicted and
+learned (a document's first never is)."""
+
 ROW_GROUP_TOKENS = 1 << 20
 
 
 def pack(documents: Iterable[Document], length: int) -> Iterator[list[Document]]:
     """Groups documents into sequences of at most `length` tokens.
 
-    Best-fit decreasing inside windows of consecutive documents (Johnson 1974: at most 11/9 of the
-    least number of sequences). Which documents share a sequence depends on nothing but their order.
+    Best-fit decreasing inside windows of consecutive documents. Which documents share a sequence depends on
+    nothing but their order.
     """
     window: list[Document] = []
     tokens = 0
@@ -47,22 +51,10 @@ def pack(documents: Iterable[Document], length: int) -> Iterator[list[Document]]
 
 
 def best_fit_decreasing(documents: list[Document], length: int) -> list[list[Document]]:
-    """Longest document first, each into the sequence that it fills best; O(n log n + n·sequences)."""
-    sequences: list[list[Document]] = []
-    rooms: list[tuple[int, int]] = []  # (tokens free, sequence), ascending
-    for document in sorted(documents, key=len, reverse=True):  # stable: equal lengths keep their order
-        size = len(document)
-        assert size <= length, f"{document.row_id}: {size} tokens in a sequence of {length}"
-        place = bisect_left(rooms, (size, -1))
-        if place == len(rooms):
-            free, sequence = length, len(sequences)
-            sequences.append([])
-        else:
-            free, sequence = rooms.pop(place)
-        sequences[sequence].append(document)
-        if free > size:
-            insort(rooms, (free - size, sequence))
-    return sequences
+    """Documents by sequence, the longest first."""
+    for document in documents:
+        assert len(document) <= length, f"{document.row_id}: {len(document)} tokens in a sequence of {length}"
+    return [[documents[i] for i in sequence] for sequence in best_fit([len(d) for d in documents], length)]
 
 
 def columns(documents: list[Document], length: int, pad: int) -> dict[str, Any]:
@@ -88,23 +80,33 @@ def columns(documents: list[Document], length: int, pad: int) -> dict[str, Any]:
     }
 
 
-def write_packed(sequences: Iterable[list[Document]], path: Path, length: int, pad: int) -> int:
-    """Writes packed sequences as one Parquet file, row group by row group; returns how many."""
+def write_packed(
+    sequences: Iterable[list[Document]], path: Path, length: int, pad: int, sources: Mapping[str, str] | None = None
+) -> int:
+    """Writes packed sequences as one Parquet file, row group by row group; returns how many.
+
+    sources: row_id to source, where no two share a sequence; the columns of BY_SOURCE are written then.
+    """
+    schema = SCHEMA if sources is None else pa.schema([*SCHEMA, *BY_SOURCE])
     size = max(1, ROW_GROUP_TOKENS // length)
     group: list[dict] = []
     written = 0
-    with pq.ParquetWriter(path, SCHEMA, compression="zstd") as writer:
+    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
         for documents in sequences:
-            group.append(columns(documents, length, pad))
+            row = columns(documents, length, pad)
+            if sources is not None:
+                learned = sum(int(document.learned[1:].sum()) for document in documents)
+                row |= {"source": sources[documents[0].row_id], "learned_tokens": learned}
+            group.append(row)
             written += 1
             if len(group) == size:
-                writer.write_table(_table(group))
+                writer.write_table(_table(group, schema))
                 group = []
         if group or not written:
-            writer.write_table(_table(group))
+            writer.write_table(_table(group, schema))
     return written
 
 
-def _table(rows: list[dict]) -> pa.Table:
-    arrays = [pa.array([row[name] for row in rows], SCHEMA.field(name).type) for name in SCHEMA.names]
-    return pa.Table.from_arrays(arrays, schema=SCHEMA)
+def _table(rows: list[dict], schema: pa.Schema) -> pa.Table:
+    arrays = [pa.array([row[name] for row in rows], schema.field(name).type) for name in schema.names]
+    return pa.Table.from_arrays(arrays, schema=schema)

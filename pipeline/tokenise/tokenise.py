@@ -2,7 +2,9 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -12,13 +14,15 @@ from pipeline.contract.chat_format import ChatFormat
 from pipeline.contract.execute import StageContext
 from pipeline.contract.formatting import percent
 from pipeline.contract.progress import say
+from pipeline.rows.parquet import rows_in
 from pipeline.spark.session import session_of, task_progress
-from pipeline.tokenise.tokenised_file import SPLITS, Job, read_split, tokenise_file
+from pipeline.tokenise.pairs import pair_facts, tokenise_pairs
+from pipeline.tokenise.tokenised_file import CHANGED, SPLITS, Job, read_split, tokenise_file
 from pipeline.tokenise.tokenizer import load_tokenizer, own_tokenizer, save_tokenizer, train_tokenizer
 
 
 def tokenise(context: StageContext) -> None:
-    """Leaves tokenizer/, packed/<split>/ and dropped/.
+    """Leaves tokenizer/, packed/<split>/, dropped/ and, where there are preference pairs, pairs/<split>/.
 
     Raises UserError when no training conversation is left to learn from.
     """
@@ -42,18 +46,22 @@ def tokenise(context: StageContext) -> None:
         ChatFormat.of(tokenizer),
         tokenizer.pad_token_id,
         settings.sequence_length,
+        context.config("acquire.mixed_sources"),
     )
-    counts = _run(context, job)
+    counts = _run(context, len(parts), partial(tokenise_file, job))
     context.ledger.rows_in = counts["rows_in"]
     context.ledger.rows_out = counts["rows_out"]
-    if counts["no_reply"]:
-        context.ledger.dropped["no_reply"] = counts["no_reply"]
+    context.ledger.dropped.update({rule: counts[rule] for rule in ("no_reply", "template_refuses") if counts[rule]})
     context.metrics.update(facts(counts, settings.sequence_length), vocabulary=len(tokenizer))
+    for what, number in context.metrics.get("changed_for_template", {}).items():
+        say(f"tokenise: the chat template does not take {number:,} conversations as they are: {what.replace('_', ' ')}")
     for split, fact in context.metrics["splits"].items():
         say(
             f"tokenise: {split}: {fact['rows']:,} rows, {fact['sequences']:,} sequences, {fact['tokens']:,} tokens "
             f"({fact['learned_tokens']:,} learned), {percent(fact['waste'], digits=2)} padding"
         )
+    if rows_in(context.inputs["balance"].parquet("pairs")):
+        _tokenise_pairs(context, job)
     if not counts["train.learned_tokens"]:
         raise UserError(
             "tokenise: the training split has no assistant turn to learn from; loosen the rules or add data"
@@ -69,7 +77,9 @@ def facts(counts: Counter[str], sequence_length: int) -> dict:
         room = counts[f"{split}.sequences"] * sequence_length
         fact["waste"] = round(1 - counts[f"{split}.tokens"] / room, 6) if room else 0.0
         splits[split] = fact
-    return {"splits": splits, "tokens_left_out": counts["tokens_left_out"], "rows_shortened": counts["rows_shortened"]}
+    changed = {name.removeprefix(CHANGED): number for name, number in counts.items() if name.startswith(CHANGED)}
+    found = {"splits": splits, "tokens_left_out": counts["tokens_left_out"], "rows_shortened": counts["rows_shortened"]}
+    return found | ({"changed_for_template": dict(sorted(changed.items()))} if changed else {})
 
 
 def _training_texts(context: StageContext, parts: list[Path]) -> Iterator[str]:
@@ -93,16 +103,30 @@ def _training_texts(context: StageContext, parts: list[Path]) -> Iterator[str]:
             progress.advance()
 
 
-def _run(context: StageContext, job: Job) -> Counter[str]:
-    """Runs tokenise_file over all files on Spark, one task a file, and sums what they counted."""
+def _tokenise_pairs(context: StageContext, job: Job) -> None:
+    """Leaves pairs/<split>/."""
+    for split in SPLITS:
+        (context.out / "pairs" / split).mkdir(parents=True)
+    parts = sorted(context.inputs["balance"].parquet("pairs").glob("*.parquet"))
+    counts = _run(context, len(parts), partial(tokenise_pairs, replace(job, parts=parts)))
+    context.metrics.update(pair_facts(counts))
+    for split, fact in context.metrics["pairs"].items():
+        say(f"tokenise: {split}: {fact['rows']:,} preference pairs, {fact['tokens']:,} tokens of both sides")
+    cut = ", ".join(f"{n:,} {what.replace('_', ' ')}" for what, n in context.metrics["pairs_cut"].items() if n)
+    if cut:
+        say(f"tokenise: preference pairs: {cut}")
+
+
+def _run(context: StageContext, files: int, work: Callable[[int], Counter[str]]) -> Counter[str]:
+    """Does the work of each file on Spark, one task a file, and sums what they counted."""
 
     def tasks(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             for number in batch.column(0).to_pylist():
-                yield pa.RecordBatch.from_pylist([{"counts": json.dumps(tokenise_file(job, number))}])
+                yield pa.RecordBatch.from_pylist([{"counts": json.dumps(work(number))}])
 
     spark = session_of(context)
-    frame = spark.range(0, len(job.parts), 1, len(job.parts)).mapInArrow(tasks, "counts string")
+    frame = spark.range(0, files, 1, files).mapInArrow(tasks, "counts string")
     with task_progress(spark, "tokenise"):
         counted = frame.collect()
     for leftover in context.out.rglob(".part-*"):  # of attempts that Spark repeated

@@ -4,7 +4,7 @@ import json
 import os
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyarrow as pa
@@ -20,6 +20,8 @@ from pipeline.tokenise.packing import pack, write_packed
 
 SPLITS = ("train", "validation", "test")
 BATCH_ROWS = 1000
+CHANGED = "changed: "
+"""Before what was done to make the chat template take a conversation, in the name of a count."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,8 @@ class Job:
     form: ChatFormat
     pad: int
     sequence_length: int
+    apart: list[str] = field(default_factory=list)
+    """Sources of which no two share a sequence; none to pack all together."""
 
 
 def tokenise_file(job: Job, number: int) -> Counter[str]:
@@ -43,32 +47,52 @@ def tokenise_file(job: Job, number: int) -> Counter[str]:
     counts: Counter[str] = Counter()
     dropped: list[dict] = []
     name = f"part-{number:05d}.parquet"
+    apart: list[str | None] = [*job.apart] if job.apart else [None]
     for split in SPLITS:
-        documents = _documents(job, number, split, counts, dropped)
-        sequences = pack(documents, job.sequence_length)
+        sources: dict[str, str] = {}
+        sequences = (
+            sequence
+            for source in apart
+            for sequence in pack(_documents(job, number, split, source, counts, dropped, sources), job.sequence_length)
+        )
+        known = sources if job.apart else None
         with replacing(job.out / "packed" / split / name) as partial:
-            counts[f"{split}.sequences"] = write_packed(sequences, partial, job.sequence_length, job.pad)
+            counts[f"{split}.sequences"] = write_packed(sequences, partial, job.sequence_length, job.pad, known)
     dropped.sort(key=lambda row: row["row_id"])
     with replacing(job.out / "dropped" / name) as partial:
         pq.write_table(pa.Table.from_pylist(dropped, DROPPED), partial, compression="zstd")
     return counts
 
 
-def _documents(job: Job, number: int, split: str, counts: Counter[str], dropped: list[dict]) -> Iterator[Document]:
-    """The documents of one split of one file, in the order of its rows; counts as it goes."""
+def _documents(
+    job: Job,
+    number: int,
+    split: str,
+    source: str | None,
+    counts: Counter[str],
+    dropped: list[dict],
+    sources: dict[str, str],
+) -> Iterator[Document]:
+    """The documents of one split of one file (of one source or all), in the order of its rows.
+
+    Counts, collects dropped rows, and notes the source of each row as it goes.
+    """
     encoder = ConversationEncoder(job.form, job.sequence_length)
-    for rows in read_split(job.parts[number], split):
+    for rows in read_split(job.parts[number], split, source):
         counts["rows_in"] += len(rows)
         encoded = encoder.encode([(row["row_id"], _marked(row)) for row in rows])
         for row, (documents, left_out) in zip(rows, encoded, strict=True):
             counts["tokens_left_out"] += left_out
             counts["rows_shortened"] += bool(left_out and documents)
             if not documents:
-                counts["no_reply"] += 1
-                evidence = json.dumps({"turns": len(row["messages"] or []), "split": split})
+                why = encoder.refused.get(row["row_id"])
+                rule = "template_refuses" if why else "no_reply"
+                counts[rule] += 1
+                evidence = {"turns": len(row["messages"] or []), "split": split} | ({"why": why} if why else {})
                 identity = {name: row[name] for name in ("row_id", "source", "origin")}
-                dropped.append(identity | {"rule": "no_reply", "evidence": evidence})
+                dropped.append(identity | {"rule": rule, "evidence": json.dumps(evidence)})
                 continue
+            sources[row["row_id"]] = row["source"]
             counts["rows_out"] += 1
             counts[f"{split}.rows"] += 1
             counts[f"{split}.documents"] += len(documents)
@@ -77,6 +101,7 @@ def _documents(job: Job, number: int, split: str, counts: Counter[str], dropped:
                 counts[f"{split}.learned_tokens"] += int(document.learned.sum())
                 counts[f"{split}.learned_bytes"] += document.learned_bytes
                 yield document
+    counts.update({f"{CHANGED}{what}": number for what, number in encoder.changed.items()})
 
 
 def _marked(row: dict) -> list[dict]:
@@ -87,10 +112,12 @@ def _marked(row: dict) -> list[dict]:
     return messages
 
 
-def read_split(part: Path, split: str) -> Iterator[list[dict]]:
-    """The rows of one split of one file, in batches."""
+def read_split(part: Path, split: str, source: str | None = None) -> Iterator[list[dict]]:
+    """The rows of one split of one file, in batches; of one source or of all."""
     columns = ["row_id", "source", "origin", "messages", "metadata"]
     for batch in pq.ParquetFile(part).iter_batches(BATCH_ROWS, columns=[*columns, "split"]):
         chosen = batch.filter(pc.equal(batch["split"], split))
+        if source is not None:
+            chosen = chosen.filter(pc.equal(chosen["source"], source))
         if chosen.num_rows:
             yield chosen.select(columns).to_pylist()

@@ -148,6 +148,22 @@ def test_null_is_a_value_like_any_other(place: Path) -> None:
     assert "spark.conf" in refusal(place, "spark.conf=null")
 
 
+def test_what_no_profile_has_is_not_answered_with_advice_that_the_guard_would_refuse(place: Path) -> None:
+    assert refusal(place, "conf={a: b}").startswith("conf: a profile has no such key (did you mean spark.conf?)")
+    assert refusal(place, "nothing.like.it=1").startswith("nothing.like.it: a profile has no such key; keys are as in")
+    assert refusal(place, "spark={conf: {a: b}}").endswith(
+        "can allow it under keys in the guard file, but for spark.master and spark.conf"
+    )
+    assert "can allow it under keys" in refusal(place, "findings.min_group_rows=3")
+
+
+@pytest.mark.parametrize("seed", [str(2**63), "1" + "0" * 400, "1.0e+400", "1e400", "-1"])
+def test_a_seed_that_nothing_could_be_drawn_by_is_refused(place: Path, seed: str) -> None:
+    change(place, keys=["seed"])
+    assert refusal(place, f"seed={seed}").startswith("override seed: seed: ")
+    assert triggered(place, f"seed={2**63 - 1}").seed == 2**63 - 1
+
+
 def test_a_mapping_or_a_list_of_a_listed_key_may_be_changed_within(place: Path) -> None:
     profile = triggered(place, "acquire.sources.0.limit=25", "audit.topics.small talk=hello")
     assert (profile.acquire.sources[0].limit, profile.audit.topics["small talk"]) == (25, "hello")
@@ -424,6 +440,7 @@ def test_every_key_that_takes_any_text_is_checked_or_known_to_be_harmless() -> N
         "plan.prices.currency",
         "plan.rates",
         "launch.profile_steps",  # two numbers, or refused
+        "evaluate.probes",  # names of what there is, or refused
     }
     checked = {*OWNED, *DATA, *MODELS, *ADDRESSES, *harmless}
     assert {key for key in free_texts(Profile.model_json_schema()) if not key.startswith("approval.")} <= checked

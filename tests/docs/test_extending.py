@@ -28,7 +28,8 @@ for module in new:
 """A table has imported the new module, names it as an entry, or has its file's name as a key."""
 
 MEASURED = """
-from eval.evaluate import headline_of, measure
+from eval.evaluate import headline_of
+from eval.measurement import measure
 from eval.model_card import card_figures
 from pipeline.contract.metrics import METRICS
 from pipeline.contract.stages import STAGES
@@ -36,13 +37,13 @@ from pipeline.report.page import render_page
 from tests.eval.test_measures import KEYS, OUTCOME
 
 evaluation = measure(OUTCOME)
-assert list(evaluation) == [*KEYS, "distinct2"]
+assert list(evaluation) == [*KEYS, "probes", "tasks", "distinct2"]
 assert evaluation["distinct2"] == 8 / 10  # "a b c d e" and "we met at noon today": four pairs of five words each
 assert headline_of(evaluation)["distinct2"] == 8 / 10
 assert ("distinct-2", "0.800") in card_figures(evaluation | {"generations": 2})
 parts = dict.fromkeys(("promotion", "training", "audit", "review", "data", "plan", "vectors"))
 stages = [{"name": name, "status": "missing", "rows_in": None} for name in STAGES]
-report = {"run": "r", "stages": stages, "profile": {}, "evaluation": evaluation, **parts}
+report = {"run": "r", "stages": stages, "profile": {}, "evaluation": evaluation, "legs": [], **parts}
 row = '<th scope="row">Distinct-2</th><td class="n">0.800</td>'
 assert row in render_page(report, {})
 """

@@ -254,7 +254,7 @@ def world(
             "train": lambda out: fill_train(out, model, steps),
         }
         for name in STAGES:
-            if name not in ("index", "evaluate", "promote") and run.find(name) is None:
+            if name not in ("index", "base", "evaluate", "promote") and run.find(name) is None:
                 commit(run, name, len(rows), contents.get(name, nothing))
         return run
 

@@ -2,19 +2,21 @@
 
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
-from transformers import LlamaForCausalLM
+from transformers import LlamaConfig, LlamaForCausalLM
 
 from pipeline.contract.execute import execute
 from pipeline.contract.run import Run
+from tests.kills import killed_and_run_again
 
 
 @pytest.fixture
 def scores(world: Callable[..., Run], trained: LlamaForCausalLM) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """(evaluation.json, samples.json) of the trained model."""
-    (artifact,) = execute(world(trained), "evaluate")
+    *_, artifact = execute(world(trained), "evaluate")
     return artifact.json("evaluation.json"), artifact.json("samples.json")
 
 
@@ -57,10 +59,56 @@ def test_a_test_split_in_which_nobody_asks_has_scores_of_loss_and_none_of_replie
 ) -> None:
     monologues = [row | {"messages": row["messages"][1:2]} for row in conversations]
     assert {turn["role"] for row in monologues for turn in row["messages"]} == {"assistant"}
-    (artifact,) = execute(world(trained, rows=monologues), "evaluate")
+    *_, artifact = execute(world(trained, rows=monologues), "evaluate")
     evaluation = artifact.json("evaluation.json")
     assert evaluation["perplexity"] > 1
     assert (evaluation["generations"], evaluation["rouge"]) == (0, {})
     assert evaluation["bleu"]["score"] is artifact.manifest["metrics"]["bleu"] is None
     assert artifact.json("samples.json") == []
-    assert ", bleu –\n" in capsys.readouterr().out
+    assert ", bleu –, reply length –, empty replies –, looping replies –, probe " in capsys.readouterr().out
+
+
+def test_the_base_is_measured_once_and_answers_beside_the_model(
+    world: Callable[..., Run],
+    untrained: LlamaForCausalLM,
+    trained: LlamaForCausalLM,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    untrained.save_pretrained(tmp_path / "base")
+    begun = (f"model.pretrained={tmp_path / 'base'}",)
+    base, own = execute(world(untrained, steps=101, overrides=begun), "evaluate")
+    evaluation, samples = own.json("evaluation.json"), own.json("samples.json")
+    assert evaluation["base"].items() >= {k: evaluation[k] for k in ("loss", "perplexity", "conversations")}.items()
+    assert {sample["base"] for sample in samples} == {sample["reply"] for sample in samples}
+    assert "unigram_perplexity" not in evaluation["base"]
+
+    again, own = execute(world(trained, steps=102, overrides=begun), "evaluate")
+    assert again.path == base.path
+    assert "base: found" in capsys.readouterr().out
+    evaluation, samples = own.json("evaluation.json"), own.json("samples.json")
+    assert evaluation["base"]["perplexity"] > 100 > 2 > evaluation["perplexity"]
+    assert own.metrics["base_perplexity"] == evaluation["base"]["perplexity"]
+    assert samples[0]["base"] != samples[0]["reply"] == samples[0]["reference"]
+    assert evaluation["base"]["greetings"][0]["prompt"] == evaluation["greetings"][0]["prompt"]
+
+
+def test_a_base_with_fewer_tokens_than_the_tokenizer_is_measured_with_new_rows(
+    world: Callable[..., Run], trained: LlamaForCausalLM, tmp_path: Path
+) -> None:
+    small = LlamaForCausalLM(LlamaConfig(**(trained.config.to_dict() | {"vocab_size": 390, "pad_token_id": None})))
+    small.save_pretrained(tmp_path / "base")
+    first, second = (
+        execute(world(trained, steps=steps, overrides=(f"model.pretrained={tmp_path / 'base'}", seed)), "evaluate")[0]
+        for steps, seed in ((101, "evaluate.samples=3"), (102, "evaluate.samples=4"))
+    )
+    assert first.path != second.path
+    assert first.json("base.json")["loss"] == second.json("base.json")["loss"] > 4
+
+
+def test_an_evaluation_that_is_killed_before_a_call_and_run_again_is_as_if_nothing_had_happened(
+    world: Callable[..., Run], trained: LlamaForCausalLM
+) -> None:
+    found = killed_and_run_again(world(trained), evaluate=4)["evaluate"]
+    assert found["trials"] == 4
+    assert found["differing"] == []

@@ -6,8 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from eval.evaluate import headline_of, measure, told
+from eval.evaluate import headline_of, told
+from eval.measurement import measure
 from eval.metrics.metric import Outcome
+from eval.model_card import card_figures
 from pipeline.contract.metrics import METRICS, figures_of
 from pipeline.report.page import measures
 
@@ -19,7 +21,10 @@ OUTCOME = Outcome(
     test_counts=np.array([1, 0, 1]),
     replies=["a b c d e", "we met at noon today"],
     references=["a b c d e", "we met at noon today"],
+    row_ids=["00", "01"],
     training={"validation_loss": [[50, 2.5], [100, 2.0], [150, 2.2]], "best_step": 150},
+    probes={"facts": {"accuracy": 0.5}},
+    tasks={"scores": {"arc_easy/acc": 0.25}},
 )
 KEYS = [
     "loss",
@@ -31,6 +36,9 @@ KEYS = [
     "validation_loss",
     "bleu",
     "rouge",
+    "replies",
+    "probes",
+    "tasks",
 ]
 
 
@@ -45,8 +53,17 @@ def test_evaluation_json_begins_with_these_keys_in_this_order() -> None:
 
 
 def test_every_figure_of_the_table_has_its_value() -> None:
-    shown = [figure for _, figure, _ in figures_of(measure(OUTCOME))]
-    assert shown == [figure for metric in METRICS for figure in metric.figures]
+    named = {"probes.*.accuracy": "probes.facts.accuracy", "tasks.scores.*": "tasks.scores.arc_easy/acc"}
+    shown = [figure.key for _, figure, _ in figures_of(measure(OUTCOME))]
+    assert shown == [named.get(figure.key, figure.key) for metric in METRICS for figure in metric.figures]
+
+
+def test_probes_and_tasks_are_logged_and_told_by_their_names() -> None:
+    evaluation = measure(OUTCOME)
+    headline = headline_of(evaluation)
+    assert (headline["probe_facts"], headline["task_arc_easy/acc"]) == (0.5, 0.25)
+    assert [row["label"] for row in measures(evaluation)][-1] == "arc_easy/acc"
+    assert card_figures(evaluation | {"generations": 2})[-2:] == [("probe facts", "0.500"), ("arc_easy/acc", "0.2500")]
 
 
 def test_the_validation_loss_is_that_of_the_weights_that_were_kept() -> None:
@@ -64,7 +81,7 @@ def test_mlflow_gets_one_number_a_name() -> None:
 
 
 def test_a_model_without_replies_is_measured_all_the_same() -> None:
-    evaluation = measure(replace(OUTCOME, replies=[], references=[]))
+    evaluation = measure(replace(OUTCOME, replies=[], references=[], row_ids=[]))
     assert list(evaluation)[: len(KEYS)] == KEYS
     assert (evaluation["bleu"], evaluation["rouge"]) == ({"score": None, "signature": ""}, {})
     headline = headline_of(evaluation)

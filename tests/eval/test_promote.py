@@ -1,7 +1,9 @@
 """The stage promote, on hand-made artifacts and a registry in SQLite."""
 
+import re
 import shutil
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +21,8 @@ from tests.kills import killed_and_run_again
 from .conftest import FINDING, new_model, new_tokenizer
 
 World = Callable[..., Run]
+LAX = ("promote.max_perplexity_over_unigram=100", "promote.max_broken_replies=1")
+"""Lets an untrained model be the first champion."""
 
 
 def promotion(run: Run) -> dict[str, Any]:
@@ -30,16 +34,15 @@ def promotion(run: Run) -> dict[str, Any]:
 def test_a_better_model_replaces_the_champion_and_rollback_restores_it(
     world: World, untrained: LlamaForCausalLM, trained: LlamaForCausalLM
 ) -> None:
-    lax = ("promote.max_perplexity_over_unigram=100",)
-    first = world(untrained, steps=101, overrides=lax)
+    first = world(untrained, steps=101, overrides=LAX)
     assert promotion(first)["decision"] == "promoted"
 
-    second = promotion(world(trained, steps=102, overrides=lax))
+    second = promotion(world(trained, steps=102, overrides=LAX))
     assert second["decision"] == "promoted"
     assert (second["version"], second["champion"], second["challenger"]) == (2, 2, None)
-    assert "Better than version 1: test loss" in second["reason"]
+    assert "Better than version 1 on loss (2.9" in second["reason"]
 
-    third = promotion(world(untrained, steps=103, overrides=lax))
+    third = promotion(world(untrained, steps=103, overrides=LAX))
     assert third["decision"] == "kept_champion"
     assert (third["version"], third["champion"], third["challenger"]) == (3, 2, 3)
 
@@ -71,12 +74,11 @@ def test_the_same_model_evaluated_otherwise_is_already_champion(world: World, tr
 def test_a_champion_of_another_test_set_is_scored_again_on_this_one(
     world: World, untrained: LlamaForCausalLM, trained: LlamaForCausalLM
 ) -> None:
-    lax = "promote.max_perplexity_over_unigram=100"
-    assert promotion(world(untrained, steps=101, overrides=(lax,)))["decision"] == "promoted"
-    outcome = promotion(world(trained, steps=102, overrides=(lax, "tokenise.vocabulary=600")))
+    assert promotion(world(untrained, steps=101, overrides=LAX))["decision"] == "promoted"
+    outcome = promotion(world(trained, steps=102, overrides=(*LAX, "tokenise.vocabulary=600")))
     assert outcome["decision"] == "promoted"
-    assert "nats a token" in outcome["reason"]
-    assert "scored again on this run's test set" in outcome["reason"]
+    assert outcome["reason"].endswith("The champion was scored again on this run's test set.")
+    assert outcome["legs"][0]["verdict"] == "gain"
 
 
 def test_models_of_two_tokenizers_are_compared_by_byte(world: World, trained: LlamaForCausalLM) -> None:
@@ -84,7 +86,56 @@ def test_models_of_two_tokenizers_are_compared_by_byte(world: World, trained: Ll
     other = new_tokenizer(300)
     outcome = promotion(world(new_model(other), steps=102, overrides=("tokenise.vocabulary=600",), tokenizer=other))
     assert outcome["decision"] == "kept_champion"
-    assert "nats a byte" in outcome["reason"]
+    assert "scored again on this run's test set, in the tokens of its own tokenizer." in outcome["reason"]
+    assert (outcome["legs"][0]["name"], outcome["legs"][0]["unit"]) == ("loss", "bits a byte")
+    assert outcome["legs"][0]["after"] > 10 * outcome["legs"][0]["before"]
+
+
+def test_what_the_champion_said_is_compared_when_it_was_asked_the_same_way(
+    world: World, trained: LlamaForCausalLM
+) -> None:
+    """Six replies to each; the model is the same, trained for as long, but for its name."""
+    few = ("promote.min_items=6", "evaluate.probes=[intent, stereotypes]", "evaluate.probe_items=6")
+    promotion(world(trained, steps=101, overrides=few))
+    legs = {leg["name"]: leg for leg in promotion(world(trained, steps=102, overrides=few))["legs"]}
+    assert list(legs) == [
+        "loss",
+        *("rouge_l", "reply_length", "empty_replies", "looping_replies"),
+        *("probe:intent", "probe:stereotypes"),
+        *("source:left", "source:right", "topic:small talk"),
+    ]
+    assert {leg["verdict"] for leg in legs.values()} == {"no change"}
+    assert (legs["rouge_l"]["before"], legs["rouge_l"]["after"], legs["rouge_l"]["items"]) == (1, 1, 6)
+    longer = promotion(world(trained, steps=103, overrides=(*few, "evaluate.max_new_tokens=17")))
+    assert "(evaluate.max_new_tokens was 16 for version 1 and is 17)" in longer["reason"]
+    assert [leg["verdict"] for leg in longer["legs"]][1:6] == ["not compared"] * 4 + ["no change"]
+
+
+def test_a_first_model_is_compared_with_its_base(
+    world: World, untrained: LlamaForCausalLM, trained: LlamaForCausalLM, tmp_path: Path
+) -> None:
+    untrained.save_pretrained(tmp_path / "base")
+    begun = (f"model.pretrained={tmp_path / 'base'}",)
+    assert promotion(world(untrained, steps=101, overrides=(*begun, *LAX)))["decision"] == "rejected"
+    run = world(trained, steps=102, overrides=begun)
+    outcome = promotion(run)
+    assert outcome["decision"] == "promoted"
+    assert outcome["reason"].startswith("First model. Better than its base on loss (2.9")
+    loss, _, length = outcome["legs"][:3]
+    base = run.artifact("evaluate").json("evaluation.json")["base"]
+    assert loss["before"] == pytest.approx(base["bits_per_byte"])
+    assert (loss["verdict"], length["require"]) == ("gain", "ignore")
+
+
+def test_an_attempt_that_is_repeated_tells_the_legs_of_the_first(
+    world: World, untrained: LlamaForCausalLM, trained: LlamaForCausalLM
+) -> None:
+    promotion(world(untrained, steps=101, overrides=LAX))
+    second = world(trained, steps=102)
+    first = promotion(second)
+    (second.artifact("promote").path / "manifest.sha256").unlink()  # as if the process had died before the commit
+    assert promotion(second) == first
+    assert first["legs"]
 
 
 def test_a_champion_whose_folder_is_gone_is_named(world: World, trained: LlamaForCausalLM) -> None:
@@ -108,9 +159,8 @@ def test_an_attempt_that_died_after_registering_is_repeated_without_a_second_ver
 def test_a_repeated_attempt_does_not_undo_a_rollback(
     world: World, untrained: LlamaForCausalLM, trained: LlamaForCausalLM
 ) -> None:
-    lax = ("promote.max_perplexity_over_unigram=100",)
-    promotion(world(untrained, steps=101, overrides=lax))
-    second = world(trained, steps=102, overrides=lax)
+    promotion(world(untrained, steps=101, overrides=LAX))
+    second = world(trained, steps=102, overrides=LAX)
     assert promotion(second)["champion"] == 2
     registry.rollback(second.profile.tracking.address(second.root), "parlance-chat")
     (second.artifact("promote").path / "manifest.sha256").unlink()
@@ -156,6 +206,20 @@ def test_the_model_card_tells_data_scores_and_limits(world: World, trained: Llam
     assert run.fingerprint("train") in body
 
 
+def test_the_model_card_shows_the_base_and_the_legs(
+    world: World, untrained: LlamaForCausalLM, trained: LlamaForCausalLM, tmp_path: Path
+) -> None:
+    untrained.save_pretrained(tmp_path / "base")
+    run = world(trained, overrides=(f"model.pretrained={tmp_path / 'base'}",))
+    promotion(run)
+    card = (run.artifact("promote").path / "model" / "README.md").read_text()
+    assert "| score | value | its base |\n|---|---:|---:|\n| perplexity | 1.0" in card
+    assert re.search(
+        r"\| loss \| 2\.9\d\d \| 0\.0\d\d \| \+99\.\d% \| .* to .* \| `          │  .*●.*` \| gain \|", card
+    )
+    assert "| Hello! How are you today? | – | I am well, thank you. And you? |" in card
+
+
 def test_what_data_and_people_are_called_is_text_on_the_model_card(
     world: World, trained: LlamaForCausalLM, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -172,7 +236,7 @@ def test_a_promotion_that_is_killed_before_a_call_and_run_again_is_as_if_nothing
 ) -> None:
     run = world(trained)
     execute(run, "evaluate")
-    found = killed_and_run_again(run, "promote", samples=5)
+    found = killed_and_run_again(run, promote=5)["promote"]
     assert found["trials"] == 5
     assert found["differing"] == []
 
@@ -181,7 +245,7 @@ def test_a_damaged_evaluation_is_made_again_before_the_gate_reads_it_and_a_damag
     world: World, trained: LlamaForCausalLM, capfd: pytest.CaptureFixture[str]
 ) -> None:
     run = world(trained)
-    (evaluate,) = execute(run, "evaluate")
+    *_, evaluate = execute(run, "evaluate")
     file = evaluate.path / "evaluation.json"
     whole = file.read_bytes()
     flipped = bytearray(whole)

@@ -19,8 +19,8 @@ def test_nothing_to_roll_back_is_said(empty_registry: Path) -> None:
 def test_a_server_that_does_not_answer_is_one_line_without_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     with pytest.raises(UserError) as error:
-        registry.champion("http://user:secret@localhost:1", "parlance-chat")
-    assert str(error.value).startswith("tracking.uri: http://localhost:1: ")
+        registry.champion("http://user:secret@localhost:1/?api_key=secret", "parlance-chat")
+    assert str(error.value).startswith("tracking.uri: http://***@localhost:1/?api_key=***")
     assert "secret" not in str(error.value)
     assert "\n" not in str(error.value)
 

@@ -20,6 +20,7 @@ from fastapi.testclient import TestClient
 from configs.errors import UserError
 from configs.load import load_profile
 from pipeline.contract.run import Run
+from pipeline.report.report import damage
 from plugins.project import run_name
 from plugins.tabs import PREFIX, ReportPage, app
 
@@ -109,6 +110,15 @@ def test_the_report_is_built_again_when_a_stage_has_recorded_since(client: TestC
     newer = (run.folder / "report.html").stat().st_mtime + 1
     os.utime(run.folder / "stages" / "acquire.json", (newer, newer))
     assert "12 min 34 s" in client.get(address()).text
+
+
+@pytest.mark.parametrize(("end", "name"), [("", "report.html"), ("/report.json", "report.json")])
+def test_a_damaged_report_is_written_anew(client: TestClient, tmp_path: Path, end: str, name: str) -> None:
+    client.get(address())
+    file = Run.open(tmp_path / "root").folder / name
+    file.write_bytes(file.read_bytes().replace(b"manual__2026", b"manual__2027"))
+    assert "manual__2027" not in client.get(address(end=end)).text
+    assert damage(Run.open(tmp_path / "root")) == []
 
 
 @pytest.mark.parametrize("end", ["", "/report.json", "/other"])

@@ -7,20 +7,22 @@ from configs.load import load_architecture
 from tests.training.tokenised import begin_run
 from training.arrow import arrow_copy
 from training.job_config import JobConfig
+from training.pair_packing import packed_pairs
 
 
 def small_job(folder: Path, train: dict[str, Any], launch: dict[str, Any]) -> JobConfig:
-    """Two small layers, 200 packed conversations in sequences of 64 tokens, and these settings."""
+    """Two small layers, 200 packed conversations in sequences of 64 tokens, or pairs in such of 128, these settings."""
     raw = folder / "raw.jsonl"
     raw.write_text("{}\n")
-    run = begin_run(folder / "root", [], raw)
+    run = begin_run(folder / "root", [f"train.objective={train.get('objective', 'sft')}", "launch.micro_batch=1"], raw)
     profile, tokenised = run.profile, run.artifact("tokenise")
+    kind, copy, length = ("pairs", packed_pairs, 128) if profile.train.prefers else ("packed", arrow_copy, 64)
     for split in ("train", "validation"):
-        arrow_copy(tokenised.path / "packed" / split, folder / "sequences" / split, 64, lambda: None)
+        copy(tokenised.path / kind / split, folder / "sequences" / split, length, lambda: None)
     architecture = {"num_hidden_layers": 2, "hidden_size": 96, "intermediate_size": 128}
     return JobConfig(
         train=profile.train.model_copy(update=train),
-        launch=profile.launch.model_copy(update=launch),
+        launch=profile.launch.model_copy(update={"micro_batch": 2} | launch),
         seed=1,
         architecture=load_architecture("tiny").model_copy(update=architecture),
         pretrained=None,

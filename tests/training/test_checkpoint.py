@@ -10,6 +10,7 @@ import torch
 
 from configs.errors import UserError
 from pipeline.contract.sealed_json import write_sealed
+from tests.flips import flips
 from training.checkpoint import MARKER, State, checkpoint_of, load_newest, save_checkpoint
 from training.checksums import checksums
 from training.metrics import METRICS, MetricsLog, read_metrics
@@ -96,6 +97,16 @@ def test_from_an_older_one_when_that_is_damaged(folder: Path, what: str, capsys:
     damage(folder / name)
     assert resumed(folder) == (8, "step-00000008")
     assert f"{said}; looks for an older checkpoint than step-00000012" in capsys.readouterr().out
+
+
+def test_whichever_bit_of_a_checkpoint_is_flipped(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    parts = [*(folder / "step-00000012").rglob("*"), *(folder / "best-00000012").rglob("*")]
+    files = [*(p for p in parts if p.is_file()), folder / "best-00000012.json"]
+    assert len(files) == 6
+    for file in flips(files, 60, seed=6):
+        assert resumed(folder) == (8, "step-00000008"), file
+        assert "looks for an older checkpoint than step-00000012" in capsys.readouterr().out
+    assert resumed(folder) == (12, "step-00000012")
 
 
 def test_from_the_beginning_when_all_are(folder: Path) -> None:

@@ -6,11 +6,13 @@ import torch
 from transformers import LlamaForCausalLM
 
 from configs.model import Architecture
+from configs.train import Train
 from training.data import Batch, packed_batch
 from training.fp8 import VALUES, cast
 from training.llama_layer import use_fused_layers
 from training.loss import SummedLoss
 from training.model import llama_config, unrounded_buffers
+from training.preferences import PreferenceLoss
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 
@@ -81,6 +83,46 @@ def test_loss_and_gradients_in_bf16_follow_those_of_the_masked_model_in_fp32(kin
         fast_loss, fast_gradients = learn(fast, data)
         assert fast_loss == pytest.approx(loss, rel=2e-3)
         assert furthest(fast_gradients, gradients) < 0.03, lengths
+
+
+def pair_batch() -> Batch:
+    """The sides of four pairs, the second half of each learned; what a reference may say of them."""
+    lengths = [100, 120, 200, 60]
+    made = batch(lengths)
+    documents = np.concatenate([np.repeat(np.arange(4), lengths), np.full(LENGTH - sum(lengths), -1)])
+    numbered = np.concatenate([documents, documents + 4 * (documents >= 0)])
+    inside = np.concatenate([np.arange(size) >= size // 2 for size in lengths])
+    learned = np.tile(np.concatenate([inside, np.zeros(LENGTH - sum(lengths), np.bool_)]), 2)
+    tokens = made["input_ids"].cpu().numpy()
+    kept = packed_batch(tokens, np.tile(documents, (2, 1)), learned.reshape(2, LENGTH))
+    sides = numbered[kept["kept"].numpy() + 1]
+    counts = np.bincount(sides, minlength=8).reshape(4, 2)
+    random = np.random.default_rng(1)
+    values = kept | {
+        "sides": torch.from_numpy(sides),
+        "ends": np.cumsum(counts.sum(1)).tolist(),
+        "lengths": torch.from_numpy(counts.astype(np.float64)),
+        "reference": torch.from_numpy(-10.4 * counts + random.normal(0, 3, (4, 2))),
+    }
+    return {name: v.cuda() if isinstance(v, torch.Tensor) else v for name, v in values.items()}
+
+
+@pytest.mark.parametrize("objective", ["dpo", "orpo"])
+def test_losses_of_pairs_in_bf16_on_fused_layers_follow_fp32(objective: str) -> None:
+    settings, data = Train(objective=objective), pair_batch()  # type: ignore[arg-type]
+    found = []
+    for dtype in (torch.float32, torch.bfloat16):
+        module = PreferenceLoss(model(dtype).model, settings)
+        if dtype == torch.bfloat16:
+            use_fused_layers(module.model)
+        told = module(**data)
+        told[0].backward()
+        found.append(
+            (told[0].item(), {n: p.grad.float() for n, p in module.model.named_parameters() if p.grad is not None})
+        )
+    (loss, gradients), (fast_loss, fast_gradients) = found
+    assert fast_loss == pytest.approx(loss, rel=5e-3)
+    assert furthest(fast_gradients, gradients) < 0.05
 
 
 def test_products_in_8_bits_follow_fp32() -> None:

@@ -157,7 +157,7 @@ def test_from_the_end_of_training_to_the_clean_up_it_may_be_killed_before_any_ca
     shutil.copytree(undisturbed.path, partial, ignore=shutil.ignore_patterns("manifest.*"))
     files = {entry["path"]: entry["sha256"] for entry in undisturbed.manifest["files"]}
     write_sealed(scratch / FINISHED, {"mlflow_run": None, "files": files})
-    found = killed_and_run_again(run, "train", samples=14)
+    found = killed_and_run_again(run, train=14)["train"]
     assert found["trials"] == 14
     assert found["differing"] == []
 

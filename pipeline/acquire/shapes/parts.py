@@ -11,6 +11,7 @@ from pipeline.acquire.containers.malformed import Malformed
 from pipeline.acquire.shapes.cell import list_of
 from pipeline.acquire.shapes.conversation import ASIDE, MISSING, ROLE_OF, Turn
 from pipeline.acquire.shapes.verdict import is_bad, is_fractional
+from pipeline.contract.tool_calls import TOOLS
 
 SPEAKER = ("role", "from", "speaker", "author", "sender", "speaker_id")
 TEXT = ("content", "value", "text", "message", "utterance", "body", "parts")
@@ -244,7 +245,7 @@ def tools_text(value: Any) -> str:
     if tools is None:
         tools = [value] if value else []
     lines = [tool if isinstance(tool, str) else json.dumps(tool, ensure_ascii=False) for tool in tools]
-    return "You may call these tools:\n" + "\n".join(lines) if lines else ""
+    return TOOLS + "\n".join(lines) if lines else ""
 
 
 def _call(call: Any, number: int) -> Turn:

@@ -4,7 +4,10 @@ import xml.etree.ElementTree
 
 import pytest
 
+from pipeline.audit.audit import preferences
 from pipeline.contract.execute import execute
+from pipeline.rows.schema import PAIRS
+from tests.artifacts import commit_parts
 
 TOPICS = 'audit.topics={"food": "talking about cooking, food and restaurants", "sport": "football, tennis and running"}'
 
@@ -84,3 +87,21 @@ def test_a_changed_threshold_counts_again_without_scoring_again(audited):
     again = type(run).begin(type(run.profile).model_validate(settings), "again")
     assert again.find("annotate").path == annotated.path
     assert again.find("audit") is None
+
+
+def test_lengths_of_chosen_and_rejected_replies_are_compared_by_source(begin):
+    replies = {"club": [("Yes.", "No."), ("No.", "Yes."), ("Yes.", "Nope")], "press": [("A long reply.", "Ün")]}
+    rows = [
+        {"row_id": str(n), "pair_id": str(n), "source": source, "prompt": [], "chosen": chosen, "rejected": rejected}
+        for source, several in replies.items()
+        for n, (chosen, rejected) in enumerate(several)
+    ]
+    run = begin()
+    assert preferences(commit_parts(run, "acquire", [[]], PAIRS)) == {}
+    found = preferences(commit_parts(run, "deduplicate", [[]], PAIRS, pairs=(rows, PAIRS)))
+    club = {"rows": 3, "chosen_chars": 3.7, "rejected_chars": 3.7, "chosen_longer": 1, "chosen_shorter": 1}
+    press = {"rows": 1, "chosen_chars": 13.0, "rejected_chars": 2.0, "chosen_longer": 1, "chosen_shorter": 0}
+    assert found == {
+        **{"rows": 4, "chosen_chars": 6.0, "rejected_chars": 3.2, "chosen_longer": 2, "chosen_shorter": 1},
+        "by_source": {"club": club, "press": press},
+    }

@@ -201,3 +201,19 @@ def test_the_worst_comes_first_then_kinds_and_subjects_by_name():
         ("info", "topic under-represented", "tax"),
     ]
     assert worst(findings(audit(**many), Findings())) == "critical"
+
+
+def pairs(longer: int, shorter: int) -> dict:
+    counted = {"chosen_longer": longer, "chosen_shorter": shorter}
+    return {"by_source": {"club": {"rows": longer + shorter + 5, "chosen_chars": 90, "rejected_chars": 60, **counted}}}
+
+
+@pytest.mark.parametrize(("longer", "shorter"), [(65, 35), (35, 65), (0, 29)])
+def test_preference_pairs_whose_lengths_tell_little_are_no_finding(longer, shorter):
+    assert found(pairs=pairs(longer, shorter)) == []
+
+
+def test_preference_pairs_that_length_tells_apart_are_a_warning():
+    words = "the chosen reply is the longer one in 66.0% of 100 preference pairs (mean 90 against 60 characters)"
+    assert told(pairs=pairs(66, 34)) == (0.66, 0.65, words)
+    assert found(pairs=pairs(0, 30)) == [("warning", "length bias", "club")]

@@ -16,7 +16,8 @@ from pipeline.contract.execute import run_stage
 from pipeline.contract.run import Run
 from pipeline.contract.stages import STAGES
 from pipeline.rows.row_id import row_id
-from tests.artifacts import commit, commit_parts, dropped, kept
+from pipeline.rows.schema import PAIRS
+from tests.artifacts import commit, commit_parts, dropped, dropped_pairs, kept, pairs
 
 MESSAGES = pa.list_(pa.struct({"role": pa.string(), "content": pa.string()}))
 DEDUPLICATED = pa.schema(
@@ -67,19 +68,20 @@ Made = Callable[..., Artifact]
 
 @pytest.fixture
 def balanced(make_run: Callable[..., Run], tmp_path: Path) -> Made:
-    """balanced(rows, overrides=[], decision={}, parts=1): the artifact of balance."""
+    """balanced(rows, overrides=[], decision={}, parts=1, …): the artifact of balance; more folders of deduplicate's."""
 
     def make(
         rows: list[dict[str, Any]],
         overrides: list[str] | None = None,
         decision: dict[str, Any] | None = None,
         parts: int = 1,
+        **more: tuple[list[dict[str, Any]], pa.Schema],
     ) -> Artifact:
         root = tmp_path / f"root-{len(list(tmp_path.iterdir()))}"
         settings = [f"storage.root={root}", *(overrides or [])]
         run = make_run(conversations=[[("user", "unused"), ("assistant", "unused")]], overrides=settings)
-        for stage, schema in (("deduplicate", DEDUPLICATED), ("annotate", ANNOTATED)):
-            commit_parts(run, stage, [rows[part::parts] for part in range(parts)], schema)
+        for stage, schema, beside in (("deduplicate", DEDUPLICATED, more), ("annotate", ANNOTATED, {})):
+            commit_parts(run, stage, [rows[part::parts] for part in range(parts)], schema, **beside)
         answer = json.dumps(decision or {"decision": "approve"})
         commit(run, "review", len(rows), lambda folder: (folder / "decision.json").write_text(answer))
         return run_stage(STAGES["balance"], run)
@@ -192,3 +194,20 @@ def test_no_kept_topic_is_above_the_share_and_one_row_more_would_be() -> None:
                 for topic in keep:
                     more = {t: n + (t in keep) for t, n in after.items()}
                     assert more[topic] > 0.35 * sum(more.values()), "all capped topics, one row more each"
+
+
+def test_a_row_that_goes_takes_its_preference_pairs_and_a_copy_has_none(balanced: Made) -> None:
+    swapped = "My brother lost his hat, is he sad?"
+    rows = [*held_out(), *many("sport", 30, prompt=swapped), *many("food", 10, prompt=swapped)]
+    sides = {"prompt": [{"role": "user", "content": swapped}], "chosen": "I think so.", "rejected": "No."}
+    identity = [{name: of[name] for name in ("row_id", "source", "origin", "split")} for of in rows]
+    preferences = [{**of, **sides, "pair_id": f"{of['row_id']} {n}"} for of in identity for n in (1, 2)]
+    settings = ["balance.max_topic_share=0.6", "balance.counterfactual_share=1"]
+    artifact = balanced(rows, settings, pairs=(preferences, PAIRS.append(pa.field("split", pa.string()))))
+    humans = {name for name, of in kept(artifact).items() if of["augmentation"] is None}
+    assert 0 < len(humans) < len(kept(artifact))
+    assert pairs(artifact).keys() == {f"{name} {n}" for name in humans for n in (1, 2)}
+    gone = {f"{name} {n}" for name in dropped(artifact) for n in (1, 2)}
+    assert dropped_pairs(artifact) == dict.fromkeys(gone, ("chosen_dropped", {"chosen": "topic_over_cap"}))
+    assert {of["split"] for of in pairs(artifact).values()} == {"train", "validation", "test"}
+    assert artifact.metrics["pairs"] == {"in": 120, "out": 120 - len(gone), "dropped": {"chosen_dropped": len(gone)}}

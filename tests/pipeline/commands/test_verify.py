@@ -11,6 +11,7 @@ from configs.load import load_profile
 from pipeline.cli import main
 from pipeline.contract.artifact import HASHES, MANIFEST, SEAL, Artifact
 from pipeline.contract.run import Run
+from pipeline.report.report import write_report
 from tests.artifacts import commit
 
 Verify = Callable[..., tuple[int, list[str]]]
@@ -83,8 +84,9 @@ def test_what_was_lost_or_added_is_named(run: Run, verify: Verify, lost: str, ar
 def test_a_flipped_bit_in_any_file_is_named(run: Run, verify: Verify) -> None:
     path, folder = artifact(run).path, run.folder
     run.store.hashes.memory.append([["0" * 64, 0, 0, 0, 0, 0]])
+    write_report(run)
     files = [path / MANIFEST, path / SEAL, path / "note.txt", folder / "profile.json", run.root / HASHES]
-    for file in [*files, folder / "stages" / "acquire.json"]:
+    for file in [*files, folder / "stages" / "acquire.json", folder / "report.json", folder / "report.html"]:
         content = file.read_bytes()
         for bit in range(3, 8 * len(content), max(1, 8 * len(content) // 12)):
             flip(file, bit)

@@ -4,7 +4,10 @@ import json
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from itertools import count
 from pathlib import Path
+from threading import Event, Thread, get_ident
 from typing import Any
 
 import pyarrow as pa
@@ -187,6 +190,35 @@ def test_what_a_killed_attempt_left_is_there_only_for_a_stage_that_resumes(
         (partial / "shard").touch()
     with store.building("trial", PRINT, resume=resume) as partial:
         assert [p.name for p in partial.iterdir()] == left
+
+
+def test_workers_of_a_killed_attempt_that_still_write_keep_no_later_one_from_beginning(
+    store: ArtifactStore,
+) -> None:
+    with store.building("trial", PRINT, resume=False) as partial:
+        (partial / "data").mkdir()
+        for number in range(1000):
+            (partial / "data" / f"earlier-{number}").touch()
+    first, last = Event(), time.monotonic() + 0.5
+
+    def write_on() -> None:
+        with suppress(FileNotFoundError):  # it has lost its folder
+            for number in count():
+                name = f"{get_ident()}-{number}"
+                (partial / "data" / f".{name}").touch()
+                first.set()
+                (partial / "data" / f".{name}").rename(partial / "data" / name)
+                if time.monotonic() > last:
+                    break
+
+    for worker in (workers := [Thread(target=write_on) for _ in range(8)]):
+        worker.start()
+    first.wait()
+    with store.building("trial", PRINT, resume=False) as again:
+        assert again == partial
+        assert list(again.iterdir()) == []
+    for worker in workers:
+        worker.join()
 
 
 def test_the_second_to_commit_leaves_the_first_one_and_nothing_of_its_own(

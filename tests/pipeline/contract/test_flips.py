@@ -1,7 +1,6 @@
 """One bit is flipped, hundreds of times, in whatever a run keeps and reads again: it is named, and never used."""
 
 import random
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from pipeline.contract.finished import Finished
 from pipeline.contract.run import Run
 from pipeline.contract.sealed_json import DamagedError
 from tests.artifacts import commit
+from tests.flips import flips
 
 FLIPS = 300
 
@@ -24,19 +24,6 @@ def fill(folder: Path) -> None:
     pq.write_table(pa.table({"row_id": [f"{n:032x}" for n in range(50)]}), folder / "data" / "part-00000.parquet")
     (folder / "audit.json").write_text('{"rows": 50, "findings": []}')
     (folder / "model.safetensors").write_bytes(random.Random(1).randbytes(4000))
-
-
-def flips(files: list[Path], count: int, seed: int) -> Iterator[Path]:
-    """The file in which a bit is flipped, while it is; each file gets as many flips as any other."""
-    draw = random.Random(seed)
-    for number in range(count):
-        file = files[number % len(files)]
-        content = file.read_bytes()
-        flipped = bytearray(content)
-        flipped[draw.randrange(len(content))] ^= 1 << draw.randrange(8)
-        file.write_bytes(flipped)
-        yield file
-        file.write_bytes(content)
 
 
 def test_in_an_artifact(run: Run) -> None:

@@ -92,6 +92,24 @@ def test_a_changed_setting_changes_only_the_fingerprints_that_depend_on_it(run: 
     assert changed == {"train", "evaluate", "promote"}
 
 
+def test_weights_of_sources_change_training_alone_and_having_any_also_how_it_is_packed(tmp_path: Path) -> None:
+    files = [tmp_path / f"{name}.jsonl" for name in ("a", "b")]
+    for file in files:
+        file.write_text("{}\n")
+
+    def prints(name: str, *weights: float | None) -> dict[str, str]:
+        given = [{} if weight is None else {"weight": weight} for weight in weights]
+        sources = [{"name": f.stem, "path": str(f), **more} for f, more in zip(files, given, strict=True)]
+        settings = [f"storage.root={tmp_path / 'root'}", f"acquire.sources={json.dumps(sources)}"]
+        found = Run.begin(load_profile("demo", settings), name)
+        return {stage: found.fingerprint(stage) for stage in STAGES}
+
+    plain, even, uneven = prints("plain", None, None), prints("even", 1, None), prints("uneven", 3, 1)
+    after = {"train", "evaluate", "promote"}
+    assert {stage for stage in STAGES if even[stage] != uneven[stage]} == after
+    assert {stage for stage in STAGES if plain[stage] != even[stage]} == {"tokenise"} | after
+
+
 def test_a_changed_byte_of_a_source_changes_every_fingerprint_and_its_path_none(run: Run, tmp_path: Path) -> None:
     root = f"storage.root={tmp_path / 'root'}"
     elsewhere = tmp_path / "elsewhere"

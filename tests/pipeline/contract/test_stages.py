@@ -68,6 +68,7 @@ def test_a_stage_works_on_the_nearest_conversations_above_it() -> None:
         "index": "balance",
         "tokenise": "balance",
         "train": "balance",
+        "base": "balance",
         "evaluate": "balance",
         "promote": "balance",
     }

@@ -109,7 +109,7 @@ execute(Run(Path({str(run.folder)!r})), 'embed')
 def test_an_attempt_that_is_killed_before_a_call_and_run_again_is_as_if_nothing_had_happened(begin, deduplicated, talk):
     run = begin("embed.shard_rows=4")
     deduplicated(run, conversations(talk, 12))
-    found = killed_and_run_again(run, "embed", samples=6)
+    found = killed_and_run_again(run, embed=6)["embed"]
     assert found["trials"] == 6
     assert found["differing"] == []
 

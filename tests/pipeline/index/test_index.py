@@ -15,6 +15,7 @@ from pipeline.index.qdrant_edge import EdgeStore
 from pipeline.index.qdrant_server import ServerStore
 from pipeline.index.search import search_text
 from pipeline.index.store import Hit, point_id
+from tests.kills import killed_and_run_again
 
 
 @pytest.fixture
@@ -182,6 +183,13 @@ def test_every_segment_of_a_kept_row_is_one_point_however_the_rows_lie_in_files(
             point = point_id(row["row_id"], segment)
             expected[row["row_id"], segment] = (point, {**about, "segment": segment, "text": text})
     assert nearest(artifact, vectors, {row["row_id"] for row in (seven[n] for n in kept)}) == expected
+
+
+def test_an_index_that_is_killed_before_a_call_and_run_again_is_as_if_nothing_had_happened(embedded):
+    run, _ = embedded("embed.shard_rows=3", "vectors.batch_size=2")
+    found = killed_and_run_again(run, index=8)["index"]
+    assert found["trials"] == 8
+    assert found["differing"] == []
 
 
 def test_the_hundred_thousandth_file_comes_after_the_one_before_it(embedded, seven):

@@ -32,7 +32,8 @@ def test_rows_text_and_tokens_come_from_the_data_at_hand(demo: Make, tmp_path: P
 def test_every_stage_has_a_time_and_they_add_up(demo: Make, tmp_path: Path) -> None:
     plan = estimate(demo(), tmp_path / "root")
     assert [s["stage"] for s in plan["stages"]] == list(STAGES)
-    assert all(s["seconds"] > 0 for s in plan["stages"])
+    idle = {s["stage"]: s["origin"] for s in plan["stages"] if not s["seconds"]}
+    assert idle == {"base": "nothing to do without model.pretrained"}
     assert plan["seconds"] > sum(s["seconds"] for s in plan["stages"])
 
 
@@ -47,7 +48,7 @@ def test_a_stage_that_reads_no_conversations_takes_as_long_as_its_start(
 def test_preparation_is_all_but_the_decision_the_model_and_what_needs_it(demo: Make, tmp_path: Path) -> None:
     plan = estimate(demo(), tmp_path / "root")
     seconds = {s["stage"]: s["seconds"] for s in plan["stages"]}
-    prepared = sum(seconds[name] for name in STAGES if name not in ("review", "train", "evaluate", "promote"))
+    prepared = sum(seconds[name] for name in STAGES if name not in ("review", "train", "base", "evaluate", "promote"))
     assert plan["honest"]["preparation_seconds"] == pytest.approx(prepared)
 
 

@@ -19,7 +19,7 @@ from pipeline.contract.run import Run
 from pipeline.contract.stage import config_slice
 from pipeline.contract.stages import STAGES
 from pipeline.report.loss_plot import loss_curve
-from pipeline.report.page import funnel, unigram_baseline
+from pipeline.report.page import funnel, render_page, unigram_baseline
 from pipeline.report.report import build_report, is_current, write_report
 
 EVIL = "<script>alert('x')</script>"
@@ -32,7 +32,15 @@ AUDIT = {
     "sentiment_by_group": {"gender": {"female": {"mean": 0.2, "rows": 2}, "male": {"mean": -0.1, "rows": 1}}},
     "findings": [{"severity": "warning", "kind": "share", "subject": "small talk", "message": "small talk is 60%"}],
 }
-METRICS = {"acquire": {"chats": {"left_out": {"reasoning": 1, "rejected side": 1_200}}}}
+METRICS = {
+    "acquire": {"chats": {"left_out": {"reasoning": 1, "rejected side": 1_200}}},
+    "clean": {"pairs": {"in": 3, "out": 2, "dropped": {"rejected_same": 1}}},
+    "deduplicate": {"pairs": {"in": 2, "out": 2, "dropped": {}}},
+    "tokenise": {
+        "pairs": {"train": {"rows": 1}, "validation": {"rows": 0}, "test": {"rows": 0}},
+        "pairs_cut": {"prompts_shortened": 1, "replies_shortened": 0, "cut_alike": 1},
+    },
+}
 TRAINING = {
     "parameters": 4_000_000,
     "ranks": 2,
@@ -46,6 +54,10 @@ TRAINING = {
     "validation_loss": [[2, 6.2], [3, 6.4]],
     "precision": "fp32",
     "zero_stage": 1,
+    "mix": {
+        "chats": {"weight": 3.0, "asked": 0.75, "seen": 0.7512, "sequences": 40, "epochs": 0.9, "unseen": 0.1},
+        "letters": {"weight": 1.0, "asked": 0.25, "seen": 0.2488, "sequences": 2, "epochs": 6.5, "unseen": 0.0},
+    },
     "validation_bleu": [[2, 1.5], [3, 2.5]],
     "validation_rouge_l": [[2, 0.1], [3, 0.15]],
     "validation_samples": [[3, [{"prompt": "user hello assistant", "reference": "hi", "reply": f"good night {EVIL}"}]]],
@@ -62,8 +74,44 @@ SCORES = {
     "rouge": {"rouge1": 0.2, "rouge2": 0.1, "rougeL": 0.2, "rougeLsum": 0.2},
     "by_source": {"chats": {"loss": 5.0, "perplexity": float("inf"), "tokens": 900}},
     "by_topic": {"small talk": {"loss": 5.0, "perplexity": 148.4, "tokens": 900}},
+    "probes": {
+        "facts": {
+            "accuracy": 0.75,
+            "low": 0.612,
+            "high": 0.851,
+            "count": 48,
+            "chance": 0.25,
+            "plain": 0.625,
+            "prior": 0.25,
+            "groups": {"capitals": {"accuracy": 1.0, "low": 0.51, "high": 1.0, "count": 4}},
+            "items": [["paris", 1.0]],
+        }
+    },
     "conversations": [["0" * 32, 12.5, 3]],
 }
+LEG = {
+    "name": "probe:intent",
+    "unit": "accuracy",
+    "what": "items",
+    "items": 48,
+    "before": 0.75,
+    "after": 0.5,
+    "relative": False,
+    "gain": -0.25,
+    "low": -0.36,
+    "high": -0.01,
+    "p": 0.001,
+    "require": "no_loss",
+    "tolerance": 0.01,
+    "verdict": "loss",
+    "why": "",
+}
+LEGS = [
+    LEG,
+    LEG
+    | {"name": f"source:{EVIL}", "verdict": "not compared", "why": "the evaluation of version 1 is gone", "items": 0}
+    | dict.fromkeys(("gain", "low", "high", "p", "before")),
+]
 SAMPLES = [{"prompt": [{"role": "user", "content": "hello"}], "reference": "hi", "reply": f"good day {EVIL}"}]
 
 
@@ -162,6 +210,7 @@ def finish(run: Run) -> None:
     commit(run, "index", Ledger(4, 4), {}, {"index.json": {"engine": "qdrant-edge", "points": 4, "dimensions": 384}})
     commit(run, "tokenise", Ledger(4, 4), {}, {})
     commit(run, "train", Ledger(4, 4), {}, {"training.json": TRAINING})
+    commit(run, "base", Ledger(0, 0), {}, {"base.json": None})
     commit(run, "evaluate", Ledger(4, 4), {}, {"evaluation.json": SCORES, "samples.json": SAMPLES})
     commit(
         run,
@@ -175,6 +224,7 @@ def finish(run: Run) -> None:
                 "name": "parlance-chat",
                 "version": 1,
                 "champion": None,
+                "legs": LEGS,
             }
         },
     )
@@ -282,6 +332,44 @@ def test_the_page_shows_replies_during_training_and_overfitting(run: Run) -> Non
     assert ">overfitting from here<" in page
 
 
+def test_the_legs_of_the_gate_are_a_picture_each(run: Run) -> None:
+    prepare_data(run)
+    finish(run)
+    report = build_report(run)
+    assert report["legs"] == LEGS
+    assert "legs" not in report["promotion"]
+    page = page_of(run)
+    assert 'aria-label="-25.0 pt, between -36.0 to -1.0"' in page
+    assert '<line class="bounds" x1="-100.0" x2="-16.7" y1="8" y2="8"/>' in page  # by square roots of 36 and 1 points
+    assert '<rect class="let" x="-16.7"' in page
+    assert "the evaluation of version 1 is gone" in page
+    assert 'class="bad">loss' in page
+    Page(page)
+
+
+def test_the_base_answers_beside_the_model(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    base = {
+        "perplexity": 321.5,
+        "replies": {"length_mean": 3.0, "items": [["0", 3, 0, 0, 0.5]]},
+        "conversations": [["0", 1.0, 1, 1]],
+        "greetings": [{"prompt": "Hello!", "reply": "As an assistant, I greet you."}],
+    }
+    for key, value in {"base": base, "greetings": [{"prompt": "Hello!", "reply": "Hi."}]}.items():
+        monkeypatch.setitem(SCORES, key, value)
+    monkeypatch.setitem(SAMPLES[0], "base", "I am a model")
+    prepare_data(run)
+    finish(run)
+    shown = build_report(run)["evaluation"]["base"]
+    assert (shown["perplexity"], shown["replies"]) == (321.5, {"length_mean": 3.0})
+    assert "conversations" not in shown
+    page = " ".join(page_of(run).split())
+    assert '<td class="n">148.40</td><td class="n">321.50</td><td class="n">403.40</td>' in page
+    assert "<dt>its base</dt><dd>I am a model</dd> <dt>the model</dt>" in page
+    assert (
+        '<dt>its base</dt><dd>As an assistant, I greet you.</dd> <dt>the model</dt><dd class="reply">Hi.</dd>' in page
+    )
+
+
 def test_a_stage_entry_tells_rows_time_memory_and_fingerprint(run: Run) -> None:
     prepare_data(run)
     clean = next(s for s in build_report(run)["stages"] if s["name"] == "clean")
@@ -310,11 +398,34 @@ def test_what_acquire_left_out_of_conversations_is_told(run: Run) -> None:
     assert " ".join(told.group(1).split()) == "reasoning of 1, rejected side of 1,200."
 
 
+def test_preference_pairs_are_told_stage_by_stage(run: Run) -> None:
+    prepare_data(run)
+    finish(run)
+    told = re.search(r"Preference pairs:([^<]*)</p>", page_of(run))
+    assert told is not None
+    assert " ".join(told.group(1).split()) == (
+        "clean 2 of 3 (dropped: rejected_same 1); deduplicate 2 of 2; tokenise 1 of 2 (dropped: cut_alike 1)."
+    )
+
+
+def test_a_mixture_shows_what_each_source_was_to_have_and_had(run: Run) -> None:
+    prepare_data(run)
+    assert "Mixture of sources" not in page_of(run)
+    finish(run)
+    table = page_of(run).partition("Mixture of sources")[2].partition("</table>")[0]
+    rows = [re.findall(r"<t[hd][^>]*>([^<]*)</t[hd]>", row) for row in table.split("</tr>")[1:-1]]
+    assert rows == [
+        ["chats", "3.00", "75.0%", "75.1%", "40", "0.90", "10.0%"],
+        ["letters", "1.00", "25.0%", "24.9%", "2", "6.50", "0.0%"],
+    ]
+
+
 def test_conversations_scores_and_numbers_that_json_lacks_stay_out(run: Run) -> None:
     prepare_data(run)
     finish(run)
     evaluation = build_report(run)["evaluation"]
     assert "conversations" not in evaluation
+    assert "items" not in evaluation["probes"]["facts"]
     assert evaluation["by_source"]["chats"]["perplexity"] is None
 
 
@@ -374,12 +485,25 @@ def test_text_from_before_personal_data_is_replaced_is_never_shown(run: Run) -> 
     assert "555-0100" not in page_of(run)
 
 
+def test_probes_stand_beside_chance_and_beside_the_base_where_there_is_one(run: Run) -> None:
+    prepare_data(run)
+    finish(run)
+    report = build_report(run)
+    row = '<th scope="row">facts</th><td class="n">48</td><td class="n">75.0%</td>'
+    page = " ".join(render_page(report, {}).split())
+    assert f'{row} <td class="n">61.2% to 85.1%</td><td class="n">25.0%</td>' in page
+    assert '<th scope="row">capitals</th><td class="n">4</td><td class="n">100.0%</td>' in page
+    assert "base model" not in page
+    report["evaluation"]["base"] = {"probes": {"facts": {"accuracy": 0.5}}}
+    assert '<td class="n">–</td><td class="n">50.0%</td></tr>' in " ".join(render_page(report, {}).split())
+
+
 def test_markup_in_samples_and_evidence_is_escaped(run: Run) -> None:
     prepare_data(run)
     finish(run)
     page = page_of(run)
     assert EVIL not in page
-    assert page.count("&lt;script&gt;alert") == 3
+    assert page.count("&lt;script&gt;alert") == 4
     assert "script" not in Page(page).tags
 
 

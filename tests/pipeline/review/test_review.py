@@ -7,6 +7,7 @@ import pytest
 from configs.errors import UserError
 from pipeline.contract.execute import execute
 from tests.artifacts import commit
+from tests.kills import killed_and_run_again
 
 WARNING = {
     "severity": "warning",
@@ -101,3 +102,9 @@ def test_the_same_approval_is_the_same_bytes(audited):
         file.unlink()
     one.path.rmdir()
     assert (execute(run, "review")[0].path / "decision.json").read_bytes() == before
+
+
+def test_a_review_that_is_killed_before_a_call_and_run_again_is_as_if_nothing_had_happened(audited):
+    found = killed_and_run_again(audited([WARNING]), review=12)["review"]
+    assert found["trials"] == 12
+    assert found["differing"] == []

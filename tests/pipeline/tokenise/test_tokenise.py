@@ -14,6 +14,7 @@ from pipeline.contract.artifact import Artifact, Ledger
 from pipeline.contract.chat_format import ChatFormat
 from pipeline.contract.execute import execute
 from pipeline.contract.run import Run
+from pipeline.rows.schema import PAIRS
 from pipeline.tokenise.tokenised_file import Job, tokenise_file
 from pipeline.tokenise.tokenizer import train_tokenizer
 
@@ -42,20 +43,24 @@ def conversation(number: int) -> dict:
     }
 
 
-def put_balance(run: Run, rows: list[dict]) -> None:
-    """Commits rows as the artifact that tokenise reads, in two files."""
+def put_balance(run: Run, rows: list[dict], pairs: list[dict]) -> None:
+    """Commits rows, and pairs beside them, as the artifact that tokenise reads, in two files each."""
     print_ = run.fingerprint("balance")
     with run.store.building("balance", print_, resume=False) as partial:
         (partial / "data").mkdir()
         for number in (0, 1):
             table = pa.Table.from_pylist(rows[number::2], SCHEMA)
             pq.write_table(table, partial / "data" / f"part-{number:05d}.parquet")
+            if pairs:
+                (partial / "pairs").mkdir(exist_ok=True)
+                table = pa.Table.from_pylist(pairs[number::2], PAIRS.append(pa.field("split", pa.string())))
+                pq.write_table(table, partial / "pairs" / f"part-{number:05d}.parquet")
         manifest = {"stage": "balance", "version": "1", "fingerprint": print_, "inputs": {}, "config": {}}
         run.store.commit(partial, manifest | {"ledger": Ledger(len(rows), len(rows)), "metrics": {}})
 
 
-def tokenised(run: Run, rows: list[dict]) -> Artifact:
-    put_balance(run, rows)
+def tokenised(run: Run, rows: list[dict], pairs: list[dict] | None = None) -> Artifact:
+    put_balance(run, rows, pairs or [])
     (artifact,) = execute(run, "tokenise")
     return artifact
 
@@ -92,6 +97,27 @@ def test_conversations_become_packed_sequences(make_run: Callable[..., Run]) -> 
     assert facts["learned_bytes"] == sum(len(reply) for reply in replies)
 
 
+def test_preference_pairs_are_tokenised_beside_the_conversations_when_there_are_any(
+    make_run: Callable[..., Run], tmp_path: Path
+) -> None:
+    rows = [conversation(n) for n in range(60)]
+    pairs = [
+        {**row, "pair_id": row["row_id"], "prompt": row["messages"][:1], "chosen": "I am well.", "rejected": "Guess."}
+        for row in rows
+    ]
+    without = tokenised(make_run(conversations=[], overrides=OVERRIDES), rows)
+    assert not (without.path / "pairs").exists()
+    assert "pairs" not in without.metrics
+    run = make_run(conversations=[], overrides=[*OVERRIDES, f"storage.root={tmp_path / 'with'}"])
+    artifact = tokenised(run, rows, pairs)
+    assert artifact.ledger == without.ledger
+    for split, fact in artifact.metrics["pairs"].items():
+        found = artifact.read(f"pairs/{split}").to_table().to_pylist()
+        assert sorted(row["row_id"] for row in found) == [row["row_id"] for row in rows if row["split"] == split]
+        assert fact["rows"] == len(found)
+        assert fact["tokens"] == sum(len(row["chosen"]) + len(row["rejected"]) for row in found)
+
+
 def test_a_turn_that_the_metadata_names_is_context_only(tmp_path: Path) -> None:
     turns = [("user", "7 times 8?"), ("assistant", "fifty-four"), ("user", "no"), ("assistant", "fifty-six")]
     row = conversation(2) | {
@@ -107,6 +133,30 @@ def test_a_turn_that_the_metadata_names_is_context_only(tmp_path: Path) -> None:
     (packed,) = pq.read_table(tmp_path / "packed" / "train").to_pylist()
     assert tokenizer.decode([label for label in packed["labels"] if label >= 0]) == "fifty-six<|eot_id|>"
     assert "fifty-four" in tokenizer.decode(packed["input_ids"])
+
+
+def test_sources_with_weights_share_no_sequence_and_each_sequence_names_its_own(tmp_path: Path) -> None:
+    rows = [conversation(n) | {"source": ("forum", "chats", "chats")[n % 3]} for n in range(60)]
+    pq.write_table(pa.Table.from_pylist(rows, SCHEMA), tmp_path / "part.parquet")
+    tokenizer = train_tokenizer([m["content"] for row in rows for m in row["messages"]], 512)
+    form = ChatFormat.of(tokenizer)
+    counted = []
+    for folder, apart in (("together", []), ("apart", ["chats", "forum"])):
+        for name in ("packed/train", "packed/validation", "packed/test", "dropped"):
+            (tmp_path / folder / name).mkdir(parents=True)
+        counted.append(tokenise_file(Job([tmp_path / "part.parquet"], tmp_path / folder, form, 0, 128, apart), 0))
+    same = ("rows_in", "rows_out", "no_reply", "train.rows", "train.tokens", "train.learned_tokens")
+    assert {name: counted[0][name] for name in same} == {name: counted[1][name] for name in same}
+    together, packed = (pq.read_table(tmp_path / folder / "packed" / "train") for folder in ("together", "apart"))
+    assert "source" not in together.column_names
+    source_of = {row["row_id"]: row["source"] for row in rows}
+    for row in packed.to_pylist():
+        assert {source_of[row_id] for row_id in row["row_ids"]} == {row["source"]}
+        assert row["learned_tokens"] == sum(label != -100 for label in row["labels"])
+    assert set(packed["source"].to_pylist()) == {"chats", "forum"}
+    assert sorted(i for row in packed["row_ids"].to_pylist() for i in row) == sorted(
+        i for row in together["row_ids"].to_pylist() for i in row
+    )
 
 
 def test_a_rerun_writes_the_same_bytes(make_run: Callable[..., Run], tmp_path: Path) -> None:
