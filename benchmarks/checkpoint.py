@@ -145,7 +145,7 @@ def rank(path: Path) -> None:
 
     with (
         Prefetch(job, PackedSequences(job.sequences / "train"), 1, dist.get_rank(), device) as batches,
-        BackgroundCheckpoints(engine, job.checkpoints, {}, keep=1) as checkpoints,
+        BackgroundCheckpoints(engine, job, {}) as checkpoints,
     ):
         supply = iter(batches)
 

@@ -122,15 +122,16 @@ def checkpoint_copy_bytes(
 ) -> int:
     """Memory of the host, pinned on GPUs, for a checkpoint on its way to the disk, on the machine of rank 0.
 
-    training/background_checkpoint.py takes it once and keeps it: the weights, which rank 0 writes below ZeRO-3, and of
-    each rank that writes its optimizer (below ZeRO-1 that is rank 0 alone) the optimizer's states.
+    training/background_checkpoint.py takes it once and keeps it: the weights, which rank 0 writes below ZeRO-3, twice
+    (those of the best step go their own way), and of each rank that writes its optimizer (below ZeRO-1 that is rank 0
+    alone) the optimizer's states.
     """
     whole = parameters(architecture, vocabulary)
     trained = whole if lora is None else lora_parameters(architecture, lora, lora_targets)
     element = 4 if precision == "fp32" else 2
     _, _, optimizer = _states(trained, 0, ranks, zero_stage, element, True, 0)
     weights = 0 if zero_stage == 3 else element * (whole if lora is None else whole + trained)
-    return weights + optimizer * (min(ranks, ranks_a_machine) if zero_stage else 1)
+    return 2 * weights + optimizer * (min(ranks, ranks_a_machine) if zero_stage else 1)
 
 
 def largest_micro_batch(

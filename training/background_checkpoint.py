@@ -1,21 +1,11 @@
-"""Checkpoints that training does not wait for.
+"""Checkpoints and best weights that training does not wait for.
 
-What a checkpoint holds is copied to memory of the host while the next step runs; on a GPU the step waits for the
-copy only where the optimizer is about to change what is being copied, seconds later. A process of the rank's own
-then writes and hashes it (training/checkpoint_writer.py). The files, and when they count, are those of
-training/checkpoint.py. One checkpoint is under way at most: one that falls due meanwhile is left out.
+The files, and when they count, are those of training/checkpoint.py and training/weights.py. One checkpoint is under way
+at most: one that falls due meanwhile is left out. Weights of a better step wait for those before. What is copied first
+is written first, so a checkpoint is complete no sooner than the weights that it goes with.
 """
 
-import json
-import os
-import pickle
-import select
 import shutil
-import subprocess
-import sys
-import threading
-import time
-from contextlib import nullcontext
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -25,48 +15,43 @@ import torch.distributed as dist
 from deepspeed import DeepSpeedEngine
 from deepspeed.runtime.checkpoint_engine.checkpoint_engine import CheckpointEngine
 
-from pipeline.contract.formatting import size
 from pipeline.contract.progress import say
+from training.background_writer import JOB, BackgroundWriter, Copy
 from training.checkpoint import State, checkpoint_bytes, checkpoint_of, save_checkpoint, saved_states
-from training.checkpoint_writer import Job
-from training.host_memory import HostMemory, available_bytes, room_for
+from training.checkpoint_writer import CheckpointJob, WeightsJob
+from training.host_memory import HostMemory, room_for
+from training.job_config import JobConfig
 from training.markers import delete
 from training.metrics import METRICS
 from training.space import require_space_on_all
 from training.torch_file import Record, records_of
-
-SHARE = 0.8
-"""Of the memory that is free, as much may be taken for copies."""
-
-SLACK = 1 << 24
-"""Bytes for what is not tensors, which grows a little with the step."""
+from training.weights import REMEDY as WEIGHTS_REMEDY
+from training.weights import recipe_of, save_weights
+from training.weights_folder import forget_weights
 
 REMEDY = "free as much, or lower launch.keep_checkpoints; the next attempt goes on from the checkpoint before"
 
 
 class BackgroundCheckpoints:
-    """Saves the engine's state as save_checkpoint does, and returns before it is written.
+    """Saves checkpoints and best weights, and returns before they are written.
 
-    with BackgroundCheckpoints(engine, folder, layout, keep) as checkpoints: `prepare` after the first step, `advance`
-    after every step, `save` where a checkpoint is due. The end of the body waits for what is being written, unless an
-    error ends it. Without the memory for a copy, checkpoints are written while training waits.
+    with BackgroundCheckpoints(engine, job, layout) as checkpoints: `prepare` after the first step, `advance` after
+    every step, `save` and `keep_weights` where they are due, on all ranks. The end of the body waits for what is being
+    written, unless an error ends it. Without the memory for copies, training waits while they are written.
     """
 
-    def __init__(self, engine: DeepSpeedEngine, folder: Path, layout: dict[str, Any], keep: int) -> None:
-        self._engine, self._folder, self._layout, self._keep = engine, folder, layout, keep
-        self._device: torch.device = engine.device
-        self._memory: HostMemory | None = None
-        self._preparing: threading.Thread | None = None
-        self._failure: BaseException | None = None
-        self._fits: bool | None = None
-        self._writer: subprocess.Popen[bytes] | None = None
-        self._state: State | None = None
-        self._job: tuple[int, int] | None = None
-        self._copied: torch.cuda.Event | None = None
-        self._holding: list[Record] = []
-        self._started = 0.0
-        self._said = b""
-        engine.basic_optimizer.register_step_pre_hook(self._before_the_optimizer)
+    def __init__(self, engine: DeepSpeedEngine, job: JobConfig, layout: dict[str, Any]) -> None:
+        self._engine, self._settings, self._layout = engine, job, layout
+        self._folder, self._keep = job.checkpoints, job.launch.keep_checkpoints
+        self._writer = BackgroundWriter(engine)
+        self._first = dist.get_rank() == 0
+        self._partitioned = engine.zero_optimization_stage() == 3
+        self._memories: list[HostMemory] | None = None
+        self._prepared = False
+        self._checkpoint: Copy | None = None
+        self._state = State()
+        self._weights: Copy | None = None
+        self._best = 0
 
     def __enter__(self) -> "BackgroundCheckpoints":
         return self
@@ -76,139 +61,125 @@ class BackgroundCheckpoints:
     ) -> None:
         if kind is None:
             self.wait()
-        if self._writer is not None:
-            self._writer.kill()
-            self._writer.wait()
-        if self._preparing is not None:
-            self._preparing.join()
-        if self._memory is not None and kind is None:
-            self._memory.close()
-
-    @property
-    def states(self) -> list[State]:
-        """The states of the complete checkpoints, newest first, after that of one under way."""
-        return [*([self._state] if self._state else []), *saved_states(self._folder)]
+        self._writer.__exit__(kind, error, trace)
 
     @property
     def under_way(self) -> bool:
         """Whether a checkpoint is being copied or written, on this rank."""
-        return self._state is not None
+        return self._checkpoint is not None
 
     @property
     def preparing(self) -> bool:
         """Whether memory is still being taken, on this rank."""
-        return self._preparing is not None and self._preparing.is_alive()
+        return self._writer.preparing
 
     def prepare(self) -> None:
-        """Takes the memory and starts the writer, beside the next steps; after the first step, on all ranks.
-
-        Once is enough.
-        """
-        if self._fits is not None:
-            return
-        needed = room_for([record.size for record in self._sizes()]) + SLACK
-        wanted: list[Any] = [None] * dist.get_world_size()
-        local = int(os.environ.get("LOCAL_SIZE", len(wanted)))
-        dist.all_gather_object(wanted, (needed, available_bytes() // local))
-        self._fits = all(needed <= SHARE * free for needed, free in wanted)
-        if not self._fits:
-            if dist.get_rank() == 0:
-                most, free = max(wanted)
-                say(
-                    f"train: a copy of the state takes {size(most)} of a rank's {size(free)} of free memory: training "
-                    f"waits while checkpoints are written"
-                )
-            return
-        self._memory = HostMemory(needed)
-        command = [sys.executable, "-m", "training.checkpoint_writer"]
-        self._writer = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        if self._device.type == "cuda":
-            self._preparing = threading.Thread(target=self._pin, daemon=True, name="pin host memory")
-            self._preparing.start()
+        """Takes the memory and starts the process that writes, beside the next steps. Once is enough."""
+        if not self._prepared:
+            weights = self._parameters() if self._first and not self._partitioned else {}
+            sizes = [
+                room_for([record.size for record in self._sizes()]) + JOB,
+                room_for([p.numel() * p.element_size() for p in weights.values()]) + JOB if weights else 0,
+            ]
+            self._memories, self._prepared = self._writer.take(sizes), True
 
     def advance(self) -> None:
-        """A step is done. Begins what can begin now. Raises what the writer ran into."""
-        if self._job is not None and (self._copied is None or self._copied.query()):
-            self._tell_writer()
-        if self._state is not None and self._job is None:
-            self._hear(0.0)
+        """A step is done. Begins what can begin now. Raises what the process that writes ran into."""
+        self._writer.advance()
+        self._settle()
 
     def wait(self) -> None:
-        """Until what is under way is written. Raises what the writer ran into."""
-        if self._job is not None:
-            if self._copied is not None:
-                self._copied.synchronize()
-            self._tell_writer()
-        while self._state is not None:
-            self._hear(1.0)
+        """Until what is under way is written. Raises what the process that writes ran into."""
+        self._writer.wait()
+        self._settle()
 
     def save(self, state: State, metrics: Path) -> bool:
-        """Begins a checkpoint; False when the one before is still under way, on all ranks alike.
+        """Begins a checkpoint; False when the one before is still under way.
 
         metrics: the file of measurements up to this step.
         """
+        self.prepare()
         self.advance()
-        if self._fits is None:
-            self.prepare()
-        if not self._fits:
+        if self._memories is None:
             save_checkpoint(self._engine, self._folder, state, metrics, self._layout, self._keep)
             return True
-        if self._preparing is not None:
-            self._preparing.join()
-            self._preparing = None
-        if self._failure is not None:
-            raise RuntimeError(f"checkpoints: {self._failure}") from self._failure
-        if (slow := self._under_way_on_rank_0()) is not None:
-            if dist.get_rank() == 0:
+        if (slow := self._slow()) is not None:
+            if self._first:
                 say(
                     f"train: step {state.step}: no checkpoint, as that of step {slow[0]} has been written for "
                     f"{slow[1]:.1f} s; a faster disk or a larger train.checkpoint_every would help"
                 )
             return False
-        path = checkpoint_of(self._folder, state.step)
+        path, memory = checkpoint_of(self._folder, state.step), self._memories[0]
         require_space_on_all(self._folder, checkpoint_bytes(self._engine.module), "a checkpoint", REMEDY)
-        others = []
-        if dist.get_rank() == 0:
+        if self._first:
             delete(path)
             path.mkdir(parents=True)
             shutil.copyfile(metrics, path / METRICS)
-            others = [METRICS]
         dist.barrier()
-        marker = {"state": state.model_dump(), "layout": self._layout, "keep": self._keep}
-        self._copy(path, others, marker if dist.get_rank() == 0 else None)
-        self._state, self._started = state.model_copy(), time.monotonic()
-        self.advance()
-        return True
+        marker = {"state": state.model_dump(), "layout": self._layout, "keep": self._keep} if self._first else None
 
-    def _under_way_on_rank_0(self) -> tuple[int, float] | None:
-        """(step, seconds) of the checkpoint that is under way there: it is the last that has to do with one."""
-        found: list[Any] = [None]
-        if dist.get_rank() == 0 and self._state is not None:
-            found = [(self._state.step, time.monotonic() - self._started)]
-        dist.broadcast_object_list(found)
-        if found[0] is None:
-            self.wait()  # the answer is on its way
-        return found[0]
-
-    def _copy(self, path: Path, others: list[str], marker: dict[str, Any] | None) -> None:
-        """Copies what DeepSpeed would write, or has a GPU begin to."""
-        assert self._memory is not None
-        self._memory.clear()
-        collected = self._collect(path)
-        stream = torch.cuda.Stream(self._device) if self._device.type == "cuda" else None
-        if stream is not None:
-            stream.wait_stream(torch.cuda.current_stream(self._device))
-        with torch.cuda.stream(stream) if stream else nullcontext():
+        def job() -> tuple[CheckpointJob, Any]:
+            collected = self._collect(path)
             files = {
-                name: [(record.name, self._memory.put(record.content), record.size) for record in records]
+                name: [(record.name, memory.put(record.content), record.size) for record in records]
                 for name, records in collected.items()
             }
-        if stream is not None:
-            self._copied = stream.record_event()
-        self._holding = [record for records in collected.values() for record in records]
-        job = Job(path, dist.get_rank(), dist.get_world_size(), files, others, marker)
-        content = pickle.dumps(job)
-        self._job = (self._memory.put(content), len(content))
+            others = [METRICS] if self._first else []
+            return CheckpointJob(path, dist.get_rank(), dist.get_world_size(), files, others, marker), collected
+
+        self._state = state.model_copy()
+        self._checkpoint = self._writer.copy(memory, job)
+        self._settle()
+        return True
+
+    def keep_weights(self, step: int) -> None:
+        """Begins to keep the weights of a step, in place of those before that no checkpoint goes with."""
+        if self._memories is None or self._partitioned:
+            save_weights(self._engine, self._settings, step)
+            self._forget(step)
+            return
+        if self._weights is not None:
+            self.wait()
+        weights = self._parameters() if self._first else {}
+        needed = sum(p.numel() * p.element_size() for p in weights.values())
+        require_space_on_all(self._folder, needed, "a model", WEIGHTS_REMEDY)
+        if not self._first:
+            return
+        memory = self._memories[1]
+
+        def job() -> tuple[WeightsJob, Any]:
+            tensors = {name: (memory.put(bytes_of(p)), p.dtype, tuple(p.shape)) for name, p in weights.items()}
+            return WeightsJob(recipe_of(self._engine, self._settings, step), tensors), weights
+
+        self._best = step
+        self._weights = self._writer.copy(memory, job)
+        self._settle()
+
+    def _settle(self) -> None:
+        """Takes note of what is written by now."""
+        if self._weights is not None and self._weights.done:
+            self._weights = None
+            self._forget(self._best)
+        if self._checkpoint is not None and self._checkpoint.done:
+            self._checkpoint = None
+
+    def _forget(self, best: int) -> None:
+        """Deletes the weights that neither are the best nor go with a checkpoint."""
+        if self._first:
+            under_way = [self._state] if self._checkpoint is not None else []
+            needed = {state.best_step for state in [*under_way, *saved_states(self._folder)]}
+            forget_weights(self._folder, {best} | needed)
+
+    def _slow(self) -> tuple[int, float] | None:
+        """(step, seconds) of the checkpoint that is under way on rank 0, which is the last to be done with one."""
+        found: list[Any] = [None]
+        if self._checkpoint is not None:
+            found = [(self._state.step, self._checkpoint.seconds)]
+        dist.broadcast_object_list(found)
+        if found[0] is None and not self._first:
+            self.wait()  # the answer is on its way
+        return found[0]
 
     def _collect(self, path: Path) -> dict[str, list[Record]]:
         """File name to what DeepSpeed would write there."""
@@ -220,11 +191,6 @@ class BackgroundCheckpoints:
             self._engine.checkpoint_engine = own
         return collector.files
 
-    def _before_the_optimizer(self, *_: Any) -> None:
-        """What is being copied may not change before it is."""
-        if self._copied is not None:
-            torch.cuda.current_stream(self._device).wait_event(self._copied)
-
     def _sizes(self) -> list[Record]:
         """About what a checkpoint holds of this rank; all tensors are there after the first step."""
         engine, found = self._engine, []
@@ -234,38 +200,13 @@ class BackgroundCheckpoints:
             found += records_of(engine.optimizer.state_dict())
         return found
 
-    def _pin(self) -> None:
-        assert self._memory is not None
-        try:
-            self._memory.pin(self._device)
-        except BaseException as error:
-            self._failure = error
+    def _parameters(self) -> dict[str, torch.Tensor]:
+        return {name: p.detach() for name, p in self._engine.module.model.named_parameters()}
 
-    def _tell_writer(self) -> None:
-        assert self._writer is not None
-        assert self._memory is not None
-        assert self._job is not None
-        assert self._writer.stdin is not None
-        begin, length = self._job
-        self._job, self._copied, self._holding = None, None, []
-        self._writer.stdin.write(f"{self._memory.address} {begin} {length}\n".encode())
-        self._writer.stdin.flush()
 
-    def _hear(self, seconds: float) -> None:
-        """Reads the writer's answer, for which it waits so long at most."""
-        assert self._writer is not None
-        assert self._writer.stdout is not None
-        if not select.select([self._writer.stdout], [], [], seconds)[0]:
-            return
-        said = os.read(self._writer.stdout.fileno(), 1 << 16)
-        self._said += said
-        if not said:
-            raise RuntimeError(f"the process that writes checkpoints ended with status {self._writer.wait()}")
-        if self._said.endswith(b"\n"):
-            answer, self._said, self._state = json.loads(self._said), b"", None
-            if "failed" in answer:
-                number, told = answer["errno"], answer["failed"]
-                raise OSError(number, told) if number else RuntimeError(told)
+def bytes_of(tensor: torch.Tensor) -> torch.Tensor:
+    """The same memory as bytes, where the tensor lies in one piece; else a copy."""
+    return tensor.contiguous().view(-1).view(torch.uint8)
 
 
 class _Collector(CheckpointEngine):

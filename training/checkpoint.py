@@ -3,7 +3,7 @@
 DeepSpeed writes a checkpoint as a folder of files, one or more a rank, and keeps no checksum. Here
 a checkpoint is complete when its marker lies beside those files: the marker is written after every
 rank has finished, and holds the size and the sha256 of every file. A run resumes at the newest
-checkpoint that agrees with its marker and whose best weights are what was kept (training/weights.py).
+checkpoint that agrees with its marker and whose best weights are what was kept (training/weights_folder.py).
 """
 
 import shutil
@@ -21,7 +21,7 @@ from training.layout import MARKER, refuse_another
 from training.markers import complete, mark_complete, marker_of
 from training.metrics import METRICS
 from training.space import require_space_on_all
-from training.weights import kept_weights, weights_of
+from training.weights_folder import kept_weights, weights_of
 
 ADAM_BYTES = 12
 

@@ -1,11 +1,12 @@
-"""The process that writes one rank's checkpoints: python -m training.checkpoint_writer. A rank starts it.
+"""The process that writes the checkpoints of the rank that starts it: python -m training.checkpoint_writer.
 
-It is told of each job in a line of standard input, ADDRESS OFFSET LENGTH: a Job, pickled, in shared memory. It
-answers with a line of JSON, and ends with the rank, however that ends.
+It is told of each job in a line of standard input, ADDRESS OFFSET LENGTH: a job, pickled, in shared memory. It answers
+with a line of JSON, and ends with the rank, however that ends.
 """
 
 import ctypes
 import json
+import math
 import mmap
 import os
 import pickle
@@ -30,7 +31,28 @@ LOOK_SECONDS = 0.05
 
 
 @dataclass(frozen=True)
-class Job:
+class WeightsJob:
+    """The weights of a step, on rank 0.
+
+    recipe: a training.weights_folder.Recipe. tensors: name to (begin, type, shape), which lie in the shared memory.
+    """
+
+    recipe: Any
+    tensors: dict[str, tuple[int, torch.dtype, tuple[int, ...]]]
+
+    def work(self, memory: mmap.mmap) -> None:
+        """Writes them."""
+        from training.weights_folder import write_weights  # transformers takes seconds, and checkpoints need none of it
+
+        state = {
+            name: torch.frombuffer(memory, dtype=dtype, count=math.prod(shape), offset=begin).view(shape)
+            for name, (begin, dtype, shape) in self.tensors.items()
+        }
+        write_weights(state, self.recipe)
+
+
+@dataclass(frozen=True)
+class CheckpointJob:
     """One rank's part of a checkpoint.
 
     path: folder of the checkpoint. files: name to records (name, begin, bytes), which lie in the shared memory.
@@ -44,25 +66,24 @@ class Job:
     others: list[str]
     marker: dict[str, Any] | None
 
-
-def work(job: Job, memory: mmap.mmap) -> None:
-    """Writes the files and their hashes; rank 0 then waits for the others', and marks the checkpoint complete."""
-    for name, records in job.files.items():
-        contents = [(entry, content_of(memory, begin, size), size) for entry, begin, size in records]
-        write_records(job.path / name, contents)
-        with (job.path / name).open("rb") as file:
-            os.fsync(file.fileno())
-    hashes = {name: checksum(job.path / name) for name in [*job.files, *job.others]}
-    if job.marker is None:
-        write_sealed(report_of(job.path, job.rank), {"files": hashes})
-        return
-    for rank in range(1, job.ranks):
-        report = report_of(job.path, rank)
-        while not report.exists():
-            time.sleep(LOOK_SECONDS)
-        hashes |= read_sealed(report, "")["files"]
-        report.unlink()
-    mark_complete(job.path, files=dict(sorted(hashes.items())), **job.marker)
+    def work(self, memory: mmap.mmap) -> None:
+        """Writes the files and their hashes; rank 0 then waits for the others', and marks the checkpoint complete."""
+        for name, records in self.files.items():
+            contents = [(entry, content_of(memory, begin, size), size) for entry, begin, size in records]
+            write_records(self.path / name, contents)
+            with (self.path / name).open("rb") as file:
+                os.fsync(file.fileno())
+        hashes = {name: checksum(self.path / name) for name in [*self.files, *self.others]}
+        if self.marker is None:
+            write_sealed(report_of(self.path, self.rank), {"files": hashes})
+            return
+        for rank in range(1, self.ranks):
+            report = report_of(self.path, rank)
+            while not report.exists():
+                time.sleep(LOOK_SECONDS)
+            hashes |= read_sealed(report, "")["files"]
+            report.unlink()
+        mark_complete(self.path, files=dict(sorted(hashes.items())), **self.marker)
 
 
 def content_of(memory: mmap.mmap, begin: int, size: int) -> Any:
@@ -88,20 +109,21 @@ def end_with_parent() -> None:
 def main() -> None:
     """Works until standard input ends."""
     end_with_parent()
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)  # libraries that say something on standard output say it in the log
     maps: dict[str, mmap.mmap] = {}
     for line in sys.stdin:
         address, begin, size = line.split()
         if address not in maps:
             with open(address, "r+b") as file:
-                maps = {address: mmap.mmap(file.fileno(), 0)}
+                maps[address] = mmap.mmap(file.fileno(), 0)
         memory = maps[address]
-        started = time.monotonic()
         answer: dict[str, Any] = {}
         try:
-            work(pickle.loads(memory[int(begin) : int(begin) + int(size)]), memory)
+            pickle.loads(memory[int(begin) : int(begin) + int(size)]).work(memory)
         except (OSError, RuntimeError) as error:  # what torch raises for a disk that is full is a RuntimeError
             answer = {"failed": str(error), "errno": getattr(error, "errno", None)}
-        print(json.dumps(answer | {"seconds": time.monotonic() - started}), flush=True)
+        print(json.dumps(answer), file=answers, flush=True)
 
 
 if __name__ == "__main__":

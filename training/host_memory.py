@@ -27,8 +27,8 @@ class HostMemory:
     def __init__(self, size: int) -> None:
         self.size = size
         self._file = os.memfd_create("parlance-checkpoint")
-        os.ftruncate(self._file, size)
-        self._map = mmap.mmap(self._file, size)
+        os.ftruncate(self._file, max(1, size))
+        self._map = mmap.mmap(self._file, max(1, size))
         self._bytes = torch.frombuffer(self._map, dtype=torch.uint8)
         self._used = 0
         self._pinned: list[torch.Tensor] = []
@@ -50,18 +50,23 @@ class HostMemory:
         """What was put is no longer needed."""
         self._used = 0
 
-    def put(self, content: bytes | torch.UntypedStorage) -> int:
-        """Copies it here; returns where it begins. From a GPU on torch's current stream, and without waiting."""
-        size = len(content) if isinstance(content, bytes) else content.nbytes()
+    def put(self, content: bytes | torch.UntypedStorage | torch.Tensor) -> int:
+        """Copies it here; returns where it begins. From a GPU on torch's current stream, and without waiting.
+
+        A tensor is one of bytes, [size].
+        """
+        size = content.nbytes() if isinstance(content, torch.UntypedStorage) else len(content)
         start = -(-self._used // ALIGNMENT) * ALIGNMENT
         assert start + size <= self.size, "room was made for what training keeps, and it has grown"
         self._used = start + size
         if isinstance(content, bytes):
             self._map[start : start + size] = content
-        elif size:
-            source = torch.empty(0, dtype=torch.uint8, device=content.device).set_(content)  # type: ignore[call-overload]
-            for begin, end in pieces_of(start, start + size):
-                self._bytes[begin:end].copy_(source[begin - start : end - start], non_blocking=True)
+            return start
+        source = content
+        if isinstance(source, torch.UntypedStorage):
+            source = torch.empty(0, dtype=torch.uint8, device=source.device).set_(source)  # type: ignore[call-overload]
+        for begin, end in pieces_of(start, start + size):
+            self._bytes[begin:end].copy_(source[begin - start : end - start], non_blocking=True)
         return start
 
     def close(self) -> None:

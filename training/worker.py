@@ -34,7 +34,7 @@ from training.replies import Replies
 from training.reporter import Reporter
 from training.step import Outcome, optimiser_step
 from training.validation import validation_figures
-from training.weights import ADAPTER_FOLDER, forget_weights, kept_weights, save_weights, weights_of
+from training.weights_folder import ADAPTER_FOLDER, kept_weights, weights_of
 
 
 def run(job: JobConfig) -> None:
@@ -50,7 +50,7 @@ def run(job: JobConfig) -> None:
         Reporter(job, state, device, engine.module.model.config) as report,
         Prefetch(job, training, state.step + 1, rank, device) as batches,
         Trace(job, rank, state.step, device) as trace,
-        BackgroundCheckpoints(engine, job.checkpoints, layout, job.launch.keep_checkpoints) as checkpoints,
+        BackgroundCheckpoints(engine, job, layout) as checkpoints,
     ):
         before: Outcome | None = None
         if job.train.prefers and not state.step and len(validation):
@@ -117,9 +117,7 @@ def validate(
     elif state.step < job.train.steps:
         return
     state.best_step, state.without_improvement = state.step, 0
-    save_weights(engine, job, state.step)
-    if dist.get_rank() == 0:
-        forget_weights(job.checkpoints, {state.step} | {s.best_step for s in checkpoints.states})
+    checkpoints.keep_weights(state.step)
 
 
 def finish(job: JobConfig, state: State, facts: dict[str, Any]) -> None:

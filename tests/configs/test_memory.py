@@ -105,11 +105,11 @@ def test_the_largest_micro_batch_is_the_last_that_fits() -> None:
 @pytest.mark.parametrize(
     ("stage", "ranks", "bytes_a_parameter"),
     [
-        (0, 1, 2 + 12),
-        (0, 8, 2 + 12),  # rank 0 writes all of it
-        (1, 1, 2 + 12),
-        (1, 8, 2 + 12),  # all eight parts lie on this machine
-        (1, 16, 2 + 12 / 2),  # half of them do
+        (0, 1, 2 + 2 + 12),
+        (0, 8, 2 + 2 + 12),  # rank 0 writes all of it
+        (1, 1, 2 + 2 + 12),
+        (1, 8, 2 + 2 + 12),  # all eight parts lie on this machine
+        (1, 16, 2 + 2 + 12 / 2),  # half of them do
         (3, 16, 12 / 2),
     ],
 )
@@ -123,4 +123,4 @@ def test_the_copy_of_a_checkpoint_is_what_the_ranks_of_a_machine_write(
 def test_with_adapters_the_copy_holds_the_frozen_weights_and_the_adapters_states() -> None:
     trained = lora_parameters(SMALL, 4, ("q_proj",))
     found = checkpoint_copy_bytes(SMALL, 0, 1, 1, 1, "fp32", lora=4, lora_targets=("q_proj",))
-    assert found == 4 * (parameters(SMALL, 0) + trained) + 12 * trained
+    assert found == 2 * 4 * (parameters(SMALL, 0) + trained) + 12 * trained

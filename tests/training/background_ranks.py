@@ -1,4 +1,4 @@
-"""One of two ranks: the same states, written while training waits and while it goes on: background_ranks.py JOB.
+"""One of two ranks: the same state, written while training waits and while it goes on: background_ranks.py JOB.
 
 Leaves DIR/<case>/blocking and DIR/<case>/background under job.checkpoints, and found.json: by case the losses of the
 steps after the checkpoint, with and without one under way.
@@ -20,6 +20,7 @@ from training.job_config import JobConfig
 from training.launcher import report_failure
 from training.prefetch import rank_batch
 from training.step import optimiser_step
+from training.weights import save_weights
 
 CASES = {"0": (0, "fp32"), "1": (1, "fp32"), "2": (2, "fp32"), "3": (3, "fp32"), "1 in bf16": (1, "bf16")}
 BEFORE, AFTER = 2, 3
@@ -29,6 +30,7 @@ def main() -> None:
     job = JobConfig.model_validate_json(Path(sys.argv[-1]).read_text())
     device = start_distributed(job)
     clock, data = CommunicationClock(device), PackedSequences(job.sequences / "train")
+    state = State(step=BEFORE, best_step=BEFORE)
     found: dict[str, dict[str, list[float]]] = {}
 
     def steps(engine: DeepSpeedEngine, this: JobConfig, numbers: range) -> list[float]:
@@ -44,9 +46,15 @@ def main() -> None:
         folder, later = job.checkpoints / case, range(BEFORE + 1, BEFORE + AFTER + 1)
         engine, _ = build_engine(this, device)
         steps(engine, this, range(1, BEFORE + 1))
-        with BackgroundCheckpoints(engine, folder / "background", {}, keep=1) as checkpoints:
-            save_checkpoint(engine, folder / "blocking", State(step=BEFORE), Path(__file__), {}, keep=1)
-            assert checkpoints.save(State(step=BEFORE), Path(__file__))
+        ways = {way: this.model_copy(update={"checkpoints": folder / way}) for way in ("blocking", "background")}
+        with BackgroundCheckpoints(engine, ways["background"], {}) as checkpoints:
+            save_weights(engine, ways["blocking"], BEFORE)
+            save_checkpoint(
+                engine, folder / "blocking", State(step=BEFORE, best_step=BEFORE), Path(__file__), {}, keep=1
+            )
+            checkpoints.prepare()
+            checkpoints.keep_weights(BEFORE)
+            assert checkpoints.save(state, Path(__file__))
             assert checkpoints.under_way
             second = steps(engine, this, later)
         assert not checkpoints.under_way

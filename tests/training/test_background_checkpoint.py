@@ -1,9 +1,7 @@
 """Checkpoints that are written while training goes on hold what those hold that it waits for."""
 
 import json
-import os
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -13,15 +11,22 @@ from typing import Any
 import psutil
 import pytest
 import torch
+from transformers import LlamaForCausalLM
 
+from configs.train import Launch, Train
 from pipeline.contract.sealed_json import read_sealed
+from tests.training.conftest import ARCHITECTURE, VOCABULARY
 from tests.training.jobs import small_job
-from training import background_checkpoint
+from training import background_writer
 from training.background_checkpoint import BackgroundCheckpoints
-from training.checkpoint import MARKER, State, checkpoint_of, load_newest, save_checkpoint
+from training.checkpoint import MARKER, State, checkpoint_of, load_newest, save_checkpoint, saved_states
 from training.checksums import checksums
+from training.job_config import JobConfig
 from training.launcher import launch
+from training.loss import SummedLoss
+from training.model import llama_config
 from training.torch_file import records_of, write_records
+from training.weights_folder import kept_weights, weights_of
 
 CASES = ("0", "1", "2", "3", "1 in bf16")
 
@@ -48,28 +53,46 @@ def test_every_file_is_the_same_to_the_byte_whatever_the_zero_stage(two_ranks: P
 
 
 @pytest.mark.parametrize("case", CASES)
+def test_so_are_the_best_weights(two_ranks: Path, case: str) -> None:
+    both = [two_ranks / "checkpoints" / case / way / "best-00000002" for way in ("blocking", "background")]
+    files = [checksums(path) for path in both]
+    assert "model.safetensors" in files[0]
+    assert files[0] == files[1]
+
+
+@pytest.mark.parametrize("case", CASES)
 def test_training_goes_on_from_them_with_identical_losses(two_ranks: Path, case: str) -> None:
     losses = json.loads((two_ranks / "found.json").read_text())[case]
     assert losses["resumed"] == losses["went on"]
 
 
 class Engine:
-    """As much of DeepSpeed's engine as a checkpoint asks for: one weight, one optimizer, one file of a rank."""
+    """As much of DeepSpeed's engine as a checkpoint asks for: one model, one optimizer, one file of a rank."""
 
     device = torch.device("cpu")
     save_non_zero_checkpoint = True
     save_zero_checkpoint = False
-    checkpoint_engine: Any = None
     loaded: str | None = None
 
     def __init__(self) -> None:
-        self.module = torch.nn.Linear(64, 64)
+        self.module = SummedLoss(LlamaForCausalLM(llama_config(ARCHITECTURE, VOCABULARY)))
         self.optimizer = self.basic_optimizer = torch.optim.AdamW(self.module.parameters(), lr=0.1)
+        self.checkpoint_engine: Any = Plain()
         self.step()
 
     def step(self) -> None:
-        self.module(torch.ones(1, 64)).sum().backward()
+        for parameter in self.module.parameters():
+            parameter.grad = torch.ones_like(parameter)
         self.optimizer.step()
+
+    @property
+    def weight(self) -> torch.Tensor:
+        """One of the weights, as it is now."""
+        model: Any = self.module.model
+        return model.get_input_embeddings().weight.detach().clone()
+
+    def zero_optimization_stage(self) -> int:
+        return 0
 
     def module_state_dict(self) -> dict[str, Any]:
         return self.module.state_dict()
@@ -81,6 +104,39 @@ class Engine:
     def load_checkpoint(self, folder: str, tag: str) -> None:
         self.loaded = tag
         self.module.load_state_dict(torch.load(f"{folder}/{tag}/state.pt")["module"])
+
+
+class Plain:
+    """DeepSpeed's own writer of files."""
+
+    def save(self, state: Any, path: str) -> None:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        torch.save(state, path)
+
+
+def settings(folder: Path, keep: int) -> JobConfig:
+    """A job of which all but where checkpoints lie, and how many, is of no matter here."""
+    return JobConfig(
+        train=Train(),
+        launch=Launch(ranks=1, keep_checkpoints=keep),
+        seed=0,
+        architecture=ARCHITECTURE,
+        pretrained=None,
+        vocabulary=VOCABULARY,
+        sequence_length=64,
+        world_size=1,
+        tokenizer=folder,
+        sequences=folder,
+        out=folder,
+        checkpoints=folder,
+    )
+
+
+def process_of(checkpoints: BackgroundCheckpoints) -> psutil.Process:
+    """The process that writes."""
+    found = checkpoints._writer._process
+    assert found is not None
+    return psutil.Process(found.pid)
 
 
 @pytest.fixture
@@ -98,19 +154,19 @@ def metrics(tmp_path: Path) -> Path:
 
 def newest(folder: Path) -> tuple[int, torch.Tensor]:
     found: Any = Engine()
-    return load_newest(found, folder, {}).step, found.module.weight.detach()
+    return load_newest(found, folder, {}).step, found.weight
 
 
 def test_it_holds_the_state_of_its_step_though_training_goes_on(engine: Any, tmp_path: Path, metrics: Path) -> None:
-    with BackgroundCheckpoints(engine, tmp_path / "kept", {}, keep=2) as checkpoints:
-        before = engine.module.weight.detach().clone()
+    with BackgroundCheckpoints(engine, settings(tmp_path / "kept", 2), {}) as checkpoints:
+        before = engine.weight
         assert checkpoints.save(State(step=1), metrics)
         engine.step()
         metrics.write_text('{"step": 1}\n{"step": 2}\n')
     step, weight = newest(tmp_path / "kept")
     assert step == 1
     assert torch.equal(weight, before)
-    assert not torch.equal(weight, engine.module.weight)
+    assert not torch.equal(weight, engine.weight)
     assert (checkpoint_of(tmp_path / "kept", 1) / "metrics.jsonl").read_text() == '{"step": 1}\n'
 
 
@@ -118,41 +174,84 @@ def test_one_is_under_way_at_most_and_the_next_is_left_out(
     engine: Any, tmp_path: Path, metrics: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = tmp_path / "kept"
-    with BackgroundCheckpoints(engine, folder, {}, keep=2) as checkpoints:
+    with BackgroundCheckpoints(engine, settings(folder, 2), {}) as checkpoints:
         checkpoints.prepare()
-        os.kill(checkpoints._writer.pid, signal.SIGSTOP)  # type: ignore[union-attr]  # a disk that hangs
+        process_of(checkpoints).suspend()  # a disk that hangs
         assert checkpoints.save(State(step=1), metrics)
         assert not checkpoints.save(State(step=2), metrics)
         assert not checkpoints.save(State(step=3), metrics)
         said = capsys.readouterr().out
         assert "train: step 2: no checkpoint, as that of step 1 has been written for" in said
         assert "step 3: no checkpoint" in said
-        assert [state.step for state in checkpoints.states] == [1]
         assert newest(folder)[0] == 0
-        os.kill(checkpoints._writer.pid, signal.SIGCONT)  # type: ignore[union-attr]
+        process_of(checkpoints).resume()
         checkpoints.wait()
         assert newest(folder)[0] == 1
         assert checkpoints.save(State(step=4), metrics)
     assert newest(folder)[0] == 4
-    assert [state.step for state in checkpoints.states] == [4, 1]
+    assert [state.step for state in saved_states(folder)] == [4, 1]
 
 
 def test_the_newest_are_kept(engine: Any, tmp_path: Path, metrics: Path) -> None:
-    with BackgroundCheckpoints(engine, tmp_path / "kept", {}, keep=2) as checkpoints:
+    with BackgroundCheckpoints(engine, settings(tmp_path / "kept", 2), {}) as checkpoints:
         for step in (1, 2, 3):
             checkpoints.save(State(step=step), metrics)
             checkpoints.wait()
     assert sorted(p.name for p in (tmp_path / "kept").iterdir()) == ["step-00000002", "step-00000003"]
 
 
+def test_the_weights_of_a_step_are_kept_as_they_were(engine: Any, tmp_path: Path) -> None:
+    with BackgroundCheckpoints(engine, settings(tmp_path, 1), {}) as checkpoints:
+        checkpoints.prepare()
+        before = engine.weight
+        checkpoints.keep_weights(1)
+        engine.step()
+    model: Any = LlamaForCausalLM.from_pretrained(weights_of(tmp_path, 1))
+    assert torch.equal(model.get_input_embeddings().weight, before)
+    assert kept_weights(tmp_path, 1) == checksums(weights_of(tmp_path, 1))
+
+
+def test_a_checkpoint_is_complete_no_sooner_than_the_weights_that_it_goes_with(
+    engine: Any, tmp_path: Path, metrics: Path
+) -> None:
+    with BackgroundCheckpoints(engine, settings(tmp_path, 1), {}) as checkpoints:
+        checkpoints.prepare()
+        checkpoints.keep_weights(1)
+        checkpoints.save(State(step=1, best_step=1), metrics)
+        while not (checkpoint_of(tmp_path, 1) / MARKER).exists():
+            time.sleep(0.01)
+        assert kept_weights(tmp_path, 1) == checksums(weights_of(tmp_path, 1))
+
+
+def test_weights_stay_as_long_as_a_checkpoint_goes_with_them(engine: Any, tmp_path: Path, metrics: Path) -> None:
+    def kept() -> list[str]:
+        return sorted(path.name for path in tmp_path.glob("best-*") if path.is_dir())
+
+    with BackgroundCheckpoints(engine, settings(tmp_path, 1), {}) as checkpoints:
+        checkpoints.prepare()
+        checkpoints.keep_weights(1)
+        checkpoints.keep_weights(2)
+        checkpoints.wait()
+        assert kept() == ["best-00000002"]
+        checkpoints.save(State(step=2, best_step=2), metrics)
+        checkpoints.keep_weights(3)
+        checkpoints.wait()
+        assert kept() == ["best-00000002", "best-00000003"]
+        checkpoints.save(State(step=4, best_step=3), metrics)
+        checkpoints.wait()
+        checkpoints.keep_weights(5)
+        checkpoints.wait()
+        assert kept() == ["best-00000003", "best-00000005"]
+
+
 def test_a_crash_in_the_middle_leaves_the_one_before(engine: Any, tmp_path: Path, metrics: Path) -> None:
     folder = tmp_path / "kept"
-    save_checkpoint_plainly(engine, folder, 1, metrics)
-    checkpoints = BackgroundCheckpoints(engine, folder, {}, keep=1)
+    save_checkpoint(engine, folder, State(step=1), metrics, {}, keep=1)
+    checkpoints = BackgroundCheckpoints(engine, settings(folder, 1), {})
     checkpoints.prepare()
-    os.kill(checkpoints._writer.pid, signal.SIGSTOP)  # type: ignore[union-attr]
+    process_of(checkpoints).suspend()
     checkpoints.save(State(step=2), metrics)
-    checkpoints._writer.kill()  # type: ignore[union-attr]
+    process_of(checkpoints).kill()
     assert not (checkpoint_of(folder, 2) / MARKER).exists()
     assert newest(folder)[0] == 1
     with pytest.raises(RuntimeError, match="the process that writes checkpoints ended with status -9"):
@@ -176,12 +275,12 @@ def test_the_writer_ends_with_its_rank() -> None:
 
 
 def test_what_stops_the_writer_stops_training(engine: Any, tmp_path: Path, metrics: Path) -> None:
-    checkpoints = BackgroundCheckpoints(engine, tmp_path / "kept", {}, keep=1)
+    checkpoints = BackgroundCheckpoints(engine, settings(tmp_path / "kept", 1), {})
     checkpoints.prepare()
-    os.kill(checkpoints._writer.pid, signal.SIGSTOP)  # type: ignore[union-attr]
+    process_of(checkpoints).suspend()
     checkpoints.save(State(step=1), metrics)
     shutil.rmtree(checkpoint_of(tmp_path / "kept", 1))
-    os.kill(checkpoints._writer.pid, signal.SIGCONT)  # type: ignore[union-attr]
+    process_of(checkpoints).resume()
     with pytest.raises(RuntimeError, match="step-00000001 does not exist"):
         checkpoints.wait()
     checkpoints.__exit__(RuntimeError, None, None)
@@ -190,27 +289,13 @@ def test_what_stops_the_writer_stops_training(engine: Any, tmp_path: Path, metri
 def test_without_the_memory_training_waits(
     engine: Any, tmp_path: Path, metrics: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(background_checkpoint, "available_bytes", lambda: 1 << 24)
-    engine.checkpoint_engine = Plain()
-    with BackgroundCheckpoints(engine, tmp_path / "kept", {}, keep=1) as checkpoints:
+    monkeypatch.setattr(background_writer, "available_bytes", lambda: 1 << 24)
+    with BackgroundCheckpoints(engine, settings(tmp_path / "kept", 1), {}) as checkpoints:
         checkpoints.prepare()
         assert "training waits while checkpoints are written" in capsys.readouterr().out
         assert checkpoints.save(State(step=1), metrics)
         assert not checkpoints.under_way
         assert newest(tmp_path / "kept")[0] == 1
-
-
-class Plain:
-    """DeepSpeed's own writer of files."""
-
-    def save(self, state: Any, path: str) -> None:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        torch.save(state, path)
-
-
-def save_checkpoint_plainly(engine: Any, folder: Path, step: int, metrics: Path) -> None:
-    engine.checkpoint_engine = Plain()
-    save_checkpoint(engine, folder, State(step=step), metrics, {}, keep=1)
 
 
 def test_a_file_of_records_is_what_torch_saves(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from tests.flips import flips
 from training.checkpoint import MARKER, State, checkpoint_of, load_newest, save_checkpoint
 from training.checksums import checksums
 from training.metrics import METRICS, MetricsLog, read_metrics
-from training.weights import forget_weights, kept_weights, weights_of
+from training.weights_folder import forget_weights, kept_weights, weights_of
 
 LAYOUT = {"ranks": 1}
 
