@@ -122,7 +122,8 @@ def _check(model: Any, tokenizer: Any, written: Source, kind: str, out: Path) ->
     for text, prompt in zip(PROMPTS, prompts, strict=True):
         if again.encode(text, add_special_tokens=False) != tokenizer.encode(text, add_special_tokens=False):
             raise UserError(f"export: {out} would read {text!r} as other tokens; {remedy}")
-        assert max(prompt) < model.config.vocab_size
+        if max(prompt) >= model.config.vocab_size:
+            raise UserError(f"export: the model has no row for token {max(prompt)} of its chat template; {remedy}")
     found = agreement(model, lambda: _model(written, f"export: {out} is damaged: it", remedy), prompts)
     told = (
         f"largest difference of logits {found.difference:.2g}, divergence {found.divergence:.2g} nats a token, "
