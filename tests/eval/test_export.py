@@ -38,8 +38,8 @@ ROWS = 410
 def llama(folder: Path, **settings: Any) -> Path:
     """A folder of a tiny Llama and our own trained tokenizer; heads are wider than the residual stream's share."""
     torch.manual_seed(0)
-    sizes = {"hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2, "head_dim": 32}
-    heads = {"num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 512}
+    sizes: dict[str, Any] = {"hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2, "head_dim": 32}
+    heads: dict[str, Any] = {"num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 512}
     model = LlamaForCausalLM(
         LlamaConfig(vocab_size=ROWS, **sizes, **heads, **{"tie_word_embeddings": True, **settings})
     )
