@@ -40,6 +40,8 @@ def main() -> None:
     parser.add_argument("--megabytes", type=int, default=2000)
     parser.add_argument("--folder", help="where to write the array; default: the system's temporary folder")
     options = parser.parse_args()
+    if options.folder:
+        Path(options.folder).mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=options.folder) as name:
         path, runs = Path(name) / "array.json", Path(name) / "runs"
         runs.mkdir()

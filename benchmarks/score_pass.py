@@ -10,6 +10,7 @@ conversion of batches to and from Python.
 
 import gc
 import json
+import sys
 import time
 from collections.abc import Callable
 from itertools import chain, islice
@@ -66,6 +67,8 @@ def arrow_of(rows: list[Turns]) -> pa.RecordBatch:
 def main() -> None:
     count = argument(__doc__, "rows", int, 20_000, "rows to score")
     assert count is not None
+    if count < BATCH:
+        sys.exit(f"error: ROWS: at least one batch of {BATCH:,}, found {count:,}")
     rows = rows_of(count)
     gc.set_threshold(100_000, 50, 1000)  # as in the stage
     batches = [rows[start : start + BATCH] for start in range(0, len(rows), BATCH)]

@@ -38,7 +38,7 @@ PROMPTS = (
 """What both models read, by the chat template."""
 
 LIMITS = {"f32": 1e-5, "f16": 1e-3, "q8_0": 0.05}
-"""Largest mean divergence of the next token's distribution, in nats (Kullback-Leibler, from the model's to the file's)."""
+"""Largest mean divergence of the next token's distribution from the model's, in nats (Kullback and Leibler 1951)."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def export_gguf(name: str, out: Path, kind: Kind) -> None:
 
     Raises UserError for a model that GGUF is not written of here, and for a file that does not compute what it does.
     """
-    source, model, tokenizer = _loaded(name)
+    _source, model, tokenizer = _loaded(name)
     with replacing(out, durable=True) as partial:
         write_gguf(model, tokenizer, partial, kind, out.stem)
         _check(model, tokenizer, Source(str(partial.parent), partial.name), kind, out)
@@ -122,7 +122,8 @@ def _check(model: Any, tokenizer: Any, written: Source, kind: str, out: Path) ->
     for text, prompt in zip(PROMPTS, prompts, strict=True):
         if again.encode(text, add_special_tokens=False) != tokenizer.encode(text, add_special_tokens=False):
             raise UserError(f"export: {out} would read {text!r} as other tokens; {remedy}")
-        assert max(prompt) < model.config.vocab_size
+        if max(prompt) >= model.config.vocab_size:
+            raise UserError(f"export: the model has no row for token {max(prompt)} of its chat template; {remedy}")
     found = agreement(model, lambda: _model(written, f"export: {out} is damaged: it", remedy), prompts)
     told = (
         f"largest difference of logits {found.difference:.2g}, divergence {found.divergence:.2g} nats a token, "

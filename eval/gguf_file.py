@@ -84,7 +84,7 @@ def rope_factors(model: Any) -> np.ndarray | None:
 
 
 def apply_rope_factors(path: Path, model: Any) -> None:
-    """Does to a model that transformers loaded what llama.cpp does by `rope_freqs`, which transformers does not read."""
+    """Does to a model that transformers loaded what llama.cpp does by `rope_freqs`; transformers does not read them."""
     for tensor in GGUFReader(path).tensors:
         if tensor.name == ROPE_FREQS:
             model.model.rotary_emb.inv_freq /= torch.from_numpy(np.array(tensor.data))

@@ -62,11 +62,14 @@ def _split_of(pre_tokenizer: dict[str, Any]) -> str:
 
 
 def _tokens(tokenizer: Any, rows: int) -> tuple[list[str], list[TokenType]]:
-    """Each id's spelling and kind; rows without a token are called as llama.cpp's converter calls them."""
+    """Each id's spelling and kind; rows without a token are called as llama.cpp's converter calls them.
+
+    Added tokens without a row, as transformers adds to what it reads of a GGUF file, are left out.
+    """
     vocabulary = {number: token for token, number in tokenizer.get_vocab().items()}
     added = tokenizer.added_tokens_decoder
-    if max(vocabulary) >= rows:
-        raise UserError(f"export: the tokenizer has {max(vocabulary) + 1:,} tokens, the model {rows:,} rows for them")
+    if (most := max(number for number in vocabulary if number not in added)) >= rows:
+        raise UserError(f"export: the tokenizer has {most + 1:,} tokens, the model {rows:,} rows for them")
     tokens, types = [], []
     for number in range(rows):
         tokens.append(vocabulary.get(number, f"[PAD{number}]"))

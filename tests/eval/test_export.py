@@ -16,6 +16,7 @@ from configs.errors import UserError
 from eval.export import export_folder, export_gguf
 from eval.gguf_file import rope_factors, write_gguf
 from pipeline.cli import main
+from pipeline.contract.chat_template import SPECIAL_TOKENS
 from pipeline.tokenise.tokenizer import save_tokenizer, train_tokenizer
 from tests.training.families import saved
 
@@ -37,8 +38,8 @@ ROWS = 410
 def llama(folder: Path, **settings: Any) -> Path:
     """A folder of a tiny Llama and our own trained tokenizer; heads are wider than the residual stream's share."""
     torch.manual_seed(0)
-    sizes = {"hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2, "head_dim": 32}
-    heads = {"num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 512}
+    sizes: dict[str, Any] = {"hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2, "head_dim": 32}
+    heads: dict[str, Any] = {"num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 512}
     model = LlamaForCausalLM(
         LlamaConfig(vocab_size=ROWS, **sizes, **heads, **{"tie_word_embeddings": True, **settings})
     )
@@ -106,18 +107,11 @@ def test_what_ends_a_reply_and_what_is_never_text_is_marked(folder: Path, tmp_pa
     fields = {name: field.contents() for name, field in GGUFReader(out).fields.items()}
     tokens, types = fields["tokenizer.ggml.tokens"], fields["tokenizer.ggml.token_type"]
     assert (fields["tokenizer.ggml.model"], fields["tokenizer.ggml.pre"]) == ("gpt2", "llama-bpe")
-    assert (
-        tokens[fields["tokenizer.ggml.eos_token_id"]] == tokens[fields["tokenizer.ggml.eot_token_id"]] == "<|eot_id|>"
-    )
-    assert tokens[fields["tokenizer.ggml.bos_token_id"]] == "<|begin_of_text|>"
+    for name, token in (("eos", "<|eot_id|>"), ("eot", "<|eot_id|>"), ("bos", "<|begin_of_text|>")):
+        assert tokens[fields[f"tokenizer.ggml.{name}_token_id"]] == token
     assert fields["tokenizer.ggml.add_bos_token"] is False  # the template writes it
-    assert {t for t, kind in zip(tokens, types, strict=True) if kind == TokenType.CONTROL} == set(
-        own.all_special_tokens
-    ) | {
-        "<|start_header_id|>",
-        "<|end_header_id|>",
-        "<|end_of_text|>",
-    }
+    control = {token for token, kind in zip(tokens, types, strict=True) if kind == TokenType.CONTROL}
+    assert control == set(SPECIAL_TOKENS)
     assert tokens[len(own) :] == [f"[PAD{number}]" for number in range(len(own), ROWS)]
     assert set(types[len(own) :]) == {TokenType.UNUSED}
     assert fields["llama.context_length"] == 512
