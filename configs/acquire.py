@@ -24,6 +24,7 @@ SHAPES = {
     "columns": "tables with a question and an answer",
     "alpaca": "Alpaca",
     "messages": "messages",
+    "pairs": "lists of exchanges",
     "sharegpt": "ShareGPT",
     "completion": "prompt and completion as turns",
     "preference": "preference pairs",

@@ -23,6 +23,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -182,7 +183,8 @@ def settle(spark: Any, workers: list[psutil.Process]) -> None:
     """Ends the jobs of a killed process, and the workers, which would have gone with its JVM."""
     context = spark.sparkContext
     for worker in workers:
-        worker.kill()
+        with suppress(psutil.NoSuchProcess):
+            worker.kill()
     psutil.wait_procs(workers)
     context.cancelAllJobs()
     executors = context._jsc.sc().statusStore()

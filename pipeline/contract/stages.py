@@ -16,7 +16,7 @@ STAGES = {
             "acquire",
             entry="pipeline.acquire.acquire:acquire",
             doc="Reads every source into canonical conversations; malformed records go to quarantine, with a reason.",
-            version="5",
+            version="6",
             config=("acquire",),
             settings=("spark",),
             engine="spark",

@@ -7,7 +7,7 @@ from configs.acquire import Columns
 from pipeline.acquire.containers.malformed import Malformed
 from pipeline.acquire.shapes import choices, numbered, text
 from pipeline.acquire.shapes.cell import answers_in, text_of
-from pipeline.acquire.shapes.conversation import Conversation, from_turns
+from pipeline.acquire.shapes.conversation import Conversation, from_turns, thinks
 from pipeline.acquire.shapes.history import opening, with_thoughts
 from pipeline.acquire.shapes.layout import CHOICES, Layout, about, find_system
 from pipeline.acquire.shapes.names import names, plain, words
@@ -113,7 +113,7 @@ def read(record: Any, layout: Layout) -> Conversation:
     if turns is None:
         said = parts[0] if len(parts) == 1 else "\n\n".join(dict.fromkeys(parts))
         turns = [("user", said), ("assistant", reply)]
-        if not (layout.opens or layout.thoughts or options or further or left_out):
+        if not (layout.opens or layout.thoughts or options or further or left_out or thinks(reply)):
             return Conversation(turns)
     if options:
         turns[-2] = ("user", choices.listed(options, turns[-2][1]))

@@ -12,7 +12,7 @@ from pipeline.acquire.shapes.preference import PROMPTS, beside, joined
 LABELS = (("a", "b"), ("0", "1"), ("1", "2"), ("left", "right"))
 STEMS = (
     *("conversation", "conversations", "messages", "response", "answer", "output", "completion", "reply"),
-    *("chat", "dialogue", "assistant", "modeloutput", "text"),
+    *("chat", "dialogue", "assistant", "modeloutput", "text", "humanref"),
 )
 SCORES = ("score", "rating", "reward", "votes", "elo")
 WINNER = (

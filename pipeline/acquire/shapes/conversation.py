@@ -1,5 +1,6 @@
 """From who said what to a canonical conversation: optional system, then user and assistant in turn."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
@@ -44,6 +45,9 @@ class Conversation:
     shared: int = 0
 
 
+THOUGHT = re.compile(r"\s*<(think|thinking|thought)>(.*?)</\1>\s*", re.DOTALL)
+"""What a model thought, before the reply that it led to, as DeepSeek-R1, Qwen3 and QwQ write both into one text."""
+
 MISSING, ASIDE = "\0missing", "\0aside"
 """Speakers of no turn: what follows rests on what is no text, for the reason given; and what of a turn is left out."""
 CUT = "turns on a missing part"
@@ -56,7 +60,8 @@ def from_turns(turns: Iterable[Turn], reasoning: bool = False) -> Conversation:
     Speakers are mapped to roles (ROLES). Two speakers with other names are two people: the first to
     speak is the user. System texts before the first turn are joined, later ones stay where they govern
     what follows. What a tool returned is a turn of its own; a call is a part of the assistant's turn.
-    reasoning: kept before the reply as <think> … </think>, as DeepSeek-R1 and Qwen3 write it; else left out.
+    reasoning: kept before the reply as <think> … </think>, as DeepSeek-R1 and Qwen3 write it; else left out. It is a
+    turn of its own, or begins a reply so.
     Empty turns are left out, consecutive turns of one role are joined by a newline, assistant turns before
     the first user turn and turns after the last reply are dropped. What was mended so is in the
     metadata: role_faults in the words of pipeline/clean/scores/roles.py, and the counts. Turns that are
@@ -75,6 +80,8 @@ def from_turns(turns: Iterable[Turn], reasoning: bool = False) -> Conversation:
         if asides or missing:
             return _marked([turn for turn in spoken if turn[0] != ASIDE], asides, missing, reasoning)
         spoken = _with_roles(spoken)
+    if any(role in ASSISTANT and thinks(text) for role, text in spoken):
+        spoken = [turn for said in spoken for turn in (_apart(*said) if said[0] in ASSISTANT else [said])]
     roles = [role for role, _ in spoken]
     if roles == PAIR:
         return Conversation(spoken)
@@ -173,6 +180,21 @@ def _merged(spoken: list[Turn]) -> tuple[list[Turn], list[str]]:
         else:
             merged.append((role, text))
     return merged, faults
+
+
+def thinks(text: str) -> bool:
+    """Whether a reply may begin with what its model thought; cheap."""
+    return "<th" in text[:16]
+
+
+def _apart(role: str, text: str) -> list[Turn]:
+    """A reply, and before it the thoughts that it begins with. Thoughts without an end are left in it."""
+    found: list[Turn] = []
+    while thought := THOUGHT.match(text):
+        found.append(("reasoning", thought[2].strip()))
+        text = text[thought.end() :]
+    found.append((role, text))
+    return [turn for turn in found if turn[1]]
 
 
 def _thinking(spoken: list[Turn]) -> list[Turn]:

@@ -17,7 +17,7 @@ from pipeline.acquire.shapes.conversation import Conversation, before, check_tex
 from pipeline.acquire.shapes.layout import Layout, Record
 from pipeline.acquire.shapes.names import names, plain
 from pipeline.acquire.shapes.parts import names_image
-from pipeline.acquire.shapes.verdict import fault_of, is_fractional, scale_of, verdict_name
+from pipeline.acquire.shapes.verdict import fault_of, fault_within, is_fractional, scale_of, verdict_name
 
 RARE = 0.05
 MOST_ARRANGED = 1000
@@ -118,6 +118,8 @@ class Reader:
         except RecursionError as error:
             raise Malformed("wrong_type", "nested too deeply") from error
         if layout.verdicts and not layout.sides and (fault := fault_of(record, layout.verdicts, layout.scales)):
+            raise Malformed("rejected", fault)
+        if layout.notes and not layout.sides and (fault := fault_within(record, layout.notes)):
             raise Malformed("rejected", fault)
         for at, (_, text) in enumerate(found.messages):
             if ("<" in text or ";base64," in text) and names_image(text):

@@ -49,6 +49,8 @@ GROUNDS = CHOICES | frozenset(
     ("context", "contexts", "document", "documents", "passage", "passages", "paragraphs", "knowledge", "evidence")
 )
 """What a reply rests on: a shape that does not tell it to the model has left it out."""
+NOTES = frozenset(("metadata", "meta", "annotation", "annotations", "extra", "extrainfo", "additionalinfo"))
+"""Objects that may hold verdicts."""
 MEDIA = frozenset(
     (
         *("image", "images", "imageurl", "imagepath", "imagefile", "imageid", "img", "picture", "pictures"),
@@ -67,8 +69,9 @@ class Layout:
     thought before its reply; reasoning: they are kept with it. media: images and the like that the
     conversation is about. choices: the options of a question. grounds: what a reply rests on and no message
     holds. rejected: the worse side. verdicts: what people thought of the reply. scales: (column, number below which
-    it is bad) of the verdicts that are numbers. optional: columns of the prompt that the first records did
-    not show, taken where they hold a text. given: the profile says so, nothing else is tried.
+    it is bad) of the verdicts that are numbers. notes: objects that may hold verdicts too. optional: columns of the
+    prompt that the first records did not show, taken where they hold a text. given: the profile says so, nothing else
+    is tried.
     """
 
     shape: str
@@ -86,6 +89,7 @@ class Layout:
     rejected: str | None = None
     verdicts: tuple[str, ...] = ()
     scales: tuple[tuple[str, float], ...] = ()
+    notes: tuple[str, ...] = ()
     conversation_id: str | None = None
     user_id: str | None = None
     metadata: tuple[str, ...] = ()
@@ -119,7 +123,7 @@ class Layout:
     def columns(self) -> list[str]:
         """Every column that is read."""
         more = [c for c in (self.conversation_id, self.user_id) if c is not None]
-        beside = [*self.media, *self.grounds, *self.verdicts, *more, *self.metadata]
+        beside = [*self.media, *self.grounds, *self.verdicts, *self.notes, *more, *self.metadata]
         return list(dict.fromkeys([*self.text_columns, *beside]))
 
     def __str__(self) -> str:
@@ -149,6 +153,7 @@ def about(columns: list[str], taken: tuple[str | None, ...]) -> dict[str, Any]:
         "media": tuple(c for c, name in free.items() if name in MEDIA),
         "grounds": tuple(c for c, name in free.items() if name in GROUNDS),
         "verdicts": tuple(c for c in free if verdict_name(c)),
+        "notes": tuple(c for c, name in free.items() if name in NOTES),
     }
 
 

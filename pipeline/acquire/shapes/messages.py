@@ -7,7 +7,7 @@ from typing import Any
 from pipeline.acquire.containers.malformed import Malformed
 from pipeline.acquire.shapes.cell import list_of
 from pipeline.acquire.shapes.conversation import Conversation, alternating, from_turns
-from pipeline.acquire.shapes.history import opening, with_thoughts
+from pipeline.acquire.shapes.history import ASKED, opening, with_thoughts
 from pipeline.acquire.shapes.layout import HISTORY, Layout, about, find_system
 from pipeline.acquire.shapes.names import find, names, plain
 from pipeline.acquire.shapes.parts import SPEAKER, TEXT, turns_of
@@ -105,9 +105,11 @@ def _written(turns: list[str]) -> list[Any] | None:
 
 
 def _find_texts(records: list[Any]) -> Layout | None:
-    """The column, named as one of COLUMNS, whose values are lists of plain texts."""
-    for column in _candidates(names(records)):
+    """The column, named as one of COLUMNS, or as UltraChat's, whose values are lists of plain texts."""
+    there = names(records)
+    known = COLUMNS if find(there, *ASKED, "text", "output", "response", "answer") else (*COLUMNS, "data")
+    for column in _candidates(there):
         values = [list_of(r.get(column)) for r in records if isinstance(r, dict)]
-        if column.lower() in COLUMNS and any(value and all(isinstance(t, str) for t in value) for value in values):
+        if column.lower() in known and any(value and all(isinstance(t, str) for t in value) for value in values):
             return around(names(records), Layout("messages", column=column))
     return None

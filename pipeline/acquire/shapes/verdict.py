@@ -22,14 +22,14 @@ LIKED = SCALED | frozenset(
         *("accepted", "accept", "approved", "chosen", "preferred", "preference", "desirable", "good", "valid"),
         *("correct", "helpful", "useful", "status", "evaluation", "judgement", "judgment", "assessment"),
         *("weight", "train", "trainable", "acceptable", "selected", "keep", "passed", "reaction", "thumbup"),
-        *("kto", "acceptedanswer", "success", "successful"),
+        *("kto", "acceptedanswer", "success", "successful", "safe", "harmless"),
     )
 )
 DISLIKED = frozenset(
     (
         *("rejected", "disliked", "dislike", "thumbsdown", "downvoted", "downvote", "flagged"),
         *("undesirable", "bad", "incorrect", "wrong", "unhelpful", "invalid"),
-        *("discard", "discarded", "exclude", "excluded"),
+        *("discard", "discarded", "exclude", "excluded", "harmful", "unsafe"),
     )
 )
 """True is good in LIKED, bad in DISLIKED."""
@@ -117,6 +117,20 @@ def fault_of(record: dict[str, Any], columns: Iterable[str], scales: Iterable[tu
     return None
 
 
+def fault_within(record: dict[str, Any], columns: Iterable[str]) -> str | None:
+    """The same of verdicts in an object beside the conversation, as in "metadata.label is bad".
+
+    Its numbers say nothing: what scale they have is not known there.
+    """
+    for column in columns:
+        value = record.get(column)
+        for name, inner in value.items() if isinstance(value, dict) else ():
+            judges = isinstance(name, str) and isinstance(inner, bool | str) and verdict_name(name)
+            if judges and is_bad(name, inner):
+                return f"{column}.{name} is {_shown(inner)}"
+    return None
+
+
 def is_bad(column: str, value: Any, scale: float | None = None) -> bool:
     """Whether a verdict says that the reply is bad.
 
@@ -145,7 +159,7 @@ def is_bad(column: str, value: Any, scale: float | None = None) -> bool:
     if number is None or name in NO_NUMBERS:
         return False
     if against:
-        return number > 0
+        return number >= 0.5  # of 0 and 1, of a probability, of a count
     return number <= 0 if scale is None else number < scale
 
 

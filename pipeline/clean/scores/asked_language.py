@@ -1,4 +1,5 @@
-"""Replies in a language that was asked for: "Translate this into Spanish: …", "Wie sagt man das auf Französisch?"."""
+"""What is in a language that was asked for: the reply to "Translate this into Spanish: …" and to "Wie sagt man das auf
+Französisch?", and prompt and reply of "Correct my German: …"."""
 
 from collections.abc import Sequence
 
@@ -77,11 +78,22 @@ ASKED = regex.compile(
     regex.IGNORECASE,
 )
 
+MENDED = regex.compile(
+    r"\s*(?:(?:please|can|could|would|you|kindly|bitte|kannst|könntest|du)\s+){0,3}"
+    r"(?:(?:(?:correct|fix|check|improve|proofread|polish|revise|edit|rephrase|rewrite)\s+(?:the\s+following|the)"
+    r"|(?:correct|fix|check|improve|proofread|polish|revise|edit|rephrase|rewrite|is|are)\s+(?:my|this|these))"
+    r"|(?P<german>korrigiere?|verbessere?|prüfe?|überprüfe?)\s+(?:mein|meine|meinen|diesen|dieses|diese|folgenden))"
+    r"\s+(?P<name>\p{L}+)\b",
+    regex.IGNORECASE,
+)
+"""How a prompt begins, in English or German, that brings a text in the language which it names, to be mended."""
+
 
 def asked_for(
     contents: Sequence[str], ends: npt.NDArray[np.int64], replies: npt.NDArray[np.bool_], labels: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.bool_]:
-    """[turns]: whether each is a reply in a language that a turn of others before it names and asks for.
+    """[turns]: whether each is a reply in a language that a turn of others before it names and asks for, or is in one
+    that it names itself, to have it mended, with the replies after it.
 
     ends: [conversations + 1]. labels: the likeliest label of each turn, -1 for none. Only where a reply is in another
     language than the rest of its conversation the others' turns are looked at.
@@ -101,7 +113,23 @@ def asked_for(
                 asked[turn] = model.labels[labels[turn]] in wanted
             elif not replies[turn]:
                 wanted |= languages_asked(contents[turn])
+    for turn in np.flatnonzero(others).tolist():
+        brought = language_brought(contents[turn])
+        if brought and model.labels[labels[turn]] in brought:
+            asked[turn] = True
+            for after in range(turn + 1, int(ends[conversation[turn] + 1])):
+                asked[after] |= replies[after] and (labels[after] < 0 or model.labels[labels[after]] in brought)
     return asked
+
+
+def language_brought(text: str) -> set[str]:
+    """Codes of the language that a text names as that of what it brings, with its kin. Mostly there is none, and none
+    that needs naming where what is asked is in it too."""
+    found = MENDED.match(text)
+    if found is None:
+        return set()
+    code, own = CODES.get(found["name"].lower()), "de" if found["german"] else "en"
+    return {code, *KIN.get(code, "").split()} if code and code != own else set()
 
 
 def languages_asked(text: str) -> set[str]:

@@ -267,3 +267,43 @@ def test_the_same_in_a_list_of_turns():
     ]
     (found,) = outcomes({"conversations": [{"from": who, "value": text} for who, text in said]})
     assert messages(found) == [EXCHANGED[0], ("assistant", 'Let me see.\n{"name": "rate"}'), *EXCHANGED[2:]]
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        talk(user("2 + 2?"), bot("<think>\nI add.\n</think>\n\n4")),
+        talk(user("2 + 2?"), bot("4", reasoning_content="I add.")),
+        talk(user("2 + 2?"), bot("<thinking>I add.</thinking>4"), system="You count."),
+        {"question": "2 + 2?", "answer": "<think>I add.</think> 4"},
+        {"instruction": "2 + 2?", "input": "", "output": "\n<think>I add.</think>\n4"},
+        {"prompt": "2 + 2?", "chosen": "<think>I add.</think>4", "rejected": "<think>I guess.</think>5"},
+    ],
+)
+def test_what_a_model_thought_is_left_out_or_kept_wherever_it_stands(record):
+    (found,) = outcomes(record)
+    assert messages(found)[-2:] == [("user", "2 + 2?"), ("assistant", "4")]
+    assert "reasoning" in found.left_out
+    assert found.rejected in ([], [("assistant", "5")])
+    (found,) = outcomes(record, reasoning="keep")
+    assert messages(found)[-1] == ("assistant", "<think>\nI add.\n</think>\n\n4")
+    assert "reasoning" not in found.left_out
+
+
+def test_thoughts_that_are_none_leave_nothing_and_those_without_an_end_are_as_they_are():
+    empty, endless, asked = outcomes(
+        talk(user("2 + 2?"), bot("<think>\n\n</think>\n\n4")),
+        talk(user("2 + 2?"), bot("<think>I add")),
+        talk(user("<think>What is</think> this tag?"), bot("It holds <think>thoughts</think>.")),
+    )
+    assert (messages(empty)[-1], empty.left_out) == (("assistant", "4"), ())
+    assert messages(endless)[-1] == ("assistant", "<think>I add")
+    assert messages(asked) == [
+        ("user", "<think>What is</think> this tag?"),
+        ("assistant", "It holds <think>thoughts</think>."),
+    ]
+
+
+def test_a_reply_that_is_nothing_but_thoughts_is_none():
+    (found,) = outcomes(talk(user("2 + 2?"), bot("<think>I add.</think>")))
+    assert refused(found)[0] == "no_reply"

@@ -43,6 +43,7 @@ RIGHT = [("user", ASKED), ("assistant", GOOD)]
         {"prompt": ASKED, "response_0": BAD, "response_1": GOOD, "better_response_id": 1},
         {"prompt": ASKED, "output_1": BAD, "output_2": GOOD, "preference": 2},
         {"question": ASKED, "answer_0": GOOD, "answer_1": BAD, "score_0": 0.5, "score_1": -0.5},
+        {"history": ASKED, "human_ref_A": BAD, "human_ref_B": GOOD, "labels": 0, "score_A": 2, "score_B": 9},  # SHP
         {"prompt": [user(ASKED)], "responseA": BAD, "responseB": GOOD, "choice": "B"},
     ],
 )

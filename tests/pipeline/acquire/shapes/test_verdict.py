@@ -47,6 +47,10 @@ from tests.pipeline.acquire.shapes.reading import bot, messages, outcomes, refus
         ("keep", True, False, "keep is false"),
         ("gold_label", 1, 0, "gold_label is 0"),
         ("final_label", "good", "bad", "final_label is bad"),
+        ("is_safe", True, False, "is_safe is false"),
+        ("is_harmful", False, True, "is_harmful is true"),
+        ("response_unsafe", 0, 1, "response_unsafe is 1"),
+        ("harmful", 0.1, 0.9, "harmful is 0.9"),
         ("is_correct_answer", True, False, "is_correct_answer is false"),
         ("was_helpful_response", 1, 0, "was_helpful_response is 0"),
         ("bad_response", False, True, "bad_response is true"),
@@ -246,3 +250,23 @@ def test_a_worse_side_is_kept_by_whatever_name(good, bad):
     (found,) = outcomes({"prompt": "hi", good: "hello", bad: "no"})
     assert messages(found) == [("user", "hi"), ("assistant", "hello")]
     assert found.rejected == [("assistant", "no")]
+
+
+@pytest.mark.parametrize(
+    ("beside", "said"),
+    [
+        ({"metadata": {"label": "bad"}}, "metadata.label is bad"),
+        ({"meta": {"id": 7, "is_safe": False}}, "meta.is_safe is false"),
+        ({"annotations": {"thumbs": "down"}}, "annotations.thumbs is down"),
+    ],
+)
+def test_a_verdict_in_an_object_beside_the_conversation_counts(beside, said):
+    for record in (talk(user("2 + 2?"), bot("5"), **beside), {"prompt": "2 + 2?", "response": "5", **beside}):
+        (found,) = outcomes(record)
+        assert refused(found) == ("rejected", said)
+
+
+@pytest.mark.parametrize("beside", [{"label": "good"}, {"is_safe": True}, {"label": 0}, {"text": "bad"}, "bad", None])
+def test_what_such_an_object_says_besides_does_not(beside):
+    (found,) = outcomes(talk(user("2 + 2?"), bot("4"), metadata=beside))
+    assert messages(found) == [("user", "2 + 2?"), ("assistant", "4")]

@@ -7,6 +7,7 @@ from configs.clean import Pii, Rules, Text
 from pipeline.clean.repair.repair import Repair
 from pipeline.clean.rules.rules import first_failures
 from pipeline.clean.score_columns import with_scores
+from pipeline.clean.scores.asked_language import language_brought
 from pipeline.clean.scores.conversations import Preparation, score_conversations
 from pipeline.rows.schema import CONVERSATIONS
 
@@ -103,3 +104,34 @@ def test_code_and_signs_are_in_no_language(prompt: str, reply: str) -> None:
 @pytest.mark.parametrize(("language", "prompt", "reply"), FOREIGN)
 def test_a_row_in_another_language_is_dropped(language: str, prompt: str, reply: str) -> None:
     assert rule(prompt, reply, language) == "language"
+
+
+@pytest.mark.parametrize(
+    ("language", "prompt", "reply"),
+    [
+        ("en", "Correct my German: Ich habe gegangen nach Hause.", "Ich bin nach Hause gegangen."),
+        ("en", "Please fix my French: Je suis allé au le marché.", "Je suis allé au marché."),
+        ("en", "Check my Spanish grammar: Yo soy cansado hoy.", "Estoy cansado hoy."),
+        ("en", "Is this German correct? Ich habe Hunger gehabt.", "Ja, das ist richtig: Ich habe Hunger gehabt."),
+        (
+            "de",
+            "Korrigiere mein Englisch: Yesterday I have go to the market with my sister.",
+            "Yesterday I went there.",
+        ),
+    ],
+)
+def test_a_text_that_is_brought_to_be_mended_is_material(language: str, prompt: str, reply: str) -> None:
+    assert rule(prompt, reply, language) is None
+
+
+def test_nothing_else_is() -> None:
+    assert language_brought("Correct my German: Ich habe gegangen.") == {"de", "als", "nds", "bar", "lb"}
+    assert language_brought("Please check the following Dutch sentence.") >= {"nl"}
+    for text in (
+        "Correct my English: I has a cat.",
+        "is the english channel in the atlantic ocean",
+        "My German is bad.",
+    ):
+        assert language_brought(text) == set()
+    german = "Correct my Spanish: Ich habe gegangen nach Hause."
+    assert rule(german, "Ich bin nach Hause gegangen.", "en") == "language"
