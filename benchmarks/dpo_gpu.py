@@ -96,8 +96,7 @@ def parser() -> argparse.ArgumentParser:
     )
     found.add_argument(
         "--model",
-        type=Path,
-        help="folder of weights and tokenizer; without it SmolLM2-135M's shape with random weights",
+        help="weights and tokenizer as model.pretrained names them; without it SmolLM2-135M's shape with random weights",
     )
     found.add_argument("--tiny", action="store_true", help="instead of SmolLM2's shape two narrow layers, to try it")
     found.add_argument("--pairs", type=int, default=64, help="pairs in a step (default: 64)")
