@@ -20,6 +20,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +97,7 @@ def parser() -> argparse.ArgumentParser:
     )
     found.add_argument(
         "--model",
-        help="weights and tokenizer as model.pretrained names them; without it SmolLM2-135M's shape with random weights",
+        help="weights and tokenizer as model.pretrained names them; without it SmolLM2-135M's shape, random",
     )
     found.add_argument("--tiny", action="store_true", help="instead of SmolLM2's shape two narrow layers, to try it")
     found.add_argument("--pairs", type=int, default=64, help="pairs in a step (default: 64)")
@@ -168,8 +169,14 @@ def divide(arguments: argparse.Namespace, folder: Path, tokens: int) -> bool:
 
 
 def given(data: Path, length: int) -> pa.Table:
-    """The pairs of an artifact whose sides are short enough."""
+    """The pairs of an artifact whose sides are short enough, each side up to the last token that is learned: TRL learns
+    all of a reply, and some templates write a line break after the token that ends it."""
     table = pa.concat_tables(pq.read_table(part) for part in sorted((data / "pairs/train").glob("*.parquet")))
+    rows = table.to_pylist()
+    for row, side in product(rows, ("chosen", "rejected")):
+        end = len(row[side]) - row[f"{side}_learned"][::-1].index(True)
+        row |= {name: row[name][:end] for name in (side, f"{side}_learned")}
+    table = pa.Table.from_pylist(rows, table.schema)
     longest = np.maximum(*(table[side].combine_chunks().value_lengths().to_numpy() for side in ("chosen", "rejected")))
     return table.filter(pa.array(longest <= length))
 

@@ -40,7 +40,7 @@ COMMANDS = (
 
 EXAMPLES = """\
 parlance run --profile demo                       the whole pipeline, ten minutes on two cores
-parlance run --data chats.jsonl -o train.steps=600
+parlance run --data chats.jsonl -o train.steps=300
 parlance explain --rule near_duplicate            what a rule dropped
 parlance chat                                     talk to the champion"""
 

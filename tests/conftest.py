@@ -48,6 +48,6 @@ def make_run(tmp_path: Path, spark: "SparkSession") -> Callable[..., Run]:  # no
             lines = [{"messages": [{"role": r, "content": c} for r, c in turns]} for turns in conversations]
             data.write_text("".join(json.dumps(line) + "\n" for line in lines))
         settings = [f"storage.root={tmp_path / 'root'}", "spark.master=local[2]", *(overrides or [])]
-        return Run.begin(load_profile("demo", settings, str(data) if data else None), run_id)
+        return Run.begin(load_profile("scratch", settings, str(data) if data else None), run_id)
 
     return make

@@ -24,8 +24,8 @@ from training.layers import as_transformers_runs
 SAMPLES = 3
 """Of the prompts, the first few are shown with their replies; always the same ones."""
 
-PROMPT_SHOWN = 300
-"""Characters of a prompt that are shown: its last."""
+PROMPT_SHOWN, REPLY_SHOWN = 300, 150
+"""Characters of a prompt that are shown, its last; and of a reply in the log, its first."""
 
 BATCH = 8
 """Prompts that a rank answers together."""
@@ -163,6 +163,12 @@ def scores(answers: Answers) -> tuple[float, float]:
         if metric.name in ("bleu", "rouge"):
             found |= metric.load()(answers)
     return float(found["bleu"]["score"]), float(found["rouge"]["rougeL"])
+
+
+def in_one_line(reply: str) -> str:
+    """A reply for the log."""
+    text = " ".join(reply.split())
+    return text if len(text) <= REPLY_SHOWN else text[:REPLY_SHOWN] + "…"
 
 
 def _texts(tokenizer: PreTrainedTokenizerBase, replies: list[list[int]]) -> list[str]:

@@ -16,7 +16,7 @@ from training.checkpoint import State, checkpoint_of
 from training.job_config import JobConfig
 from training.metrics import METRICS, PREFERENCES, MetricsLog, replies_seconds
 from training.overfitting import overfitting_since, widening
-from training.replies import Measured
+from training.replies import Measured, in_one_line
 from training.step import Outcome
 
 
@@ -135,7 +135,8 @@ class Reporter:
                 f"loss no longer does and is {points[-1].gap:.4f} above it"
             )
         for sample in replies.samples if replies else []:
-            say(f"train:   {sample['prompt']} → {sample['reply'] or '(nothing)'} (reference: {sample['reference']})")
+            reply, reference = (in_one_line(sample[side]) for side in ("reply", "reference"))
+            say(f"train:   {sample['prompt']} → {reply or '(nothing)'} (reference: {reference})")
 
     def resumes(self) -> None:
         """Training goes on after a validation or a checkpoint, whose time is not that of a step."""

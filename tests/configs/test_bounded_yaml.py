@@ -51,4 +51,4 @@ def test_what_is_wrong_is_said_by_its_place_not_by_its_words(text: str) -> None:
 
 def test_a_setting_is_bounded_like_a_file() -> None:
     with pytest.raises(UserError, match=r"train\.steps: what it is set to is not valid YAML: more than 262,144 values"):
-        load_profile("demo", ["train.steps={" + laughs(9).replace("\n", ", ") + "}"])
+        load_profile("scratch", ["train.steps={" + laughs(9).replace("\n", ", ") + "}"])

@@ -26,7 +26,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (tmp_path / folder).mkdir(parents=True)
     for folder in ("data", "data/inner", "data2"):
         (tmp_path / folder / "chats.jsonl").write_text("{}\n")
-    (tmp_path / "profiles" / "ours.yaml").write_text(Path("configs/profiles/demo.yaml").read_text())
+    (tmp_path / "profiles" / "ours.yaml").write_text(Path("configs/profiles/scratch.yaml").read_text())
     (tmp_path / "hosts.txt").write_text(f"password: {SECRET}\n")
     guard = {
         "keys": ["acquire.sources", "clean", "deduplicate", "train", "launch", "tokenise", "model", "review", "audit"],
@@ -68,7 +68,7 @@ def refusal(place: Path, *settings: str, **more: Any) -> str:
 def test_what_is_listed_is_set_and_the_rest_is_the_profiles(place: Path) -> None:
     profile = triggered(place, "train.steps=100", "clean.rules.languages=[en, de]", "launch.ranks=1")
     assert (profile.train.steps, profile.clean.rules.languages, profile.launch.ranks) == (100, ["en", "de"], 1)
-    assert changes(load_profile("demo", [f"storage.root={place / 'root'}"]), profile).keys() == {
+    assert changes(load_profile("scratch", [f"storage.root={place / 'root'}"]), profile).keys() == {
         "train.steps",
         "clean.rules.languages",
         "launch.ranks",
@@ -137,7 +137,7 @@ def test_blanks_around_a_key_are_no_way_around(place: Path) -> None:
 
 def test_a_listed_section_replaced_as_a_whole_takes_nothing_along_that_is_not(place: Path) -> None:
     (place / "profiles" / "ours.yaml").write_text(
-        Path("configs/profiles/demo.yaml").read_text() + "launch:\n  deepspeed: {wall_clock_breakdown: true}\n"
+        Path("configs/profiles/scratch.yaml").read_text() + "launch:\n  deepspeed: {wall_clock_breakdown: true}\n"
     )
     assert refusal(place, "launch={ranks: 1}").startswith("launch.deepspeed: may not be set")  # it would be emptied
     assert triggered(place, "launch.ranks=1").launch.deepspeed == {"wall_clock_breakdown": True}
@@ -185,7 +185,7 @@ def test_the_review_becomes_stricter_and_never_laxer(place: Path) -> None:
     assert triggered(place, "review.mode=human", "review.max_severity=info").review.mode == "human"
     assert "only its owner" in refusal(place, "review.max_severity=critical")
     (place / "profiles" / "asks.yaml").write_text(
-        Path("configs/profiles/demo.yaml").read_text() + "review: {mode: human, max_severity: info}\n"
+        Path("configs/profiles/scratch.yaml").read_text() + "review: {mode: human, max_severity: info}\n"
     )
     assert refusal(place, "review.mode=automatic", profile="asks").startswith("review.mode: the profile asks a human")
     assert "review.m" in refusal(place, "review={}", profile="asks")
@@ -250,7 +250,7 @@ def test_the_number_of_files_has_a_bound(place: Path) -> None:
 
 
 def test_sources_of_the_profile_are_its_owners_and_stay(place: Path) -> None:
-    text = Path("configs/profiles/demo.yaml").read_text()
+    text = Path("configs/profiles/scratch.yaml").read_text()
     own = f"- {{name: chitchat, path: {place}/data2/chats.jsonl}}"
     (place / "profiles" / "ours.yaml").write_text(
         text.replace("- {name: chitchat, package: chitchat-dataset, licence: MIT}", own)
@@ -371,7 +371,7 @@ def test_a_file_in_the_profiles_folder_that_is_no_profile_is_not_quoted(place: P
 
 def test_the_profile_of_retraining_is_the_operators(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     nightly = place / "nightly.yaml"
-    nightly.write_text(Path("configs/profiles/demo.yaml").read_text())
+    nightly.write_text(Path("configs/profiles/scratch.yaml").read_text())
     assert "profile: " in refusal(place, profile=str(nightly))
     monkeypatch.setenv("PARLANCE_RETRAIN_PROFILE", str(nightly))
     assert triggered(place, profile=str(nightly)).seed == 20

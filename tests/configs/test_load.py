@@ -15,7 +15,7 @@ def test_every_profile_that_comes_with_the_project_is_valid(name: str) -> None:
 
 def test_an_element_of_a_list_may_be_a_value_too() -> None:
     with pytest.raises(UserError, match=r"override acquire.sources.0.path: 0 is a value, not a section"):
-        load_profile("demo", ["acquire.sources=[5]", "acquire.sources.0.path=1"])
+        load_profile("scratch", ["acquire.sources=[5]", "acquire.sources.0.path=1"])
 
 
 @pytest.mark.parametrize(
@@ -37,16 +37,16 @@ def test_an_element_of_a_list_may_be_a_value_too() -> None:
 )
 def test_a_wrong_override_is_refused_with_the_key_and_the_remedy(override: str, says: str) -> None:
     with pytest.raises(UserError) as refused:
-        load_profile("demo", [override])
+        load_profile("scratch", [override])
     assert says in str(refused.value)
     assert "\n" not in str(refused.value)
 
 
 def test_a_mistake_is_put_down_to_the_override_that_made_it_and_not_to_the_file(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"^override train\.steps: train: warmup_steps \(20\) must be below steps"):
-        load_profile("demo", ["seed=3", "train.steps=20"])
+        load_profile("scratch", ["seed=3", "train.steps=20"])
     with pytest.raises(UserError, match=r"^override seed: seed: .*, found -1; override train: train\.stepz: unknown"):
-        load_profile("demo", ["seed=-1", "train={stepz: 20}"])
+        load_profile("scratch", ["seed=-1", "train={stepz: 20}"])
     path = tmp_path / "mine.yaml"
     path.write_text("acquire: {sources: [{name: a, path: a}]}\naudit: {topics: {a: b, c: d}}\nembed: {max_tokens: 1}")
     with pytest.raises(UserError, match=rf"^override seed: seed: .*found -1; {path}: embed\.max_tokens: .*found 1$"):
@@ -54,7 +54,7 @@ def test_a_mistake_is_put_down_to_the_override_that_made_it_and_not_to_the_file(
 
 
 def test_later_overrides_win() -> None:
-    assert load_profile("demo", ["train.steps=77", "train.steps=78"]).train.steps == 78
+    assert load_profile("scratch", ["train.steps=77", "train.steps=78"]).train.steps == 78
 
 
 def test_an_unknown_profile_names_those_there_are() -> None:
@@ -72,7 +72,7 @@ def test_a_profile_that_is_not_yaml_is_refused(tmp_path: Path) -> None:
 def test_data_replaces_the_sources_by_one_for_each_file(tmp_path: Path) -> None:
     for name in ("b.jsonl", "a.csv.gz", "a.json", ".hidden"):
         (tmp_path / name).touch()
-    profile = load_profile("demo", data=str(tmp_path))
+    profile = load_profile("scratch", data=str(tmp_path))
     assert [s.name for s in profile.acquire.sources] == ["a", "a-2", "b"]
 
 
@@ -105,7 +105,7 @@ def test_a_file_that_is_no_profile_is_not_quoted(tmp_path: Path, text: str) -> N
 def test_a_credential_in_a_profile_is_not_quoted() -> None:
     for setting in ("vectors.url=http://user:Zebra@host", "train.steps=token=Zebra", "spark.conf.a.secret.key=[Zebra]"):
         with pytest.raises(UserError) as refused:
-            load_profile("demo", [setting])
+            load_profile("scratch", [setting])
         assert "Zebra" not in str(refused.value)
 
 

@@ -52,7 +52,7 @@ def parlance(root: Path, *arguments: str, seconds: float = 600) -> Small:
     return _run([sys.executable, "-m", "pipeline.cli", *arguments], root, seconds)
 
 
-def demonstrate(root: Path, profile: str = "demo", seconds: float = 900) -> Small:
+def demonstrate(root: Path, profile: str = "scratch", seconds: float = 900) -> Small:
     """Runs what `make demo` runs, small."""
     overrides = [part for setting in SMALL for part in ("-o", setting)]
     command = [sys.executable, "-m", "plugins.standalone", "demo", "--profile", profile, *overrides]
@@ -96,7 +96,7 @@ PLANTED = {
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Small:
     """The small demo, run once, on a profile that holds credentials."""
     profile = tmp_path_factory.mktemp("profiles") / "ours.yaml"
-    text = (PROJECT / "configs" / "profiles" / "demo.yaml").read_text()
+    text = (PROJECT / "configs" / "profiles" / "scratch.yaml").read_text()
     profile.write_text(yaml.safe_dump(yaml.safe_load(text) | PLANTED))
     done = demonstrate(tmp_path_factory.mktemp("demo"), str(profile))
     assert done.status == 0, done.output
@@ -112,7 +112,7 @@ def interrupted(tmp_path_factory: pytest.TempPathFactory) -> Small:
     """The same run from the command line, killed with SIGKILL inside three stages, each time started again."""
     root = tmp_path_factory.mktemp("interrupted")
     overrides = [part for setting in SMALL for part in ("-o", setting)]
-    command = [sys.executable, "-m", "pipeline.cli", "run", "--root", str(root), *overrides]
+    command = [sys.executable, "-m", "pipeline.cli", "run", "--profile", "scratch", "--root", str(root), *overrides]
     for task in KILLED_IN:
         process = subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         while not _inside(root, task) and process.poll() is None:

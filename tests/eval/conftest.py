@@ -245,7 +245,7 @@ def world(
             "acquire.sources.0.licence=CC0-1.0",
             *overrides,
         ]
-        run = Run.begin(load_profile("demo", settings, str(raw)), f"steps-{steps}")
+        run = Run.begin(load_profile("scratch", settings, str(raw)), f"steps-{steps}")
         contents: dict[str, Callable[[Path], None]] = {
             "balance": lambda out: write_conversations(out / "data", rows),
             "review": lambda out: write_json(out / "decision.json", {"decision": "approve", "by": "automatic"}),

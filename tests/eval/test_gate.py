@@ -156,7 +156,7 @@ def test_the_profile_says_what_is_asked_of_a_leg() -> None:
     "name", ["probes:intent", "probe:intend", "source:chatter", "topic:musik", "pro*:intent?", "los"]
 )
 def test_a_leg_that_nobody_knows_is_refused_with_the_known_ones(name: str) -> None:
-    profile = load_profile("demo", [f"promote.legs.{name}.require=ignore"])
+    profile = load_profile("scratch", [f"promote.legs.{name}.require=ignore"])
     known = "legs are: loss, rouge_l, .*, probe:intent, .*, source:chitchat, source:chatterbot, topic:.*, topic:other"
     with pytest.raises(UserError, match=re.escape(f"promote.legs: no leg is called {name!r}; ") + known):
         STAGES["promote"].refuse(profile)
@@ -164,12 +164,12 @@ def test_a_leg_that_nobody_knows_is_refused_with_the_known_ones(name: str) -> No
 
 def test_legs_are_named_in_the_profile_by_name_or_by_pattern() -> None:
     names = ["loss", "probe:*", "source:chitchat", "topic:small talk", "*_replies"]
-    profile = load_profile("demo", [f"promote.legs.{name}={{require: ignore, tolerance: 0.2}}" for name in names])
+    profile = load_profile("scratch", [f"promote.legs.{name}={{require: ignore, tolerance: 0.2}}" for name in names])
     STAGES["promote"].refuse(profile)
     legs = ("loss", "probe:intent", "source:chitchat", "source:chatterbot", "empty_replies")
     rules = [profile.promote.rule(leg) for leg in legs]
     assert rules == [("ignore", 0.2), ("ignore", 0.2), ("ignore", 0.2), ("no_loss", 0.005), ("ignore", 0.2)]
-    assert load_profile("demo", ["promote.min_improvement=0.01"]).promote.rule("loss") == ("gain", 0.01)
+    assert load_profile("scratch", ["promote.min_improvement=0.01"]).promote.rule("loss") == ("gain", 0.01)
 
 
 def test_what_cannot_be_compared_says_why_and_is_no_gain() -> None:

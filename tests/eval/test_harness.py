@@ -37,13 +37,13 @@ def test_without_tasks_nothing_is_run(tmp_path: Path) -> None:
 @pytest.mark.skipif(INSTALLED, reason="lm-eval is installed")
 def test_tasks_are_refused_before_anything_starts_where_lm_eval_is_not_installed() -> None:
     with pytest.raises(UserError, match=r"evaluate\.tasks: piqa need the package lm-eval, .*pip install lm-eval"):
-        check(load_profile("demo", ["evaluate.tasks=[piqa]"]))
+        check(load_profile("scratch", ["evaluate.tasks=[piqa]"]))
 
 
 def test_a_probe_that_there_is_not_is_refused_before_anything_starts() -> None:
-    check(load_profile("demo"))
+    check(load_profile("scratch"))
     with pytest.raises(UserError, match=r"evaluate\.probes: there is no probe 'fact'"):
-        check(load_profile("demo", ["evaluate.probes=[fact]"]))
+        check(load_profile("scratch", ["evaluate.probes=[fact]"]))
 
 
 @pytest.mark.skipif(not INSTALLED, reason="lm-eval is not installed")
@@ -70,9 +70,9 @@ def test_the_numbers_are_those_that_the_printed_command_gives(
     }
     (tmp_path / "tasks" / "six_answers.yaml").write_text(json.dumps(task))
     settings = Evaluate(tasks=("six_answers",), task_folder=str(tmp_path / "tasks"))
-    check(load_profile("demo", [f"evaluate.task_folder={tmp_path / 'tasks'}", "evaluate.tasks=[six_answers]"]))
+    check(load_profile("scratch", [f"evaluate.task_folder={tmp_path / 'tasks'}", "evaluate.tasks=[six_answers]"]))
     with pytest.raises(UserError, match="Tasks not found: seven_answers"):
-        check(load_profile("demo", ["evaluate.tasks=[seven_answers]"]))
+        check(load_profile("scratch", ["evaluate.tasks=[seven_answers]"]))
     found = run_tasks(tmp_path / "model", tmp_path / "tokenizer", settings)
     assert found["command"] in capfd.readouterr().out
     command = command_of(tmp_path / "model", tmp_path / "tokenizer", settings)

@@ -47,7 +47,7 @@ SETTINGS = [
 
 def golden_run(root: Path) -> Run:
     """The finished run, under an empty root; the working directory is the project's."""
-    profile = load_profile("demo", [f"storage.root={root}", *SETTINGS], str(HERE / "conversations"))
+    profile = load_profile("scratch", [f"storage.root={root}", *SETTINGS], str(HERE / "conversations"))
     run = Run.begin(profile, "golden")
     for task in TASKS:
         execute(run, task, {"decision": "approve", "by": "golden", "remove_topics": "money and shopping"})

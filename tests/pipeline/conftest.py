@@ -33,7 +33,7 @@ def begin(tmp_path: Path) -> Callable[..., Run]:
 
     def start(*overrides: str, name: str = "root") -> Run:
         settings = [f"storage.root={tmp_path / name}", "spark.master=local[2]", *overrides]
-        return Run.begin(load_profile("demo", settings), "test")
+        return Run.begin(load_profile("scratch", settings), "test")
 
     return start
 

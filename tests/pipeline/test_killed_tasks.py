@@ -9,7 +9,7 @@ from tests.kills import killed_and_run_again
 
 
 def test_what_prepares_the_data_is_as_if_nothing_had_happened(tmp_path: Path) -> None:
-    profile = load_profile("demo", [f"storage.root={tmp_path / 'root'}", *SETTINGS], str(HERE / "conversations"))
+    profile = load_profile("scratch", [f"storage.root={tmp_path / 'root'}", *SETTINGS], str(HERE / "conversations"))
     run = Run.begin(profile, "killed")
     found = killed_and_run_again(
         run, acquire=3, clean=3, deduplicate=2, embed=0, audit=2, review=0, balance=2, tokenise=3

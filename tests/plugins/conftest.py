@@ -41,7 +41,9 @@ def run(tmp_path: Path) -> Run:
     turns = [{"role": "user", "content": "How are you?"}, {"role": "assistant", "content": "I am well, thank you."}]
     data = tmp_path / "conversations.jsonl"
     data.write_text("".join(json.dumps({"messages": turns, "number": i}) + "\n" for i in range(3)))
-    return Run.begin(load_profile("demo", [f"storage.root={tmp_path / 'root'}", "spark.driver_memory=1g"], str(data)))
+    return Run.begin(
+        load_profile("scratch", [f"storage.root={tmp_path / 'root'}", "spark.driver_memory=1g"], str(data))
+    )
 
 
 @pytest.fixture

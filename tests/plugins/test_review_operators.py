@@ -40,7 +40,7 @@ AUDIT: dict[str, Any] = {
 def audited(run: Run, mode: str, *settings: str) -> Run:
     """A run of review.mode `mode` whose audit is AUDIT."""
     profile = load_profile(
-        "demo",
+        "scratch",
         [f"storage.root={run.root}", f"review.mode={mode}", *settings],
         str(run.profile.acquire.sources[0].path),
     )

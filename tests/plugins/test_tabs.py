@@ -51,7 +51,7 @@ def tokens(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tokens]:
 def client(tmp_path: Path, tokens: Tokens, monkeypatch: pytest.MonkeyPatch) -> TestClient:
     """A signed-in viewer's client, and one run of train_chat_model that has just begun."""
     (tmp_path / "chats.jsonl").write_text("{}\n")
-    Run.begin(load_profile("demo", [f"storage.root={tmp_path / 'root'}"], str(tmp_path / "chats.jsonl")), RUN_ID)
+    Run.begin(load_profile("scratch", [f"storage.root={tmp_path / 'root'}"], str(tmp_path / "chats.jsonl")), RUN_ID)
     monkeypatch.setenv("PARLANCE_ROOT", str(tmp_path / "root"))
     with create_session() as session:
         session.query(DagRun).delete()

@@ -33,11 +33,11 @@ from training.micro_batch import MOST_ON_CPU, fitting_micro_batch
 )
 def test_what_does_not_fit_is_named(overrides: list[str], message: str) -> None:
     with pytest.raises(UserError, match=message):
-        check(load_profile("demo", overrides))
+        check(load_profile("scratch", overrides))
 
 
 def test_the_demo_fits() -> None:
-    check(load_profile("demo"))
+    check(load_profile("scratch"))
 
 
 def test_checking_needs_no_torch() -> None:
@@ -47,7 +47,7 @@ def test_checking_needs_no_torch() -> None:
 
 def test_an_automatic_micro_batch_on_cpu_fits_and_divides_the_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-    profile = load_profile("demo", ["launch.micro_batch=auto", "train.batch_tokens=12288", "launch.ranks=2"])
+    profile = load_profile("scratch", ["launch.micro_batch=auto", "train.batch_tokens=12288", "launch.ranks=2"])
     architecture = load_architecture("tiny")
     share = 12288 // profile.tokenise.sequence_length // 2
     found = fitting_micro_batch(profile, architecture, 4096)

@@ -124,4 +124,4 @@ def test_a_file_that_is_no_gguf_is_the_users_error(job: JobConfig, tmp_path: Pat
 def test_sequences_longer_than_a_base_takes_are_refused_before_the_run(own_head: Path) -> None:
     settings = [f"model.pretrained={own_head}", "tokenise.sequence_length=4096", "train.batch_tokens=32768"]
     with pytest.raises(UserError, match=r"sequence_length: 4096 exceeds max_position_embeddings \(2048\)"):
-        check(load_profile("demo", settings))
+        check(load_profile("scratch", settings))

@@ -71,5 +71,5 @@ def test_a_run_without_pairs_is_told_where_they_come_from(tmp_path: Path, raw: P
 def test_a_batch_counts_both_sides_of_its_pairs(raw: Path) -> None:
     settings = ["train.objective=dpo", "tokenise.sequence_length=64", "launch.ranks=2", "launch.micro_batch=1"]
     with pytest.raises(UserError, match=r"launch\.micro_batch × sides of a pair × .* = 2 × 1 × 2 × 64 = 256; set"):
-        check(load_profile("demo", [*settings, "train.batch_tokens=128"], str(raw)))
-    check(load_profile("demo", [*settings, "train.batch_tokens=256"], str(raw)))
+        check(load_profile("scratch", [*settings, "train.batch_tokens=128"], str(raw)))
+    check(load_profile("scratch", [*settings, "train.batch_tokens=256"], str(raw)))

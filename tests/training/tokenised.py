@@ -54,7 +54,7 @@ def begin_run(root: Path, overrides: list[str], data: Path, run_id: str = "test"
 
     Where sources have weights, they take turns with the conversations, and share no sequence.
     """
-    run = Run.begin(load_profile("demo", [f"storage.root={root}", *SETTINGS, *overrides], str(data)), run_id)
+    run = Run.begin(load_profile("scratch", [f"storage.root={root}", *SETTINGS, *overrides], str(data)), run_id)
     print_ = run.fingerprint("tokenise")
     if run.find("tokenise"):
         return run

@@ -27,7 +27,7 @@ class Asked(FileHashes):
 
 
 def profile_of(sources: list[dict[str, str]]) -> Profile:
-    return load_profile("demo", [f"acquire.sources={json.dumps(sources)}"])
+    return load_profile("scratch", [f"acquire.sources={json.dumps(sources)}"])
 
 
 def test_the_files_of_all_sources_are_hashed_at_once(tmp_path: Path) -> None:

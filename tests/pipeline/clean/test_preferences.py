@@ -57,7 +57,7 @@ def made(spark: object, tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, 
     data = folder / "records.jsonl"
     data.write_text("".join(json.dumps(record) + "\n" for record in RECORDS.values()))
     settings = [f"storage.root={folder / 'root'}", "spark.master=local[2]"]
-    run = Run.begin(load_profile("demo", settings, str(data)), "test")
+    run = Run.begin(load_profile("scratch", settings, str(data)), "test")
     (acquired,) = execute(run, "acquire")
     _, cleaned = execute(run, "clean")
     ids = {list(RECORDS)[row["origin"]["ordinal"]]: name for name, row in kept(acquired).items()}

@@ -22,7 +22,7 @@ def run(tmp_path: Path) -> Run:
     """A run that has made acquire of one file, and of no row."""
     (tmp_path / "chat.jsonl").write_text("{}\n")
     settings = [f"storage.root={tmp_path / 'root'}"]
-    run = Run.begin(load_profile("demo", settings, str(tmp_path / "chat.jsonl")), "first")
+    run = Run.begin(load_profile("scratch", settings, str(tmp_path / "chat.jsonl")), "first")
     commit(run, "acquire", 0, lambda folder: (folder / "note.txt").write_text("as it was"))
     run.record("acquire", run.fingerprint("acquire"), cached=False, seconds=1, started=datetime.now(UTC))
     return run

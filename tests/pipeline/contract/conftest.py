@@ -18,7 +18,7 @@ def run(tmp_path: Path) -> Run:
     """A run of the demo profile over one small file, under tmp_path/root."""
     data = tmp_path / "chat.jsonl"
     data.write_text("{}\n")
-    return Run.begin(load_profile("demo", [f"storage.root={tmp_path / 'root'}"], str(data)), "test")
+    return Run.begin(load_profile("scratch", [f"storage.root={tmp_path / 'root'}"], str(data)), "test")
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ SECRET = "Zebra77Quagga"
 
 
 def profile_with(root: Path, *more: str) -> Profile:
-    return load_profile("demo", [f"storage.root={root}", *more])
+    return load_profile("scratch", [f"storage.root={root}", *more])
 
 
 def planted(root: Path, secret: str = SECRET) -> Profile:

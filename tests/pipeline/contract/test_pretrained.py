@@ -71,7 +71,7 @@ def test_the_content_of_the_weights_is_part_of_the_fingerprint(install: Callable
     file = install("carrier", "weights.gguf") / "weights.gguf"
 
     def inputs(name: str) -> dict[str, str]:
-        profile = load_profile("demo", [f"model.pretrained={name}"])
+        profile = load_profile("scratch", [f"model.pretrained={name}"])
         found = raw_inputs.pretrained(profile, FileHashes(tmp_path / "hashes"))
         assert raw_inputs.tokenizer(profile, FileHashes(tmp_path / "hashes")) == found
         return found
@@ -93,11 +93,11 @@ def test_the_tokenizer_is_that_of_the_weights_unless_it_is_named() -> None:
         ("model.pretrained=owner/model", "tokenise.tokenizer=/a/folder"): "/a/folder",
     }
     for settings, tokenizer in named.items():
-        profile = load_profile("demo", list(settings))
+        profile = load_profile("scratch", list(settings))
         assert profile.tokenise.tokenizer == tokenizer
         assert type(profile).model_validate_json(profile.model_dump_json()) == profile
     with pytest.raises(UserError, match=r"tokenise\.tokenizer: pretrained, but model\.pretrained is empty"):
-        load_profile("demo", ["tokenise.tokenizer=pretrained"])
+        load_profile("scratch", ["tokenise.tokenizer=pretrained"])
 
 
 def test_sequences_longer_than_the_weights_take_are_refused() -> None:

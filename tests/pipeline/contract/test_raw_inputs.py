@@ -38,17 +38,17 @@ def test_a_model_of_a_package_is_its_version_and_one_of_the_hub_its_name(hashes:
 
 
 def test_the_encoder_is_the_one_of_the_profile(model: Path, hashes: FileHashes) -> None:
-    assert list(encoder(load_profile("demo", [f"embed.model={model}"]), hashes)) == [
+    assert list(encoder(load_profile("scratch", [f"embed.model={model}"]), hashes)) == [
         "embed.model/deep/config",
         "embed.model/weights",
     ]
 
 
 def test_a_tokenizer_is_an_input_unless_it_is_trained(model: Path, hashes: FileHashes) -> None:
-    assert tokenizer(load_profile("demo"), hashes) == {}
-    of_the_hub = load_profile("demo", ["tokenise.tokenizer=with/tokenizer"])
+    assert tokenizer(load_profile("scratch"), hashes) == {}
+    of_the_hub = load_profile("scratch", ["tokenise.tokenizer=with/tokenizer"])
     assert tokenizer(of_the_hub, hashes) == {"tokenise.tokenizer": "hub:with/tokenizer"}
-    assert list(tokenizer(load_profile("demo", [f"tokenise.tokenizer={model}"]), hashes)) == [
+    assert list(tokenizer(load_profile("scratch", [f"tokenise.tokenizer={model}"]), hashes)) == [
         "tokenise.tokenizer/deep/config",
         "tokenise.tokenizer/weights",
     ]

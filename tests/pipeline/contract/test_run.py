@@ -26,7 +26,7 @@ def begin(tmp_path: Path) -> Callable[..., Run]:
 
     def begin(*overrides: str, run_id: str | None = "first", root: Path = tmp_path / "root") -> Run:
         settings = [f"storage.root={root}", *overrides]
-        return Run.begin(load_profile("demo", settings, str(tmp_path / "chat.jsonl")), run_id)
+        return Run.begin(load_profile("scratch", settings, str(tmp_path / "chat.jsonl")), run_id)
 
     return begin
 

@@ -87,5 +87,5 @@ def begin(tmp_path: Path) -> Callable[..., Run]:
     from configs.load import load_profile
 
     (tmp_path / "chat.jsonl").write_text("{}\n")
-    profile = load_profile("demo", [f"storage.root={tmp_path / 'root'}"], str(tmp_path / "chat.jsonl"))
+    profile = load_profile("scratch", [f"storage.root={tmp_path / 'root'}"], str(tmp_path / "chat.jsonl"))
     return lambda run_id: Run.begin(profile, run_id)

@@ -22,14 +22,14 @@ from pipeline.contract.run import Run
 )
 def test_deepspeed_is_not_told_what_another_key_decides(setting: str, ours: str) -> None:
     with pytest.raises(UserError, match=rf"launch\.deepspeed: .*{ours}"):
-        load_profile("demo", [f"launch.deepspeed={setting}"])
+        load_profile("scratch", [f"launch.deepspeed={setting}"])
 
 
 def fingerprint(root: Path, stage: str, *more: str) -> str:
     data = root / "data.jsonl"
     data.write_text("{}\n")
     overrides = [f"storage.root={root}", "embed.model=any", *more]
-    return Run.begin(load_profile("demo", overrides, str(data)), "test").fingerprint(stage)
+    return Run.begin(load_profile("scratch", overrides, str(data)), "test").fingerprint(stage)
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,7 @@ def test_a_stage_that_loses_a_row_fails_and_leaves_no_artifact(
 def test_a_changed_setting_changes_only_the_fingerprints_that_depend_on_it(run: Run, tmp_path: Path) -> None:
     data, root = str(tmp_path / "chat.jsonl"), f"storage.root={tmp_path / 'root'}"
     other = Run.begin(
-        load_profile("demo", [root, "train.steps=77", "launch.ranks=1", "spark.master=local[1]"], data), "2"
+        load_profile("scratch", [root, "train.steps=77", "launch.ranks=1", "spark.master=local[1]"], data), "2"
     )
     changed = {name for name in STAGES if run.fingerprint(name) != other.fingerprint(name)}
     assert changed == {"train", "evaluate", "promote"}
@@ -101,7 +101,7 @@ def test_weights_of_sources_change_training_alone_and_having_any_also_how_it_is_
         given = [{} if weight is None else {"weight": weight} for weight in weights]
         sources = [{"name": f.stem, "path": str(f), **more} for f, more in zip(files, given, strict=True)]
         settings = [f"storage.root={tmp_path / 'root'}", f"acquire.sources={json.dumps(sources)}"]
-        found = Run.begin(load_profile("demo", settings), name)
+        found = Run.begin(load_profile("scratch", settings), name)
         return {stage: found.fingerprint(stage) for stage in STAGES}
 
     plain, even, uneven = prints("plain", None, None), prints("even", 1, None), prints("uneven", 3, 1)
@@ -115,10 +115,10 @@ def test_a_changed_byte_of_a_source_changes_every_fingerprint_and_its_path_none(
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     (elsewhere / "chat.jsonl").write_text("{}\n")
-    moved = Run.begin(load_profile("demo", [root], str(elsewhere / "chat.jsonl")), "moved")
+    moved = Run.begin(load_profile("scratch", [root], str(elsewhere / "chat.jsonl")), "moved")
     assert moved.fingerprint("promote") == run.fingerprint("promote")
     (elsewhere / "chat.jsonl").write_text("{ }\n")
-    edited = Run.begin(load_profile("demo", [root], str(elsewhere / "chat.jsonl")), "edited")
+    edited = Run.begin(load_profile("scratch", [root], str(elsewhere / "chat.jsonl")), "edited")
     assert all(edited.fingerprint(name) != run.fingerprint(name) for name in STAGES)
 
 

@@ -22,7 +22,7 @@ def test_every_stage_says_what_it_does_and_has_what_its_work_is_counted_in(stage
 
 @pytest.mark.parametrize("stage", STAGES.values(), ids=STAGES)
 def test_the_form_offers_only_what_the_stage_may_read(stage: Stage) -> None:
-    profile, declared = load_profile("demo"), stage.config + stage.settings
+    profile, declared = load_profile("scratch"), stage.config + stage.settings
     for key in (key for keys in stage.form.values() for key in keys):
         lookup(profile, key)
         assert any(key == d or key.startswith(f"{d}.") for d in declared), key

@@ -76,7 +76,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> House:
     subprocess.run(["git", "apply", "-"], cwd=house.folder, input=diff, text=True, check=True)
     turns = [[{"role": role, "content": content} for role, content in talk] for talk in TALKS.values()]
     house.data.write_text("".join(json.dumps({"messages": messages}) + "\n" for messages in turns))
-    run = Run.begin(load_profile("demo", [f"storage.root={house.root}"], str(house.data)), "toy")
+    run = Run.begin(load_profile("scratch", [f"storage.root={house.root}"], str(house.data)), "toy")
     for stage in ("acquire", "score", "clean", "deduplicate"):
         leave(run, stage, turns)
     house.parlance("stage", "questions")

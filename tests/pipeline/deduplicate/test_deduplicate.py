@@ -401,4 +401,4 @@ def test_an_earlier_corpus_that_is_not_there_is_refused(make_run: Callable[..., 
 @pytest.mark.parametrize("override", ["deduplicate.bands=7", "deduplicate.bands=8", "deduplicate.jaccard=0.5"])
 def test_bands_that_cannot_find_duplicates_are_refused(override: str) -> None:
     with pytest.raises(UserError, match="bands"):
-        load_profile("demo", [override])
+        load_profile("scratch", [override])

@@ -24,4 +24,4 @@ def demo(tmp_path: Path) -> Callable[..., Profile]:
     file = tmp_path / "chats.jsonl"
     turns = [{"role": "user", "content": "u" * 15}, {"role": "assistant", "content": "a" * 25}]
     file.write_text("".join(json.dumps({"messages": turns}) + "\n" for _ in range(500)))
-    return lambda *overrides: load_profile("demo", [f"storage.root={tmp_path / 'root'}", *overrides], str(file))
+    return lambda *overrides: load_profile("scratch", [f"storage.root={tmp_path / 'root'}", *overrides], str(file))

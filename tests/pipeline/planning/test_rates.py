@@ -23,7 +23,7 @@ def took(units: float, seconds: float, stage: str = "score") -> Measurement:
 
 
 def two_cores(*overrides: str) -> tuple[Profile, Machines]:
-    profile = load_profile("demo", ["plan.hardware.cores=2", *overrides])
+    profile = load_profile("scratch", ["plan.hardware.cores=2", *overrides])
     return profile, machines_of(profile)
 
 

@@ -22,7 +22,7 @@ TURNS = [{"role": "user", "content": "Hello"}, {"role": "assistant", "content": 
 def run(tmp_path: Path) -> Run:
     raw = tmp_path / "chats.jsonl"
     raw.write_text("{}\n")
-    return Run.begin(load_profile("demo", [f"storage.root={tmp_path / 'root'}"], str(raw)), "told")
+    return Run.begin(load_profile("scratch", [f"storage.root={tmp_path / 'root'}"], str(raw)), "told")
 
 
 @pytest.fixture

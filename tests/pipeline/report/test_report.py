@@ -169,7 +169,7 @@ def run(tmp_path: Path) -> Run:
     raw = tmp_path / "chats.jsonl"
     raw.write_text("{}\n")
     settings = [f"storage.root={tmp_path / 'root'}", "tracking.uri=http://reader:hunter2@mlflow.example:5000"]
-    return Run.begin(load_profile("demo", settings, str(raw)), "manual__2026")
+    return Run.begin(load_profile("scratch", settings, str(raw)), "manual__2026")
 
 
 def prepare_data(run: Run) -> None:
