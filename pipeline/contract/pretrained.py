@@ -1,6 +1,7 @@
 """Where pretrained weights lie: a folder, a name on the hub, a GGUF file, or a Python package that carries one."""
 
 import json
+import mmap
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, files
 from pathlib import Path
@@ -10,6 +11,8 @@ from configs.errors import UserError
 
 KEY = "model.pretrained"
 PACKAGE = "package:"
+SCALED_ROTARY = b"rope_freqs.weight"
+"""The tensor by which GGUF files scale rotary frequencies, as those of Llama 3.1 and later."""
 
 
 @dataclass(frozen=True)
@@ -64,16 +67,33 @@ def check_positions(name: str, values: dict[str, Any], length: int) -> None:
 
 
 def pretrained_config(name: str) -> Any:
-    """transformers' configuration of the weights. Raises UserError when it cannot be loaded."""
+    """transformers' configuration of the weights.
+
+    Raises UserError when it cannot be loaded, or would be another than the file's: transformers 5 leaves out what a GGUF
+    file says of scaled rotary frequencies, and the model would be another one beyond a few thousand tokens.
+    """
     from transformers import AutoConfig
 
     source = pretrained_source(name)
+    if source.file and _holds(source.file, SCALED_ROTARY):
+        raise UserError(
+            f"{KEY}: {source.file} scales its rotary frequencies ({SCALED_ROTARY.decode()}), which transformers does not "
+            "read from GGUF; give the folder of the same model's safetensors"
+        )
     try:
         return AutoConfig.from_pretrained(source.folder, **source.options)
     except (OSError, ValueError, ImportError, KeyError) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
         remedy = "give a folder with config.json and weights, a hub name, a .gguf file or package:NAME"
         raise UserError(f"{KEY}: the configuration of {name!r} cannot be loaded ({reason}); {remedy}") from error
+
+
+def _holds(file: Path, name: bytes) -> bool:
+    with file.open("rb") as opened:
+        if not file.stat().st_size:
+            return False
+        with mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            return content.find(name) >= 0
 
 
 def _carried(package: str) -> Path:

@@ -5,13 +5,15 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+from gguf import GGUFWriter
 
 from configs.errors import UserError
 from configs.load import load_profile
 from pipeline.contract import raw_inputs
 from pipeline.contract.fingerprint import FileHashes
-from pipeline.contract.pretrained import Source, check_positions, pretrained_source
+from pipeline.contract.pretrained import Source, check_positions, pretrained_config, pretrained_source
 
 
 @pytest.fixture
@@ -65,6 +67,18 @@ def test_what_is_not_there_is_told_with_what_to_do(install: Callable[..., Path])
     }.items():
         with pytest.raises(UserError, match=rf"^model\.pretrained: .*{told}$"):
             pretrained_source(name)
+
+
+def test_a_gguf_file_whose_rotary_frequencies_transformers_would_leave_out_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "scaled.gguf"
+    writer = GGUFWriter(file, "llama")
+    writer.add_tensor("rope_freqs.weight", np.ones(8, np.float32))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    with pytest.raises(UserError, match=r"scaled\.gguf scales its rotary frequencies .*; give the folder of the same"):
+        pretrained_config(str(file))
 
 
 def test_the_content_of_the_weights_is_part_of_the_fingerprint(install: Callable[..., Path], tmp_path: Path) -> None:
