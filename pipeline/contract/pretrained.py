@@ -69,16 +69,16 @@ def check_positions(name: str, values: dict[str, Any], length: int) -> None:
 def pretrained_config(name: str) -> Any:
     """transformers' configuration of the weights.
 
-    Raises UserError when it cannot be loaded, or would be another than the file's: transformers 5 leaves out what a GGUF
-    file says of scaled rotary frequencies, and the model would be another one beyond a few thousand tokens.
+    Raises UserError when it cannot be loaded, or would be another than the file's: transformers 5 leaves out what a
+    GGUF file says of scaled rotary frequencies, and the model would be another one, the more so the longer the text.
     """
     from transformers import AutoConfig
 
     source = pretrained_source(name)
     if source.file and _holds(source.file, SCALED_ROTARY):
         raise UserError(
-            f"{KEY}: {source.file} scales its rotary frequencies ({SCALED_ROTARY.decode()}), which transformers does not "
-            "read from GGUF; give the folder of the same model's safetensors"
+            f"{KEY}: {source.file} scales its rotary frequencies ({SCALED_ROTARY.decode()}), which transformers "
+            "does not read from GGUF; give the folder of the same model's safetensors"
         )
     try:
         return AutoConfig.from_pretrained(source.folder, **source.options)
