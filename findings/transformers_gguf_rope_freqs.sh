@@ -9,7 +9,7 @@
 #            holds. Who fine-tunes or evaluates such a file works on another model, the more so the longer the text.
 # Version:   transformers 5.23.0, gguf 0.19.0, torch 2.13.0, Python 3.11, seen on 2026-11-28:
 #            factors of 1 and of 8: rope_type default both times, largest difference of the logits 0.0; with the
-#            frequencies really divided by 8 it is OBSERVED
+#            frequencies really divided by 8 it is 9.541
 # Source:    this script; what llama.cpp does: convert_hf_to_gguf.py, generate_extra_tensors of LlamaModel, in
 #            github.com/ggml-org/llama.cpp.
 set -euo pipefail
