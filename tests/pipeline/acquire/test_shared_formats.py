@@ -99,7 +99,7 @@ def test_markup_that_is_the_subject_is_unchanged():
 
 def test_reasoning_is_kept_where_the_profile_says_so_and_counted_elsewhere():
     dropped, _, held = read(FORMATS / "reasoning.jsonl")
-    assert held.left_out == {"reasoning": 1}
+    assert held.left_out == {"reasoning": 2}
     kept, _, whole = read(FORMATS / "reasoning.jsonl", reasoning="keep")
     assert said(dropped[1])[1] == "The answer is 1."
     assert said(kept[1])[1].startswith("<think>\nMultiply first: 4 times 2 is 8")
