@@ -39,7 +39,7 @@ COMMANDS = (
 """A command's file is loaded when it is chosen, and the engines it needs when it runs: help is quick."""
 
 EXAMPLES = """\
-parlance run --profile demo                       the whole pipeline, ten minutes on two cores
+parlance run --profile demo                       the whole pipeline, a quarter of an hour on two cores
 parlance run --data chats.jsonl -o train.steps=300
 parlance explain --rule near_duplicate            what a rule dropped
 parlance chat                                     talk to the champion"""

@@ -29,6 +29,7 @@ SMALL = [
     "evaluate.generations=4",
     "evaluate.samples=3",
     "evaluate.max_new_tokens=8",
+    "evaluate.probe_items=4",
     "promote.max_perplexity_over_unigram=100",
     "promote.max_broken_replies=1.0",  # after 24 steps nothing is said at all
 ]
