@@ -28,8 +28,11 @@ GOLDEN_RATIO = (1 + 5**0.5) / 2
 ONLY_NAMED = (".svg", ".safetensors", ".jsonl", ".md")
 """Files that differ between machines: drawn letters, weights, the log of training with its speeds, the model card."""
 
-MEASURED = {"shuffle_bytes_a_row", "seconds", "tokens_per_second", "mlflow_run_id"}
-OF_REPLIES = {"reply", "greetings", "bleu", "rouge", "rougeL", "reason"}
+MEASURED = {"shuffle_bytes_a_row", "seconds", "tokens_per_second", "mlflow_run_id", "validation_replies"}
+OF_REPLIES = {
+    *("reply", "greetings", "bleu", "rouge", "rougeL", "reason"),
+    *("validation_bleu", "validation_rouge_l", "validation_samples"),
+}
 LEFT_OUT = MEASURED | OF_REPLIES
 """Keys that differ between runs or machines; promotion's reason is a sentence with an unrounded perplexity."""
 
