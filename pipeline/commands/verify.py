@@ -11,7 +11,6 @@ from pipeline.contract.options import Runs, add_root, root_of
 from pipeline.contract.progress import Progress
 from pipeline.contract.run import Run
 from pipeline.contract.stages import STAGES
-from pipeline.report import report
 
 
 def command(parser: ArgumentParser) -> Runs:
@@ -24,6 +23,8 @@ def command(parser: ArgumentParser) -> Runs:
 
 
 def _verify(options: Namespace) -> int:
+    from pipeline.report import report
+
     root = root_of(options)
     store = ArtifactStore(root)
     runs = [Run.open(root, options.run)] if options.run else _runs(root)

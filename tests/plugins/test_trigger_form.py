@@ -16,7 +16,7 @@ def test_an_untouched_form_is_the_profile_as_it_stands(monkeypatch: pytest.Monke
     monkeypatch.delenv("PARLANCE_ROOT", raising=False)
     values = {name: param.resolve() for name, param in trigger_params().items()}
     assert overrides_of(values) == []
-    expected = load_profile("scratch", [f"storage.root={PROJECT / 'var'}"])
+    expected = load_profile("demo", [f"storage.root={PROJECT / 'var'}"])
     assert resolve(values) == expected
 
 

@@ -63,8 +63,8 @@ def test_from_file_and_line_to_the_steps_that_learned_from_it(run: Run, leave: C
     leave("deduplicate", {"data": [conversation(language="en", split="train")]})
     leave("embed", {"data": [{"row_id": ROW, "segment": 0, "first_turn": 0, "last_turn": 1, "vector": [0.1]}]})
     packed = [{"row_ids": [COPY, ROW]}, {"row_ids": [COPY]}, {"row_ids": [ROW]}]
-    leave("tokenise", {"packed/train": packed}, config={"tokenise": {"sequence_length": 8}})
-    leave("train", {}, config={"train": {"batch_tokens": 24}, "seed": 20}, metrics={"steps": 2})
+    leave("tokenise", {"packed/train": packed}, config={"tokenise": {"sequence_length": 16}})
+    leave("train", {}, config={"train": {"batch_tokens": 48}, "seed": 20}, metrics={"steps": 2})
     assert explain(run, "aa") == [
         f"row {ROW}",
         "  acquire: read from source chats, chats.jsonl, record 1,204, 2 turns",
@@ -78,8 +78,8 @@ def test_from_file_and_line_to_the_steps_that_learned_from_it(run: Run, leave: C
 
 def test_a_row_whose_turn_never_came(run: Run, leave: Callable[..., None]) -> None:
     leave("acquire", {"data": [conversation()]})
-    leave("tokenise", {"packed/train": [{"row_ids": [ROW]}]}, config={"tokenise": {"sequence_length": 8}})
-    leave("train", {}, config={"train": {"batch_tokens": 24}, "seed": 20}, metrics={"steps": 0})
+    leave("tokenise", {"packed/train": [{"row_ids": [ROW]}]}, config={"tokenise": {"sequence_length": 16}})
+    leave("train", {}, config={"train": {"batch_tokens": 48}, "seed": 20}, metrics={"steps": 0})
     assert explain(run, ROW)[-1] == "  train: not reached: 0 steps of 3 sequences ended before its turn"
 
 
