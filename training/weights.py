@@ -31,7 +31,7 @@ def recipe_of(engine: DeepSpeedEngine, job: JobConfig, step: int) -> Recipe:
     """What of the engine's model is not weights."""
     model: PreTrainedModel = engine.module.model
     config = deepcopy(model.config)
-    config._attn_implementation = "sdpa"  # training's own is known to ranks only
+    config._attn_implementation = "eager"  # which every class has; training's own is known to ranks only
     assert model.generation_config is not None
     return Recipe(type(model), config, model.generation_config, job, step)
 
