@@ -75,7 +75,7 @@ class Replies:
     def __init__(self, job: JobConfig, data: PackedSequences) -> None:
         self._job = job
         self._prompts: list[Prompt] = []
-        if job.train.validation_replies and len(data) and not job.train.prefers:
+        if job.train.validation_replies and len(data):
             self._prompts = choose_prompts(data, job)
             if reason := self._reason_against() if dist.get_rank() == 0 else "":
                 say(f"train: no replies during training: {reason}")
