@@ -1,9 +1,11 @@
 """Where pretrained weights lie: a folder, a name on the hub, a GGUF file, or a Python package that carries one."""
 
+import csv
 import json
 import mmap
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, files
+from functools import lru_cache
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Any
 
@@ -52,9 +54,16 @@ def pretrained_values(name: str) -> dict[str, Any]:
     Raises OSError or ValueError for a folder whose file cannot be read, UserError for a GGUF file.
     """
     source = pretrained_source(name)
-    if source.gguf:
-        return pretrained_config(name).to_dict()
+    if source.file:
+        status = source.file.stat()
+        return _gguf_values(name, status.st_size, status.st_mtime_ns)
     return json.loads(Path(source.folder, "config.json").read_text(encoding="utf-8"))
+
+
+@lru_cache(maxsize=8)
+def _gguf_values(name: str, size: int, changed: int) -> dict[str, Any]:  # noqa: ARG001
+    """Reading a vocabulary of 49,152 takes transformers three seconds, and a plan asks twice."""
+    return pretrained_config(name).to_dict()
 
 
 def check_positions(name: str, values: dict[str, Any], length: int) -> None:
@@ -99,15 +108,18 @@ def _holds(file: Path, name: bytes) -> bool:
 def _carried(package: str) -> Path:
     """The one GGUF file that an installed package carries. The package itself is not imported."""
     try:
-        found = [path for path in files(package) or () if path.suffix == ".gguf"]
+        installed = distribution(package)
     except (PackageNotFoundError, ValueError) as error:
         raise UserError(f"{KEY}: the package {package} is not installed; pip install {package}") from error
+    # Not by its `files`, which leave out what is missing where another package has brought its own importlib_metadata.
+    listed = csv.reader((installed.read_text("RECORD") or "").splitlines())
+    found = [row[0] for row in listed if row and row[0].endswith(".gguf")]
     if not found:
         raise UserError(f"{KEY}: the package {package} carries no .gguf file; name one that does, or a folder")
     if len(found) > 1:
-        named = ", ".join(sorted(path.name for path in found))
+        named = ", ".join(sorted(Path(name).name for name in found))
         raise UserError(f"{KEY}: the package {package} carries {len(found)} GGUF files ({named}); give the path of one")
-    file = Path(str(found[0].locate()))
+    file = Path(str(installed.locate_file(found[0])))
     if not file.is_file():
         raise UserError(f"{KEY}: {file} is missing, though {package} is installed; install it again")
     return file

@@ -1,6 +1,5 @@
 """model.pretrained names weights in four ways, and their content is part of the fingerprint."""
 
-import importlib
 import json
 import sys
 from collections.abc import Callable
@@ -31,7 +30,6 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Pa
         (facts / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.2\n")
         (facts / "RECORD").write_text("".join(f"{name}/{file},,\n" for file in ("__init__.py", *files)))
         monkeypatch.syspath_prepend(tmp_path)
-        importlib.invalidate_caches()  # or a folder listed a moment ago is taken to hold no more
         return folder
 
     return put
