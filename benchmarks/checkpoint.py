@@ -25,8 +25,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
@@ -75,19 +73,12 @@ def main() -> None:
 
 
 def make_data(folder: Path, length: int) -> None:
-    """Packed sequences of two documents each, and a tokenizer for the job to name."""
-    from pipeline.contract.chat_template import BEGIN
-    from pipeline.tokenise.tokenizer import save_tokenizer, train_tokenizer
-    from training.arrow import arrow_copy
+    """Random sequences of two documents each."""
+    from benchmarks.train_cpu import write_sequences
 
     input_ids = np.random.default_rng(0).integers(0, VOCABULARY, (SEQUENCES, length), dtype=np.int32)
     documents = np.tile((np.arange(length) >= length // 2).astype(np.int32), (SEQUENCES, 1))
-    columns = {"input_ids": input_ids, "labels": input_ids, "document_ids": documents}
-    table = pa.table({name: pa.array(list(values), pa.list_(pa.int32())) for name, values in columns.items()})
-    (folder / "packed").mkdir()
-    pq.write_table(table, folder / "packed" / "part-00000.parquet")
-    arrow_copy(folder / "packed", folder / "sequences" / "train", length, lambda: None)
-    save_tokenizer(train_tokenizer([f"{BEGIN} a few words"], 512), folder / "tokenizer")
+    write_sequences(folder, {"input_ids": input_ids, "labels": input_ids, "document_ids": documents})
 
 
 def rank(path: Path) -> None:

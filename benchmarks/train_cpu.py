@@ -82,17 +82,23 @@ def measure(folder: Path, model: str, batch_tokens: int, steps: int, setting: di
 
 
 def make_data(folder: Path) -> None:
-    """Packed sequences, and a tokenizer for the job to name."""
+    """Random sequences with documents as long as the demo's."""
     random = np.random.default_rng(0)
     shape = (SEQUENCES, LENGTH)
     input_ids = random.integers(0, VOCABULARY, shape, dtype=np.int32)
     labels = np.where(random.random(shape) < LEARNED, input_ids, UNLEARNED).astype(np.int32)
     begins = random.random(shape) < 1 / DOCUMENT
-    columns = {"input_ids": input_ids, "labels": labels, "document_ids": begins.cumsum(1).astype(np.int32)}
+    write_sequences(
+        folder, {"input_ids": input_ids, "labels": labels, "document_ids": begins.cumsum(1).astype(np.int32)}
+    )
+
+
+def write_sequences(folder: Path, columns: dict[str, np.ndarray]) -> None:
+    """Leaves folder/sequences/train and folder/tokenizer. columns: int32 [sequences, length] each."""
     table = pa.table({name: pa.array(list(values), pa.list_(pa.int32())) for name, values in columns.items()})
     (folder / "packed").mkdir()
     pq.write_table(table, folder / "packed" / "part-00000.parquet")
-    arrow_copy(folder / "packed", folder / "sequences" / "train", LENGTH, lambda: None)
+    arrow_copy(folder / "packed", folder / "sequences" / "train", columns["input_ids"].shape[1], lambda: None)
     save_tokenizer(train_tokenizer([f"{BEGIN} a few words"], 512), folder / "tokenizer")
 
 
