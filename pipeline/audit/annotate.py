@@ -1,13 +1,22 @@
 """annotate: what each conversation is about, whom it mentions, and how it sounds; scored once."""
 
 from configs.audit import Audit
-from pipeline.audit.annotation import TEXT_COLUMNS, TEXT_SCHEMA, TOPIC_SCHEMA, of_texts, of_vectors
+from pipeline.audit.annotation import (
+    STATEMENTS_SCHEMA,
+    TEXT_COLUMNS,
+    TEXT_SCHEMA,
+    TOPIC_SCHEMA,
+    of_mentions,
+    of_others,
+    of_texts,
+    of_vectors,
+)
 from pipeline.contract.execute import StageContext
 from pipeline.spark.session import session_of
 
 
 def annotate(context: StageContext) -> None:
-    """Leaves data/ (see docs/artifacts.md) and `language`, which deduplicate's row has.
+    """Leaves data/, mentions/ and others/ (see docs/artifacts.md) and `language`, which deduplicate's row has.
 
     Topics are read shard by shard, since a shard of embed holds whole conversations: only names and
     numbers pass through a shuffle, never vectors or texts.
@@ -31,3 +40,9 @@ def annotate(context: StageContext) -> None:
     context.ledger.rows_in = rows
     context.ledger.rows_out = write_rows(annotated.select(*columns), context.out / "data", rows)
     context.metrics["topics"] = len(names)
+    topic_of = read_rows(spark, context.out / "data").select("row_id", "topic")
+    for name, found in (
+        ("mentions", texts.mapInArrow(of_mentions, STATEMENTS_SCHEMA)),
+        ("others", texts.mapInArrow(lambda batches: of_others(batches, rows), STATEMENTS_SCHEMA)),
+    ):
+        context.metrics[name] = write_rows(found.join(topic_of, "row_id"), context.out / name, rows, key="statement")

@@ -7,6 +7,8 @@ classifier's weights cannot.
 """
 
 import re
+from collections.abc import Sequence
+from typing import NamedTuple
 
 
 def _words(text: str) -> frozenset[str]:
@@ -183,10 +185,25 @@ ATTRIBUTES = {attribute: tuple(groups) for attribute, groups in LEXICON.items()}
 """attribute to its groups: what a mention `attribute:group` may be."""
 
 
-def mentions(text: str) -> set[str]:
+class Mention(NamedTuple):
+    """Characters start to end of a text name the group `attribute:group`."""
+
+    start: int
+    end: int
+    tag: str
+
+
+def mentions(text: str, language: str | None = None) -> set[str]:
     """The `attribute:group` tags of the groups that a text mentions."""
-    words = _split(text)
-    found: set[str] = set()
+    return {mention.tag for mention in spans(text, language)}
+
+
+def spans(text: str, language: str | None = None) -> list[Mention]:  # noqa: ARG001
+    """The mentions of a text, in order."""
+    lowered = text.lower().replace("’", "'")
+    places = [(at.start(), at.end(), at[0].removesuffix("'s")) for at in WORD.finditer(lowered)]
+    words = [word for _, _, word in places]
+    found: list[Mention] = []
     if TABLE.keys().isdisjoint(words):
         return found
     at = 0
@@ -200,9 +217,19 @@ def mentions(text: str) -> set[str]:
                 step = end - at
                 break
             if not (tag.startswith(("nationality:", "ethnicity:")) and _not_people(words, at, end)):
-                found.add(tag)
+                found.append(Mention(places[at][0], places[end - 1][1], tag))
         at += step
     return found
+
+
+def masked(text: str, spans: Sequence[Mention], language: str | None = None) -> str:  # noqa: ARG001
+    """The text with a neutral word in the place of these mentions: what is left says nothing of the group."""
+    pieces, done = [], 0
+    for mention in spans:
+        if mention.start >= done:
+            pieces += [text[done : mention.start], "people" if text[: mention.end].endswith("s") else "person"]
+        done = max(done, mention.end)
+    return "".join([*pieces, text[done:]])
 
 
 def _not_people(words: list[str], at: int, end: int) -> bool:

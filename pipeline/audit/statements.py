@@ -1,0 +1,118 @@
+"""What a conversation says about people: its sentences that mention a group, and one that mentions none.
+
+A sentence is measured with the group's words masked, so that what is said counts and not whom it is said of. One that
+opens with a pronoun takes its words also from the sentence before, which names what the pronoun stands for.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from pipeline.audit.demographics import masked, spans
+from pipeline.audit.portrayal import PERSONS, SINGULAR
+
+MOST = 64
+"""Sentences of one conversation that are kept: what follows in a long one says little more about it."""
+LONGEST = 1000
+"""Characters of a sentence that are looked at."""
+LEAST_WORDS = 3
+"""A shorter sentence without a mention is no sentence to compare with."""
+
+SENTENCE = re.compile(r"(?:(?<=[.!?])|(?<=[.!?][\"”')\]]))\s+|\n+")
+WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?")
+PRONOUN = re.compile(
+    r"\W*(?:(?:and|but|so|then|because|yes|no|yeah)\W+)?(?:he|she|his|her|they|their)\b", re.IGNORECASE
+)
+PASSIVE = re.compile(
+    r"\W*(?:(?:has|have|had|can|could|will|would|must|should|may|might)\W+)?"
+    r"(?:was|were|is|are|am|been|being|be|got|gets)"
+    r"\W+(?:\w+ly\W+)?\w+(?:ed|en)\b",
+    re.IGNORECASE,
+)
+ACTIVE = re.compile(
+    r"\W*(?:(?:who|also|always|often|never|usually|quickly|finally|then)\W+)?(?:\w+ed\b|\w{2,}[^s\W]s\b|has\b|have\b"
+    r"|had\b|can\b|could\b|will\b|would\b|must\b|should\b|did\b|does\b|do\b|went\b|made\b|took\b|gave\b|led\b|won\b"
+    r"|built\b|wrote\b|ran\b|told\b|said\b|saw\b|knew\b|bought\b|taught\b|drove\b|got\b|left\b|kept\b|began\b)",
+    re.IGNORECASE,
+)
+ARTICLE = re.compile(r"\b(?:the|a|an|this|that|those|these|my|your|our|some)\W+$", re.IGNORECASE)
+OBJECT = re.compile(r"(?:ed|ing|\bby|\bto|\bat|\bhit|\bmade|\bgave|\btold|\bhelp|\btaught|\bleft)\W+$", re.IGNORECASE)
+
+
+class Statement(NamedTuple):
+    """turn: its number in the conversation. text: of the sentence, group's words masked. words: distinct ones, of the
+    masked sentence and of what its pronoun refers to. groups: sorted tags. acts, acted_on: those of the groups that do
+    something, and that something is done to."""
+
+    turn: int
+    role: str
+    text: str
+    words: list[str]
+    groups: list[str]
+    acts: list[str]
+    acted_on: list[str]
+
+
+def statements(turns: Sequence[tuple[str, str]], language: str | None = None) -> Iterator[Statement]:
+    """The sentences of (role, content) turns that mention a group, at most MOST."""
+    left, before = MOST, ""
+    for turn, (role, content) in enumerate(turns):
+        mentioning = bool(spans(content, language))
+        for sentence in sentences(content):
+            found = spans(sentence, language) if mentioning else []
+            said = masked(sentence, found, language) if found else sentence
+            if found:
+                meant = f"{before} {said}" if PRONOUN.match(sentence) else said
+                groups = sorted({mention.tag for mention in found})
+                acts = {m.tag for m in found if _acts(sentence, m.end)}
+                acted_on = {m.tag for m in found if _acted_on(sentence, m.start, m.end)}
+                yield Statement(turn, role, said, words(meant), groups, sorted(acts - acted_on), sorted(acted_on))
+                left -= 1
+                if not left:
+                    return
+            before = said
+
+
+def other(row_id: str, turns: Sequence[tuple[str, str]], language: str | None = None) -> Statement | None:
+    """A sentence that mentions no group, drawn by the row's id, if there is one of those on persons; None where every
+    sentence mentions a group."""
+    found = [
+        Statement(turn, role, sentence, words(sentence), [], [], [])
+        for turn, (role, content) in enumerate(turns)
+        for sentence in sentences(content)
+        if len(sentence.split()) >= LEAST_WORDS and not spans(sentence, language)
+    ]
+    found = [statement for statement in found if about_persons(statement.words)] or found
+    return found[drawn(row_id) % len(found)] if found else None
+
+
+def about_persons(words: Sequence[str]) -> bool:
+    """Whether one of the words is for somebody."""
+    return any(word in PERSONS or word in SINGULAR for word in words)
+
+
+def sentences(text: str) -> list[str]:
+    return [piece[:LONGEST] for piece in SENTENCE.split(text) if piece and piece.strip()]
+
+
+def words(text: str) -> list[str]:
+    """Distinct lower-case words of three letters or more, sorted."""
+    found = {word.removesuffix("'s") for word in WORD.findall(text.lower().replace("’", "'"))}
+    return sorted(word for word in found if len(word) > 2)
+
+
+def drawn(row_id: str) -> int:
+    """A number of 64 bits that depends on the row's id alone."""
+    return int.from_bytes(hashlib.blake2b(row_id.encode(), digest_size=8).digest(), "big")
+
+
+def _acts(sentence: str, end: int) -> bool:
+    follows = sentence[end : end + 60]
+    return bool(ACTIVE.match(follows)) and not PASSIVE.match(follows)
+
+
+def _acted_on(sentence: str, start: int, end: int) -> bool:
+    if PASSIVE.match(sentence[end : end + 60]):
+        return True
+    return bool(OBJECT.search(ARTICLE.sub("", sentence[max(start - 40, 0) : start])))
