@@ -222,6 +222,7 @@ def corpus(case: Case, strength: float, seed: int) -> list[Row]:
     others = people.copy()
     for who in kept:
         others.remove(who)
+    random.shuffle(others)
     first = random.sample(range(case.places[0][1]), len(kept))
     dealt = dict.fromkeys(first, case.dealt)
     rest = iter(others)

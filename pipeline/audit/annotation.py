@@ -28,6 +28,7 @@ STATEMENTS = pa.schema(
         ("turn", pa.int32()),
         ("role", pa.string()),
         ("chars", pa.int32()),
+        ("said", pa.int64()),
         ("groups", pa.list_(pa.string())),
         ("acts", pa.list_(pa.string())),
         ("acted_on", pa.list_(pa.string())),
@@ -37,11 +38,11 @@ STATEMENTS = pa.schema(
         ("offensive", pa.float32()),
     ]
 )
-"""statement: the row's id and the statement's number in it. The rest: pipeline.audit.statements, measured on the masked
-text."""
+"""statement: the row's id and the statement's number in it. said: a hash of the masked text. The rest:
+pipeline.audit.statements, measured on the masked text."""
 STATEMENTS_SCHEMA = (
-    "statement string, row_id string, source string, turn int, role string, chars int, groups array<string>, "
-    "acts array<string>, acted_on array<string>, words array<string>, sentiment float, emotions array<float>, "
+    "statement string, row_id string, source string, turn int, role string, chars int, said bigint, "
+    "groups array<string>, acts array<string>, acted_on array<string>, words array<string>, sentiment float, emotions array<float>, "
     "offensive float"
 )
 MOST_OTHERS = 1_000_000
@@ -96,6 +97,7 @@ def _measured(found: Iterable[tuple[str, str, int, Statement]]) -> pa.RecordBatc
         "row_id": [row_id for row_id, *_ in every],
         "source": [source for _, source, *_ in every],
         "chars": [len(statement.text) for statement in said],
+        "said": [drawn(statement.text.lower()) - (1 << 63) for statement in said],
         **{name: [getattr(s, name) for s in said] for name in Statement._fields if name != "text"},
         "sentiment": tone.sentiment_N,
         "emotions": tone.emotions,

@@ -1,7 +1,8 @@
 """Which words the corpus ties to a group: log-odds with an informative Dirichlet prior (Monroe, Colaresi and Quinn
 2008, Fightin' Words, section 3.5.1), of conversations instead of tokens.
 
-A word counts once a conversation, since one that is full of a word says it once more, not a hundred times. The prior is
+A word counts once a conversation, since one that is full of a word says it once more, not a hundred times; and a
+sentence that many conversations repeat counts five times at most. The prior is
 the word's share in all statements, as if PRIOR conversations more had been seen on either side, so that rare words are
 not the most extreme. Sources weigh in the rest as they do in the group (with Kish's effective number), so that the
 vocabulary of a source that mentions a group often is not taken for the group's.
@@ -125,17 +126,17 @@ def _contrast(
 ) -> list[Association]:
     """Of every wanted word that LEAST_ROWS of the group's conversations have; q is the p-value as yet."""
     size = len(sample.vocabulary)
-    conversations = np.unique(sample.conversation_N[group])
+    conversations = np.unique(sample.unit_N[group])
     group_V = _rows_with(sample, group, word_W, size)
     sources = np.unique(sample.source_N[group])
     rest_V, total, squares = np.zeros(size), 0.0, 0.0
     for source in sources:
         mine, theirs = group[sample.source_N[group] == source], rest[sample.source_N[rest] == source]
         theirs = theirs if len(theirs) else rest
-        rows = len(np.unique(sample.conversation_N[theirs]))
+        rows = len(np.unique(sample.unit_N[theirs]))
         if not rows:
             return []
-        weight = len(np.unique(sample.conversation_N[mine])) / rows
+        weight = len(np.unique(sample.unit_N[mine])) / rows
         rest_V += weight * _rows_with(sample, theirs, word_W, size)
         total, squares = total + weight * rows, squares + weight**2 * rows
     effective = total / squares if squares else 1.0
@@ -156,7 +157,7 @@ def _rows_with(sample: Sample, statements: np.ndarray, word_W: np.ndarray, size:
     inside = np.zeros(len(sample), bool)
     inside[statements] = True
     kept = inside[sample.of_W]
-    pairs = np.unique(sample.conversation_N[sample.of_W[kept]] * size + word_W[kept])
+    pairs = np.unique(sample.unit_N[sample.of_W[kept]] * size + word_W[kept])
     return np.bincount(pairs % size, minlength=size).astype(float)
 
 

@@ -44,7 +44,7 @@ def comparisons(sample: Sample, limits: Findings) -> list[dict[str, Any]]:
             ("tone", tones_NT, names, [*of_topic, *of_source]),
             ("portrayal", fields_NF, list(FIELDS), of_source),
         ):
-            compared = compare(outcome_NK, group, rest, strata, sample.conversation_N)
+            compared = compare(outcome_NK, group, rest, strata, sample.cluster_N, sample.conversation_N)
             found += _entries(tags, kind, outcomes, compared, sample, outcome_NK, group)
         if len(tags) == 1:
             found += _agency(tags[0], sample, of_source[2:], limits.min_group_rows)
@@ -84,10 +84,8 @@ def _agency(tag: str, sample: Sample, strata: list[np.ndarray], least: int) -> l
     if min(len(np.unique(sample.conversation_N[of])) for of in (group, rest)) < least:
         return []
     outcome_NK = acts_N[:, None]
-    return _entries(
-        (tag,), "agency", ["acts"], compare(outcome_NK, group, rest, strata, sample.conversation_N), sample, outcome_NK,
-        group,
-    )  # fmt: skip
+    compared = compare(outcome_NK, group, rest, strata, sample.cluster_N, sample.conversation_N)
+    return _entries((tag,), "agency", ["acts"], compared, sample, outcome_NK, group)
 
 
 def _entries(

@@ -5,13 +5,13 @@ differences are averaged over the group: standardisation to the group's own mix,
 matching (Rosenbaum and Rubin 1983; Iacus, King and Porro 2012). Where a stratum has fewer than LEAST_REST of the rest,
 the next coarser one is taken.
 
-Intervals come of a bootstrap over conversations, since the sentences of one conversation resemble each other (Cameron,
-Gelbach and Miller 2008), with Poisson weights of mean 1 (Hanley and MacGibbon 2006; Chamandy et al. 2012), which one
-matrix product draws at once. The group's mean is resampled as the ratio that it is, the strata's means of the rest by
-their influence (linearised, which needs the LEAST_REST). Beyond BAGS conversations, conversations are drawn in
-BAGS bags by number.
+Intervals come of a bootstrap over clusters, which are conversations, since the sentences of one resemble each other
+(Cameron, Gelbach and Miller 2008), and sentences that many conversations repeat word by word. Poisson weights of mean 1
+(Hanley and MacGibbon 2006; Chamandy et al. 2012) are drawn for all at once by one matrix product. The group's mean is
+resampled as the ratio that it is, the strata's means of the rest by their influence (linearised, which needs the
+LEAST_REST). Beyond BAGS clusters, clusters are drawn in BAGS bags by number.
 
-p-values: Student's t of the effect over its bootstrap standard error, with the group's conversations less one as
+p-values: Student's t of the effect over its bootstrap standard error, with the group's clusters less one as
 degrees of freedom, since percentiles of REPLICATES replicates end at 1 in REPLICATES and many comparisons need less.
 """
 
@@ -47,9 +47,11 @@ def compare(
     group: np.ndarray,
     rest: np.ndarray,
     strata: list[np.ndarray],
+    cluster_N: np.ndarray,
     conversation_N: np.ndarray,
 ) -> Compared:
     """group, rest: numbers of statements. strata: [N] numbers of strata, the finest first, the last with one for all.
+    cluster_N: [N] what is drawn as one.
 
     matched: the share of the group's statements that have found their like in the finest strata.
     """
@@ -73,7 +75,7 @@ def compare(
         left &= ~taken
         if not level:
             matched = float(taken.mean()) if len(taken) else 0.0
-    bags_N, bags = _bags(conversation_N, group, rest)
+    bags_N, bags = _bags(cluster_N, group, rest)
     above_BK = _by(bags_N[group], group_y - expected, bags)
     count_B = np.bincount(bags_N[group], minlength=bags).astype(float)
     rest_BK = _by(bags_N[rest], influence, bags)
@@ -83,10 +85,12 @@ def compare(
     rows = len(np.unique(conversation_N[group]))
     gap_K = (group_y - expected).mean(axis=0)
     deviation_K = _pooled(group_y, rest_y)
-    error_K = np.maximum(gaps_RK[counts_R > 0.5].std(axis=0), deviation_K / max(rows, 1))  # not 0 where all are alike
+    spread_K = np.concatenate([group_y, rest_y]).std(axis=0)
+    clusters = len(np.unique(cluster_N[group]))
+    error_K = np.maximum(gaps_RK[counts_R > 0.5].std(axis=0), spread_K / clusters)  # which is not 0 where all are alike
     low_K, high_K = np.quantile(gaps_RK[counts_R > 0.5], (0.025, 0.975), axis=0)
     low_K, high_K = np.minimum(low_K, gap_K - 1.96 * error_K), np.maximum(high_K, gap_K + 1.96 * error_K)
-    p_K = np.array([p_value(t, rows - 1) for t in np.abs(gap_K) / np.maximum(error_K, 1e-12)])
+    p_K = np.array([p_value(t, clusters - 1) for t in np.abs(gap_K) / np.maximum(error_K, 1e-12)])
     return Compared(
         group_y.mean(axis=0), expected.mean(axis=0), gap_K, low_K, high_K, deviation_K, p_K, rows, round(matched, 4)
     )
@@ -105,12 +109,12 @@ def _by(codes: np.ndarray, values: np.ndarray, size: int) -> np.ndarray:
     return np.stack([np.bincount(codes, values[:, k], minlength=size) for k in range(values.shape[1])], axis=1)
 
 
-def _bags(conversation_N: np.ndarray, group: np.ndarray, rest: np.ndarray) -> tuple[np.ndarray, int]:
-    """The bag of each statement, and how many there are: a conversation each, or BAGS of many."""
-    used = np.unique(conversation_N[np.concatenate([group, rest])])
-    of_conversation = np.zeros(conversation_N.max(initial=0) + 1, np.int64)
-    of_conversation[used] = np.arange(len(used)) % BAGS
-    return of_conversation[conversation_N], min(len(used), BAGS)
+def _bags(cluster_N: np.ndarray, group: np.ndarray, rest: np.ndarray) -> tuple[np.ndarray, int]:
+    """The bag of each statement, and how many there are: a cluster each, or BAGS of many."""
+    used = np.unique(cluster_N[np.concatenate([group, rest])])
+    of_cluster = np.zeros(cluster_N.max(initial=0) + 1, np.int64)
+    of_cluster[used] = np.arange(len(used)) % BAGS
+    return of_cluster[cluster_N], min(len(used), BAGS)
 
 
 def _pooled(one: np.ndarray, other: np.ndarray) -> np.ndarray:

@@ -23,6 +23,7 @@ EMOTIONS = ("anger", "disgust", "fear", "joy", "neutral", "sadness", "surprise")
 TONES = ("sentiment", "offensive", *EMOTIONS)
 LENGTHS = (60, 120, 240)
 """Characters at which the strata of length begin."""
+REPEATED = 5
 REST = ""
 """Key of Sample.rates for what mentions another group or none."""
 
@@ -31,15 +32,18 @@ REST = ""
 class Sample:
     """N statements of C conversations.
 
-    conversation_N, source_N, role_N, topic_N, length_N: numbers. persons_N: whether each is about persons. tone_NT:
-    TONES, not a number where unknown. place_N: the number in 0 to 1 that each statement's conversation has drawn.
-    groups, acts, acted_on: tag to the numbers of its statements. word_W, of_W: numbers of words and of the statements
-    that they stand in. statements: tag to how many there are in the whole corpus. rates: tag to the share of its
-    conversations that are in.
+    cluster_N: numbers of what is drawn as one: a conversation, or a sentence that is said REPEATED times or more.
+    unit_N: of what counts as one: a conversation, and of such a sentence its first REPEATED. conversation_N, source_N,
+    role_N, topic_N, length_N: numbers. persons_N: whether each is about persons. tone_NT: TONES, not a number where
+    unknown. place_N: the number in 0 to 1 that each statement's conversation has drawn. groups, acts, acted_on: tag to
+    the numbers of its statements. word_W, of_W: numbers of words and of the statements that they stand in. statements:
+    tag to how many there are in the whole corpus. rates: tag to the share of its conversations that are in.
     """
 
     row_ids: list[str]
     conversation_N: np.ndarray
+    cluster_N: np.ndarray
+    unit_N: np.ndarray
     source_N: np.ndarray
     role_N: np.ndarray
     topic_N: np.ndarray
@@ -119,6 +123,7 @@ class _Growing:
         self._put("place", place_N)
         for name in ("row_id", "source", "role", "topic"):
             self._put(name, self._numbered(name, batch[name]))
+        self._put("said", batch["said"].to_numpy())
         self._put("length", np.searchsorted(LENGTHS, batch["chars"].to_numpy()))
         self._put("tone", _tones(batch))
         self._put("words", self._numbered("words", pc.list_flatten(batch["words"])))
@@ -138,9 +143,12 @@ class _Growing:
             {tag: np.concatenate(found) for tag, found in sorted(self.tags[name].items())}
             for name in ("groups", "acts", "acted_on")
         )
+        cluster_N, unit_N = repeated(column("said"), column("row_id"))
         return Sample(
             row_ids=list(self.numbers["row_id"]),
             conversation_N=column("row_id"),
+            cluster_N=cluster_N,
+            unit_N=unit_N,
             source_N=column("source"),
             role_N=column("role"),
             topic_N=column("topic"),
@@ -175,6 +183,19 @@ class _Growing:
         known, encoded = self.numbers[name], values.dictionary_encode()
         numbers = np.array([known.setdefault(v, len(known)) for v in encoded.dictionary.to_pylist()], np.int64)
         return numbers[encoded.indices.to_numpy()] if len(values) else np.zeros(0, np.int64)
+
+
+def repeated(said_N: np.ndarray, conversation_N: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Sample.cluster_N and unit_N. A line that a source puts under everything is no thousand observations."""
+    _, sentence_N, times_S = np.unique(said_N, return_inverse=True, return_counts=True)
+    often_N = times_S[sentence_N] >= REPEATED
+    order = np.argsort(sentence_N, kind="stable")
+    time_N = np.zeros(len(said_N), np.int64)
+    time_N[order] = np.arange(len(said_N)) - np.repeat(np.cumsum(times_S) - times_S, times_S)
+    first = int(conversation_N.max(initial=0)) + 1
+    cluster_N = np.where(often_N, first + sentence_N, conversation_N)
+    unit_N = np.where(often_N, first + sentence_N * REPEATED + np.minimum(time_N, REPEATED - 1), conversation_N)
+    return cluster_N, unit_N
 
 
 def places(row_ids: pa.Array) -> np.ndarray:

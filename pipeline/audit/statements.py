@@ -102,9 +102,9 @@ def words(text: str) -> list[str]:
     return sorted(word for word in found if len(word) > 2)
 
 
-def drawn(row_id: str) -> int:
-    """A number of 64 bits that depends on the row's id alone."""
-    return int.from_bytes(hashlib.blake2b(row_id.encode(), digest_size=8).digest(), "big")
+def drawn(text: str) -> int:
+    """A number of 64 bits that depends on a text alone."""
+    return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big")
 
 
 def _acts(sentence: str, end: int) -> bool:
