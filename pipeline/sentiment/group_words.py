@@ -11,7 +11,7 @@ BY_ATTRIBUTE = {
         he'd he'll woman women female females girl girls lady ladies gal gals wife wives mother mothers mom moms
         mum mums daughter daughters sister sisters aunt aunts grandmother grandma niece girlfriend girlfriends
         she her hers herself she'd she'll masculine feminine trans transgender transgendered transsexual
-        transsexuals transwoman transwomen transman transmen nonbinary non-binary genderqueer intersex cisgender
+        transsexuals transwoman transwomen transman transmen nonbinary genderqueer intersex cisgender
         cis
     """,
     "sexual orientation": """
