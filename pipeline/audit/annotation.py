@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from configs.audit import OTHER_TOPIC
-from pipeline.audit.demographics import mentions
 from pipeline.audit.sentiment import sentiment
+from pipeline.people.mentions import mentions
 
 TEXT_COLUMNS = ("row_id", "source", "split", "language")
 TEXT_SCHEMA = "row_id string, source string, split string, language string, sentiment float, mentions array<string>"
@@ -24,7 +24,11 @@ def of_texts(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         turns = [[m["content"] for m in messages] for messages in batch.column("messages").to_pylist()]
         arrays = [batch.column(name) for name in TEXT_COLUMNS]
         arrays.append(pa.array([sentiment(texts) for texts in turns], pa.float32()))
-        found = [sorted(set().union(*map(mentions, texts))) for texts in turns]
+        languages = batch.column("language").to_pylist()
+        found = [
+            sorted({tag for text in texts for tag in mentions(text, language)})
+            for texts, language in zip(turns, languages, strict=True)
+        ]
         arrays.append(pa.array(found, pa.list_(pa.string())))
         yield pa.RecordBatch.from_arrays(arrays, [*TEXT_COLUMNS, "sentiment", "mentions"])
 

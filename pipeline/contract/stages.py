@@ -89,6 +89,7 @@ STAGES = {
             entry="pipeline.audit.annotate:annotate",
             doc="Topics, demographic mentions, sentiment of every conversation.",
             inputs=("deduplicate", "embed"),
+            version="2",
             config=("audit", "embed.model"),
             settings=("spark", "embedding"),
             engine="spark",
