@@ -3,30 +3,32 @@
 Apart from the stage, because a worker imports the module of what it runs, and here that is little.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from configs.audit import OTHER_TOPIC
+from configs.word_list import WordList
 from pipeline.audit.sentiment import sentiment
-from pipeline.people.mentions import mentions
+from pipeline.people.mentions import Lexicons
 
 TEXT_COLUMNS = ("row_id", "source", "split", "language")
 TEXT_SCHEMA = "row_id string, source string, split string, language string, sentiment float, mentions array<string>"
 TOPIC_SCHEMA = "row_id string, topic string, topic_similarity float"
 
 
-def of_texts(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """TEXT_COLUMNS and messages come in, TEXT_SCHEMA goes out."""
+def of_texts(batches: Iterator[pa.RecordBatch], words: Mapping[str, WordList]) -> Iterator[pa.RecordBatch]:
+    """TEXT_COLUMNS and messages come in, TEXT_SCHEMA goes out. words: the profile's own lists by language."""
+    lexicons = Lexicons(words)
     for batch in batches:
         turns = [[m["content"] for m in messages] for messages in batch.column("messages").to_pylist()]
         arrays = [batch.column(name) for name in TEXT_COLUMNS]
         arrays.append(pa.array([sentiment(texts) for texts in turns], pa.float32()))
         languages = batch.column("language").to_pylist()
         found = [
-            sorted({tag for text in texts for tag in mentions(text, language)})
+            sorted({tag for text in texts for tag in lexicons.mentions(text, language)})
             for texts, language in zip(turns, languages, strict=True)
         ]
         arrays.append(pa.array(found, pa.list_(pa.string())))

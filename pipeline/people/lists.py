@@ -1,9 +1,11 @@
-"""The word lists by language: those that come with the project, and those of a profile (`audit.lexicon`)."""
+"""The words for groups by language: the lists that come with the project, and those of a profile (`audit.lexicon`)."""
 
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
-from configs.load import read_mapping, validate
+from configs.audit import Audit
+from configs.load import load_words
 from configs.word_list import WordList
 
 FOLDER = Path(__file__).parent / "words"
@@ -15,6 +17,9 @@ def shipped() -> dict[str, Path]:
     return {path.stem: path for path in sorted(FOLDER.glob("*.yaml"))}
 
 
-def load(path: Path) -> WordList:
-    """The word list in a file. Raises UserError naming the file, the key, what is wrong and what would be right."""
-    return validate(WordList, read_mapping(path, "a word list", WordList), str(path))
+def of_profile(audit: Audit) -> Mapping[str, WordList]:
+    """Language to the list that the profile gives, in a file or in itself. Raises UserError for a wrong one."""
+    return {
+        code: load_words(Path(given), f"audit.lexicon.{code}") if isinstance(given, str) else given
+        for code, given in audit.lexicon.items()
+    }

@@ -7,15 +7,16 @@ Every list can be read and argued with, which a classifier's weights cannot. Kno
 """
 
 import re
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from functools import cache, cached_property
 from string import punctuation
 from typing import Literal, NamedTuple
 
+from configs.load import load_words
 from configs.word_list import ATTRIBUTES, Ages, WordList, terms
-from pipeline.people.lists import load, shipped
+from pipeline.people.lists import shipped
 
-__all__ = ["ATTRIBUTES", "Lexicon", "Mention", "masked", "mentions", "spans"]
+__all__ = ["ATTRIBUTES", "Lexicons", "Mention", "masked", "mentions", "spans"]
 
 ENGLISH = "en"
 OLDEST = 120
@@ -44,26 +45,47 @@ class Mention(NamedTuple):
 
 def spans(text: str, language: str | None = None) -> list[Mention]:
     """The mentions of a text, in order. language: ISO 639-1; None is English, and one without a list has none."""
-    lexicon = _of_language(language or ENGLISH)
-    return lexicon.spans(text) if lexicon else []
+    return Lexicons().spans(text, language)
 
 
 def mentions(text: str, language: str | None = None) -> set[str]:
     """The `attribute:group` tags of the groups that a text mentions."""
-    lexicon = _of_language(language or ENGLISH)
-    return lexicon.mentions(text) if lexicon else set()
+    return Lexicons().mentions(text, language)
 
 
 def masked(text: str, spans: Sequence[Mention], language: str | None = None) -> str:
-    """The text with neutral words in the place of these mentions: what is left says nothing of the group."""
-    lexicon = _of_language(language or ENGLISH)
-    return lexicon.masked(text, spans) if lexicon else text
+    """The text with neutral words in the place of these mentions, the same for every group."""
+    return Lexicons().masked(text, spans, language)
+
+
+class Lexicons:
+    """The lexicons of all languages: those that come with the project, and before them those of a profile."""
+
+    def __init__(self, own: Mapping[str, WordList] | None = None) -> None:
+        self.own = {language: Lexicon(words) for language, words in (own or {}).items()}
+
+    def spans(self, text: str, language: str | None = None) -> list[Mention]:
+        lexicon = self.of(language)
+        return lexicon.spans(text) if lexicon else []
+
+    def mentions(self, text: str, language: str | None = None) -> set[str]:
+        lexicon = self.of(language)
+        return lexicon.mentions(text) if lexicon else set()
+
+    def masked(self, text: str, spans: Sequence[Mention], language: str | None = None) -> str:
+        lexicon = self.of(language)
+        return lexicon.masked(text, spans) if lexicon and spans else text
+
+    def of(self, language: str | None) -> "Lexicon | None":
+        """None where there is no list: English words in another language would be false hits."""
+        code = language or ENGLISH
+        return self.own.get(code) or _shipped(code)
 
 
 @cache
-def _of_language(language: str) -> "Lexicon | None":
+def _shipped(language: str) -> "Lexicon | None":
     path = shipped().get(language)
-    return Lexicon(load(path)) if path else None
+    return Lexicon(load_words(path)) if path else None
 
 
 class Lexicon:
@@ -87,6 +109,7 @@ class Lexicon:
         self.having, self.things, self.names = map(_set, (words.having, words.things, words.names))
         self.adverbs, self.articles, self.definite = map(_set, (words.adverbs, words.articles, words.definite))
         self.indefinite, self.after_subject = map(_set, (words.indefinite, words.after_subject))
+        self.skipped_back = (self.between | self.links) - {","}
         self.skipped = self.adverbs | self.between | self.links
         self.followers = _set(words.followers) | self.links | self.adverbs
 
@@ -211,7 +234,7 @@ class Lexicon:
         if kind == "said_of_persons" or not self._nothing_follows(tokens, end):
             return ""
         before = at - 1
-        while before >= 0 and (tokens[before] in self.between or tokens[before] in self.links - {","}):
+        while before >= 0 and (tokens[before] in self.skipped_back or tokens[before].isdecimal()):
             before -= 1
         article = tokens[before] if before >= 0 else ""
         if article in self.definite:
