@@ -80,7 +80,7 @@ class Ages(Section):
     groups: dict[str, tuple[int, int]] = Field({}, description="Group of the attribute age to its first and last year")
     phrases: str = Field("", description="What a number of years is said by, of somebody")
     people: str = Field("", description="What it is said by of several, as a noun")
-    matter: str = Field("", description="What it is said by of persons only")
+    of_person: str = Field("", description="What it is said by just after a person")
     young: str = Field("", description="The same in months and weeks: a child, whatever the number")
     alone: bool = Field(False, description="Whether the number alone is an age after a verb of being")
     numbers: dict[str, int] = Field({}, description="Numbers in words")

@@ -30,6 +30,7 @@ TOKEN = re.compile(r"[^\W\d_]+(?:[-'](?!s\b)[^\W\d_]+)*|\d+|[^\w\s'-]|\n")
 
 Role = Literal["", "person", "people", "matter", "adjective"]
 OF_PERSONS = ("said_of_persons", "the", "a")
+BRACKETS = str.maketrans("", "", "()")
 APART = str.maketrans(dict.fromkeys("’“”„…–—¿¡" + punctuation, " "))
 """Signs to spaces."""
 SENTENCE_ENDS = frozenset('.!?:\n"“„')
@@ -100,7 +101,9 @@ class Lexicon:
         self.ages = frozenset(term[0] for term in counting if term[0].isdecimal() and len(term) == 1)
         self.neutral = {word: neutral for neutral, of in words.neutral.words.items() for word in terms(of)}
         nouns, adjectives = _own(words, "pronoun", "person", "people"), _own(words, "not_of_things", *OF_PERSONS)
-        self.persons = frozenset(terms(words.persons)) | nouns
+        self.persons, self.person_endings = _set(words.persons) | nouns, _endings(words.persons)
+        self.follower_endings = _endings(words.followers)
+        self.nouns_too = _own(words, "a")
         self.subjects = frozenset(terms(words.subjects)) | self.persons
         self.between = frozenset(terms(words.between)) | adjectives
         self.persons_said = frozenset(word for term in self.subjects for word in term.translate(APART).split()[:1])
@@ -109,7 +112,7 @@ class Lexicon:
         self.having, self.things, self.names = map(_set, (words.having, words.things, words.names))
         self.adverbs, self.articles, self.definite = map(_set, (words.adverbs, words.articles, words.definite))
         self.indefinite, self.after_subject = map(_set, (words.indefinite, words.after_subject))
-        self.skipped_back = (self.between | self.links) - {","}
+        self.skipped_back = (self.between | self.links) - self.articles - {","}
         self.skipped = self.adverbs | self.between | self.links
         self.followers = _set(words.followers) | self.links | self.adverbs
 
@@ -173,7 +176,7 @@ class Lexicon:
                 end = at + 1 + len(entry.rest)
                 if tokens[at + 1 : end] != entry.rest:
                     continue
-                past = end
+                past = at + entry.length
                 if entry.tags and (role := self._role(entry.kind, read, at, end)):
                     found.append(_Found(at, end, entry.tags, role))
                 break
@@ -191,6 +194,8 @@ class Lexicon:
             case "had":
                 had = not self.having.isdisjoint(tokens[max(at - 2, 0) : at]) or follows in self.persons
                 return "matter" if had else ""
+            case "aged":
+                return "adjective" if not self.subjects.isdisjoint(tokens[max(at - 3, 0) : at]) else ""
             case "alone":
                 said = self._said_of_somebody(read, at) and (not follows.isalnum() or follows in self.links)
                 return "adjective" if said else ""
@@ -207,8 +212,10 @@ class Lexicon:
     def _before_person(self, tokens: list[str], end: int) -> bool:
         """Whether a word for persons follows, perhaps after other adjectives: "black and white people"."""
         linked = False
-        for token in tokens[end : end + REACH]:
-            if token in self.persons and not linked:
+        for at, token in enumerate(tokens[end : end + REACH], end):
+            if self._is_person(token) and not linked:
+                return True
+            if token in self.nouns_too and self._nothing_follows(tokens, at + 1):
                 return True
             if token not in self.between and token not in self.links:
                 return False
@@ -220,7 +227,7 @@ class Lexicon:
         if self.words.adjectives == "before":
             return False
         for token in reversed(tokens[max(at - REACH, 0) : at]):
-            if token in self.persons:
+            if self._is_person(token):
                 return True
             if token not in self.between and token not in self.links and token not in self.adverbs:
                 return False
@@ -241,8 +248,13 @@ class Lexicon:
             return "people"
         return "person" if kind != "the" and article in self.articles else ""
 
+    def _is_person(self, token: str) -> bool:
+        return token in self.persons or (token.endswith(self.person_endings) and token not in self.things)
+
     def _nothing_follows(self, tokens: list[str], end: int) -> bool:
-        return end >= len(tokens) or not tokens[end].isalnum() or tokens[end] in self.followers
+        if end >= len(tokens) or not tokens[end][0].isalnum() or tokens[end] in self.followers:
+            return True
+        return tokens[end].endswith(self.follower_endings)
 
     def _said_of_somebody(self, read: "_Text", at: int) -> bool:
         """Whether tokens[at:] is what a verb says of a person: "my aunt was also very old", "it left him blind"."""
@@ -270,19 +282,19 @@ class Lexicon:
     def _person_before(self, read: "_Text", verb: int) -> bool:
         """Whether the verb's subject is a person: a pronoun, a noun, a name, or the head of "the man in the hat"."""
         tokens, subject = read.tokens, verb - 1
-        while subject >= 0 and tokens[subject] in self.adverbs:
+        while subject >= 0 and (tokens[subject] in self.adverbs or tokens[subject] in self.being):
             subject -= 1
         if subject < 0:
             return False
-        if tokens[subject] in self.subjects:
+        if tokens[subject] in self.subjects or self._is_person(tokens[subject]):
             return True
         if tokens[subject] in self.names and read.cased[subject][0].isupper():
             return True
         start = subject
-        while start and tokens[start - 1].isalnum() and tokens[start - 1] not in self.links:
+        while start and tokens[start - 1][0].isalnum() and tokens[start - 1] not in self.links:
             start -= 1
         for head in range(start, min(start + 3, subject)):
-            if tokens[head] in self.subjects:
+            if tokens[head] in self.subjects or self._is_person(tokens[head]):
                 return tokens[head + 1] in self.after_subject
         return False
 
@@ -315,9 +327,10 @@ class _Text:
 
 
 class _Entry(NamedTuple):
-    """A term after its first word. A phrase that mentions nobody has no tag."""
+    """A term after its first word, and how many words it takes. A phrase that mentions nobody has no tag."""
 
     rest: list[str]
+    length: int
     kind: str
     tags: tuple[str, ...]
 
@@ -333,20 +346,20 @@ class _Found(NamedTuple):
 
 def _table(words: WordList) -> dict[str, dict[str, list[_Entry]]]:
     """First word to second word ("" where there is none) to the terms that begin so, the longest first."""
-    found: dict[tuple[str, ...], tuple[str, list[str]]] = {}
+    found: dict[tuple[str, ...], tuple[str, list[str], int]] = {}
 
-    def put(term: str, kind: str, tag: str | None) -> None:
+    def put(term: str, kind: str, tag: str | None, taken: str = "") -> None:
+        """taken: the beginning of a phrase that it takes, when what is in brackets may be a term itself."""
         for written in {term, term.replace(" ", "-")}:
-            known = found.setdefault(tuple(TOKEN.findall(written)), (kind, []))
+            tokens = tuple(TOKEN.findall(written))
+            known = found.setdefault(tokens, (kind, [], len(TOKEN.findall(taken)) or len(tokens)))
             if tag and known[0] == kind and tag not in known[1]:
                 known[1].append(tag)
 
-    tongues = terms(words.tongues)
     for phrase in terms(words.nobody):
-        for full in (
-            [phrase.replace("tongue", name) for name in tongues] if "tongue " in f"{phrase} " and tongues else [phrase]
-        ):
-            put(full, "", None)
+        for tongue in terms(words.tongues) if TONGUE in phrase else [""]:
+            full = phrase.replace(TONGUE, tongue)
+            put(full.translate(BRACKETS), "", None, full.partition("(")[0])
     for attribute, groups in words.groups.items():
         for group, kinds in groups.items():
             for how, text in kinds.items():
@@ -355,9 +368,9 @@ def _table(words: WordList) -> dict[str, dict[str, list[_Entry]]]:
     for term, kind, tag in _ages(words.ages):
         put(term, kind, tag)
     table: dict[str, dict[str, list[_Entry]]] = {}
-    for (first, *rest), (kind, tags) in sorted(found.items(), key=lambda item: -len(item[0])):
+    for (first, *rest), (kind, tags, length) in sorted(found.items(), key=lambda item: -len(item[0])):
         of_word = table.setdefault(first, {})
-        of_word.setdefault(rest[0] if rest else "", []).append(_Entry(rest, kind, tuple(tags)))
+        of_word.setdefault(rest[0] if rest else "", []).append(_Entry(rest, length, kind, tuple(tags)))
     return table
 
 
@@ -376,7 +389,7 @@ def _ages(ages: Ages) -> Iterator[tuple[str, str, str | None]]:
     names = {number: [str(number)] for number in range(OLDEST + 1)}
     for name, number in ages.numbers.items():
         names.setdefault(number, []).append(name)
-    of_years = ((ages.phrases, "a"), (ages.people, "people"), (ages.matter, "matter"))
+    of_years = ((ages.phrases, "a"), (ages.people, "people"), (ages.of_person, "aged"))
     for number, written in names.items():
         tag = next((f"age:{g}" for g, (first, last) in ages.groups.items() if first <= number <= last), None)
         if ages.alone:
@@ -394,6 +407,11 @@ def _own(words: WordList, *kinds: str) -> frozenset[str]:
 
 def _set(text: str) -> frozenset[str]:
     return frozenset(terms(text))
+
+
+def _endings(text: str) -> tuple[str, ...]:
+    """Of "*man" the ending."""
+    return tuple(term[1:] for term in terms(text) if term.startswith("*"))
 
 
 def _cased(word: str, like: str) -> str:
