@@ -207,7 +207,7 @@ class Lexicon:
             return "adjective"
         if noun := self._as_noun(kind, read, at, end):
             return noun
-        return "adjective" if follows not in self.things and self._said_of_somebody(read, at) else ""
+        return "adjective" if self._nothing_follows(tokens, end) and self._said_of_somebody(read, at) else ""
 
     def _before_person(self, tokens: list[str], end: int) -> bool:
         """Whether a word for persons follows, perhaps after other adjectives: "black and white people"."""
@@ -262,8 +262,6 @@ class Lexicon:
         while verb >= 0 and (
             tokens[verb] in self.adverbs or tokens[verb] in self.between or tokens[verb] in self.links
         ):
-            if tokens[verb] in self.articles and not self._nothing_follows(tokens, at + 1):
-                return False
             verb -= 1
         if verb < 0:
             return False
