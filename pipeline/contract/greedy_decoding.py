@@ -11,7 +11,7 @@ from transformers import GenerationConfig, LogitsProcessorList, RepetitionPenalt
 
 
 def without_repetition(prompt_tokens: int, penalty: float) -> LogitsProcessorList:
-    """Divides the likelihood of tokens that a reply has already (Keskar et al. 2019, CTRL, section 4.1); 1 changes none.
+    """Divides the likelihood of what a reply has said already (Keskar et al. 2019, CTRL, section 4.1); 1 changes none.
 
     transformers' own setting counts the prompt too, and with it the mark that ended each earlier turn: the longer the
     conversation, the harder a reply would come to its end.

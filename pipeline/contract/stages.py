@@ -103,7 +103,7 @@ STAGES = {
             config=("audit", "embed.model"),
             settings=("spark", "embedding"),
             engine="spark",
-            raw="pipeline.contract.raw_inputs:encoder",
+            raw="pipeline.contract.raw_inputs:annotation",
             holds="annotations",
         ),
         Stage(
