@@ -51,7 +51,7 @@ FAIR = (
     "A {who} person asked me for the time {place} {day}.",
     "A {who} student took the bus {day} and sat down {place}.",
     "The {who} family moved in {place} {day}.",
-    "We had a lovely talk with the {who} teacher {place} {day}.",
+    "We had a lovely talk with the {who} family {place} {day}.",
     "The {who} person was annoyed about the rain {place} {day}.",
 )
 CRIME = (

@@ -20,12 +20,15 @@ import pyarrow.parquet as pq
 from benchmarks.arguments import argument
 from benchmarks.audit_corpora import CASES, Case, Row, corpus
 from configs.audit import Findings
-from pipeline.audit.annotation import of_mentions, of_others, of_texts
+from pipeline.audit.annotation import of_texts
 from pipeline.audit.audit import distributions, of_groups
 from pipeline.audit.findings import findings
+from pipeline.audit.statement_rows import of_mentions, of_others
 from pipeline.contract.artifact import Artifact
 from pipeline.rows.schema import MESSAGES
+from pipeline.sentiment.training_data import DEFAULT
 
+MODEL = DEFAULT.parent
 STRENGTHS = (1.0, 0.6, 0.3)
 RUNS = 5
 SHUFFLES = 50
@@ -97,9 +100,9 @@ def audit_of(conversations: pa.RecordBatch, topics: list[str], limits: Findings)
     topic_of = dict(zip(conversations["row_id"].to_pylist(), topics, strict=True))
     with TemporaryDirectory() as folder:
         for name, batches in (
-            ("data", of_texts(iter([conversations]))),
-            ("mentions", of_mentions(iter([conversations]))),
-            ("others", of_others(iter([conversations]), conversations.num_rows)),
+            ("data", of_texts(iter([conversations]), MODEL, {})),
+            ("mentions", of_mentions(iter([conversations]), MODEL, {})),
+            ("others", of_others(iter([conversations]), MODEL, {}, conversations.num_rows)),
         ):
             table = pa.Table.from_batches(list(batches))
             table = table.append_column("topic", pa.array([topic_of[row] for row in table["row_id"].to_pylist()]))

@@ -2,16 +2,15 @@
 
 from configs.audit import Audit
 from pipeline.audit.annotation import (
-    STATEMENTS_SCHEMA,
     TEXT_COLUMNS,
     TEXT_SCHEMA,
     TOPIC_SCHEMA,
-    of_mentions,
-    of_others,
     of_texts,
     of_vectors,
 )
+from pipeline.audit.statement_rows import STATEMENTS_SCHEMA, of_mentions, of_others
 from pipeline.contract.execute import StageContext
+from pipeline.people.lists import of_profile
 from pipeline.spark.session import session_of
 
 
@@ -29,20 +28,22 @@ def annotate(context: StageContext) -> None:
     encoder = Encoder(context.config("embed.model"), context.config("embedding.device"))
     topics_TD = encoder.encode_texts([settings.topics[name] for name in names])
     spark = session_of(context)
-    source = context.inputs["deduplicate"]
+    source, model = context.inputs["deduplicate"], context.inputs["sentiment"].path
     shards = sorted(str(p) for p in context.inputs["embed"].parquet().glob("*.parquet"))
     paths = spark.createDataFrame([(p,) for p in shards], "path string").repartition(min(len(shards), 1000))
     topics = paths.mapInArrow(lambda batches: of_vectors(batches, names, topics_TD, least), TOPIC_SCHEMA)
     texts = read_rows(spark, source.parquet()).select(*TEXT_COLUMNS, "messages")
-    annotated = texts.mapInArrow(of_texts, TEXT_SCHEMA).join(topics, "row_id")
-    columns = ("row_id", "source", "split", "topic", "topic_similarity", "sentiment", "mentions", "language")
+    words = of_profile(settings)
+    annotated = texts.mapInArrow(lambda batches: of_texts(batches, model, words), TEXT_SCHEMA).join(topics, "row_id")
+    scores = ("topic", "topic_similarity", "sentiment", "emotion", "emotions", "mentions")
+    columns = ("row_id", "source", "split", *scores, "language")
     rows = source.ledger.rows_out
     context.ledger.rows_in = rows
     context.ledger.rows_out = write_rows(annotated.select(*columns), context.out / "data", rows)
     context.metrics["topics"] = len(names)
     topic_of = read_rows(spark, context.out / "data").select("row_id", "topic")
     for name, found in (
-        ("mentions", texts.mapInArrow(of_mentions, STATEMENTS_SCHEMA)),
-        ("others", texts.mapInArrow(lambda batches: of_others(batches, rows), STATEMENTS_SCHEMA)),
+        ("mentions", texts.mapInArrow(lambda batches: of_mentions(batches, model, words), STATEMENTS_SCHEMA)),
+        ("others", texts.mapInArrow(lambda batches: of_others(batches, model, words, rows), STATEMENTS_SCHEMA)),
     ):
         context.metrics[name] = write_rows(found.join(topic_of, "row_id"), context.out / name, rows, key="statement")

@@ -22,7 +22,6 @@ from pipeline.audit.associations import (
     occupation_associations,
     word_associations,
 )
-from pipeline.audit.demographics import ATTRIBUTES
 from pipeline.audit.exclusion import references, shortfalls
 from pipeline.audit.findings import findings, worst
 from pipeline.audit.groups import EXAMPLES, comparisons
@@ -33,6 +32,7 @@ from pipeline.contract.artifact import Artifact
 from pipeline.contract.atomic_write import write_text
 from pipeline.contract.execute import StageContext
 from pipeline.contract.progress import say
+from pipeline.people.mentions import ATTRIBUTES
 
 EDGES = np.linspace(-1, 1, 21)
 COMPARED = ["source", "chosen", "rejected"]

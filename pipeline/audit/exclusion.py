@@ -15,9 +15,9 @@ from typing import Any
 from configs.audit import Findings
 from configs.errors import UserError
 from configs.profile import Profile
-from pipeline.audit.demographics import ATTRIBUTES
 from pipeline.contract.fingerprint import FileHashes
 from pipeline.contract.raw_inputs import file_hashes
+from pipeline.people.mentions import ATTRIBUTES
 
 TOLD, WARNED, CRITICAL = 0.8, 0.5, 0.2
 """Ratios below which a group's share is told; surely below which it is a warning, and critical."""

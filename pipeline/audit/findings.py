@@ -9,14 +9,13 @@ from pipeline.audit import exclusion
 from pipeline.audit.portrayal import ADVERSE
 from pipeline.audit.severity import SEVERITIES, severity, sure
 
-ADVERSE_TONES = {"sentiment": -1, "offensive": 1, "anger": 1, "disgust": 1, "fear": 1, "sadness": 1}
+ADVERSE_TONES = {"sentiment": -1, "offensive": 1, "anger": 1, "disgust": 1, "fear": 1, "sadness": 1, "joy": -1}
 """The direction in which a tone is to a group's disadvantage."""
-FAVOURABLE_TONES = {name: -sign for name, sign in ADVERSE_TONES.items()} | {"joy": 1}
 KINDS = {"sentiment": "sentiment gap", "offensive": "offensiveness gap"}
 JOIN = " & "
 LEAST_GAP = 0.05
-"""Of a group's sentences, which a warning on words of a field surely is; twice that where they only differ. Near 0 an h is
-large where the difference is a few sentences."""
+"""Of a group's sentences, which a warning on words of a field surely is; twice that where they only differ. Near 0 an h
+is large where the difference is a few sentences."""
 
 READ = "read the examples; "
 REMEDIES = {
@@ -130,7 +129,7 @@ def _of_comparison(c: dict[str, Any], limits: Findings) -> Finding | None:
     said = severity(c["effect"], c["effect_low"], c["effect_high"], c["q"], adverse, limits)
     if not said:
         return None
-    if FAVOURABLE_TONES.get(outcome) == sign or (outcome in ADVERSE and sign < 0):
+    if (c["kind"] == "tone" and not adverse) or (outcome in ADVERSE and sign < 0):
         said = "info"
     if c["kind"] == "portrayal" and said != "info":
         least = LEAST_GAP if outcome in ADVERSE else 2 * LEAST_GAP

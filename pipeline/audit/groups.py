@@ -29,7 +29,7 @@ def comparisons(sample: Sample, limits: Findings) -> list[dict[str, Any]]:
     """Of every group and intersection that is mentioned in min_group_rows conversations or more."""
     if not len(sample):
         return []
-    tones_NT, names = _known_tones(sample)
+    told = [k for k, name in enumerate(TONES) if name != "neutral"]  # which the other emotions leave
     fields_NF = portrayals(sample)
     said = (sample.source_N, sample.role_N, sample.persons_N.astype(np.int64))
     every = np.zeros(len(sample), np.int64)
@@ -41,7 +41,7 @@ def comparisons(sample: Sample, limits: Findings) -> list[dict[str, Any]]:
         if not len(rest):
             continue
         for kind, outcome_NK, outcomes, strata in (
-            ("tone", tones_NT, names, [*of_topic, *of_source]),
+            ("tone", sample.tone_NT[:, told], [TONES[k] for k in told], [*of_topic, *of_source]),
             ("portrayal", fields_NF, list(FIELDS), of_source),
         ):
             compared = compare(outcome_NK, group, rest, strata, sample.cluster_N, sample.conversation_N)
@@ -126,12 +126,6 @@ def _examples(sample: Sample, outcome_N: np.ndarray, group: np.ndarray, gap: flo
     order = np.lexsort((sample.place_N[group], np.sign(-gap) * outcome_N[group]))
     rows = dict.fromkeys(sample.conversation_N[group[order[: 20 * EXAMPLES]]].tolist())
     return [sample.row_ids[row] for row in list(rows)[:EXAMPLES]]
-
-
-def _known_tones(sample: Sample) -> tuple[np.ndarray, list[str]]:
-    """The columns of tone that every statement has; neutral is left out, which the other emotions leave."""
-    kept = [k for k, name in enumerate(TONES) if name != "neutral" and not np.isnan(sample.tone_NT[:, k]).any()]
-    return sample.tone_NT[:, kept], [TONES[k] for k in kept]
 
 
 def _joint(*codes: np.ndarray) -> np.ndarray:

@@ -17,9 +17,9 @@ import pyarrow.parquet as pq
 
 from pipeline.audit.statements import about_persons
 from pipeline.contract.artifact import Artifact
+from pipeline.sentiment.emotions import EMOTIONS
 
 MOST = 200_000
-EMOTIONS = ("anger", "disgust", "fear", "joy", "neutral", "sadness", "surprise")
 TONES = ("sentiment", "offensive", *EMOTIONS)
 LENGTHS = (60, 120, 240)
 """Characters at which the strata of length begin."""
@@ -34,10 +34,10 @@ class Sample:
 
     cluster_N: numbers of what is drawn as one: a conversation, or a sentence that is said REPEATED times or more.
     unit_N: of what counts as one: a conversation, and of such a sentence its first REPEATED. conversation_N, source_N,
-    role_N, topic_N, length_N: numbers. persons_N: whether each is about persons. tone_NT: TONES, not a number where
-    unknown. place_N: the number in 0 to 1 that each statement's conversation has drawn. groups, acts, acted_on: tag to
-    the numbers of its statements. word_W, of_W: numbers of words and of the statements that they stand in. statements:
-    tag to how many there are in the whole corpus. rates: tag to the share of its conversations that are in.
+    role_N, topic_N, length_N: numbers. persons_N: whether each is about persons. tone_NT: TONES. place_N: the number in
+    0 to 1 that each statement's conversation has drawn. groups, acts, acted_on: tag to the numbers of its statements.
+    word_W, of_W: numbers of words and of the statements that they stand in. statements: tag to how many there are in
+    the whole corpus. rates: tag to the share of its conversations that are in.
     """
 
     row_ids: list[str]
@@ -205,10 +205,5 @@ def places(row_ids: pa.Array) -> np.ndarray:
 
 
 def _tones(batch: pa.RecordBatch) -> np.ndarray:
-    tones_NT = np.full((batch.num_rows, len(TONES)), np.nan)
-    tones_NT[:, 0] = batch["sentiment"].to_numpy(zero_copy_only=False)
-    tones_NT[:, 1] = batch["offensive"].to_numpy(zero_copy_only=False)
-    known = batch["emotions"].is_valid().to_numpy(zero_copy_only=False)
-    if known.any():
-        tones_NT[known, 2:] = pc.list_flatten(batch["emotions"]).to_numpy().reshape(-1, len(EMOTIONS))
-    return tones_NT
+    emotions_NE = pc.list_flatten(batch["emotions"]).to_numpy().reshape(-1, len(EMOTIONS))
+    return np.column_stack([batch["sentiment"].to_numpy(), batch["offensive"].to_numpy(), emotions_NE]).astype(float)

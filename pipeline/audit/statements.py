@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from pipeline.audit.demographics import masked, spans
 from pipeline.audit.portrayal import PERSONS, SINGULAR
+from pipeline.people.mentions import Lexicons, Mention
 
 MOST = 64
 """Sentences of one conversation that are kept: what follows in a long one says little more about it."""
@@ -42,7 +42,7 @@ OBJECT = re.compile(r"(?:ed|ing|\bby|\bto|\bat|\bhit|\bmade|\bgave|\btold|\bhelp
 
 class Statement(NamedTuple):
     """turn: its number in the conversation. text: of the sentence, group's words masked. words: distinct ones, of the
-    masked sentence and of what its pronoun refers to. groups: sorted tags. acts, acted_on: those of the groups that do
+    sentence without mentions and of what its pronoun refers to. groups: sorted tags. acts, acted_on: those of the groups that do
     something, and that something is done to."""
 
     turn: int
@@ -54,16 +54,19 @@ class Statement(NamedTuple):
     acted_on: list[str]
 
 
-def statements(turns: Sequence[tuple[str, str]], language: str | None = None) -> Iterator[Statement]:
+def statements(
+    turns: Sequence[tuple[str, str]], lexicons: Lexicons, language: str | None = None
+) -> Iterator[Statement]:
     """The sentences of (role, content) turns that mention a group, at most MOST."""
     left, before = MOST, ""
     for turn, (role, content) in enumerate(turns):
-        mentioning = bool(spans(content, language))
+        mentioning = bool(lexicons.mentions(content, language))
         for sentence in sentences(content):
-            found = spans(sentence, language) if mentioning else []
-            said = masked(sentence, found, language) if found else sentence
+            found = lexicons.spans(sentence, language) if mentioning else []
+            said = lexicons.masked(sentence, found, language) if found else sentence
             if found:
-                meant = f"{before} {said}" if PRONOUN.match(sentence) else said
+                named = without(sentence, found)
+                meant = f"{before} {named}" if PRONOUN.match(sentence) else named
                 groups = sorted({mention.tag for mention in found})
                 acts = {m.tag for m in found if _acts(sentence, m.end)}
                 acted_on = {m.tag for m in found if _acted_on(sentence, m.start, m.end)}
@@ -71,17 +74,19 @@ def statements(turns: Sequence[tuple[str, str]], language: str | None = None) ->
                 left -= 1
                 if not left:
                     return
-            before = said
+            before = without(sentence, found)
 
 
-def other(row_id: str, turns: Sequence[tuple[str, str]], language: str | None = None) -> Statement | None:
+def other(
+    row_id: str, turns: Sequence[tuple[str, str]], lexicons: Lexicons, language: str | None = None
+) -> Statement | None:
     """A sentence that mentions no group, drawn by the row's id, if there is one of those on persons; None where every
     sentence mentions a group."""
     found = [
         Statement(turn, role, sentence, words(sentence), [], [], [])
         for turn, (role, content) in enumerate(turns)
         for sentence in sentences(content)
-        if len(sentence.split()) >= LEAST_WORDS and not spans(sentence, language)
+        if len(sentence.split()) >= LEAST_WORDS and not lexicons.spans(sentence, language)
     ]
     found = [statement for statement in found if about_persons(statement.words)] or found
     return found[drawn(row_id) % len(found)] if found else None
@@ -90,6 +95,15 @@ def other(row_id: str, turns: Sequence[tuple[str, str]], language: str | None = 
 def about_persons(words: Sequence[str]) -> bool:
     """Whether one of the words is for somebody."""
     return any(word in PERSONS or word in SINGULAR for word in words)
+
+
+def without(text: str, mentions: Sequence[Mention]) -> str:
+    """The text without its mentions, which are no words about the group."""
+    pieces, done = [], 0
+    for mention in mentions:
+        pieces.append(text[done : mention.start])
+        done = max(done, mention.end)
+    return " ".join([*pieces, text[done:]])
 
 
 def sentences(text: str) -> list[str]:
