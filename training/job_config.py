@@ -89,10 +89,12 @@ def check(profile: Profile) -> None:
     if train.batch_tokens % unit:
         nearest = max(1, round(train.batch_tokens / unit)) * unit
         sides, two = (" × sides of a pair", " × 2") if train.prefers else ("", "")
+        fitting = fitting_micro_batches(train.batch_tokens, ranks * train.sides * length, micro_batch)
+        remedy = f"set launch.micro_batch={fitting[-1]}, which changes nothing else, or" if fitting else "set"
         raise UserError(
             f"train.batch_tokens: {train.batch_tokens} is not divisible by ranks × launch.micro_batch{sides} × "
             f"tokenise.sequence_length = {ranks} × {micro_batch}{two} × {length} = {unit}; "
-            f"set train.batch_tokens={nearest} or lower launch.micro_batch"
+            f"{remedy} train.batch_tokens={nearest}, or another number of ranks"
         )
     if launch.profiled and launch.profiled[1] > train.steps:
         raise UserError(f"launch.profile_steps: {launch.profile_steps} ends after train.steps ({train.steps})")
@@ -108,6 +110,11 @@ def check(profile: Profile) -> None:
         )
     if profile.tokenise.tokenizer == "train":
         check_vocabulary(architecture, profile.tokenise.vocabulary, profile.model.name)
+
+
+def fitting_micro_batches(batch_tokens: int, tokens: int, most: int) -> list[int]:
+    """The micro-batches of up to `most` sequences that divide a global batch. tokens: of a sequence of each rank."""
+    return [size for size in range(1, most + 1) if batch_tokens % (size * tokens) == 0]
 
 
 def check_vocabulary(architecture: Architecture, vocabulary: int, name: str) -> None:

@@ -20,7 +20,6 @@ from pipeline.contract.tokenizer import saved_tokenizer, usable_tokenizer
 from training.arrow import arrow_copy
 from training.job_config import JobConfig, check, check_vocabulary
 from training.launcher import launch
-from training.layout import refuse_resume
 from training.micro_batch import fitting_micro_batch
 from training.mlflow_logger import MlflowLogger
 from training.pair_packing import packed_pairs
@@ -52,7 +51,6 @@ def train(context: StageContext) -> None:
     job = make_job(context)
     finished = _finished(context)
     if finished is None:
-        refuse_resume(job)
         shutil.rmtree(job.out)
         job.out.mkdir()
         _copy_sequences(context, job)

@@ -8,6 +8,7 @@ import traceback
 from pathlib import Path
 from typing import Any
 
+import torch
 import torch.distributed as dist
 from deepspeed import DeepSpeedEngine
 from transformers.utils.logging import disable_progress_bar
@@ -18,14 +19,13 @@ from pipeline.contract.shortage import shortage
 from pipeline.contract.stages import STAGES
 from pipeline.contract.tokenizer import saved_tokenizer
 from training.background_checkpoint import BackgroundCheckpoints
-from training.checkpoint import State, load_newest
+from training.checkpoint import NoneWholeError, State, layout_of, load_newest
 from training.checksums import checksums
 from training.communication import CommunicationClock
 from training.data import PackedSequences
 from training.engine import build_engine, precision, start_distributed
 from training.job_config import JobConfig
 from training.launcher import end_with_stdin, report_failure
-from training.layout import layout_of
 from training.metrics import METRICS, curve, read_metrics, while_training
 from training.objective import before_and_best, sequences
 from training.prefetch import Prefetch
@@ -40,10 +40,10 @@ from training.weights_folder import ADAPTER_FOLDER, kept_weights, weights_of
 def run(job: JobConfig) -> None:
     """Trains, from the newest checkpoint if there is one, and leaves model/ and training.json."""
     device = start_distributed(job)
-    engine, parameters = build_engine(job, device)
     layout = layout_of(job, precision(job, device))
+    engine, parameters = build_engine(job, device)
     training, validation = (sequences(engine, job, device, split) for split in ("train", "validation"))
-    state = load_newest(engine, job.checkpoints, layout)
+    engine, state = resumed(engine, job, device, layout)
     rank, clock = dist.get_rank(), CommunicationClock(device)
     replies = Replies(job, validation)
     with (
@@ -86,6 +86,17 @@ def run(job: JobConfig) -> None:
             facts["mix"] = mixture.facts(state.step, job.batch_sequences)
         finish(job, report.clocked(), facts)
     dist.barrier()
+
+
+def resumed(
+    engine: DeepSpeedEngine, job: JobConfig, device: torch.device, layout: dict[str, Any]
+) -> tuple[DeepSpeedEngine, State]:
+    """The engine, or another, as the newest checkpoint left it, or as training begins; and the state."""
+    try:
+        return engine, load_newest(engine, job.checkpoints, layout)
+    except NoneWholeError:
+        engine.destroy()
+        return build_engine(job, device)[0], State()
 
 
 def trainable(engine: DeepSpeedEngine) -> int:
