@@ -38,6 +38,15 @@ class State(BaseModel):
     best_loss: float | None = None
     without_improvement: int = 0
     seconds: float = 0.0
+    skipped: list[int] = []
+    """Steps whose batch was, or is to be, left out."""
+    recent: list[float] = []
+    """Losses of the steps before, which a spike is compared with."""
+
+    @property
+    def updates(self) -> int:
+        """Steps that changed the weights."""
+        return self.step - sum(step <= self.step for step in self.skipped)
 
 
 def layout_of(job: JobConfig, precision: str) -> dict[str, Any]:
@@ -129,7 +138,7 @@ def _load(engine: DeepSpeedEngine, folder: Path, path: Path, marker: dict[str, A
     failure: Exception | None = None
     try:
         saved = SavedState(path, trained_names(engine))
-        for place in places(engine, state.step):
+        for place in places(engine, state.updates):
             for s in saved.stretches(place.quantity, place.name, place.offset, place.tensor.numel()):
                 target = place.tensor[s.offset - place.offset :][: s.count]
                 readings[path / s.file].parts.append(Part(s.begin, s.dtype, target))

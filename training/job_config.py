@@ -37,6 +37,7 @@ class JobConfig(Section):
     world_size: int = Field(ge=1, description="Ranks on all machines")
     tokenizer: Path = Field(description="Folder of the tokenizer")
     sequences: Path = Field(description="Folder of the Arrow files, train/ and validation/")
+    tokenised: Path = Field(Path("."), description="Artifact that they come from, which tells whose rows they are")
     out: Path = Field(description="Folder that model/ and the metrics are written to")
     checkpoints: Path = Field(description="Folder of checkpoints and best weights, deleted after the commit")
     traces: Path = Field(Path("."), description="Folder of the profiler's traces")
@@ -64,7 +65,8 @@ class JobConfig(Section):
 
 
 def raw_inputs(profile: Profile, hashes: FileHashes) -> dict[str, str]:
-    """The pretrained weights' files, or the architecture that is trained from scratch; what DeepSpeed is told.
+    """The pretrained weights' files, or the architecture that is trained from scratch; what DeepSpeed is told; which
+    batches may be left out.
 
     With dropout also how the batch is divided: what is left out is drawn by rank and micro-batch (training/step.py).
     """
@@ -75,6 +77,8 @@ def raw_inputs(profile: Profile, hashes: FileHashes) -> dict[str, str]:
     launch, lora = profile.launch, profile.model.lora
     if passed_on := deciding(launch.deepspeed):
         found["launch.deepspeed"] = canonical_json(passed_on)
+    if launch.spikes.policy != "stop":
+        found["launch.spikes"] = canonical_json(launch.spikes.model_dump(mode="json"))
     if profile.train.dropout or (lora and lora.dropout):
         found["launch"] = canonical_json([launch.hostfile or launch.ranks, launch.micro_batch, launch.layers])
     return found
