@@ -12,7 +12,7 @@ against the rest, and the smaller of the two is its effect: "said" is tied to pe
 """
 
 from math import erfc, log, sqrt
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -95,21 +95,19 @@ def occupation_associations(sample: Sample, limits: Findings) -> dict[str, list[
     return _significant(tests, limits)
 
 
-def coverage(
-    sample: Sample, tag: str, words: list[str], occupations: bool = False
-) -> tuple[float, float, int, list[str]]:
-    """Shares of the group's and of the rest's conversations that have one of these words, how many of the group's do,
-    and three of them. occupations: among the conversations that name any, in the singular or the plural."""
+def coverage(sample: Sample, tag: str, words: list[str], occupations: bool = False) -> dict[str, Any]:
+    """`share` and `rest`, of the group's and of the rest's conversations that have one of these words, `rows`, how many
+    of the group's do, and Sample.examples. occupations: among conversations that name any, in singular or plural."""
     forms = {form for form, word in SINGULAR.items() if word in words} if occupations else set(words)
     has_N = having(sample, forms)
     named_N = having(sample, set(SINGULAR)) if occupations else np.ones(len(sample), bool)
-    found = []
-    for statements in sample.of((tag,)):
-        rows = np.unique(sample.conversation_N[statements[named_N[statements]]])
-        found.append((np.unique(sample.conversation_N[statements[has_N[statements]]]), len(rows)))
-    (mine, all_mine), (theirs, all_theirs) = found
-    examples = [sample.row_ids[row] for row in mine[:3]]
-    return len(mine) / max(all_mine, 1), len(theirs) / max(all_theirs, 1), len(mine), examples
+    group, rest = sample.of((tag,))
+    mine, theirs = (
+        [len(np.unique(sample.conversation_N[of[wanted_N[of]]])) for wanted_N in (has_N, named_N)]
+        for of in (group, rest)
+    )
+    shares = {"share": mine[0] / max(mine[1], 1), "rest": theirs[0] / max(theirs[1], 1)}
+    return shares | {"rows": mine[0], **sample.examples(group[has_N[group]])}
 
 
 def having(sample: Sample, words: set[str]) -> np.ndarray:

@@ -24,9 +24,9 @@ from pipeline.audit.associations import (
 )
 from pipeline.audit.exclusion import references, shortfalls
 from pipeline.audit.findings import findings, worst
-from pipeline.audit.groups import EXAMPLES, comparisons
+from pipeline.audit.groups import comparisons
 from pipeline.audit.plots import draw
-from pipeline.audit.sample import Sample, sample
+from pipeline.audit.sample import EXAMPLES, Sample, sample
 from pipeline.audit.severity import adjusted, cohens_h
 from pipeline.contract.artifact import Artifact
 from pipeline.contract.atomic_write import write_text
@@ -51,7 +51,7 @@ def audit(context: StageContext) -> None:
     counted["findings"] = findings(counted, limits)
     counted.pop("examples")
     for comparison in counted["comparisons"]:
-        del comparison["examples"]
+        del comparison["examples"], comparison["sentences"]
     text = json.dumps(counted, indent=1, ensure_ascii=False)
     write_text(context.out / "audit.json", text + "\n")
     draw(counted, context.out / "plots")
@@ -89,15 +89,16 @@ def _told(
 ) -> dict[str, Any]:
     """The strongest words of a group, and how much of what is said of it and of the rest they are."""
     shown = of[:SHOWN]
-    share, rest, rows, examples = coverage(statements, tag, [a.word for a in shown], occupations)
+    told = coverage(statements, tag, [a.word for a in shown], occupations)
     numbers = ("others", "odds", "low", "high")
     words = [
         {"word": a.word, "rows": a.rows, **{n: round(getattr(a, n), 2) for n in numbers}, "q": float(f"{a.q:.4g}")}
         for a in shown
     ]
+    separation = cohens_h(told["share"], told["rest"])
     return {
-        **{"words": words, "rows": rows, "share": round(share, 4), "rest": round(rest, 4)},
-        **{"separation": round(cohens_h(share, rest), 4), "threshold": round(threshold, 4), "examples": examples},
+        **{"words": words, **told, "share": round(told["share"], 4), "rest": round(told["rest"], 4)},
+        **{"separation": round(separation, 4), "threshold": round(threshold, 4)},
     }
 
 

@@ -47,7 +47,8 @@ class Finding:
     """One line of the audit. subject is `topic`, `attribute`, `attribute:group`, two of these or `source`.
 
     value is held against threshold. rows: conversations that it stands on. examples: ids of up to three of them.
-    effect, low, high: with its 95% interval, on the scale of value. q: the false discovery rate. remedy: what to do.
+    sentences: which of each example's statements on groups is meant; empty where all of it is. effect, low, high: with
+    its 95% interval, on the scale of value. q: the false discovery rate. remedy: what to do.
     What does not apply is None.
     """
 
@@ -64,6 +65,7 @@ class Finding:
     high: float | None = None
     q: float | None = None
     remedy: str = ""
+    sentences: list[int] = field(default_factory=list)
 
 
 def findings(audit: dict[str, Any], limits: Findings) -> list[dict[str, Any]]:
@@ -146,7 +148,8 @@ def _of_comparison(c: dict[str, Any], limits: Findings) -> Finding | None:
         interval = f"gap {100 * c['gap']:+.0f} points, 95% interval {100 * c['low']:+.0f} to {100 * c['high']:+.0f}"
     words = f"{what} {numbers} ({interval}; {c['rows']:,} conversations)"
     effect = {"effect": c["effect"], "low": c["effect_low"], "high": c["effect_high"], "q": c["q"]}
-    return Finding(said, kind, c["group"], c["effect"], limits.min_effect, words, c["rows"], c["examples"], **effect)
+    shown = {"rows": c["rows"], "examples": c["examples"], "sentences": c["sentences"]}
+    return Finding(said, kind, c["group"], c["effect"], limits.min_effect, words, **shown, **effect)
 
 
 def _words(audit: dict[str, Any], limits: Findings) -> Iterator[Finding]:
@@ -163,6 +166,7 @@ def _words(audit: dict[str, Any], limits: Findings) -> Iterator[Finding]:
         yield Finding(
             "warning" if common else "info", "word association", group, most["odds"], found["threshold"], message,
             found["rows"], found["examples"], most["odds"], most["low"], most["high"], most["q"],
+            sentences=found["sentences"],
         )  # fmt: skip
 
 
@@ -180,6 +184,7 @@ def _occupations(audit: dict[str, Any], limits: Findings) -> Iterator[Finding]:
         yield Finding(
             "critical" if large else "warning", "occupations", group, most["odds"], found["threshold"], message,
             found["rows"], found["examples"], most["odds"], most["low"], most["high"], most["q"],
+            sentences=found["sentences"],
         )  # fmt: skip
 
 

@@ -2,7 +2,8 @@
 
 A comparison is a dict: group (tag, or two of an intersection joined by ` & `), outcome, kind (tone, portrayal or
 agency), rows (conversations), mean and rest (standardised mean of the outcome), gap, low, high (their difference and
-its 95% interval), effect, effect_low, effect_high (Cohen's d, of shares his h), p, matched, examples.
+its 95% interval), effect, effect_low, effect_high (Cohen's d, of shares his h), p, matched, examples and sentences
+(Sample.examples).
 """
 
 from itertools import product
@@ -22,7 +23,6 @@ LEAST_DEVIATION = {"sentiment": 0.35, "offensive": 0.1}
 LEAST_OF_EMOTION = 0.1
 """Standard deviations that effects are measured in at least: in a corpus of one tone a nuance is no large effect."""
 JOIN = " & "
-EXAMPLES = 3
 
 
 def comparisons(sample: Sample, limits: Findings) -> list[dict[str, Any]]:
@@ -115,17 +115,16 @@ def _entries(
                 **_rounded(dict(zip(("effect", "effect_low", "effect_high"), effects, strict=True))),
                 "p": float(of.p_K[k]),
                 "matched": of.matched,
-                "examples": _examples(sample, outcome_NK[:, k], group, gap),
+                **_examples(sample, outcome_NK[:, k], group, gap),
             }
         )
     return found
 
 
-def _examples(sample: Sample, outcome_N: np.ndarray, group: np.ndarray, gap: float) -> list[str]:
-    """Ids of conversations whose statements show the difference most, by what is measured, then by their id."""
+def _examples(sample: Sample, outcome_N: np.ndarray, group: np.ndarray, gap: float) -> dict[str, list[Any]]:
+    """Of the statements that show the difference most, by what is measured, then by the conversation's id."""
     order = np.lexsort((sample.place_N[group], np.sign(-gap) * outcome_N[group]))
-    rows = dict.fromkeys(sample.conversation_N[group[order[: 20 * EXAMPLES]]].tolist())
-    return [sample.row_ids[row] for row in list(rows)[:EXAMPLES]]
+    return sample.examples(group[order])
 
 
 def _joint(*codes: np.ndarray) -> np.ndarray:

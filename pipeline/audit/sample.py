@@ -9,13 +9,14 @@ corpus.
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipeline.audit.statements import about_persons
+from pipeline.audit.statements import NUMBER, about_persons
 from pipeline.contract.artifact import Artifact
 from pipeline.sentiment.emotions import EMOTIONS
 
@@ -24,6 +25,7 @@ TONES = ("sentiment", "offensive", *EMOTIONS)
 LENGTHS = (60, 120, 240)
 """Characters at which the strata of length begin."""
 REPEATED = 5
+EXAMPLES = 3
 REST = ""
 """Key of Sample.rates for what mentions another group or none."""
 
@@ -32,15 +34,16 @@ REST = ""
 class Sample:
     """N statements of C conversations.
 
-    cluster_N: numbers of what is drawn as one: a conversation, or a sentence that is said REPEATED times or more.
-    unit_N: of what counts as one: a conversation, and of such a sentence its first REPEATED. conversation_N, source_N,
-    role_N, topic_N, length_N: numbers. persons_N: whether each is about persons. tone_NT: TONES. place_N: the number in
-    0 to 1 that each statement's conversation has drawn. groups, acts, acted_on: tag to the numbers of its statements.
+    number_N: of each statement in its conversation. cluster_N: numbers of what is drawn as one: a conversation, or a
+    sentence that is said REPEATED times or more. unit_N: of what counts as one: a conversation, and of such a sentence its
+    first REPEATED. conversation_N, source_N, role_N, topic_N, length_N: numbers. persons_N: whether each is about
+    persons. tone_NT: TONES. place_N: the number in 0 to 1 that each statement's conversation has drawn. groups, acts, acted_on: tag to the numbers of its statements.
     word_W, of_W: numbers of words and of the statements that they stand in. statements: tag to how many there are in
     the whole corpus. rates: tag to the share of its conversations that are in.
     """
 
     row_ids: list[str]
+    number_N: np.ndarray
     conversation_N: np.ndarray
     cluster_N: np.ndarray
     unit_N: np.ndarray
@@ -70,6 +73,17 @@ class Sample:
             inside &= self._has(tag)
         rate = max(self.rates[tag] for tag in tags)
         return np.flatnonzero(inside & (self.place_N < rate)), np.flatnonzero(~inside & self.rest_N)
+
+    def examples(self, statements: np.ndarray) -> dict[str, list[Any]]:
+        """`examples`, the ids of the first three conversations of these statements, no two of which say the same, and
+        `sentences`, the number of the statement in each."""
+        found: dict[int, int] = {}
+        said = set()
+        for at in statements[: 100 * EXAMPLES].tolist():
+            if self.conversation_N[at] not in found and self.cluster_N[at] not in said and len(found) < EXAMPLES:
+                found[self.conversation_N[at]] = int(self.number_N[at])
+                said.add(self.cluster_N[at])
+        return {"examples": [self.row_ids[row] for row in found], "sentences": list(found.values())}
 
     @property
     def rest_N(self) -> np.ndarray:
@@ -124,6 +138,7 @@ class _Growing:
         for name in ("row_id", "source", "role", "topic"):
             self._put(name, self._numbered(name, batch[name]))
         self._put("said", batch["said"].to_numpy())
+        self._put("number", pc.cast(pc.utf8_slice_codeunits(batch["statement"], -NUMBER), pa.int64()).to_numpy())
         self._put("length", np.searchsorted(LENGTHS, batch["chars"].to_numpy()))
         self._put("tone", _tones(batch))
         self._put("words", self._numbered("words", pc.list_flatten(batch["words"])))
@@ -146,6 +161,7 @@ class _Growing:
         cluster_N, unit_N = repeated(column("said"), column("row_id"))
         return Sample(
             row_ids=list(self.numbers["row_id"]),
+            number_N=column("number"),
             conversation_N=column("row_id"),
             cluster_N=cluster_N,
             unit_N=unit_N,

@@ -6,7 +6,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from configs.word_list import WordList
-from pipeline.audit.statements import Statement, drawn, other, statements
+from pipeline.audit.statements import NUMBER, Statement, drawn, other, statements
 from pipeline.audit.tone import tone_of
 from pipeline.people.mentions import Lexicons
 
@@ -83,7 +83,7 @@ def _measured(found: Iterable[tuple[str, str, int, Statement]], model: Path) -> 
     said = [statement for *_, statement in every]
     tone = tone_of([statement.text for statement in said], model)
     rows = {
-        "statement": [f"{row_id}:{number:03d}" for row_id, _, number, _ in every],
+        "statement": [f"{row_id}:{number:0{NUMBER}d}" for row_id, _, number, _ in every],
         "row_id": [row_id for row_id, *_ in every],
         "source": [source for _, source, *_ in every],
         "chars": [len(statement.text) for statement in said],

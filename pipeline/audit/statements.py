@@ -14,6 +14,8 @@ from pipeline.people.mentions import Lexicons, Mention
 
 MOST = 64
 """Sentences of one conversation that are kept: what follows in a long one says little more about it."""
+NUMBER = 3
+"""Digits of a statement's number in its conversation."""
 LONGEST = 1000
 """Characters of a sentence that are looked at."""
 LEAST_WORDS = 3
@@ -42,8 +44,8 @@ OBJECT = re.compile(r"(?:ed|ing|\bby|\bto|\bat|\bhit|\bmade|\bgave|\btold|\bhelp
 
 class Statement(NamedTuple):
     """turn: its number in the conversation. text: of the sentence, group's words masked. words: distinct ones, of the
-    sentence without mentions and of what its pronoun refers to. groups: sorted tags. acts, acted_on: those of the groups that do
-    something, and that something is done to."""
+    sentence without mentions and of what its pronoun refers to. groups: sorted tags. acts, acted_on: those of the
+    groups that do something, and that something is done to."""
 
     turn: int
     role: str
@@ -54,27 +56,46 @@ class Statement(NamedTuple):
     acted_on: list[str]
 
 
+class Mentioning(NamedTuple):
+    """A sentence and its mentions, and those of the one before it."""
+
+    turn: int
+    role: str
+    sentence: str
+    mentions: list[Mention]
+    before: tuple[str, list[Mention]]
+
+
 def statements(
     turns: Sequence[tuple[str, str]], lexicons: Lexicons, language: str | None = None
 ) -> Iterator[Statement]:
-    """The sentences of (role, content) turns that mention a group, at most MOST."""
-    left, before = MOST, ""
+    """What (role, content) turns say of groups: a Statement of each of `mentioning`."""
+    for said in mentioning(turns, lexicons, language):
+        sentence, found = said.sentence, said.mentions
+        named = without(sentence, found)
+        meant = f"{without(*said.before)} {named}" if PRONOUN.match(sentence) else named
+        groups = sorted({mention.tag for mention in found})
+        acts = {m.tag for m in found if _acts(sentence, m.end)}
+        acted_on = {m.tag for m in found if _acted_on(sentence, m.start, m.end)}
+        text = lexicons.masked(sentence, found, language)
+        yield Statement(said.turn, said.role, text, words(meant), groups, sorted(acts - acted_on), sorted(acted_on))
+
+
+def mentioning(
+    turns: Sequence[tuple[str, str]], lexicons: Lexicons, language: str | None = None
+) -> Iterator[Mentioning]:
+    """The sentences of the turns that mention a group, at most MOST."""
+    left, before = MOST, ("", list[Mention]())
     for turn, (role, content) in enumerate(turns):
-        mentioning = bool(lexicons.mentions(content, language))
+        telling = bool(lexicons.mentions(content, language))
         for sentence in sentences(content):
-            found = lexicons.spans(sentence, language) if mentioning else []
-            said = lexicons.masked(sentence, found, language) if found else sentence
+            found = lexicons.spans(sentence, language) if telling else []
             if found:
-                named = without(sentence, found)
-                meant = f"{before} {named}" if PRONOUN.match(sentence) else named
-                groups = sorted({mention.tag for mention in found})
-                acts = {m.tag for m in found if _acts(sentence, m.end)}
-                acted_on = {m.tag for m in found if _acted_on(sentence, m.start, m.end)}
-                yield Statement(turn, role, said, words(meant), groups, sorted(acts - acted_on), sorted(acted_on))
+                yield Mentioning(turn, role, sentence, found, before)
                 left -= 1
                 if not left:
                     return
-            before = without(sentence, found)
+            before = sentence, found
 
 
 def other(
