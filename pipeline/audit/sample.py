@@ -34,12 +34,13 @@ REST = ""
 class Sample:
     """N statements of C conversations.
 
-    number_N: of each statement in its conversation. cluster_N: numbers of what is drawn as one: a conversation, or a
-    sentence that is said REPEATED times or more. unit_N: of what counts as one: a conversation, and of such a sentence its
-    first REPEATED. conversation_N, source_N, role_N, topic_N, length_N: numbers. persons_N: whether each is about
-    persons. tone_NT: TONES. place_N: the number in 0 to 1 that each statement's conversation has drawn. groups, acts, acted_on: tag to the numbers of its statements.
-    word_W, of_W: numbers of words and of the statements that they stand in. statements: tag to how many there are in
-    the whole corpus. rates: tag to the share of its conversations that are in.
+    number_N: of each statement in its conversation. cluster_N: numbers of what is drawn as one: a conversation, or
+    a sentence that is said REPEATED times or more. unit_N: of what counts as one: a conversation, and of such a
+    sentence its first REPEATED. conversation_N, source_N, role_N, topic_N, length_N: numbers. persons_N: whether
+    each is about persons. tone_NT: TONES. place_N: the number in 0 to 1 that each statement's conversation has
+    drawn. groups, acts, acted_on: tag to the numbers of its statements. word_W, of_W: numbers of words and of the
+    statements that they stand in. statements: tag to how many there are in the whole corpus. rates: tag to the
+    share of its conversations that are in.
     """
 
     row_ids: list[str]
