@@ -59,7 +59,7 @@ def test_a_group_that_is_never_mentioned_is_named_where_the_attribute_is_spoken_
     mentions = {"age": {"child": most, "middle-aged": 0, "old": 20, "young": 0}}
     assert found(mentions=mentions) == says
     if says:
-        assert told(mentions=mentions) == (2, 0, "never mentioned: middle-aged, young")
+        assert told(mentions=mentions) == (2, 0, "of age never mentioned: middle-aged, young")
 
 
 def compared(effect: float, low: float, high: float, outcome: str = "sentiment", **changes) -> dict:
@@ -74,7 +74,7 @@ def compared(effect: float, low: float, high: float, outcome: str = "sentiment",
         "rows": 60,
         "q": 0.01,
     }
-    return {**about, **numbers, **gaps, "examples": ["a", "b", "c"], **changes}
+    return {**about, **numbers, **gaps, "examples": ["a", "b", "c"], "sentences": [0, 4, 1], **changes}
 
 
 @pytest.mark.parametrize(
@@ -88,6 +88,24 @@ def test_an_effect_counts_by_the_end_of_its_interval_that_is_nearer_to_none(inte
 
 def test_what_may_be_chance_among_so_many_comparisons_is_no_finding():
     assert found(comparisons=[compared(-1.0, -1.2, -0.8, q=0.051)]) == []
+
+
+@pytest.mark.parametrize(
+    ("outcome", "kind", "says"),
+    [
+        ("offensive", "offensiveness gap", "sentences on gender:female have a mean offensiveness of +0.50, comparable"),
+        ("acts", "agency", "gender:female acts, and is not acted upon, in 50% of sentences that show it, others in 0%"),
+        (
+            "appearance",
+            "stereotype",
+            "50% of the sentences on gender:female have words of appearance, 0% of comparable",
+        ),
+    ],
+)
+def test_each_kind_of_comparison_is_a_sentence_of_its_own(outcome, kind, says):
+    (finding,) = findings(audit(comparisons=[compared(1.0, 0.9, 1.1, outcome)]), Findings())
+    assert finding["kind"] == kind
+    assert finding["message"].startswith(says)
 
 
 @pytest.mark.parametrize(
@@ -108,7 +126,8 @@ def test_what_is_to_a_groups_disadvantage_is_critical_and_what_only_differs_when
 def test_of_many_emotions_the_worst_is_told():
     both = [compared(0.5, 0.4, 0.6, "anger"), compared(0.7, 0.6, 0.8, "joy")]
     (finding,) = findings(audit(comparisons=both), Findings())
-    assert (finding["kind"], finding["message"][:10]) == ("emotion gap", "mean anger")
+    assert finding["kind"] == "emotion gap"
+    assert "a mean anger of" in finding["message"]
 
 
 @pytest.mark.parametrize(("effect", "says"), [(-1.1, 1), (-1.3, 2)])
@@ -121,17 +140,18 @@ def test_two_groups_together_are_told_when_the_effect_is_beyond_that_on_either(e
 def test_a_finding_on_a_group_tells_rows_examples_interval_certainty_and_remedy():
     (finding,) = findings(audit(comparisons=[compared(-1.0, -1.2, -0.8)]), Findings())
     assert finding["message"] == (
-        "mean sentiment -0.50 against +0.00 of comparable sentences (gap -0.50, 95% interval -0.60 to -0.40; "
-        "60 conversations)"
+        "sentences on gender:female have a mean sentiment of -0.50, comparable ones +0.00 (gap -0.50, 95% interval "
+        "-0.60 to -0.40; 60 conversations)"
     )
-    assert (finding["rows"], finding["examples"], finding["q"]) == (60, ["a", "b", "c"], 0.01)
+    assert (finding["rows"], finding["examples"], finding["sentences"]) == (60, ["a", "b", "c"], [0, 4, 1])
+    assert (finding["kind"], finding["q"]) == ("sentiment gap", 0.01)
     assert (finding["effect"], finding["low"], finding["high"]) == (-1.0, -1.2, -0.8)
     assert finding["remedy"].startswith("read the examples")
 
 
 def words(share: float, rest: float, low: float = 2.0) -> dict:
     word = {"word": "kitchen", "rows": 40, "others": 2.0, "odds": 3.0, "low": low, "high": 4.0, "q": 0.001}
-    more = {"rows": 40, "threshold": 1.1, "segregated": 2.2, "examples": ["a"]}
+    more = {"rows": 40, "threshold": 1.1, "segregated": 2.2, "examples": ["a"], "sentences": [2]}
     return {"gender:female": {"words": [word], "share": share, "rest": rest, "separation": 3 * (share - rest), **more}}
 
 
