@@ -6,12 +6,10 @@ from pathlib import Path
 import pyarrow as pa
 
 from configs.word_list import WordList
-from pipeline.audit.statements import NUMBER, Statement, drawn, other, statements
+from pipeline.audit.statements import NUMBER, SPEAKERS, Statement, drawn, other, statements
 from pipeline.audit.tone import tone_of
 from pipeline.people.mentions import Lexicons
 
-SPEAKERS = ("user", "assistant")
-"""Whose turns say something of people: a system prompt and what a tool returned are nobody's words."""
 STATEMENTS = pa.schema(
     [
         ("statement", pa.string()),

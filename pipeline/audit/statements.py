@@ -12,6 +12,8 @@ from typing import NamedTuple
 from pipeline.audit.portrayal import PERSONS, SINGULAR
 from pipeline.people.mentions import Lexicons, Mention
 
+SPEAKERS = ("user", "assistant")
+"""Whose turns say something of people: a system prompt and what a tool returned are nobody's words."""
 MOST = 64
 """Sentences of one conversation that are kept: what follows in a long one says little more about it."""
 NUMBER = 3
