@@ -1,47 +1,29 @@
-"""The audit in four pictures. Equal numbers give equal bytes."""
+"""The audit in pictures."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-INK, QUIET, BLUE = "#222222", "#777777", "#0072B2"  # blue of Okabe and Ito's colour-blind safe palette
-STYLE: dict[Any, Any] = {
-    "svg.hashsalt": "parlance",
-    "svg.fonttype": "none",
-    "font.family": "sans-serif",
-    "font.size": 10,
-    "axes.titlesize": 11,
-    "axes.titlelocation": "left",
-    "axes.titleweight": "bold",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.edgecolor": QUIET,
-    "text.color": INK,
-    "axes.labelcolor": INK,
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "text.parse_math": False,  # the names of topics and sources are text, also with dollars
-}
+from pipeline.audit.group_plots import portrayals, tones
+from pipeline.audit.plot_style import BLUE, INK, QUIET, save
 
 
 def draw(audit: dict[str, Any], folder: Path) -> None:
-    """Writes topics.svg, mentions.svg, sentiment.svg and topics_by_source.svg."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Writes topics.svg, mentions.svg, sentiment.svg, topics_by_source.svg and, where groups are compared, groups.svg
+    and portrayals.svg."""
     pictures = {
         "topics": _topics,
         "mentions": _mentions,
         "sentiment": _sentiment,
         "topics_by_source": _topics_by_source,
     }
-    with mpl.rc_context(STYLE):
-        for name, picture in pictures.items():
-            picture(audit).savefig(
-                folder / f"{name}.svg", format="svg", bbox_inches="tight", metadata={"Date": None, "Creator": None}
-            )
+    if audit.get("comparisons"):
+        pictures |= {"groups": tones, "portrayals": portrayals}
+    save({name: partial(picture, audit) for name, picture in pictures.items()}, folder)
 
 
 def _topics(audit: dict[str, Any]) -> Figure:
