@@ -104,6 +104,7 @@ def _entries(
             unit = max(float(of.deviation_K[k]), LEAST_DEVIATION.get(outcome, LEAST_OF_EMOTION))
             effects = [value / unit for value in (gap, low, high)]
         else:
+            low, high = max(low, -rest), min(high, 1 - rest)  # of shares
             effects = [cohens_h(rest + value, rest) for value in (gap, low, high)]
         found.append(
             {
