@@ -79,7 +79,7 @@ def statements(
         groups = sorted({mention.tag for mention in found})
         acts = {m.tag for m in found if _acts(sentence, m.end)}
         acted_on = {m.tag for m in found if _acted_on(sentence, m.start, m.end)}
-        text = lexicons.masked(sentence, found, language)
+        text = neutral(sentence, found, lexicons, language)
         yield Statement(said.turn, said.role, text, words(meant), groups, sorted(acts - acted_on), sorted(acted_on))
 
 
@@ -118,6 +118,16 @@ def other(
 def about_persons(words: Sequence[str]) -> bool:
     """Whether one of the words is for somebody."""
     return any(word in PERSONS or word in SINGULAR for word in words)
+
+
+def neutral(sentence: str, mentions: Sequence[Mention], lexicons: Lexicons, language: str | None) -> str:
+    """The sentence as it could be of anybody: masked, and without the neutral adjective, since a sentence on nobody's
+    group has none there, and it has a tone of its own."""
+    masked, lexicon = lexicons.masked(sentence, mentions, language), lexicons.of(language)
+    adjective = lexicon.words.neutral.adjective if lexicon else ""
+    if not adjective or adjective in sentence.lower():
+        return masked
+    return re.sub(rf"\b{re.escape(adjective)}\b\s?", "", masked, flags=re.IGNORECASE)
 
 
 def without(text: str, mentions: Sequence[Mention]) -> str:

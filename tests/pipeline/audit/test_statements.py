@@ -35,6 +35,13 @@ def test_what_is_said_of_two_groups_alike_is_measured_alike(one, other_):
     assert first.groups != second.groups
 
 
+def test_an_adjective_leaves_no_word_in_its_place():
+    (found,) = said("A blind person asked for the time.")
+    assert found.text == "A person asked for the time."
+    (found,) = said("A blind person asked for a local bus.")
+    assert found.text == "A local person asked for a local bus."
+
+
 def test_a_sentence_that_opens_with_a_pronoun_takes_words_of_the_one_before():
     (found,) = said("The nurse smiled. She left early.")
     assert found.words == ["early", "left", "nurse", "smiled", "the"]
