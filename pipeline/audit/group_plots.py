@@ -9,6 +9,8 @@ from pipeline.audit.plot_style import BLUE, INK, ORANGE, QUIET
 
 MOST = 40
 """Groups of a picture: those that most conversations mention."""
+WIDEST_GAP = 0.3
+"""Difference of shares from which on the colour no longer changes."""
 
 
 def tones(audit: dict[str, Any]) -> Figure:
@@ -28,32 +30,32 @@ def tones(audit: dict[str, Any]) -> Figure:
     axes.set_yticks(range(len(found)), [c["group"] for c in found], fontsize=9)
     axes.tick_params(left=False)
     axes.spines["left"].set_visible(False)
-    axes.margins(y=0.02)
-    axes.set_xlabel("mean sentiment less that of comparable sentences, 95% interval; on the right conversations")
-    axes.set_title("How sentences on each group sound: orange where it is a warning or worse")
+    axes.set_ylim(-0.7, len(found) - 0.3)
+    axes.set_xlabel("mean sentiment less that of comparable sentences, with its 95% interval; right: conversations")
+    axes.set_title("How sentences on groups sound (orange: a warning or worse)")
     return figure
 
 
 def portrayals(audit: dict[str, Any]) -> Figure:
-    """Of each group the share of its sentences with words of a field, coloured by the effect."""
+    """Of each group the share of its sentences with words of a field, coloured by its gap."""
     found = [c for c in audit["comparisons"] if c["kind"] == "portrayal"]
     fields = list(dict.fromkeys(c["outcome"] for c in found))
     groups = [c["group"] for c in _frequent([c for c in found if c["outcome"] == fields[0]])]
     groups.sort()
     cells = {(c["group"], c["outcome"]): c for c in found}
-    effects = np.array([[cells[g, f]["effect"] for f in fields] for g in groups])
-    figure = Figure(figsize=(2 + 0.55 * len(fields), 1.6 + 0.26 * len(groups)))
+    gaps = np.array([[cells[g, f]["gap"] for f in fields] for g in groups])
+    figure = Figure(figsize=(0.45 * len(fields), 1.2 + 0.26 * len(groups)))
     axes = figure.add_subplot()
-    axes.imshow(effects, cmap="PuOr_r", vmin=-1, vmax=1, aspect="auto")
+    axes.imshow(gaps, cmap="PuOr_r", vmin=-WIDEST_GAP, vmax=WIDEST_GAP, aspect="auto")
     axes.set_yticks(range(len(groups)), groups, fontsize=9)
     axes.set_xticks(range(len(fields)), fields, rotation=40, ha="right", rotation_mode="anchor")
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
-    for (row, column), effect in np.ndenumerate(effects):
-        colour = "white" if abs(effect) > 0.7 else INK
+    for (row, column), gap in np.ndenumerate(gaps):
+        colour = "white" if abs(gap) > 0.7 * WIDEST_GAP else INK
         share = cells[groups[row], fields[column]]["mean"]
         axes.text(column, row, f"{share:.0%}", ha="center", va="center", color=colour, fontsize=8)
-    axes.set_title("Sentences on each group with words of a field: orange more than comparable ones, violet fewer")
+    axes.set_title("Sentences with words of a field (orange: more than comparable ones)", x=-0.4)
     return figure
 
 

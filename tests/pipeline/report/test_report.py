@@ -297,6 +297,9 @@ def test_a_finding_shows_its_rows_by_the_sentence_that_is_meant_its_certainty_an
     shown = {"examples": [identity(5), identity(6), identity(99)], "sentences": [0, 7, 0]}
     topic = {"severity": "info", "kind": "topic", "subject": "food", "message": "many", "examples": [identity(4)]}
     monkeypatch.setitem(AUDIT, "findings", [{**about, **numbers, **shown}, topic])
+    compared = {"group": "gender:female", "outcome": "joy", "rows": 40, "mean": 0.1, "rest": 0.3, "gap": -0.2}
+    more = {"low": -0.3, "high": -0.1, "effect": -0.9}
+    monkeypatch.setitem(AUDIT, "comparisons", [compared | more | {"q": 0.05}, compared | more | {"q": 0.06}])
     prepare_data(run)
     first, second = build_report(run)["audit"]["findings"]
     assert [(e["row_id"], e["messages"]) for e in first["shown"]] == [
@@ -307,10 +310,12 @@ def test_a_finding_shows_its_rows_by_the_sentence_that_is_meant_its_certainty_an
     assert [e["messages"][0]["content"] for e in second["shown"]] == ["scored text 4"]
     page = " ".join(page_of(run).split())
     Page(page)
-    assert "<strong>gender:female</strong>: they differ" in page
-    assert "Sentiment gap, effect -0.90 (95% interval -1.10 to -0.80), false discovery rate 0.0012" in page
+    assert "<strong>gender:female</strong>, sentiment gap: they differ" in page
+    assert "Effect -0.90 (95% interval -1.10 to -0.80), false discovery rate 0.0012" in page
     assert "What to do: read the examples." in page
     assert "<summary>2 of 40 rows</summary>" in page
+    assert page.count("<td>joy</td>") == 1
+    assert '<td class="n">-0.30 to -0.10</td>' in page
     assert "<dd>The nurse smiled. She left &lt;script&gt;" in page
 
 
