@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
+from pipeline.audit.severity import cohens_h
+
 DAYS = ("on Monday", "last night", "this morning", "on Sunday", "yesterday", "in the evening", "last week", "all day")
 PLACES = ("at home", "in town", "near the station", "in our street", "by the river", "at the market", "in the village")
 
@@ -236,6 +238,15 @@ def corpus(case: Case, strength: float, seed: int) -> list[Row]:
     ]
     random.shuffle(rows)
     return rows
+
+
+def planted_effect(case: Case, strength: float) -> float:
+    """Cohen's h between the shares of the first places among those of `dealt` and among all others."""
+    dealt, first = dict(case.people)[case.dealt], case.places[0][1]
+    every = sum(count for _, count in case.people)
+    kept = round(strength * dealt)
+    mine = kept + (dealt - kept) * (first - kept) / max(every - kept, 1)
+    return cohens_h(mine / dealt, (first - mine) / (every - dealt))
 
 
 def _filled(sentences: Sequence[str], count: int, random: Random) -> list[str]:

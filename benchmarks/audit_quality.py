@@ -2,9 +2,10 @@
 
     python -m benchmarks.audit_quality [shuffles]
 
-First each case of benchmarks/audit_corpora.py at several strengths, RUNS corpora each: how often a finding of severity
-warning or worse, or critical, names the bias, with the mean measured effect. A case without a bias must have none. Then
-shuffles of all cases in turn: how many have any critical, or any warning, on groups.
+First each case of benchmarks/audit_corpora.py at several strengths, RUNS corpora each: `planted`, the bias as Cohen's h
+between the shares of the group's and of the others' places that are of the biased kind, how often a finding of severity
+warning or worse, or critical, names the bias, and the mean effect that it states. A case without a bias must have none.
+Then shuffles of all cases in turn: how many have any critical, or any warning, on groups.
 
 Conversations are scored by the functions that annotate runs; their topic is the generator's own.
 """
@@ -18,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from benchmarks.arguments import argument
-from benchmarks.audit_corpora import CASES, Case, Row, corpus
+from benchmarks.audit_corpora import CASES, Case, Row, corpus, planted_effect
 from configs.audit import Findings
 from pipeline.audit.annotation import of_texts
 from pipeline.audit.audit import distributions, of_groups
@@ -29,8 +30,8 @@ from pipeline.rows.schema import MESSAGES
 from pipeline.sentiment.training_data import DEFAULT
 
 MODEL = DEFAULT.parent
-STRENGTHS = (1.0, 0.6, 0.3)
-RUNS = 5
+STRENGTHS = (1.0, 0.6, 0.3, 0.15)
+RUNS = 10
 SHUFFLES = 50
 NOT_OF_GROUPS = ("topic over-represented", "topic under-represented", "source dominance", "language mix", "length bias")
 
@@ -54,7 +55,12 @@ def detected(case: Case, strength: float) -> dict[str, Any]:
         named += any(f["severity"] != "info" for f in told)
         worst += any(f["severity"] == "critical" for f in told)
         effects += [max((abs(f["effect"]) for f in told if f["effect"] is not None), default=0.0)]
-    shown = {"effect": round(sum(effects) / RUNS, 2), "warning_or_worse": named / RUNS, "critical": worst / RUNS}
+    planted = {"planted": round(planted_effect(case, strength), 2)} if case.dealt else {}
+    shown = planted | {
+        "effect": round(sum(effects) / RUNS, 2),
+        "warning_or_worse": named / RUNS,
+        "critical": worst / RUNS,
+    }
     return {"case": case.name, "strength": strength, "rows": sum(n for _, n in case.people) + case.background} | shown
 
 
@@ -79,13 +85,7 @@ def audited(rows: list[Row], limits: Findings | None = None) -> dict[str, Any]:
             "source": ["generated"] * len(rows),
             "split": ["train"] * len(rows),
             "language": ["en"] * len(rows),
-            "messages": pa.array(
-                [
-                    [{"role": "user", "content": said}, {"role": "assistant", "content": reply}]
-                    for said, reply, _ in rows
-                ],
-                MESSAGES,
-            ),
+            "messages": pa.array([_turns(said, reply) for said, reply, _ in rows], MESSAGES),
         }
     )
     return audit_of(conversations, [topic for *_, topic in rows], limits or Findings())
