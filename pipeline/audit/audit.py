@@ -51,7 +51,8 @@ def audit(context: StageContext) -> None:
     counted["findings"] = findings(counted, limits)
     counted.pop("examples")
     for comparison in counted["comparisons"]:
-        del comparison["examples"], comparison["sentences"]
+        for shown in ("examples", "sentences"):
+            comparison.pop(shown, None)
     text = json.dumps(counted, indent=1, ensure_ascii=False)
     write_text(context.out / "audit.json", text + "\n")
     draw(counted, context.out / "plots")

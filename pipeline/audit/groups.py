@@ -2,8 +2,8 @@
 
 A comparison is a dict: group (tag, or two of an intersection joined by ` & `), outcome, kind (tone, portrayal or
 agency), rows (conversations), mean and rest (standardised mean of the outcome), gap, low, high (their difference and
-its 95% interval), effect, effect_low, effect_high (Cohen's d, of shares his h), p, matched, examples and sentences
-(Sample.examples).
+its 95% interval), effect, effect_low, effect_high (Cohen's d, of shares his h), p, matched and, of effects that
+may be a finding, examples and sentences (Sample.examples).
 """
 
 from itertools import product
@@ -45,9 +45,9 @@ def comparisons(sample: Sample, limits: Findings) -> list[dict[str, Any]]:
             ("portrayal", fields_NF, list(FIELDS), of_source),
         ):
             compared = compare(outcome_NK, group, rest, strata, sample.cluster_N, sample.conversation_N)
-            found += _entries(tags, kind, outcomes, compared, sample, outcome_NK, group)
+            found += _entries(tags, kind, outcomes, compared, sample, outcome_NK, group, limits.min_effect)
         if len(tags) == 1:
-            found += _agency(tags[0], sample, of_source[2:], limits.min_group_rows)
+            found += _agency(tags[0], sample, of_source[2:], limits)
     return found
 
 
@@ -67,7 +67,7 @@ def portrayals(sample: Sample) -> np.ndarray:
     return np.stack([having(sample, set(words.split())) for words in FIELDS.values()], axis=1).astype(float)
 
 
-def _agency(tag: str, sample: Sample, strata: list[np.ndarray], least: int) -> list[dict[str, Any]]:
+def _agency(tag: str, sample: Sample, strata: list[np.ndarray], limits: Findings) -> list[dict[str, Any]]:
     """Whether a group acts or is acted upon, against the other groups: as often as grammar shows which."""
     acts_N = np.full(len(sample), np.nan)
     mine_N = np.zeros(len(sample), bool)
@@ -81,11 +81,11 @@ def _agency(tag: str, sample: Sample, strata: list[np.ndarray], least: int) -> l
     known_N = ~np.isnan(acts_N)
     group = np.flatnonzero(known_N & mine_N & (sample.place_N < sample.rates[tag]))
     rest = np.flatnonzero(known_N & ~mine_N & sample.rest_N)
-    if min(len(np.unique(sample.conversation_N[of])) for of in (group, rest)) < least:
+    if min(len(np.unique(sample.conversation_N[of])) for of in (group, rest)) < limits.min_group_rows:
         return []
     outcome_NK = acts_N[:, None]
     compared = compare(outcome_NK, group, rest, strata, sample.cluster_N, sample.conversation_N)
-    return _entries((tag,), "agency", ["acts"], compared, sample, outcome_NK, group)
+    return _entries((tag,), "agency", ["acts"], compared, sample, outcome_NK, group, limits.min_effect)
 
 
 def _entries(
@@ -96,7 +96,9 @@ def _entries(
     sample: Sample,
     outcome_NK: np.ndarray,
     group: np.ndarray,
+    least: float,
 ) -> list[dict[str, Any]]:
+    """least: the smallest effect that is shown by examples."""
     found = []
     for k, outcome in enumerate(outcomes):
         mean, rest, gap, low, high = (float(v[k]) for v in (of.mean_K, of.rest_K, of.gap_K, of.low_K, of.high_K))
@@ -116,7 +118,7 @@ def _entries(
                 **_rounded(dict(zip(("effect", "effect_low", "effect_high"), effects, strict=True))),
                 "p": float(of.p_K[k]),
                 "matched": of.matched,
-                **_examples(sample, outcome_NK[:, k], group, gap),
+                **(_examples(sample, outcome_NK[:, k], group, gap) if abs(effects[0]) >= least else {}),
             }
         )
     return found

@@ -16,6 +16,7 @@ degrees of freedom, since percentiles of REPLICATES replicates end at 1 in REPLI
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from math import erfc, log, sqrt
 
 import numpy as np
@@ -79,7 +80,7 @@ def compare(
     above_BK = _by(bags_N[group], group_y - expected, bags)
     count_B = np.bincount(bags_N[group], minlength=bags).astype(float)
     rest_BK = _by(bags_N[rest], influence, bags)
-    weights_RB = np.random.default_rng(SEED).poisson(1.0, (REPLICATES, bags)).astype(np.float64)
+    weights_RB = _weights(bags)
     counts_R = np.maximum(weights_RB @ count_B, 1e-9)
     gaps_RK = (weights_RB @ above_BK) / counts_R[:, None] - (weights_RB - 1) @ rest_BK
     rows = len(np.unique(conversation_N[group]))
@@ -102,6 +103,12 @@ def p_value(t: float, freedom: int) -> float:
         return 1.0
     z = (8 * freedom + 1) / (8 * freedom + 3) * sqrt(freedom * log(1 + t * t / freedom))
     return erfc(z / sqrt(2))
+
+
+@lru_cache(maxsize=1)
+def _weights(bags: int) -> np.ndarray:
+    """[REPLICATES, bags]: how often each is drawn."""
+    return np.random.default_rng(SEED).poisson(1.0, (REPLICATES, bags)).astype(np.float64)
 
 
 def _by(codes: np.ndarray, values: np.ndarray, size: int) -> np.ndarray:

@@ -7,6 +7,7 @@ opens with a pronoun takes its words also from the sentence before, which names 
 import hashlib
 import re
 from collections.abc import Iterator, Sequence
+from random import Random
 from typing import NamedTuple
 
 from pipeline.audit.portrayal import PERSONS, SINGULAR
@@ -89,9 +90,8 @@ def mentioning(
     """The sentences of the turns that mention a group, at most MOST."""
     left, before = MOST, ("", list[Mention]())
     for turn, (role, content) in enumerate(turns):
-        telling = bool(lexicons.mentions(content, language))
         for sentence in sentences(content):
-            found = lexicons.spans(sentence, language) if telling else []
+            found = lexicons.spans(sentence, language)
             if found:
                 yield Mentioning(turn, role, sentence, found, before)
                 left -= 1
@@ -103,16 +103,20 @@ def mentioning(
 def other(
     row_id: str, turns: Sequence[tuple[str, str]], lexicons: Lexicons, language: str | None = None
 ) -> Statement | None:
-    """A sentence that mentions no group, drawn by the row's id, if there is one of those on persons; None where every
-    sentence mentions a group."""
-    found = [
-        Statement(turn, role, sentence, words(sentence), [], [], [])
-        for turn, (role, content) in enumerate(turns)
-        for sentence in sentences(content)
-        if len(sentence.split()) >= LEAST_WORDS and not lexicons.spans(sentence, language)
-    ]
-    found = [statement for statement in found if about_persons(statement.words)] or found
-    return found[drawn(row_id) % len(found)] if found else None
+    """A sentence that mentions no group: the first on persons, or else the first, in an order that the row's id draws;
+    None where every sentence mentions a group."""
+    said = [(turn, role, s) for turn, (role, content) in enumerate(turns) for s in sentences(content)]
+    Random(drawn(row_id)).shuffle(said)
+    first = None
+    for turn, role, sentence in said:
+        named = words(sentence)
+        persons = about_persons(named)
+        if len(sentence.split()) < LEAST_WORDS or (first and not persons) or lexicons.spans(sentence, language):
+            continue
+        first = Statement(turn, role, sentence, named, [], [], [])
+        if persons:
+            break
+    return first
 
 
 def about_persons(words: Sequence[str]) -> bool:
