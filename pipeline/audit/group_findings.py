@@ -61,7 +61,11 @@ def _of_comparison(c: dict[str, Any], limits: Findings) -> Finding | None:
     said = severity(c["effect"], c["effect_low"], c["effect_high"], c["q"], adverse, limits)
     if not said:
         return None
-    if (c["kind"] == "tone" and not adverse) or (outcome in ADVERSE and sign < 0):
+    if (
+        (c["kind"] == "tone" and not adverse)
+        or (sign < 0 and outcome in ADVERSE)
+        or (sign > 0 and c["kind"] == "agency")
+    ):
         said = "info"
     if c["kind"] == "portrayal" and said != "info":
         least = LEAST_GAP if outcome in ADVERSE else 2 * LEAST_GAP

@@ -68,12 +68,14 @@ def portrayals(sample: Sample) -> np.ndarray:
 
 
 def _agency(tag: str, sample: Sample, strata: list[np.ndarray], limits: Findings) -> list[dict[str, Any]]:
-    """Whether a group acts or is acted upon, against the other groups: as often as grammar shows which."""
+    """Whether a group acts or is acted upon, as often as grammar shows which, against the attribute's other groups, that
+    are named by the same kinds of words: pronouns act more often than adjectives do."""
+    attribute = tag.partition(":")[0]
     acts_N = np.full(len(sample), np.nan)
     mine_N = np.zeros(len(sample), bool)
     for value, tags in ((1.0, sample.acts), (0.0, sample.acted_on)):
         for other, statements in tags.items():
-            if other != tag:
+            if other != tag and other.partition(":")[0] == attribute:
                 acts_N[statements] = value
     for value, tags in ((1.0, sample.acts), (0.0, sample.acted_on)):
         statements = tags.get(tag, np.zeros(0, np.int64))

@@ -42,7 +42,8 @@ ACTIVE = re.compile(
     re.IGNORECASE,
 )
 ARTICLE = re.compile(r"\b(?:the|a|an|this|that|those|these|my|your|our|some)\W+$", re.IGNORECASE)
-OBJECT = re.compile(r"(?:ed|ing|\bby|\bto|\bat|\bhit|\bmade|\bgave|\btold|\bhelp|\btaught|\bleft)\W+$", re.IGNORECASE)
+OBJECT = re.compile(r"(?:ed|ing|\bto|\bat|\bhit|\bmade|\bgave|\btold|\bhelp|\btaught|\bleft)\W+$", re.IGNORECASE)
+AGENT = re.compile(r"\w(?:ed|en|de|lt|ght|wn|un|ne|on|led|it|ut)\W+(?:\w+ly\W+)?by\W+$", re.IGNORECASE)
 
 
 class Statement(NamedTuple):
@@ -78,7 +79,7 @@ def statements(
         named = without(sentence, found)
         meant = f"{without(*said.before)} {named}" if PRONOUN.match(sentence) else named
         groups = sorted({mention.tag for mention in found})
-        acts = {m.tag for m in found if _acts(sentence, m.end)}
+        acts = {m.tag for m in found if _acts(sentence, m.start, m.end)}
         acted_on = {m.tag for m in found if _acted_on(sentence, m.start, m.end)}
         text = neutral(sentence, found, lexicons, language)
         yield Statement(said.turn, said.role, text, words(meant), groups, sorted(acts - acted_on), sorted(acted_on))
@@ -158,12 +159,19 @@ def drawn(text: str) -> int:
     return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big")
 
 
-def _acts(sentence: str, end: int) -> bool:
+def _acts(sentence: str, start: int, end: int) -> bool:
     follows = sentence[end : end + 60]
+    if AGENT.search(_before(sentence, start)):
+        return True
     return bool(ACTIVE.match(follows)) and not PASSIVE.match(follows)
 
 
 def _acted_on(sentence: str, start: int, end: int) -> bool:
     if PASSIVE.match(sentence[end : end + 60]):
         return True
-    return bool(OBJECT.search(ARTICLE.sub("", sentence[max(start - 40, 0) : start])))
+    return bool(OBJECT.search(_before(sentence, start)))
+
+
+def _before(sentence: str, start: int) -> str:
+    """What precedes a mention and its article."""
+    return ARTICLE.sub("", sentence[max(start - 40, 0) : start])
