@@ -112,7 +112,8 @@ def test_each_kind_of_comparison_is_a_sentence_of_its_own(outcome, kind, says):
     ("outcome", "effect", "severity"),
     [("sentiment", 1, "info"), ("joy", 1, "info"), ("anger", 1, "critical"), ("anger", -1, "info"),
      ("offensive", 1, "critical"), ("crime and violence", 1, "critical"), ("crime and violence", -1, "info"),
-     ("appearance", 1, "warning"), ("appearance", 2, "critical"), ("acts", -1, "warning"), ("acts", 2, "info"), ("acts", -2, "critical")],
+     ("appearance", 1, "warning"), ("appearance", 2, "critical"), ("acts", -1, "warning"), ("acts", -2, "critical"),
+     ("acts", 2, "info")],
 )  # fmt: skip
 def test_what_is_to_a_groups_disadvantage_is_critical_and_what_only_differs_when_it_is_twice_as_large(
     outcome, effect, severity
