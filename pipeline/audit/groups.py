@@ -68,8 +68,8 @@ def portrayals(sample: Sample) -> np.ndarray:
 
 
 def _agency(tag: str, sample: Sample, strata: list[np.ndarray], limits: Findings) -> list[dict[str, Any]]:
-    """Whether a group acts or is acted upon, as often as grammar shows which, against the attribute's other groups, which
-    the same kinds of words name: pronouns act more often than adjectives do."""
+    """Whether a group acts or is acted upon, as often as grammar shows which, against the attribute's other groups: the
+    same kinds of words name them, and pronouns act more often than adjectives do."""
     attribute = tag.partition(":")[0]
     acts_N = np.full(len(sample), np.nan)
     mine_N = np.zeros(len(sample), bool)
