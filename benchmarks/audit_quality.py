@@ -85,13 +85,13 @@ def audited(rows: list[Row], limits: Findings | None = None) -> dict[str, Any]:
             "source": ["generated"] * len(rows),
             "split": ["train"] * len(rows),
             "language": ["en"] * len(rows),
-            "messages": pa.array([_turns(said, reply) for said, reply, _ in rows], MESSAGES),
+            "messages": pa.array([turns(said, reply) for said, reply, _ in rows], MESSAGES),
         }
     )
     return audit_of(conversations, [topic for *_, topic in rows], limits or Findings())
 
 
-def _turns(said: str, reply: str) -> list[dict[str, str]]:
+def turns(said: str, reply: str) -> list[dict[str, str]]:
     return [{"role": "user", "content": said}, {"role": "assistant", "content": reply}]
 
 
