@@ -34,17 +34,18 @@ REST = ""
 class Sample:
     """N statements of C conversations.
 
-    number_N: of each statement in its conversation. cluster_N: numbers of what is drawn as one: a conversation, or
-    a sentence that is said REPEATED times or more. unit_N: of what counts as one: a conversation, and of such a
-    sentence its first REPEATED. conversation_N, source_N, role_N, topic_N, length_N: numbers. persons_N: whether
-    each is about persons. tone_NT: TONES. place_N: the number in 0 to 1 that each statement's conversation has
-    drawn. groups, acts, acted_on: tag to the numbers of its statements. word_W, of_W: numbers of words and of the
-    statements that they stand in. statements: tag to how many there are in the whole corpus. rates: tag to the
-    share of its conversations that are in.
+    number_N: of each statement in its conversation. said_N: hash of its masked text. cluster_N: numbers of what is
+    drawn as one: a conversation, or a sentence that is said REPEATED times or more. unit_N: of what counts as one:
+    a conversation, and of such a sentence its first REPEATED. conversation_N, source_N, role_N, topic_N, length_N:
+    numbers. persons_N: whether each is about persons. tone_NT: TONES. place_N: the number in 0 to 1 that each
+    statement's conversation has drawn. groups, acts, acted_on: tag to the numbers of its statements. word_W, of_W:
+    numbers of words and of the statements that they stand in. statements: tag to how many there are in the whole
+    corpus. rates: tag to the share of its conversations that are in.
     """
 
     row_ids: list[str]
     number_N: np.ndarray
+    said_N: np.ndarray
     conversation_N: np.ndarray
     cluster_N: np.ndarray
     unit_N: np.ndarray
@@ -81,9 +82,9 @@ class Sample:
         found: dict[int, int] = {}
         said = set()
         for at in statements[: 100 * EXAMPLES].tolist():
-            if self.conversation_N[at] not in found and self.cluster_N[at] not in said and len(found) < EXAMPLES:
+            if self.conversation_N[at] not in found and self.said_N[at] not in said and len(found) < EXAMPLES:
                 found[self.conversation_N[at]] = int(self.number_N[at])
-                said.add(self.cluster_N[at])
+                said.add(self.said_N[at])
         return {"examples": [self.row_ids[row] for row in found], "sentences": list(found.values())}
 
     @property
@@ -163,6 +164,7 @@ class _Growing:
         return Sample(
             row_ids=list(self.numbers["row_id"]),
             number_N=column("number"),
+            said_N=column("said"),
             conversation_N=column("row_id"),
             cluster_N=cluster_N,
             unit_N=unit_N,
