@@ -7,13 +7,14 @@ twice; multinomial logistic regression gives the log-odds, which a temperature c
 
 import json
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from pipeline.sentiment.emotions import EMOTIONS, POLARITIES
-from pipeline.sentiment.features import TOKEN, parts_of, pieces, word_of
+from pipeline.sentiment.features import NEGATORS, TOKEN, features_of, negated, pair_of, pieces, word_of
 
 POLARITY_E = np.array([POLARITIES[emotion] for emotion in EMOTIONS], float)
 NEUTRAL = EMOTIONS.index("neutral")
@@ -35,7 +36,7 @@ class EmotionModel:
         self._features_F8 = np.hstack([values_F8[:, 1:], values_F8[:, :1] ** 2])
         self._pairs = {feature: self._row[feature] for feature in features if " " in feature}
         self._bias_E = np.array(self.bias)
-        self._words: dict[str, tuple[str, int]] = {}
+        self._known: dict[str, tuple[str, int, int]] = {}
         self._sums, self._used = np.zeros((1024, 1 + len(EMOTIONS))), 1
 
     @classmethod
@@ -59,8 +60,8 @@ class EmotionModel:
 
         Of a longer text the mean over its pieces; one without a word or sign is neutral.
         """
-        if len(self._words) > WORDS_REMEMBERED:
-            self._words, self._used = {}, 1
+        if len(self._known) > WORDS_REMEMBERED:
+            self._known, self._used = {}, 1
         rows: list[int] = []
         starts_P: list[int] = []
         counts_N: list[int] = []
@@ -82,30 +83,36 @@ class EmotionModel:
 
     def _rows_of(self, tokens: Sequence[str]) -> list[int]:
         """Rows of the table that a piece's sum is made of. Row 0 is of what is not looked at, and adds nothing."""
-        rows, before, words, pairs = [0], "", self._words, self._pairs
-        for token in tokens:
-            known = words.get(token)
-            word, row = known or self._learn(token)
-            rows.append(row)
-            if before and word:
-                pair = pairs.get(f"{before} {word}")
-                if pair is not None:
-                    rows.append(-1 - pair)
-            before = word
+        known = [self._known.get(token) or self._learn(token) for token in tokens]
+        words = [word for word, _, _ in known]
+        if NEGATORS.isdisjoint(words):
+            rows = [row for _, row, _ in known]
+        else:
+            marked = zip(known, negated(words), strict=True)
+            rows = [other if is_negated else row for (_, row, other), is_negated in marked]
+        for first, second in pairwise(words):
+            pair = self._pairs.get(pair_of(first, second))
+            if pair is not None:
+                rows.append(-1 - pair)
         return rows
 
-    def _learn(self, token: str) -> tuple[str, int]:
-        """The word of a token, and the row that holds the sum of its features, which is kept."""
-        word, row = word_of(token), 0
-        if word:
-            numbers = [self._row[f] for f in (word, *parts_of(word)) if f in self._row]
-            row = self._used
-            if row == len(self._sums):
-                self._sums = np.concatenate([self._sums, np.zeros_like(self._sums)])
-            self._sums[row] = self._features_F8[numbers].sum(axis=0)
-            self._used += 1
-        self._words[token] = word, row
-        return word, row
+    def _learn(self, token: str) -> tuple[str, int, int]:
+        """The word of a token, and the rows that hold the sums of its features, plain and negated, which are kept."""
+        word = word_of(token)
+        known = word, self._sum_of(features_of(word, False)), self._sum_of(features_of(word, True))
+        self._known[token] = known
+        return known
+
+    def _sum_of(self, features: Sequence[str]) -> int:
+        numbers = [self._row[feature] for feature in features if feature in self._row]
+        if not numbers:
+            return 0
+        row = self._used
+        if row == len(self._sums):
+            self._sums = np.concatenate([self._sums, np.zeros_like(self._sums)])
+        self._sums[row] = self._features_F8[numbers].sum(axis=0)
+        self._used += 1
+        return row
 
     def _probabilities(self, rows: np.ndarray, starts_P: np.ndarray) -> np.ndarray:
         if not len(starts_P):
