@@ -23,7 +23,7 @@ FLOORS = """
     pipeline/acquire/shapes     pipeline/clean/scores
     pipeline/acquire/containers  pipeline/clean/privacy      pipeline/clean/repair      pipeline/clean/rules
     pipeline/spark
-    pipeline/rows               training                    eval
+    pipeline/rows               pipeline/people             training                    eval
     eval/probes
     pipeline/contract           eval/metrics
     configs

@@ -3,6 +3,7 @@
 from configs.audit import Audit
 from pipeline.audit.annotation import TEXT_COLUMNS, TEXT_SCHEMA, TOPIC_SCHEMA, of_texts, of_vectors
 from pipeline.contract.execute import StageContext
+from pipeline.people.lists import of_profile
 from pipeline.spark.session import session_of
 
 
@@ -25,7 +26,8 @@ def annotate(context: StageContext) -> None:
     paths = spark.createDataFrame([(p,) for p in shards], "path string").repartition(min(len(shards), 1000))
     topics = paths.mapInArrow(lambda batches: of_vectors(batches, names, topics_TD, least), TOPIC_SCHEMA)
     texts = read_rows(spark, source.parquet()).select(*TEXT_COLUMNS, "messages")
-    annotated = texts.mapInArrow(lambda batches: of_texts(batches, model), TEXT_SCHEMA).join(topics, "row_id")
+    words = of_profile(settings)
+    annotated = texts.mapInArrow(lambda batches: of_texts(batches, model, words), TEXT_SCHEMA).join(topics, "row_id")
     scores = ("topic", "topic_similarity", "sentiment", "emotion", "emotions", "mentions")
     columns = ("row_id", "source", "split", *scores, "language")
     rows = source.ledger.rows_out

@@ -3,7 +3,7 @@
 Apart from the stage, because a worker imports the module of what it runs, and here that is little.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -12,7 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from configs.audit import OTHER_TOPIC
-from pipeline.audit.demographics import mentions
+from configs.word_list import WordList
+from pipeline.people.mentions import Lexicons
 from pipeline.sentiment.model import EMOTIONS, NEUTRAL, EmotionModel, polarity
 
 TEXT_COLUMNS = ("row_id", "source", "split", "language")
@@ -23,8 +24,10 @@ TEXT_SCHEMA = (
 TOPIC_SCHEMA = "row_id string, topic string, topic_similarity float"
 
 
-def of_texts(batches: Iterator[pa.RecordBatch], model: Path) -> Iterator[pa.RecordBatch]:
-    """TEXT_COLUMNS and messages come in, TEXT_SCHEMA goes out. model: folder of the stage sentiment's artifact."""
+def of_texts(batches: Iterator[pa.RecordBatch], model: Path, words: Mapping[str, WordList]) -> Iterator[pa.RecordBatch]:
+    """TEXT_COLUMNS and messages come in, TEXT_SCHEMA goes out. model: folder of the stage sentiment's artifact; words:
+    the profile's own lists by language."""
+    lexicons = Lexicons(words)
     for batch in batches:
         turns = [[m["content"] for m in messages] for messages in batch.column("messages").to_pylist()]
         arrays = [batch.column(name) for name in TEXT_COLUMNS]
@@ -32,7 +35,11 @@ def of_texts(batches: Iterator[pa.RecordBatch], model: Path) -> Iterator[pa.Reco
         arrays.append(pa.array(polarity(emotions_NE), pa.float32()))
         arrays.append(pa.array([EMOTIONS[number] for number in emotions_NE.argmax(axis=1)], pa.string()))
         arrays.append(pa.array(list(emotions_NE), pa.list_(pa.float32())))
-        found = [sorted(set().union(*map(mentions, texts))) for texts in turns]
+        languages = batch.column("language").to_pylist()
+        found = [
+            sorted({tag for text in texts for tag in lexicons.mentions(text, language)})
+            for texts, language in zip(turns, languages, strict=True)
+        ]
         arrays.append(pa.array(found, pa.list_(pa.string())))
         yield pa.RecordBatch.from_arrays(arrays, [*TEXT_COLUMNS, "sentiment", "emotion", "emotions", "mentions"])
 
