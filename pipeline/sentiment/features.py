@@ -1,15 +1,12 @@
 """What of a text the emotion model looks at: its words, the ways they begin and end, pairs of neighbours, and what is
 negated, which is another word.
 
-Nothing is seen of words that name groups of people (group_words): what a model learns of them are its teachers'
-prejudices. Nor of placeholders of personal data.
+Nothing is seen of words that name groups of people (unseen_words), nor of placeholders of personal data.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from itertools import pairwise
-
-from pipeline.sentiment.group_words import GROUP_WORDS
 
 TOKEN = re.compile(r"<[A-Z_]+\d*>|\[[A-Z_]+\]|\w+(?:['’]\w+)*|[^\w\s]")
 DRAWN_OUT = re.compile(r"(.)\1{2,}")
@@ -34,7 +31,7 @@ LONGEST, ENDS = 48, frozenset(".!?…")
 """Tokens of a piece of text that is judged at once; the sentences learned from are hardly longer."""
 
 
-def word_of(token: str) -> str:
+def word_of(token: str, unseen: Set[str]) -> str:
     """The word that a token of a text is; empty for what is not looked at.
 
     Upper and lower case are one, so are numbers, and letters that are drawn out: "Sooooo" is "sooo".
@@ -44,7 +41,7 @@ def word_of(token: str) -> str:
     word = token.lower().replace("’", "'")
     if word[0].isdigit():
         return "0"
-    if word.removesuffix("'s") in GROUP_WORDS:
+    if word.removesuffix("'s") in unseen:
         return ""
     return DRAWN_OUT.sub(r"\1\1\1", word)
 
@@ -78,9 +75,9 @@ def pair_of(first: str, second: str) -> str:
     return f"{first} {second}"
 
 
-def features(text: str) -> list[str]:
+def features(text: str, unseen: Set[str] = frozenset()) -> list[str]:
     """All features of a text, each as often as it occurs; what `EmotionModel` adds up, as one reads it."""
-    words = [word_of(token) for token in TOKEN.findall(text)]
+    words = [word_of(token, unseen) for token in TOKEN.findall(text)]
     found = [
         feature for word, not_so in zip(words, negated(words), strict=True) for feature in features_of(word, not_so)
     ]

@@ -6,7 +6,7 @@ twice; multinomial logistic regression gives the log-odds, which a temperature c
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -26,10 +26,19 @@ WORDS_REMEMBERED = 500_000
 
 
 class EmotionModel:
-    """features: feature to its inverse document frequency and, times that, its weight for each emotion; in tenths."""
+    """unseen: words that are not looked at. features: feature to its inverse document frequency and, times that, its
+    weight for each emotion; in tenths."""
 
-    def __init__(self, temperature: float, bias: Sequence[float], features: dict[str, list[int]], **about: Any) -> None:
+    def __init__(
+        self,
+        temperature: float,
+        bias: Sequence[float],
+        features: dict[str, list[int]],
+        unseen: Iterable[str] = (),
+        **about: Any,
+    ) -> None:
         self.temperature, self.bias, self.features, self.about = temperature, list(bias), features, about
+        self.unseen = frozenset(unseen)
         values_F8 = np.array(list(features.values()), float).reshape(-1, 1 + len(EMOTIONS)) / STEP
         self._row = {feature: number for number, feature in enumerate(features)}
         # Beside the weights the square of the document frequency, whose sum is the square of the text's length.
@@ -46,7 +55,7 @@ class EmotionModel:
 
     def save(self, folder: Path) -> None:
         """Writes FILE, the same model the same bytes."""
-        head = {**self.about, "temperature": self.temperature, "bias": self.bias}
+        head = {**self.about, "temperature": self.temperature, "bias": self.bias, "unseen": sorted(self.unseen)}
         lines = [f"{json.dumps(name)}: {json.dumps(value, ensure_ascii=False)}" for name, value in head.items()]
         each = (
             f"{json.dumps(name, ensure_ascii=False)}:{json.dumps(values, separators=(',', ':'))}"
@@ -98,7 +107,7 @@ class EmotionModel:
 
     def _learn(self, token: str) -> tuple[str, int, int]:
         """The word of a token, and the rows that hold the sums of its features, plain and negated, which are kept."""
-        word = word_of(token)
+        word = word_of(token, self.unseen)
         known = word, self._sum_of(features_of(word, False)), self._sum_of(features_of(word, True))
         self._known[token] = known
         return known

@@ -6,11 +6,14 @@ import sys
 import numpy as np
 import pytest
 
+from configs.load import load_words
+from configs.word_list import terms
+from pipeline.people.lists import shipped
 from pipeline.sentiment.emotions import EMOTIONS
 from pipeline.sentiment.features import LONGEST, features, negated, pieces
-from pipeline.sentiment.group_words import BY_ATTRIBUTE
 from pipeline.sentiment.model import EmotionModel, polarity
 from pipeline.sentiment.training_data import DEFAULT
+from pipeline.sentiment.unseen_words import INSULTS, by_attribute, unseen_words
 
 
 @pytest.fixture(scope="module")
@@ -88,14 +91,21 @@ def test_who_is_spoken_about_has_no_sentiment(model: EmotionModel, words: tuple[
     texts = [PEOPLE.format(word, word, word) for word in words]
     emotions_NE = model.predict(texts)
     assert (emotions_NE == emotions_NE[0]).all()
-    assert not any(word.lower() in features(text) for word in words for text in texts)
+    assert not any(word.lower() in features(text, model.unseen) for word in words for text in texts)
 
 
-@pytest.mark.parametrize("attribute", BY_ATTRIBUTE)
-def test_no_word_of_a_group_is_in_the_shipped_model(model: EmotionModel, attribute: str) -> None:
-    words = set(BY_ATTRIBUTE[attribute].split())
-    assert words
-    assert not words & {word for feature in model.features for word in feature.split()}
+@pytest.mark.parametrize(("attribute", "words"), by_attribute(load_words(shipped()["en"])).items())
+def test_no_word_by_which_mentions_are_found_moves_the_model(
+    model: EmotionModel, attribute: str, words: list[str]
+) -> None:
+    seen = {word for word in words if word not in terms(INSULTS)}
+    assert seen, attribute
+    emotions_NE = model.predict([PEOPLE.format(word, word, word) for word in sorted(seen)])
+    assert (emotions_NE == emotions_NE[0]).all()
+
+
+def test_nor_does_what_masking_puts_in_their_place(model: EmotionModel) -> None:
+    assert {"person", "people", "they", "local", "parent", "partners"} <= model.unseen == unseen_words()
 
 
 def test_placeholders_of_personal_data_are_not_looked_at() -> None:
