@@ -105,6 +105,7 @@ class WordList(Section):
     endings: dict[str, list[str]] = Field({}, description="A sign to the endings that it stands for")
     adjectives: Literal["before", "after", "both"] = Field("before", description="Where they stand beside a noun")
     noun_case: bool = Field(False, description="Whether nouns are written with a capital")
+    verb_last: bool = Field(False, description="Whether a verb of being may follow what it says: weil er blind ist")
     persons: str = Field("", description="Words for persons that tell no group")
     subjects: str = Field("", description="Pronouns")
     names: str = Field("", description="Given names")

@@ -29,6 +29,8 @@ TOKEN = re.compile(r"[^\W\d_]+(?:[-'](?!s\b)[^\W\d_]+)*|\d+|[^\w\s'-]|\n")
 
 
 Role = Literal["", "person", "people", "matter", "adjective"]
+NOUN = "noun"
+"""A word for a person that is also an adjective, where nouns have a capital."""
 OF_PERSONS = ("said_of_persons", "the", "a")
 BRACKETS = str.maketrans("", "", "()")
 APART = str.maketrans(dict.fromkeys("’“”„…–—¿¡" + punctuation, " "))
@@ -95,26 +97,29 @@ class Lexicon:
     def __init__(self, words: WordList) -> None:
         self.words = words
         self.table = _table(words)
-        counting = [[first, *e.rest] for first, of in self.table.items() for es in of.values() for e in es if e.tags]
-        phrases = (term for term in counting if not term[-1].isdecimal() or len(term) > 1)
-        self.telling = _telling(phrases, words.ages.numbers)
-        self.ages = frozenset(term[0] for term in counting if term[0].isdecimal() and len(term) == 1)
         self.neutral = {word: neutral for neutral, of in words.neutral.words.items() for word in terms(of)}
         nouns, adjectives = _own(words, "pronoun", "person", "people"), _own(words, "not_of_things", *OF_PERSONS)
-        self.persons, self.person_endings = _set(words.persons) | nouns, _endings(words.persons)
-        self.follower_endings = _endings(words.followers)
+        self.persons, self.person_endings = self._set(words.persons) | nouns, _endings(words.persons)
         self.nouns_too = _own(words, "a")
-        self.subjects = frozenset(terms(words.subjects)) | self.persons
-        self.between = frozenset(terms(words.between)) | adjectives
+        self.subjects = self._set(words.subjects) | self.persons
+        self.between = self._set(words.between) | adjectives
         self.persons_said = frozenset(word for term in self.subjects for word in term.translate(APART).split()[:1])
-        self.links = frozenset(terms(words.links)) | {",", "/", "&"}
-        self.being, self.being_me, self.made = map(_set, (words.being, words.being_me, words.made))
-        self.having, self.things, self.names = map(_set, (words.having, words.things, words.names))
-        self.adverbs, self.articles, self.definite = map(_set, (words.adverbs, words.articles, words.definite))
-        self.indefinite, self.after_subject = map(_set, (words.indefinite, words.after_subject))
+        self.links = self._set(words.links) | {",", "/", "&"}
+        self.being, self.being_me, self.made = map(self._set, (words.being, words.being_me, words.made))
+        self.having, self.things, self.names = map(self._set, (words.having, words.things, words.names))
+        self.adverbs, self.articles, self.definite = map(self._set, (words.adverbs, words.articles, words.definite))
+        self.indefinite, self.after_subject = map(self._set, (words.indefinite, words.after_subject))
         self.skipped_back = (self.between | self.links) - self.articles - {","}
         self.skipped = self.adverbs | self.between | self.links
-        self.followers = _set(words.followers) | self.links | self.adverbs
+        self.followers = self._set(words.followers) | self.links | self.adverbs
+        entries = ((first, e) for first, of_word in self.table.items() for es in of_word.values() for e in es)
+        counting = [[first, *entry.rest] for first, entry in entries if entry.readings]
+        self.ages = frozenset(term[0] for term in counting if len(term) == 1 and term[0].isdecimal())
+        usual = self._set(words.persons) | self.articles | self.followers | words.ages.numbers.keys()
+        self.telling = _telling((term for term in counting if len(term) > 1 or term[0] not in self.ages), usual)
+
+    def _set(self, text: str) -> frozenset[str]:
+        return frozenset(terms(text, self.words.endings))
 
     def mentions(self, text: str) -> set[str]:
         if self._tells_nothing(text):
@@ -177,8 +182,10 @@ class Lexicon:
                 if tokens[at + 1 : end] != entry.rest:
                     continue
                 past = at + entry.length
-                if entry.tags and (role := self._role(entry.kind, read, at, end)):
-                    found.append(_Found(at, end, entry.tags, role))
+                for kind, tags in entry.readings:
+                    if role := self._role(kind, read, at, end):
+                        found.append(_Found(at, past, tags, role))
+                        break
                 break
         return found
 
@@ -187,6 +194,8 @@ class Lexicon:
         tokens = read.tokens
         follows = tokens[end] if end < len(tokens) else ""
         match kind:
+            case "noun":
+                return "person" if read.cased[at][0].isupper() else ""
             case "pronoun" | "person":
                 return "person"
             case "people" | "matter":
@@ -203,10 +212,15 @@ class Lexicon:
                 if follows in self.things:
                     return ""
                 return self._as_noun(kind, read, at, end) or "adjective"
+        if self.words.noun_case and read.capital(at, end):
+            named = end < len(tokens) and read.cased[end][0].isupper() and not self._is_person(tokens[end])
+            return "person" if kind != "said_of_persons" and not named else ""
         if self._before_person(tokens, end) or self._after_person(tokens, at):
             return "adjective"
         if noun := self._as_noun(kind, read, at, end):
             return noun
+        if self.words.verb_last and self._verb_follows(read, at, end):
+            return "adjective"
         return "adjective" if self._nothing_follows(tokens, end) and self._said_of_somebody(read, at) else ""
 
     def _before_person(self, tokens: list[str], end: int) -> bool:
@@ -215,7 +229,7 @@ class Lexicon:
         for at, token in enumerate(tokens[end : end + REACH], end):
             if self._is_person(token) and not linked:
                 return True
-            if token in self.nouns_too and self._nothing_follows(tokens, at + 1):
+            if token in self.nouns_too and not linked and self._nothing_follows(tokens, at + 1):
                 return True
             if token not in self.between and token not in self.links:
                 return False
@@ -236,9 +250,7 @@ class Lexicon:
     def _as_noun(self, kind: str, read: "_Text", at: int, end: int) -> Role:
         """ "people" of "the blind", "person" of "a German": after an article, where no noun follows."""
         tokens = read.tokens
-        if self.words.noun_case and kind in ("the", "a") and read.capital(at):
-            return "person"
-        if kind == "said_of_persons" or not self._nothing_follows(tokens, end):
+        if kind == "said_of_persons" or not (self._nothing_follows(tokens, end) or self._after_noun(kind)):
             return ""
         before = at - 1
         while before >= 0 and (tokens[before] in self.skipped_back or tokens[before].isdecimal()):
@@ -251,10 +263,17 @@ class Lexicon:
     def _is_person(self, token: str) -> bool:
         return token in self.persons or (token.endswith(self.person_endings) and token not in self.things)
 
+    def _after_noun(self, kind: str) -> bool:
+        """Whether adjectives of this kind follow their noun, so that no noun follows them: "los rusos perdieron"."""
+        return kind == "a" and self.words.adjectives != "before"
+
     def _nothing_follows(self, tokens: list[str], end: int) -> bool:
-        if end >= len(tokens) or not tokens[end][0].isalnum() or tokens[end] in self.followers:
-            return True
-        return tokens[end].endswith(self.follower_endings)
+        return end >= len(tokens) or not tokens[end][0].isalnum() or tokens[end] in self.followers
+
+    def _verb_follows(self, read: "_Text", at: int, end: int) -> bool:
+        """Whether a verb after the adjective says it of a person before it: "weil meine Mutter blind ist"."""
+        tokens = read.tokens
+        return end < len(tokens) and tokens[end] in self.being | self.being_me and self._person_before(read, at)
 
     def _said_of_somebody(self, read: "_Text", at: int) -> bool:
         """Whether tokens[at:] is what a verb says of a person: "my aunt was also very old", "it left him blind"."""
@@ -319,18 +338,18 @@ class _Text:
         """Characters that tokens[at:end] stand on."""
         return self.places[at][0], self.places[end - 1][1]
 
-    def capital(self, at: int) -> bool:
-        """Whether a word has a capital that no sentence's beginning gave it."""
-        return self.cased[at][0].isupper() and at > 0 and self.tokens[at - 1] not in SENTENCE_ENDS
+    def capital(self, at: int, end: int) -> bool:
+        """Whether the last of these words has a capital that no sentence's beginning gave it."""
+        return self.cased[end - 1][0].isupper() and at > 0 and self.tokens[at - 1] not in SENTENCE_ENDS
 
 
 class _Entry(NamedTuple):
-    """A term after its first word, and how many words it takes. A phrase that mentions nobody has no tag."""
+    """A term after its first word: how many words it takes, and (kind, tags) of what it may mean. A phrase that
+    mentions nobody means nothing."""
 
     rest: list[str]
     length: int
-    kind: str
-    tags: tuple[str, ...]
+    readings: list[tuple[str, tuple[str, ...]]]
 
 
 class _Found(NamedTuple):
@@ -344,41 +363,54 @@ class _Found(NamedTuple):
 
 def _table(words: WordList) -> dict[str, dict[str, list[_Entry]]]:
     """First word to second word ("" where there is none) to the terms that begin so, the longest first."""
-    found: dict[tuple[str, ...], tuple[str, list[str], int]] = {}
-
-    def put(term: str, kind: str, tag: str | None, taken: str = "") -> None:
-        """taken: the beginning of a phrase that it takes, when what is in brackets may be a term itself."""
-        for written in {term, term.replace(" ", "-")}:
-            tokens = tuple(TOKEN.findall(written))
-            known = found.setdefault(tokens, (kind, [], len(TOKEN.findall(taken)) or len(tokens)))
-            if tag and known[0] == kind and tag not in known[1]:
-                known[1].append(tag)
-
+    readings: dict[tuple[str, ...], dict[str, list[str]]] = {}
+    lengths: dict[tuple[str, ...], int] = {}
     for phrase in terms(words.nobody):
         for tongue in terms(words.tongues) if TONGUE in phrase else [""]:
-            full = phrase.replace(TONGUE, tongue)
-            put(full.translate(BRACKETS), "", None, full.partition("(")[0])
-    for attribute, groups in words.groups.items():
-        for group, kinds in groups.items():
-            for how, text in kinds.items():
-                for term in terms(text, words.endings):
-                    put(term, how, f"{attribute}:{group}")
-    for term, kind, tag in _ages(words.ages):
-        put(term, kind, tag)
+            for term, length in _written(phrase.replace(TONGUE, tongue)):
+                readings[term], lengths[term] = {}, length
+    nobody = set(readings)
+    for written, kind, tag in (*_listed(words), *_ages(words.ages)):
+        for term, length in _written(written):
+            if term not in nobody:
+                of = readings.setdefault(term, {}).setdefault(kind, []) if tag else readings.setdefault(term, {})
+                lengths[term] = length
+                if tag and tag not in of:
+                    of.append(tag)  # type: ignore[union-attr]
     table: dict[str, dict[str, list[_Entry]]] = {}
-    for (first, *rest), (kind, tags, length) in sorted(found.items(), key=lambda item: -len(item[0])):
+    for term in sorted(readings, key=len, reverse=True):
+        first, *rest = term
+        means = [(kind, tuple(tags)) for kind, tags in readings[term].items()]
+        if words.noun_case and any(kind in OF_PERSONS for kind, _ in means):
+            means = sorted(((NOUN if k == "person" else k, t) for k, t in means), key=lambda kt: kt[0] == NOUN)
         of_word = table.setdefault(first, {})
-        of_word.setdefault(rest[0] if rest else "", []).append(_Entry(rest, length, kind, tuple(tags)))
+        of_word.setdefault(rest[0] if rest else "", []).append(_Entry(rest, lengths[term], means))
     return table
 
 
-def _telling(terms: Iterable[list[str]], numbers: Container[str]) -> frozenset[str]:
-    """A word of every term, seldom in other texts: without any of these a text need not be searched."""
+def _written(term: str) -> Iterator[tuple[tuple[str, ...], int]]:
+    """The words of a term, also with hyphens between them, and how many it takes: what is in brackets only follows."""
+    whole, taken = term.translate(BRACKETS), term.partition("(")[0]
+    for written in {whole, whole.replace(" ", "-")}:
+        tokens = tuple(TOKEN.findall(written))
+        yield tokens, min(len(TOKEN.findall(taken)), len(tokens))
+
+
+def _listed(words: WordList) -> Iterator[tuple[str, str, str]]:
+    """(term, kind, tag) of every group's lists."""
+    for attribute, groups in words.groups.items():
+        for group, kinds in groups.items():
+            for kind, text in kinds.items():
+                yield from ((term, kind, f"{attribute}:{group}") for term in terms(text, words.endings))
+
+
+def _telling(terms: Iterable[list[str]], usual: Container[str]) -> frozenset[str]:
+    """A word of every term, if it can be no usual one: without any of these a text need not be searched."""
     found = set()
     for term in terms:
         words = " ".join(term).translate(APART).split()
-        long = [word for word in words if len(word) > 1 and not word.isdecimal() and word not in numbers]
-        found.add((long or words)[-1])
+        telling = [word for word in words if len(word) > 1 and not word.isdecimal()]
+        found.add(([word for word in telling if word not in usual] or telling or words)[-1])
     return frozenset(found)
 
 
@@ -398,13 +430,9 @@ def _ages(ages: Ages) -> Iterator[tuple[str, str, str | None]]:
 
 
 def _own(words: WordList, *kinds: str) -> frozenset[str]:
-    """Single words among the terms of these kinds."""
+    """The terms of these kinds as single words."""
     lists = [text for groups in words.groups.values() for of in groups.values() for k, text in of.items() if k in kinds]
-    return frozenset(term for text in lists for term in terms(text, words.endings) if " " not in term)
-
-
-def _set(text: str) -> frozenset[str]:
-    return frozenset(terms(text))
+    return frozenset(term.replace(" ", "-") for text in lists for term in terms(text, words.endings))
 
 
 def _endings(text: str) -> tuple[str, ...]:
