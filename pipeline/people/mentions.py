@@ -20,6 +20,8 @@ __all__ = ["ATTRIBUTES", "Lexicons", "Mention", "masked", "mentions", "spans"]
 
 ENGLISH = "en"
 OLDEST = 120
+LONG = 200
+"""Characters of a text that is searched sentence by sentence."""
 TONGUE = "@"
 REACH = 5
 """Words after (or before) an adjective among which the noun is looked for."""
@@ -33,8 +35,11 @@ NOUN = "noun"
 """A word for a person that is also an adjective, where nouns have a capital."""
 OF_PERSONS = ("said_of_persons", "the", "a")
 BRACKETS = str.maketrans("", "", "()")
+OPENING = re.compile(r"(?:^|[.?!:\n])[\s\"'(“‘*]*$")
+"""What stands before a sentence's first word."""
 APART = str.maketrans(dict.fromkeys("’“”„…–—¿¡" + punctuation, " "))
 """Signs to spaces."""
+SENTENCE = re.compile(r"[^.?!\n]+[.?!\n]*")
 SENTENCE_ENDS = frozenset('.!?:\n"“„')
 
 
@@ -48,17 +53,17 @@ class Mention(NamedTuple):
 
 def spans(text: str, language: str | None = None) -> list[Mention]:
     """The mentions of a text, in order. language: ISO 639-1; None is English, and one without a list has none."""
-    return Lexicons().spans(text, language)
+    return _lexicons().spans(text, language)
 
 
 def mentions(text: str, language: str | None = None) -> set[str]:
     """The `attribute:group` tags of the groups that a text mentions."""
-    return Lexicons().mentions(text, language)
+    return _lexicons().mentions(text, language)
 
 
 def masked(text: str, spans: Sequence[Mention], language: str | None = None) -> str:
     """The text with neutral words in the place of these mentions, the same for every group."""
-    return Lexicons().masked(text, spans, language)
+    return _lexicons().masked(text, spans, language)
 
 
 class Lexicons:
@@ -83,6 +88,11 @@ class Lexicons:
         """None where there is no list: English words in another language would be false hits."""
         code = language or ENGLISH
         return self.own.get(code) or _shipped(code)
+
+
+@cache
+def _lexicons() -> Lexicons:
+    return Lexicons()
 
 
 @cache
@@ -122,16 +132,26 @@ class Lexicon:
         return frozenset(terms(text, self.words.endings))
 
     def mentions(self, text: str) -> set[str]:
-        if self._tells_nothing(text):
-            return set()
-        return {tag for found in self._find(_Text(text)) for tag in found.tags}
+        return {tag for read, _ in self._telling_parts(text) for found in self._find(read) for tag in found.tags}
 
     def spans(self, text: str) -> list[Mention]:
+        mentions = []
+        for read, offset in self._telling_parts(text):
+            for found in self._find(read):
+                start, end = read.place(found.at, found.end)
+                mentions += [Mention(offset + start, offset + end, tag) for tag in found.tags]
+        return mentions
+
+    def _telling_parts(self, text: str) -> Iterator[tuple["_Text", int]]:
+        """The text, or of a long one its sentences, with their first characters: those that may mention somebody."""
         if self._tells_nothing(text):
-            return []
-        read = _Text(text)
-        found = self._find(read)
-        return [Mention(*read.place(f.at, f.end), tag) for f in found for tag in f.tags]
+            return
+        if len(text) <= LONG:
+            yield _Text(text), 0
+            return
+        for match in SENTENCE.finditer(text):
+            if not self._tells_nothing(match.group()):
+                yield _Text(match.group()), match.start()
 
     def _tells_nothing(self, text: str) -> bool:
         words = text.lower().translate(APART).split()
@@ -139,26 +159,26 @@ class Lexicon:
 
     def masked(self, text: str, spans: Sequence[Mention]) -> str:
         wanted = {(span.start, span.end) for span in spans}
-        read = _Text(text)
-        pieces, done, before = [], 0, ""
-        for found in self._find(read):
-            start, end = read.place(found.at, found.end)
-            if (start, end) not in wanted:
-                continue
-            between = text[done:start]
-            neutral = self._neutral(read.tokens, found)
-            repeated = neutral == before == self.words.neutral.adjective and between.isspace()
-            if found.at and read.tokens[found.at - 1] in self.words.neutral.articles:
-                article = read.tokens[found.at - 1]
-                place = read.places[found.at - 1]
-                if place[0] >= done:
-                    fitting = _cased(self.words.neutral.articles[article], text[place[0] : place[1]])
-                    between = text[done : place[0]] + fitting + text[place[1] : start]
-            if not repeated:
-                opens = not text[:start].rstrip(" \"'(“‘*") or text[:start].rstrip(" \"'(“‘*")[-1] in ".!?:\n"
-                pieces += [between, neutral[0].upper() + neutral[1:] if opens else neutral]
-            done, before = end, neutral
+        pieces, done, last = [], 0, ""
+        for read, offset in self._telling_parts(text):
+            for found in self._find(read):
+                start, end = (offset + place for place in read.place(found.at, found.end))
+                if (start, end) not in wanted:
+                    continue
+                neutral = self._neutral(read.tokens, found)
+                between = self._article(text[done:start])
+                if not (neutral == last == self.words.neutral.adjective and between.isspace()):
+                    pieces += [between, _capital(neutral) if OPENING.search(text[:start]) else neutral]
+                done, last = end, neutral
         return "".join([*pieces, text[done:]])
+
+    def _article(self, text: str) -> str:
+        """The text with the article at its end as it must be before a neutral word: "an" is "a" before "person"."""
+        words = text.split(" ")
+        fitting = self.words.neutral.articles.get(words[-2].lower()) if len(words) > 1 and not words[-1] else None
+        if fitting:
+            words[-2] = _capital(fitting) if words[-2][0].isupper() else fitting
+        return " ".join(words)
 
     def _neutral(self, tokens: list[str], found: "_Found") -> str:
         """The neutral word for a term that was found."""
@@ -176,8 +196,9 @@ class Lexicon:
             if at < past:
                 continue
             of_word = table[tokens[at]]
-            follows = tokens[at + 1] if at + 1 < len(tokens) else ""
-            for entry in (*of_word.get(follows, ()), *of_word.get("", ())):
+            longer = of_word.get(tokens[at + 1]) if at + 1 < len(tokens) else None
+            alone = of_word.get("", [])
+            for entry in longer + alone if longer else alone:
                 end = at + 1 + len(entry.rest)
                 if tokens[at + 1 : end] != entry.rest:
                     continue
@@ -323,7 +344,7 @@ class _Text:
         lower = text.lower()
         if len(lower) != len(text):  # İ becomes two characters
             lower = "".join(c.lower() if len(c.lower()) == 1 else c for c in text)
-        self.text, self.lower = text.replace("’", "'"), lower.replace("’", "'")
+        self.text, self.lower = text, lower.replace("’", "'")
         self.tokens: list[str] = TOKEN.findall(self.lower)
 
     @cached_property
@@ -440,5 +461,5 @@ def _endings(text: str) -> tuple[str, ...]:
     return tuple(term[1:] for term in terms(text) if term.startswith("*"))
 
 
-def _cased(word: str, like: str) -> str:
-    return word.capitalize() if like[:1].isupper() else word
+def _capital(word: str) -> str:
+    return word[:1].upper() + word[1:]
