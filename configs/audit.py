@@ -12,6 +12,16 @@ OTHER_TOPIC = "other"
 """The topic of conversations that are near to none of audit.topics."""
 
 
+class Emotion(Section):
+    """The model of emotions and sentiment: the one that is shipped, for English, or one trained on your own labels."""
+
+    training_data: str | None = Field(
+        None,
+        description="File or folder of labelled texts (CSV, TSV, JSON Lines, also gzipped; columns text and label) to "
+        "train on; empty takes the model that is shipped",
+    )
+
+
 class Audit(Section):
     """Topics, demographic mentions, sentiment; and what makes a finding."""
 
@@ -20,6 +30,7 @@ class Audit(Section):
         min_length=1,
     )
     min_similarity: float = Field(0.15, ge=-1, le=1, description="Below this cosine similarity the topic is other")
+    emotion: Emotion = Field(default_factory=Emotion, description="Emotions and sentiment")
 
     lexicon: dict[str, str | WordList] = Field(
         {},
