@@ -41,8 +41,11 @@ ATTRIBUTES: dict[str, tuple[str, ...]] = {
 }
 """Attribute to its groups: what a mention `attribute:group` may be, in whatever language."""
 
-Kind = Literal["pronoun", "person", "people", "matter", "had", "not_of_things", "said_of_persons", "the", "a"]
-"""How a term counts: always, of who has it, but of things, of persons only, and as "the deaf" or "a Dane"."""
+Kind = Literal[
+    "pronoun", "person", "people", "capital", "matter", "had", "not_of_things", "said_of_persons", "the", "a"
+]
+"""How a term counts: always, where it has a capital, of who has it, but of things, of persons only, and as "the deaf"
+or "a Dane"."""
 
 
 def terms(text: str, endings: dict[str, list[str]] | None = None) -> list[str]:

@@ -26,8 +26,8 @@ TONGUE = "@"
 REACH = 5
 """Words after (or before) an adjective among which the noun is looked for."""
 
-TOKEN = re.compile(r"[^\W\d_]+(?:[-'](?!s\b)[^\W\d_]+)*|\d+|[^\w\s'-]|\n")
-"""A word, a number, a sign, the end of a line. The s of "mother's" and "she's" is a word of its own."""
+TOKEN = re.compile(r"[^\W\d_]+(?:\d\w*|(?:[-'](?!s\b)[^\W\d_]+)*)|\d+|[^\w\s'-]|\n")
+"""A word, a number, a sign, the end of a line. The s of "mother's" and "she's" is a word of its own, HER2 is one."""
 
 
 Role = Literal["", "person", "people", "matter", "adjective"]
@@ -221,6 +221,8 @@ class Lexicon:
                 return "person"
             case "people" | "matter":
                 return kind
+            case "capital":
+                return "people" if read.cased[at][0].isupper() else ""
             case "had":
                 had = not self.having.isdisjoint(tokens[max(at - 2, 0) : at]) or follows in self.persons
                 return "matter" if had else ""
