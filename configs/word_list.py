@@ -120,6 +120,8 @@ class WordList(Section):
     links: str = Field("", description="What joins two adjectives")
     between: str = Field("", description="What may stand between an adjective and its noun")
     followers: str = Field("", description="What may follow an adjective that is used as a noun")
+    several: str = Field("", description="Those of them that stand before several: many Roma")
+    verbs_of_several: str = Field("", description="Verbs that follow it only where it is several: the French love it")
     after_subject: str = Field("", description="What may follow a subject, the verb of being coming later")
     articles: str = Field("", description="What stands before an adjective that is used as a noun")
     definite: str = Field("", description="Those of them after which it is a whole group")

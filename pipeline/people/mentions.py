@@ -9,6 +9,7 @@ Every list can be read and argued with, which a classifier's weights cannot. Kno
 import re
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from functools import cache, cached_property
+from itertools import product
 from string import punctuation
 from typing import Literal, NamedTuple
 
@@ -23,6 +24,8 @@ OLDEST = 120
 LONG = 200
 """Characters of a text that is searched sentence by sentence."""
 TONGUE = "@"
+JOINED = 4
+"""Words of a term of which any may be joined by hyphens; of a longer one all or none."""
 REACH = 5
 """Words after (or before) an adjective among which the noun is looked for."""
 
@@ -121,7 +124,8 @@ class Lexicon:
         self.indefinite, self.after_subject = map(self._set, (words.indefinite, words.after_subject))
         self.skipped_back = (self.between | self.links) - self.articles - {","}
         self.skipped = self.adverbs | self.between | self.links
-        self.followers = self._set(words.followers) | self.links | self.adverbs
+        self.of_several, self.before_several = map(self._set, (words.verbs_of_several, words.several))
+        self.followers = self._set(words.followers) | self.of_several | self.links | self.adverbs
         entries = ((first, e) for first, of_word in self.table.items() for es in of_word.values() for e in es)
         counting = [[first, *entry.rest] for first, entry in entries if entry.readings]
         self.ages = frozenset(term[0] for term in counting if len(term) == 1 and term[0].isdecimal())
@@ -279,6 +283,9 @@ class Lexicon:
         while before >= 0 and (tokens[before] in self.skipped_back or tokens[before].isdecimal()):
             before -= 1
         article = tokens[before] if before >= 0 else ""
+        several = article in self.before_several or (kind != "a" and article in self.definite)
+        if end < len(tokens) and tokens[end] in self.of_several and not several:
+            return ""
         if article in self.definite:
             return "people"
         return "person" if kind != "the" and article in self.articles else ""
@@ -413,10 +420,13 @@ def _table(words: WordList) -> dict[str, dict[str, list[_Entry]]]:
 
 def _written(term: str) -> Iterator[tuple[tuple[str, ...], int]]:
     """The words of a term, also with hyphens between them, and how many it takes: what is in brackets only follows."""
-    whole, taken = term.translate(BRACKETS), term.partition("(")[0]
-    for written in {whole, whole.replace(" ", "-")}:
-        tokens = tuple(TOKEN.findall(written))
-        yield tokens, min(len(TOKEN.findall(taken)), len(tokens))
+    first, *rest = term.split(" ")
+    joints = product(" -", repeat=len(rest)) if len(rest) < JOINED else (" " * len(rest), "-" * len(rest))
+    for joint in joints:
+        written = first + "".join(map("".join, zip(joint, rest, strict=True)))
+        taken = TOKEN.findall(written.partition("(")[0])
+        tokens = tuple(TOKEN.findall(written.translate(BRACKETS)))
+        yield tokens, min(len(taken), len(tokens))
 
 
 def _listed(words: WordList) -> Iterator[tuple[str, str, str]]:
