@@ -43,6 +43,8 @@ OPENING = re.compile(r"(?:^|[.?!:\n])[\s\"'(“‘*]*$")
 APART = str.maketrans(dict.fromkeys("’“”„…–—¿¡" + punctuation, " "))
 """Signs to spaces."""
 SENTENCE = re.compile(r"[^.?!\n]+[.?!\n]*")
+SENTENCE_GOES_ON = frozenset(["", "\n", *".,;!?)\"”…"])
+"""What may follow an age that is a number alone; "8:30" and "90%" are none."""
 SENTENCE_ENDS = frozenset('.!?:\n"“„')
 
 
@@ -228,12 +230,14 @@ class Lexicon:
             case "capital":
                 return "people" if read.cased[at][0].isupper() else ""
             case "had":
+                if follows in self.things:
+                    return ""
                 had = not self.having.isdisjoint(tokens[max(at - 2, 0) : at]) or follows in self.persons
                 return "matter" if had else ""
             case "aged":
                 return "adjective" if not self.subjects.isdisjoint(tokens[max(at - 3, 0) : at]) else ""
             case "alone":
-                said = self._said_of_somebody(read, at) and (not follows.isalnum() or follows in self.links)
+                said = self._said_of_somebody(read, at) and (follows in SENTENCE_GOES_ON or follows in self.links)
                 return "adjective" if said else ""
             case "not_of_things":
                 if follows in self.things:
@@ -331,7 +335,7 @@ class Lexicon:
         tokens, subject = read.tokens, verb - 1
         while subject >= 0 and (tokens[subject] in self.adverbs or tokens[subject] in self.being):
             subject -= 1
-        if subject < 0:
+        if subject < 0 or tokens[subject].isdecimal():  # "from 8 am"
             return False
         if tokens[subject] in self.subjects or self._is_person(tokens[subject]):
             return True
