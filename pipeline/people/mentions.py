@@ -43,7 +43,7 @@ OPENING = re.compile(r"(?:^|[.?!:\n])[\s\"'(“‘*]*$")
 APART = str.maketrans(dict.fromkeys("’“”„…–—¿¡" + punctuation, " "))
 """Signs to spaces."""
 SENTENCE = re.compile(r"[^.?!\n]+[.?!\n]*")
-SENTENCE_GOES_ON = frozenset(["", "\n", *".,;!?)\"”…"])
+SENTENCE_GOES_ON = frozenset(["", "\n", *'.,;!?)"”…'])
 """What may follow an age that is a number alone; "8:30" and "90%" are none."""
 SENTENCE_ENDS = frozenset('.!?:\n"“„')
 
