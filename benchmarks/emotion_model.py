@@ -17,6 +17,7 @@ from pipeline.sentiment.training import learned
 from pipeline.sentiment.training_data import DEFAULT, rows_of
 from pipeline.sentiment.unseen_words import unseen_words
 
+LANGUAGE = "en"
 ABOUT = "Emotions and sentiment of English texts: TF-IDF and logistic regression by benchmarks/emotion_model.py"
 LICENCE = "GoEmotions (Demszky et al. 2020), from which this is learned, is Apache-2.0"
 
@@ -26,7 +27,7 @@ def main() -> None:
     assert folder is not None
     files = sorted(folder.glob("emotions_ekman_*.tsv.gz"))
     rows = [row for file in files for row in rows_of(file)]
-    model = learned(rows, unseen_words(), emotion_lines(), about=ABOUT, licence=LICENCE)
+    model = learned(rows, unseen_words(LANGUAGE), emotion_lines(), about=ABOUT, licence=LICENCE)
     model.save(DEFAULT.parent)
     figures = {"features": len(model.features), "bytes": DEFAULT.stat().st_size, "temperature": model.temperature}
     print(json.dumps(figures | model.about["held_out"]))

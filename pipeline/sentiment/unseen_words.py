@@ -22,10 +22,11 @@ INSULTS = "junkie, junkies, negro, negroes, retard, retarded, retards"
 """Of the lists, but seen: who says them says something."""
 
 
-def unseen_words() -> frozenset[str]:
+def unseen_words(*languages: str) -> frozenset[str]:
+    """Those of the lists of these languages; without any, of all, as which a labelled set is in nobody says."""
     found = set(terms(FURTHER))
-    for path in shipped().values():
-        words = load_words(path)
+    for language in languages or shipped():
+        words = load_words(shipped()[language])
         found |= {word for of in by_attribute(words).values() for word in of} | set(_neutral(words))
     return frozenset(found - set(terms(INSULTS)))
 
@@ -49,4 +50,4 @@ def by_attribute(words: WordList) -> dict[str, list[str]]:
 def _neutral(words: WordList) -> list[str]:
     own = words.neutral
     phrases = (own.person, own.people, own.adjective, *own.words)
-    return [word for phrase in phrases for word in phrase.split() if word != "or"]
+    return [word for phrase in phrases for word in phrase.lower().split() if word != "or"]
