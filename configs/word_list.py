@@ -122,6 +122,7 @@ class WordList(Section):
     followers: str = Field("", description="What may follow an adjective that is used as a noun")
     several: str = Field("", description="Those of them that stand before several: many Roma")
     verbs_of_several: str = Field("", description="Verbs that follow it only where it is several: the French love it")
+    counts: str = Field("", description="What a number is of that is no age: the number of passengers is 2")
     after_subject: str = Field("", description="What may follow a subject, the verb of being coming later")
     articles: str = Field("", description="What stands before an adjective that is used as a noun")
     definite: str = Field("", description="Those of them after which it is a whole group")

@@ -115,6 +115,7 @@ class Lexicon:
         self.neutral = {word: neutral for neutral, of in words.neutral.words.items() for word in terms(of)}
         nouns, adjectives = _own(words, "pronoun", "person", "people"), _own(words, "not_of_things", *OF_PERSONS)
         self.persons, self.person_endings = self._set(words.persons) | nouns, _endings(words.persons)
+        self.counts = self._set(words.counts)
         self.nouns_too = _own(words, "a")
         self.subjects = self._set(words.subjects) | self.persons
         self.between = self._set(words.between) | adjectives
@@ -237,6 +238,8 @@ class Lexicon:
             case "aged":
                 return "adjective" if not self.subjects.isdisjoint(tokens[max(at - 3, 0) : at]) else ""
             case "alone":
+                if not self.counts.isdisjoint(tokens[max(at - REACH, 0) : at]):
+                    return ""
                 said = self._said_of_somebody(read, at) and (follows in SENTENCE_GOES_ON or follows in self.links)
                 return "adjective" if said else ""
             case "not_of_things":
