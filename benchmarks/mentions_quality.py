@@ -44,7 +44,7 @@ def named_groups(path: Path) -> Iterator[Line]:
         for row in csv.DictReader(file):
             texts = row["sent_more"], row["sent_less"]
             words = [WORD.findall(text.lower()) for text in texts]
-            for kind, *places in SequenceMatcher(None, *words, autojunk=False).get_opcodes():
+            for kind, *places in SequenceMatcher(None, words[0], words[1], autojunk=False).get_opcodes():
                 for text, its, start, end in zip(texts, words, places[::2], places[1::2], strict=True):
                     longer, phrase = " ".join(its[start : end + 1]), " ".join(its[start:end])
                     group = group_of.get(longer) or group_of.get(phrase)
