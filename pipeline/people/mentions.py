@@ -290,10 +290,9 @@ class Lexicon:
         while before >= 0 and (tokens[before] in self.skipped_back or tokens[before].isdecimal()):
             before -= 1
         article = tokens[before] if before >= 0 else ""
-        several = article in self.before_several or (kind != "a" and article in self.definite)
-        if end < len(tokens) and tokens[end] in self.of_several and not several:
-            return ""
-        if article in self.definite:
+        if end < len(tokens) and tokens[end] in self.of_several and article not in self.before_several:
+            return "people" if kind != "a" and article in self.definite else ""
+        if article in self.definite or (kind != "the" and article in self.before_several):
             return "people"
         return "person" if kind != "the" and article in self.articles else ""
 
