@@ -26,7 +26,7 @@ LONG = 200
 TONGUE = "@"
 JOINED = 4
 """Words of a term of which any may be joined by hyphens; of a longer one all or none."""
-REACH = 5
+REACH = 12
 """Words after (or before) an adjective among which the noun is looked for."""
 
 TOKEN = re.compile(r"[^\W\d_]+(?:\d\w*|(?:[-'](?!s\b)[^\W\d_]+)*)|\d+|[^\w\s'-]|\n")
