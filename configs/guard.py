@@ -38,6 +38,7 @@ OWNED = {
     "launch.deepspeed": "DeepSpeed writes files and opens connections by it",
     "approval": "it says who may approve",
     "evaluate.probe_files": "it says which files are read",
+    "audit.topic_examples": "it says which file is read",
     "evaluate.tasks": "tasks bring their own code and data",
     "evaluate.task_folder": "tasks bring their own code and data",
 }

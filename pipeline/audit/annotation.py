@@ -1,21 +1,17 @@
-"""What annotate's Spark workers run: topic, mentions and sentiment of a batch of conversations.
+"""What annotate's Spark workers run on texts: mentions and sentiment of a batch of conversations.
 
 Apart from the stage, because a worker imports the module of what it runs, and here that is little.
 """
 
 from collections.abc import Iterator
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from configs.audit import OTHER_TOPIC
 from pipeline.audit.demographics import mentions
 from pipeline.audit.sentiment import sentiment
 
 TEXT_COLUMNS = ("row_id", "source", "split", "language")
 TEXT_SCHEMA = "row_id string, source string, split string, language string, sentiment float, mentions array<string>"
-TOPIC_SCHEMA = "row_id string, topic string, topic_similarity float"
 
 
 def of_texts(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -27,28 +23,3 @@ def of_texts(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         found = [sorted(set().union(*map(mentions, texts))) for texts in turns]
         arrays.append(pa.array(found, pa.list_(pa.string())))
         yield pa.RecordBatch.from_arrays(arrays, [*TEXT_COLUMNS, "sentiment", "mentions"])
-
-
-def of_vectors(
-    batches: Iterator[pa.RecordBatch], names: list[str], topics_TD: np.ndarray, least: float
-) -> Iterator[pa.RecordBatch]:
-    """Paths of embed's shards come in, TOPIC_SCHEMA goes out. A shard holds whole conversations."""
-    for batch in batches:
-        for path in batch.column("path").to_pylist():
-            table = pq.read_table(path, columns=["row_id", "vector"]).combine_chunks()
-            if not table.num_rows:
-                continue
-            row_ids = table["row_id"].to_numpy()
-            vectors_SD = table["vector"].chunk(0).flatten().to_numpy().reshape(len(row_ids), -1)
-            firsts = np.flatnonzero(np.r_[True, row_ids[1:] != row_ids[:-1]])
-            topics, similarity_N = nearest(np.add.reduceat(vectors_SD, firsts), names, topics_TD, least)
-            arrays = [pa.array(row_ids[firsts]), pa.array(topics, pa.string()), pa.array(similarity_N, pa.float32())]
-            yield pa.RecordBatch.from_arrays(arrays, ["row_id", "topic", "topic_similarity"])
-
-
-def nearest(sums_ND: np.ndarray, names: list[str], topics_TD: np.ndarray, least: float) -> tuple[list[str], np.ndarray]:
-    """The topic nearest by cosine to each sum (or mean) of segment vectors, `other` below `least`, and its cosine."""
-    units_ND = sums_ND / np.maximum(np.linalg.norm(sums_ND, axis=1, keepdims=True), 1e-12)
-    similarity_NT = units_ND @ topics_TD.T
-    best_N = similarity_NT.max(axis=1)
-    return np.where(best_N < least, OTHER_TOPIC, np.array(names)[similarity_NT.argmax(axis=1)]).tolist(), best_N
