@@ -11,13 +11,13 @@ from pipeline.spark.session import session_of
 
 
 def annotate(context: StageContext) -> None:
-    """Leaves data/ (see docs/artifacts.md) and `language`, which deduplicate's row has; topics.json.
+    """Leaves data/ (see docs/artifacts.md), clusters.json, and the maps in plots/.
 
     Topics are read shard by shard, since a shard of embed holds whole conversations: only names and
     numbers pass through a shuffle, never vectors or texts.
     """
     from pipeline.audit.topic_learning import learned
-    from pipeline.audit.topic_map import places
+    from pipeline.audit.topic_map import draw_maps
     from pipeline.audit.topic_sample import sampled, texts_of
     from pipeline.embed.encoder import Encoder
     from pipeline.spark.frames import read_rows, write_rows
@@ -39,6 +39,7 @@ def annotate(context: StageContext) -> None:
     count = source.ledger.rows_out
     context.ledger.rows_in = count
     context.ledger.rows_out = write_rows(annotated.select(*columns), context.out / "data", count)
-    found = {"clusters": dict(zip(topics.clusters, words, strict=True)), "map": places(topics, sample_ND)}
-    write_text(context.out / "topics.json", json.dumps(found, ensure_ascii=False) + "\n")
+    clusters = dict(zip(topics.clusters, words, strict=True))
+    write_text(context.out / "clusters.json", json.dumps(clusters, indent=1, ensure_ascii=False) + "\n")
+    draw_maps(topics, sample_ND, context.out / "plots", context.config("seed"))
     context.metrics |= {"topics": len(topics.names), "clusters": len(topics.clusters), "sampled": len(ids)}

@@ -4,6 +4,7 @@ annotate has scored every conversation once; audit only counts, so a changed thr
 """
 
 import json
+import shutil
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -16,7 +17,6 @@ from configs.audit import OTHER_TOPIC
 from pipeline.audit.demographics import ATTRIBUTES
 from pipeline.audit.findings import findings, worst
 from pipeline.audit.plots import draw
-from pipeline.audit.topic_map import draw_maps
 from pipeline.contract.artifact import Artifact
 from pipeline.contract.atomic_write import write_text
 from pipeline.contract.execute import StageContext
@@ -39,7 +39,8 @@ def audit(context: StageContext) -> None:
     text = json.dumps(counted, indent=1, ensure_ascii=False)
     write_text(context.out / "audit.json", text + "\n")
     draw(counted, context.out / "plots")
-    draw_maps(source.json("topics.json"), topics, context.out / "plots")
+    for drawn in (source.path / "plots").glob("*.svg"):
+        shutil.copyfile(drawn, context.out / "plots" / drawn.name)
     for finding in counted["findings"]:
         if finding["severity"] != "info":
             say(f"audit: {finding['severity']}: {finding['kind']}: {finding['subject']}: {finding['message']}")
@@ -108,7 +109,7 @@ def clusters(source: Artifact) -> list[dict[str, Any]]:
         counts.update(zip(batch["cluster"].to_pylist(), batch["topic"].to_pylist(), strict=True))
     found = [
         {"name": name, "words": words, "topics": {t: n for (c, t), n in sorted(counts.items()) if c == name}}
-        for name, words in source.json("topics.json")["clusters"].items()
+        for name, words in source.json("clusters.json").items()
     ]
     counted = [{**cluster, "rows": sum(cluster["topics"].values())} for cluster in found]
     return sorted(counted, key=lambda cluster: (-cluster["rows"], cluster["name"]))

@@ -74,7 +74,7 @@ def test_annotations_findings_and_pictures_are_the_same_bytes_again(audited):
 def test_pictures_are_well_formed_and_carry_their_numbers_as_text(audited):
     _, (_, artifact) = audited("root")
     pictures = sorted((artifact.path / "plots").glob("*.svg"))
-    assert [p.stem for p in pictures] == ["mentions", "sentiment", "topic_map", "topics", "topics_by_source"]
+    assert [p.stem for p in pictures] == ["mentions", "sentiment", "topics", "topics_by_source"]
     for picture in pictures:
         xml.etree.ElementTree.fromstring(picture.read_text(encoding="utf-8"))
     assert "5  (55.6%)" in (artifact.path / "plots" / "topics.svg").read_text(encoding="utf-8")
