@@ -33,11 +33,9 @@ from pipeline.embed.encoder import Encoder
 NEIGHBOURS = 20
 SIGNIFICANCE = 0.5
 """The conversation is about the topic rather than not; measured by benchmarks/topics.py."""
-STRENGTH = 10.0
-"""Inverse of the regularisation of the logistic regression on unit vectors."""
-EXAMPLES_WEIGHT = 3.0
-"""Of the logits of the labelled examples' regression; measured likewise."""
-KEPT = 0.95
+TAUGHT_BY_PHRASES, TAUGHT_BY_EXAMPLES = 0.3, 10.0
+"""Inverse strength of the regularisation: what phrases say of one conversation is often wrong, a label seldom is."""
+KEPT = 0.9
 FOLDS = 5
 CHUNK = 1024
 
@@ -93,7 +91,9 @@ def from_phrases(
     cosine_NP = smooth_ND @ unit(phrases_PD - mean_D).T
     null_N = np.quantile(smooth_ND @ unit(null_PD - mean_D).T, SIGNIFICANCE ** (1 / len(topic_P)), axis=1)
     label_N = np.where(cosine_NP.max(axis=1) > null_N, topic_P[cosine_NP.argmax(axis=1)], len(names))
-    return _topics(names, centre_D, *_regression(row_ND, label_N, len(names) + 1), phrases_PD, topic_P)
+    return _topics(
+        names, centre_D, *_regression(row_ND, label_N, len(names) + 1, TAUGHT_BY_PHRASES), phrases_PD, topic_P
+    )
 
 
 def with_examples(topics: Topics, examples_ED: np.ndarray, label_E: np.ndarray) -> Topics:
@@ -125,10 +125,10 @@ def with_examples(topics: Topics, examples_ED: np.ndarray, label_E: np.ndarray) 
 def _sum(topics: Topics, row_ED: np.ndarray, label_E: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The weights and biases of the phrases' regression plus those of the examples'. A class without examples gets
     the mean of the others, which favours none."""
-    weights_DC, bias_C = _regression(row_ED, label_E, len(topics.names) + 1)
+    weights_DC, bias_C = _regression(row_ED, label_E, len(topics.names) + 1, TAUGHT_BY_EXAMPLES)
     seen = np.isfinite(bias_C)
     weights_DC[:, ~seen], bias_C[~seen] = weights_DC[:, seen].mean(axis=1, keepdims=True), bias_C[seen].mean()
-    return topics.weights_DC + EXAMPLES_WEIGHT * weights_DC, topics.bias_C + EXAMPLES_WEIGHT * bias_C
+    return topics.weights_DC + weights_DC, topics.bias_C + bias_C
 
 
 def _neighbourhoods(row_ND: np.ndarray) -> np.ndarray:
@@ -142,13 +142,15 @@ def _neighbourhoods(row_ND: np.ndarray) -> np.ndarray:
     return np.concatenate(means)
 
 
-def _regression(row_ND: np.ndarray, label_N: np.ndarray, classes: int) -> tuple[np.ndarray, np.ndarray]:
+def _regression(
+    row_ND: np.ndarray, label_N: np.ndarray, classes: int, strength: float
+) -> tuple[np.ndarray, np.ndarray]:
     """weights_DC and bias_C; a class that no row has is never chosen. Rare classes weigh as much as others."""
     seen = np.unique(label_N)
     weights_DC, bias_C = np.zeros((row_ND.shape[1], classes), np.float32), np.full(classes, -np.inf, np.float32)
     bias_C[seen] = 0
     if len(seen) > 1:
-        fitted = LogisticRegression(C=STRENGTH, class_weight="balanced", max_iter=300).fit(row_ND, label_N)
+        fitted = LogisticRegression(C=strength, class_weight="balanced", max_iter=300).fit(row_ND, label_N)
         coefficients_CD, intercepts_C = fitted.coef_, fitted.intercept_
         if len(seen) == 2:  # scikit-learn keeps the second class's only
             coefficients_CD, intercepts_C = np.r_[-coefficients_CD, coefficients_CD], np.r_[-intercepts_C, intercepts_C]
