@@ -7,6 +7,7 @@ from pipeline.audit.annotation import TEXT_COLUMNS, TEXT_SCHEMA, of_texts
 from pipeline.audit.topics import TOPIC_SCHEMA, of_vectors
 from pipeline.contract.atomic_write import write_text
 from pipeline.contract.execute import StageContext
+from pipeline.people.lists import of_profile
 from pipeline.spark.session import session_of
 
 
@@ -34,8 +35,10 @@ def annotate(context: StageContext) -> None:
     paths = spark.createDataFrame([(str(p),) for p in shards], "path string").repartition(min(len(shards), 1000))
     of_topics = paths.mapInArrow(lambda batches: of_vectors(batches, topics), TOPIC_SCHEMA)
     rows = read_rows(spark, source.parquet()).select(*TEXT_COLUMNS, "messages")
-    annotated = rows.mapInArrow(of_texts, TEXT_SCHEMA).join(of_topics, "row_id")
-    columns = ("row_id", "source", "split", "topic", "topic_similarity", "sentiment", "mentions", "language", "cluster")
+    model, lists = context.inputs["sentiment"].path, of_profile(settings)
+    annotated = rows.mapInArrow(lambda batches: of_texts(batches, model, lists), TEXT_SCHEMA).join(of_topics, "row_id")
+    scores = ("topic", "topic_similarity", "sentiment", "emotion", "emotions", "mentions")
+    columns = ("row_id", "source", "split", *scores, "language", "cluster")
     count = source.ledger.rows_out
     context.ledger.rows_in = count
     context.ledger.rows_out = write_rows(annotated.select(*columns), context.out / "data", count)

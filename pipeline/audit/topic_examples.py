@@ -9,14 +9,14 @@ from configs.audit import OTHER_TOPIC, Audit
 from configs.errors import UserError
 from configs.profile import Profile
 from pipeline.contract.fingerprint import FileHashes
-from pipeline.contract.raw_inputs import encoder, file_hashes
+from pipeline.contract.raw_inputs import annotation, file_hashes
 
 KEY = "audit.topic_examples"
 
 
 def raw_inputs(profile: Profile, hashes: FileHashes) -> dict[str, str]:
-    """What annotate reads besides artifacts: the encoder, and the labelled examples."""
-    found = encoder(profile, hashes)
+    """What annotate reads besides artifacts: the encoder, the lists of words, and the labelled examples."""
+    found = annotation(profile, hashes)
     if profile.audit.topic_examples:
         (digest,) = file_hashes(KEY, [("examples", Path(profile.audit.topic_examples))], hashes)
         found[KEY] = digest
