@@ -10,8 +10,8 @@ no row may be `other`. `lost`: those that are called `other`; `other`: the share
 Methods: a constant cut-off of cosine similarity (0.15 was the default), the calibrated one, which is the default now,
 also on rows that it was not learned from, and labelled examples besides, 2 to 25 a topic, mean of five draws; the
 accuracy is that of rows that are no example. Beside it, 25 examples a topic alone: a logistic regression on their
-vectors, which knows no `other`, over the rows that are about a topic and no example. Of the discovered topics: how many,
-and their normalised mutual information with the labels.
+vectors, which knows no `other`, over the rows that are about a topic and no example. Of the discovered topics: how
+many, and their normalised mutual information with the labels.
 """
 
 import gzip
