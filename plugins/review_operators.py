@@ -43,7 +43,8 @@ class ReviewBranch(BaseBranchOperator):
         if run.profile.review.mode == "automatic":
             self.log.info("review.mode is automatic: the thresholds decide")
             return self.decide
-        if run.is_cached("review"):
+        decision = run.decision("review")
+        if decision["decision"] == "approve" if decision else run.is_cached("review"):
             self.log.info("this data has been reviewed before: nobody is asked again")
             return self.decide
         return self.ask
@@ -91,7 +92,7 @@ class AuditApproval(HITLOperator):
         run = _run_of(self.run_folder, context)
         if reason := not_entitled(answer, run.profile.approval, context["dag_run"].triggering_user_name):
             raise AirflowFailException(f"approve: {reason}; clear this task to ask again")
-        counted = {"of": _about(run, context), "options": answer_options(answer)}
+        counted = {"of": _about(run, context), "options": answer_options(answer, run.profile.approval)}
         write_text(run.folder / ANSWER, json.dumps(counted, indent=1, ensure_ascii=False))
         return answer
 
@@ -158,11 +159,18 @@ def not_entitled(answer: Mapping[str, Any], approval: Approval, triggered_by: st
     return ""
 
 
-def answer_options(answer: Mapping[str, Any]) -> list[str]:
+def called(user: Mapping[str, Any], approval: Approval) -> str:
+    """What a user of Airflow is called in decisions and on marks: as `approval.approvers` names him, else his name."""
+    names = [str(user[key]) for key in ("name", "id") if user.get(key)]
+    return next((name for name in names if name in approval.approvers), next(iter(names), ""))
+
+
+def answer_options(answer: Mapping[str, Any], approval: Approval) -> list[str]:
     """A human's answer, as HITLOperator returns it, as options of `parlance stage review`."""
-    user = answer.get("responded_by_user") or {}
-    name = user.get("name") or user.get("id") or "nobody, the time to answer ran out"
+    name = called(answer.get("responded_by_user") or {}, approval) or "nobody, the time to answer ran out"
     options = ["--decision", "approve" if answer["chosen_options"] == [APPROVE] else "reject", "--by", name]
+    if answer.get("responded_at"):
+        options += ["--at", answer["responded_at"].isoformat()]
     for key in REMOVALS:
         if value := (answer.get("params_input") or {}).get(key):
             options += [f"--{key.replace('_', '-')}", value]

@@ -1,11 +1,13 @@
 """The thresholds or a person decide, and a refusal says what to do."""
 
 import json
+import shutil
 
 import pytest
 
 from configs.errors import UserError
 from pipeline.contract.execute import execute
+from pipeline.contract.run import Run
 from tests.artifacts import commit
 from tests.kills import killed_and_run_again
 
@@ -38,6 +40,8 @@ def test_automatic_review_lets_warnings_pass(audited):
     assert artifact.json("decision.json") == {
         "decision": "approve",
         "by": "automatic",
+        "at": None,
+        "marks": None,
         "findings": {"info": 0, "warning": 1, "critical": 0},
         "remove": {"topics": [], "sources": []},
     }
@@ -83,6 +87,7 @@ def test_an_approval_may_remove_topics_and_sources(audited):
     [
         ({"decision": "perhaps", "by": "Ada"}, "neither approve nor reject"),
         ({"decision": "approve"}, "needs the name"),
+        ({"decision": "approve", "by": "Ada", "at": "noon"}, "'noon' is no time"),
         (
             {"decision": "approve", "by": "Ada", "remove_topics": "sprot"},
             "'sprot' is not in the audit; did you mean 'sport'. it has: ",
@@ -92,6 +97,59 @@ def test_an_approval_may_remove_topics_and_sources(audited):
 def test_a_wrong_answer_is_refused(audited, answer, message):
     with pytest.raises(UserError, match=message):
         execute(audited([], "review.mode=human"), "review", answer)
+
+
+def test_the_same_decision_is_found_and_another_one_is_part_of_all_that_follows(audited):
+    run = audited([], "review.mode=human")
+    before = run.fingerprint("balance")
+    [ada] = execute(run, "review", {"decision": "approve", "by": "Ada", "at": "2026-11-28T17:00:00+00:00"})
+    after = run.fingerprint("balance")
+    [again] = execute(Run(run.folder), "review", {"decision": "approve", "by": "Ada"})
+    assert again.path == ada.path
+    assert again.json("decision.json")["at"] == "2026-11-28T17:00:00+00:00"  # when it was first taken
+    [bob] = execute(Run(run.folder), "review", {"decision": "approve", "by": "Bob", "remove_topics": "sport"})
+    assert bob.path != ada.path
+    assert bob.json("decision.json")["remove"]["topics"] == ["sport"]
+    assert len({before, after, Run(run.folder).fingerprint("balance")}) == 3
+
+
+def test_a_new_run_over_the_same_data_takes_the_latest_decision_and_an_earlier_one_keeps_its_own(audited):
+    first = audited([], "review.mode=human")
+    [ada] = execute(first, "review", {"decision": "approve", "by": "Ada"})
+    second = Run.begin(first.profile, "second")
+    assert execute(second, "review")[0].path == ada.path
+    [bob] = execute(second, "review", {"decision": "approve", "by": "Bob"})
+    assert execute(Run.begin(first.profile, "third"), "review")[0].path == bob.path
+    assert execute(Run(first.folder), "review")[0].path == ada.path
+
+
+def test_a_rejection_counts_until_somebody_approves(audited):
+    run = audited([WARNING])
+    [passed] = execute(run, "review")
+    with pytest.raises(UserError, match="Ada rejected the data"):
+        execute(Run(run.folder), "review", {"decision": "reject", "by": "Ada"})
+    with pytest.raises(UserError, match="Ada rejected the data"):
+        execute(Run.begin(run.profile, "later"), "review")
+    [approved] = execute(Run(run.folder), "review", {"decision": "approve", "by": "Bob"})
+    assert approved.path != passed.path
+
+
+def test_a_decision_whose_artifact_is_gone_is_made_again_as_it_was(audited):
+    run = audited([], "review.mode=human")
+    [artifact] = execute(run, "review", {"decision": "approve", "by": "Ada", "at": "2026-11-28T17:00:00+00:00"})
+    before = (artifact.path / "decision.json").read_bytes()
+    shutil.rmtree(artifact.path)
+    [again] = execute(Run(run.folder), "review")
+    assert (again.path / "decision.json").read_bytes() == before
+
+
+def test_only_whom_the_profile_names_approves(audited):
+    run = audited([], "review.mode=human", "approval.approvers=[ann]")
+    with pytest.raises(UserError, match=r"Ada is not among approval.approvers, who are: ann"):
+        execute(run, "review", {"decision": "approve", "by": "Ada"})
+    assert run.decision("review") is None
+    [artifact] = execute(run, "review", {"decision": "approve", "by": "ann"})
+    assert artifact.json("decision.json")["by"] == "ann"
 
 
 def test_the_same_approval_is_the_same_bytes(audited):
