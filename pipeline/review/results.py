@@ -87,3 +87,33 @@ def precision(marks: list[Mark]) -> list[dict[str, Any]]:
 
 def _rounded(values: dict[str, Any]) -> dict[str, Any]:
     return {key: round(value, 4) if isinstance(value, float) else value for key, value in values.items()}
+
+
+def lines(found: dict[str, Any] | None) -> list[str]:
+    """The results as a person reads them in a terminal."""
+    if found is None:
+        return ["no marks yet; `parlance review --by NAME` shows rows to mark"]
+    who = ", ".join(f"{by} {n:,}" for by, n in found["reviewers"].items())
+    told = [f"{found['marks']:,} marks on {found['rows']:,} rows: {who}"]
+    for pair in found["agreement"]:
+        told.append(f"{' and '.join(pair['between'])}: {agreement_words(pair)}")
+    for stratum in found["strata"]:
+        told.append(f"{stratum['stratum']}: {precision_words(stratum)}")
+    return told
+
+
+def agreement_words(pair: dict[str, Any]) -> str:
+    """One pair of reviewers, in words."""
+    said = f"agree on {pair['raw']:.0%} of {pair['rows']:,} rows ({pair['raw_low']:.0%} to {pair['raw_high']:.0%})"
+    if pair["kappa"] is None:
+        return f"{said}; Cohen's κ is undefined, as both only ever said the same"
+    return f"{said}, Cohen's κ {pair['kappa']:.2f} ({pair['low']:.2f} to {pair['high']:.2f})"
+
+
+def precision_words(stratum: dict[str, Any]) -> str:
+    """One stratum, in words."""
+    if stratum["precision"] is None:
+        return f"{stratum['examples']:,} of the audit's examples marked, no row that was drawn"
+    disputed = f", {stratum['disputed']:,} disputed" if stratum["disputed"] else ""
+    bounds = f"{stratum['low']:.0%} to {stratum['high']:.0%}"
+    return f"{stratum['precision']:.0%} right ({bounds}) of {stratum['rows']:,} rows{disputed}"
