@@ -22,7 +22,8 @@ def command(parser: ArgumentParser) -> Runs:
 
 
 def _review(options: Namespace) -> None:
-    from pipeline.review.desk import Desk, refusal, sample_of
+    from pipeline.review.desk import Desk, sample_of
+    from pipeline.review.marks import refusal
     from pipeline.review.results import lines, results
     from pipeline.review.server import ReviewServer
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from configs.errors import UserError
-from configs.review import Approval
 from pipeline.contract.run import Run
 from pipeline.review.marks import Mark, append
 from pipeline.review.results import results, standing_marks
@@ -93,15 +92,6 @@ class Desk:
     def results(self) -> dict[str, Any]:
         """Of all reviewers together; empty without marks."""
         return results(self.run) or {}
-
-
-def refusal(by: str, approval: Approval) -> str:
-    """Why someone's marks would not count; empty for whom the profile names, and where it names nobody."""
-    if not by:
-        return "a mark needs the name of who makes it"
-    if approval.approvers and by not in approval.approvers:
-        return f"{by} is not among approval.approvers, who are: {', '.join(approval.approvers)}; rows can be read only"
-    return ""
 
 
 drawing = threading.Lock()

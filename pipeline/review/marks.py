@@ -41,13 +41,21 @@ def append(root: Path, mark: Mark) -> None:
     journal(root).append([asdict(mark)], durable=True)
 
 
+def refusal(by: str, approval: Approval) -> str:
+    """Why someone's marks would not count; empty for whom the profile names, and where it names nobody."""
+    if not by:
+        return "a mark needs the name of who makes it"
+    if approval.approvers and by not in approval.approvers:
+        return f"{by} is not among approval.approvers, who are: {', '.join(approval.approvers)}; rows can be read only"
+    return ""
+
+
 def standing(marks: Iterable[Mark], artifacts: Mapping[str, str], approval: Approval) -> list[Mark]:
     """The marks that count: about these artifacts (stage to fingerprint), by whom the profile names, each reviewer's
     last one on a row of a stratum; in the order of stratum, row and reviewer."""
     last: dict[tuple[str, str, str], Mark] = {}
     for mark in marks:
-        named = not approval.approvers or mark.by in approval.approvers
-        if named and artifacts.get(mark.stage) == mark.artifact:
+        if not refusal(mark.by, approval) and artifacts.get(mark.stage) == mark.artifact:
             last[mark.stratum, mark.row, mark.by] = mark
     return [last[key] for key in sorted(last) if last[key].right is not None]
 

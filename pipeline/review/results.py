@@ -92,9 +92,9 @@ def _rounded(values: dict[str, Any]) -> dict[str, Any]:
 def lines(found: dict[str, Any] | None) -> list[str]:
     """The results as a person reads them in a terminal."""
     if found is None:
-        return ["no marks yet; `parlance review --by NAME` shows rows to mark"]
+        return ["no row has been marked yet"]
     who = ", ".join(f"{by} {n:,}" for by, n in found["reviewers"].items())
-    told = [f"{found['marks']:,} marks on {found['rows']:,} rows: {who}"]
+    told = [f"rows marked: {found['rows']:,}, by {who}"]
     for pair in found["agreement"]:
         told.append(f"{' and '.join(pair['between'])}: {agreement_words(pair)}")
     for stratum in found["strata"]:

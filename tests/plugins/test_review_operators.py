@@ -16,16 +16,18 @@ from configs.load import load_profile
 from configs.review import Approval
 from pipeline.contract.run import Run
 from pipeline.planning.estimate import estimate
+from pipeline.review.marks import Mark, append
 from plugins.review_operators import (
     AuditApproval,
     ReviewBranch,
     ReviewOperator,
     answer_options,
-    called,
     not_entitled,
+    rows_to_see,
     summary,
     whose_answer,
 )
+from plugins.reviewers import called, may_not_mark
 from plugins.stage_operator import StageOperator, open_run, raise_for_status
 from tests import artifacts
 from tests.plugins.conftest import commit
@@ -136,6 +138,27 @@ def test_an_approver_is_called_as_the_profile_names_him() -> None:
     user = {"id": "7", "name": "reviewer"}
     assert called(user, Approval()) == "reviewer"
     assert called(user, Approval(approvers=["7"])) == "7"
+
+
+def test_whose_answer_does_not_count_marks_nothing_that_does() -> None:
+    ann = {"id": "7", "name": "ann"}
+    assert may_not_mark(ann, Approval(), None) == ""
+    assert may_not_mark(ann, Approval(), "ann").startswith("ann triggered this run")
+    assert may_not_mark(ann, Approval(own_runs=True), "ann") == ""
+    assert may_not_mark(ann, Approval(approvers=["7"]), "bob") == ""
+    assert may_not_mark(ann, Approval(approvers=["bob"]), None).startswith("ann is not among")
+
+
+def test_the_question_links_to_the_rows_and_says_what_was_marked(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW__API__BASE_URL", "https://example.org/airflow/")
+    asked = audited(run, "human")
+    assert rows_to_see(asked, dag_run("a+b/c")) == (
+        "**[Look at rows, and mark them right or wrong](/airflow/parlance/review/train_chat_model/a%2Bb%2Fc)** "
+        "(the tab Review of this run).\n\n- no row has been marked yet"
+    )
+    name = "[a](http://127.0.0.1)"
+    append(asked.root, Mark("1", "kept", "audit", asked.fingerprint("audit"), name, "2026-11-28T17:00:00+00:00", True))
+    assert "- rows marked: 1, by `[a](http://127.0.0.1)` 1" in rows_to_see(asked, dag_run())
 
 
 def test_silence_is_a_rejection_by_nobody() -> None:

@@ -16,8 +16,8 @@ import pytest
 from configs.errors import UserError
 from pipeline.contract.execute import execute
 from pipeline.contract.run import Run
-from pipeline.review.desk import Desk, refusal
-from pipeline.review.marks import read
+from pipeline.review.desk import Desk
+from pipeline.review.marks import read, refusal
 from pipeline.review.server import ReviewServer
 
 
