@@ -13,6 +13,7 @@ class Sample(Section):
     finding: int = Field(5, ge=0, description="Rows shown of each finding of the audit, besides the finding's examples")
     group: int = Field(3, ge=0, description="Rows shown that mention each group")
     rule: int = Field(10, ge=0, description="Rows shown that each rule of clean and deduplicate dropped")
+    near: int = Field(5, ge=0, description="Rows shown that were kept and come near the limit of each rule")
     kept: int = Field(30, ge=0, description="Rows shown of those that were kept")
 
 

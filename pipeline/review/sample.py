@@ -1,8 +1,8 @@
 """The rows that a reviewer is shown: a few of each stratum, drawn so that whoever reviews the same data sees the same.
 
 A stratum is a reason to look: a finding of the audit, a group that is mentioned, a rule of clean or deduplicate that
-dropped rows, or none (rows that were kept). Each of its rows is as likely as any other. Which are drawn follows from
-the profile's seed, the stratum and the row's id, not from files, order or time.
+dropped rows or nearly did, or none (rows that were kept). Each of its rows is as likely as any other. Which are drawn
+follows from the profile's seed, the stratum and the row's id, not from files, order or time.
 """
 
 import hashlib
@@ -20,13 +20,15 @@ from configs.review import Sample as Sizes
 from pipeline.contract.artifact import Artifact
 from pipeline.contract.run import Run
 from pipeline.contract.stages import STAGES, text_before
+from pipeline.review.thresholds import thresholds
 from pipeline.rows.splitmix import mix
 
-Kind = Literal["finding", "group", "rule", "kept"]
+Kind = Literal["finding", "rule", "near", "kept", "group"]
 
 QUESTIONS: dict[Kind, str] = {
     "finding": "Is the row rightly counted for this finding?",
     "rule": "Was it right to drop the row for this reason?",
+    "near": "Was it right to keep the row, though it comes near a rule's limit?",
     "kept": "Was it right to keep the row for training?",
     "group": "Does the row speak of people of this group?",
 }
@@ -82,7 +84,7 @@ def draw(run: Run) -> Sample:
     Rows without text that may be shown are left out: what was too long to be searched for personal data.
     """
     sizes, seed = run.profile.review.sample, run.profile.seed
-    found = [*_of_kept(run, sizes, seed), *_of_dropped(run, sizes, seed)]
+    found = [*_of_kept(run, sizes, seed), *_of_near(run, sizes, seed), *_of_dropped(run, sizes, seed)]
     found.sort(key=lambda pair: list(QUESTIONS).index(pair[0].kind))
     items = [item for stratum, of in found for item in of]
     items = [item for item in items if item.messages]
@@ -103,10 +105,36 @@ def _of_kept(run: Run, sizes: Sizes, seed: int) -> Iterator[tuple[Stratum, list[
         for drawn in chosen:
             drawn.add(rows)
     wanted = {row for drawn in chosen for row in drawn.row_ids()}
-    texts, annotations = _rows(kept, wanted), _rows(annotate, wanted)
+    texts, annotations = rows_of(kept, wanted), rows_of(annotate, wanted)
     for drawn in chosen:
         if drawn.stratum.rows or drawn.examples:
             yield drawn.stratum, [_item(drawn, row, texts, annotations.get(row, {})) for row in drawn.row_ids()]
+
+
+def _of_near(run: Run, sizes: Sizes, seed: int) -> Iterator[tuple[Stratum, list[Item]]]:
+    """The strata of kept rows whose score comes near the limit of a rule: where the limit might be drawn instead."""
+    kept = run.artifact("deduplicate")
+    columns = set(kept.read().schema.names)
+    chosen = [
+        _Drawn(
+            _stratum("near", f"{limit.stage}/{limit.rule}", f"near the limit of {limit.stage}: {limit.rule}", kept),
+            sizes.near,
+            seed,
+            _within(limit.column, *limit.band()),
+            f"kept, with {limit.column.replace('_', ' ')} near {limit.key} {limit.value}",
+        )
+        for limit in thresholds(run.profile)
+        if limit.value and limit.column in columns
+    ]
+    scores = sorted({limit.column for limit in thresholds(run.profile)} & columns)
+    for batch in kept.read().to_batches(columns=["row_id", *scores]):
+        rows = _Batch(batch, seed)
+        for drawn in chosen:
+            drawn.add(rows)
+    texts = rows_of(kept, {row for drawn in chosen for row in drawn.row_ids()})
+    for drawn in chosen:
+        if drawn.stratum.rows:
+            yield drawn.stratum, [_item(drawn, row, texts, {}) for row in drawn.row_ids()]
 
 
 def _of_dropped(run: Run, sizes: Sizes, seed: int) -> Iterator[tuple[Stratum, list[Item]]]:
@@ -127,7 +155,7 @@ def _of_dropped(run: Run, sizes: Sizes, seed: int) -> Iterator[tuple[Stratum, li
             evidence |= {row: text for row, text in said if row in drawn_now}
         proofs = {row: json.loads(evidence[row] or "{}") for drawn in chosen for row in drawn.row_ids()}
         matched = {row: proof.get("matched") for row, proof in proofs.items()}
-        texts = _rows(run.artifact(text_before(name)), {*proofs, *filter(None, matched.values())})
+        texts = rows_of(run.artifact(text_before(name)), {*proofs, *filter(None, matched.values())})
         for drawn in chosen:
             items = [_item(drawn, row, texts, {}) for row in drawn.row_ids()]
             for item in items:
@@ -232,6 +260,14 @@ def _by(column: str, value: str) -> Any:
     return lambda rows: pc.equal(rows.batch[column], value).fill_null(False).to_numpy(zero_copy_only=False)
 
 
+def _within(column: str, low: float, high: float) -> Any:
+    def within(rows: _Batch) -> np.ndarray:
+        scores = rows.batch[column].to_numpy(zero_copy_only=False).astype(np.float64)
+        return (scores >= low) & (scores <= high)
+
+    return within
+
+
 def _mentions(tags: list[str]) -> Any:
     return lambda rows: rows.tagged(tags)
 
@@ -279,7 +315,7 @@ def _item(drawn: _Drawn, row: str, texts: dict[str, dict[str, Any]], more: dict[
     )
 
 
-def _rows(artifact: Artifact, wanted: set[str]) -> dict[str, dict[str, Any]]:
+def rows_of(artifact: Artifact, wanted: set[str]) -> dict[str, dict[str, Any]]:
     """row_id to row of data/, but for those that were too long to be searched for personal data."""
     data, chosen = artifact.read(), pc.field("row_id").isin(sorted(wanted))
     searched = artifact.manifest["config"].get("clean.rules.max_chars")
