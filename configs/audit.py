@@ -1,21 +1,62 @@
 """What the bias audit looks for."""
 
-from pydantic import Field, model_validator
+import re
+from typing import Any
+
+from pydantic import Field, field_validator, model_validator
 
 from configs.section import Section
+from configs.word_list import WordList
 
 OTHER_TOPIC = "other"
 """The topic of conversations that are near to none of audit.topics."""
 
 
+class Emotion(Section):
+    """The model of emotions and sentiment: the one that is shipped, for English, or one trained on your own labels."""
+
+    training_data: str | None = Field(
+        None,
+        description="File or folder of labelled texts (CSV, TSV, JSON Lines, also gzipped; columns text and label) to "
+        "train on; empty takes the model that is shipped",
+    )
+
+
 class Audit(Section):
     """Topics, demographic mentions, sentiment; and what makes a finding."""
 
-    topics: dict[str, str] = Field(
-        description="Topic name to a phrase that describes it; conversations go to the nearest",
+    topics: dict[str, str | tuple[str, ...]] = Field(
+        description="Topic name to a phrase that describes it, or to several; conversations go to the nearest",
         min_length=1,
     )
-    min_similarity: float = Field(0.15, ge=-1, le=1, description="Below this cosine similarity the topic is other")
+    min_similarity: float | None = Field(
+        None,
+        ge=-1,
+        le=1,
+        description="Below this cosine similarity the topic is other; empty: calibrated on the corpus",
+    )
+    topic_examples: str | None = Field(
+        None, description="CSV or JSON Lines of text and topic, a handful a topic or more, to learn the topics from"
+    )
+    max_clusters: int = Field(32, ge=0, le=200, description="Most topics that are discovered; 0: none is")
+    emotion: Emotion = Field(default_factory=Emotion, description="Emotions and sentiment")
+
+    lexicon: dict[str, str | WordList] = Field(
+        {},
+        description="Language (ISO 639-1) to the words of its groups: a file, or the list itself (docs/audit.md). "
+        "It takes the place of the list that comes with the project",
+    )
+
+    @field_validator("lexicon", mode="before")
+    @classmethod
+    def _lists(cls, lexicon: Any) -> Any:
+        """So that what is wrong in a list is told of the list, and not that it is no file's name either."""
+        if not isinstance(lexicon, dict):
+            return lexicon
+        for language in lexicon:
+            if not re.fullmatch(r"[a-z]{2,3}", str(language)):
+                raise ValueError(f"{language!r} is no language; write its code of two letters, as de")
+        return {code: WordList.model_validate(v) if isinstance(v, dict) else v for code, v in lexicon.items()}
 
     @model_validator(mode="after")
     def _usable_names(self) -> "Audit":
@@ -23,10 +64,21 @@ class Audit(Section):
             raise ValueError(
                 f"topics: the name {OTHER_TOPIC} is taken by conversations that are near to no topic; rename it"
             )
-        empty = [name for name, phrase in self.topics.items() if not name.strip() or not phrase.strip()]
+        empty = [
+            name
+            for name in self.topics
+            if not name.strip() or not self.phrases(name) or not all(phrase.strip() for phrase in self.phrases(name))
+        ]
         if empty:
             raise ValueError(f"topics: {empty[0]!r} needs a name and a phrase that describes it")
+        if self.min_similarity is not None and self.topic_examples is not None:
+            raise ValueError("min_similarity: topic_examples set the bar to other, too; set one of the two")
         return self
+
+    def phrases(self, topic: str) -> tuple[str, ...]:
+        """What describes a topic."""
+        found = self.topics[topic]
+        return (found,) if isinstance(found, str) else found
 
 
 class Findings(Section):

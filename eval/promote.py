@@ -17,6 +17,7 @@ from eval.prompts import attributes_of
 from eval.registry import ModelRecord
 from pipeline.contract.artifact import Artifact
 from pipeline.contract.atomic_write import write_text
+from pipeline.contract.champion import note_champion
 from pipeline.contract.execute import StageContext
 from pipeline.contract.leg_table import table
 from pipeline.contract.lock import hold
@@ -57,6 +58,8 @@ def promote(context: StageContext) -> None:
             registry.set_champion(uri, config.model_name, own.version)
         champion = registry.champion(uri, config.model_name)
         challenger = registry.challenger(uri, config.model_name)
+        if champion is not None:
+            note_champion(context.run.root, config.model_name, champion.version, champion.tags)
     promotion = {
         "decision": verdict.decision,
         "reason": verdict.reason,
@@ -152,9 +155,10 @@ def _missing(ours: Artifact, theirs: Artifact | None, version: int) -> dict[str,
     if theirs.manifest["version"] != ours.manifest["version"]:
         why = f"version {version} was measured by an earlier evaluate"
         return {"replies": why, "probes": why}
-    longest = [artifact.manifest["config"]["evaluate"]["max_new_tokens"] for artifact in (theirs, ours)]
-    if longest[0] != longest[1]:
-        return {"replies": f"evaluate.max_new_tokens was {longest[0]} for version {version} and is {longest[1]}"}
+    before, now = (artifact.manifest["config"]["evaluate"] for artifact in (theirs, ours))
+    for key in ("max_new_tokens", "repetition_penalty"):
+        if before[key] != now[key]:
+            return {"replies": f"evaluate.{key} was {before[key]} for version {version} and is {now[key]}"}
     return {}
 
 
