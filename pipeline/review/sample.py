@@ -168,12 +168,12 @@ def _findings(audit: Artifact, facts: dict[str, Any], size: int, seed: int) -> l
     """One stratum a finding, in the audit's order, the worst first."""
     found, names = [], Counter[str]()
     for finding in facts["findings"]:
-        name = f"{finding['kind']} of {finding['subject']}"
+        name = f"{finding['kind']}: {finding['subject']}"
         names[name] += 1
         if names[name] > 1:
             name = f"{name}, {names[name]}"
-        why = " · ".join(filter(None, [f"{finding['severity']}: {finding['message']}", finding.get("remedy")]))
-        stratum = _stratum("finding", name, f"{finding['severity']}: {name}", audit)
+        why = " · ".join(filter(None, [finding["message"], finding.get("remedy")]))
+        stratum = _stratum("finding", name, f"{finding['severity']} · {name}", audit)
         rows = finding.get("rows")
         drawn = _Drawn(stratum, size, seed, _of_finding(finding, facts), why, finding.get("examples") or [], rows)
         found.append(drawn)

@@ -238,7 +238,7 @@ def test_the_model_card_names_who_decided_when_and_by_which_marks(
 ) -> None:
     pair = {"between": ["ann", "b*b"], "rows": 50, "raw": 0.7, "raw_low": 0.5625, "raw_high": 0.809}
     stratum = {"stratum": "rule/clean/offensive", "rows": 8, "precision": 0.75, "low": 0.409, "high": 0.929}
-    undrawn = {"stratum": "finding/gap of <age>", "rows": 0, "precision": None, "low": None, "high": None}
+    undrawn = {"stratum": "finding/gap: <age>", "rows": 0, "precision": None, "low": None, "high": None}
     marks = {
         "rows": 52,
         "reviewers": {"ann": 50, "b*b": 52},
@@ -256,7 +256,7 @@ def test_the_model_card_names_who_decided_when_and_by_which_marks(
     assert r"It rests on 52 rows that people marked right or wrong (ann 50, b\*b 52)." in body
     assert r"| ann and b\*b | 50 | 70% (56% to 81%) | 0.40 (0.12 to 0.62) |" in body
     assert "| rule/clean/offensive | 8 | 75% (41% to 93%) |" in body
-    assert r"| finding/gap of \<age\> | 0 | – |" in body
+    assert r"| finding/gap: \<age\> | 0 | – |" in body
 
 
 def test_what_data_and_people_are_called_is_text_on_the_model_card(

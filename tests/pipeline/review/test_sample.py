@@ -8,7 +8,7 @@ from configs.errors import UserError
 from pipeline.review.sample import draw
 from tests.pipeline.review.conftest import FINDING, dropped_row, row
 
-SPORT = "finding/topic over-represented of sport"
+SPORT = "finding/topic over-represented: sport"
 OFFENSIVE = "rule/clean/offensive"
 
 
@@ -76,7 +76,7 @@ def test_the_audits_examples_come_first_and_are_marked_as_chosen(audited):
 def test_a_finding_about_fewer_rows_than_can_be_told_shows_its_examples_only(audited):
     finding = {**FINDING, "kind": "association", "subject": "gender:female", "rows": 5, "examples": [row(5)["row_id"]]}
     sample = draw(audited(findings=[finding]))
-    assert rows_of(sample, "finding/association of gender:female") == [row(5)["row_id"]]
+    assert rows_of(sample, "finding/association: gender:female") == [row(5)["row_id"]]
 
 
 @pytest.mark.parametrize(
