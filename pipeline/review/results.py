@@ -94,7 +94,7 @@ def lines(found: dict[str, Any] | None) -> list[str]:
     if found is None:
         return ["no row has been marked yet"]
     who = ", ".join(f"{by} {n:,}" for by, n in found["reviewers"].items())
-    told = [f"rows marked: {found['rows']:,}, by {who}"]
+    told = [f"marks: {found['marks']:,}, on different rows: {found['rows']:,}; by {who}"]
     for pair in found["agreement"]:
         told.append(f"{' and '.join(pair['between'])}: {agreement_words(pair)}")
     for stratum in found["strata"]:
@@ -104,7 +104,7 @@ def lines(found: dict[str, Any] | None) -> list[str]:
 
 def agreement_words(pair: dict[str, Any]) -> str:
     """One pair of reviewers, in words."""
-    said = f"agree on {pair['raw']:.0%} of {pair['rows']:,} rows ({pair['raw_low']:.0%} to {pair['raw_high']:.0%})"
+    said = f"agree on {pair['raw']:.0%} of {pair['rows']:,} answers ({pair['raw_low']:.0%} to {pair['raw_high']:.0%})"
     if pair["kappa"] is None:
         return f"{said}; Cohen's κ is undefined, as both only ever said the same"
     return f"{said}, Cohen's κ {pair['kappa']:.2f} ({pair['low']:.2f} to {pair['high']:.2f})"

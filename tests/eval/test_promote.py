@@ -240,6 +240,7 @@ def test_the_model_card_names_who_decided_when_and_by_which_marks(
     stratum = {"stratum": "rule/clean/offensive", "rows": 8, "precision": 0.75, "low": 0.409, "high": 0.929}
     undrawn = {"stratum": "finding/gap: <age>", "rows": 0, "precision": None, "low": None, "high": None}
     marks = {
+        "marks": 102,
         "rows": 52,
         "reviewers": {"ann": 50, "b*b": 52},
         "agreement": [{**pair, "kappa": 0.4, "low": 0.125, "high": 0.618}],
@@ -253,7 +254,7 @@ def test_the_model_card_names_who_decided_when_and_by_which_marks(
     body = (run.artifact("promote").path / "model" / "README.md").read_text()
     assert r"Decision of the review: approve, by b\*b, 2026-11-28T17:05:00+00:00." in body
     assert "Removed by it, topics: sport." in body
-    assert r"It rests on 52 rows that people marked right or wrong (ann 50, b\*b 52)." in body
+    assert r"It rests on 102 marks, right or wrong, that people made on 52 rows (ann 50, b\*b 52)." in body
     assert r"| ann and b\*b | 50 | 70% (56% to 81%) | 0.40 (0.12 to 0.62) |" in body
     assert "| rule/clean/offensive | 8 | 75% (41% to 93%) |" in body
     assert r"| finding/gap: \<age\> | 0 | – |" in body

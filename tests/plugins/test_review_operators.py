@@ -158,7 +158,7 @@ def test_the_question_links_to_the_rows_and_says_what_was_marked(run: Run, monke
     )
     name = "[a](http://127.0.0.1)"
     append(asked.root, Mark("1", "kept", "audit", asked.fingerprint("audit"), name, "2026-11-28T17:00:00+00:00", True))
-    assert "- rows marked: 1, by `[a](http://127.0.0.1)` 1" in rows_to_see(asked, dag_run())
+    assert "- marks: 1, on different rows: 1; by `[a](http://127.0.0.1)` 1" in rows_to_see(asked, dag_run())
 
 
 def test_silence_is_a_rejection_by_nobody() -> None:
