@@ -27,8 +27,9 @@ class ReviewServer(ThreadingHTTPServer):
     def __init__(self, desk: Desk, port: int = 0) -> None:
         try:
             super().__init__((LOOPBACK, port), _Handler)
-        except OSError as error:
-            raise UserError(f"review: port {port} cannot be used ({error.strerror}); choose another --port") from error
+        except (OSError, OverflowError) as error:
+            why = getattr(error, "strerror", None) or "there are none but 0 to 65535"
+            raise UserError(f"review: port {port} cannot be used ({why}); choose another --port") from error
         self.desk = desk
         self.key = secrets.token_urlsafe(24)
         self.names = {f"{name}:{self.server_port}" for name in (LOOPBACK, "localhost")}

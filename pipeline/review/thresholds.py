@@ -40,10 +40,11 @@ class Threshold:
         """Scores of kept rows that come near: from half the upper limit to it, from the lower limit to twice it."""
         return (self.value / 2, self.value) if self.upper else (self.value, 2 * self.value)
 
-    def of(self, evidence: Mapping[str, Any]) -> float:
-        """The score that decided, from the evidence of a dropped row."""
-        found = next(evidence[name] for name in (self.column, "offence") if name in evidence)
-        return float(found["score"] if isinstance(found, Mapping) else found)
+    def of(self, evidence: Mapping[str, Any]) -> float | None:
+        """The score that decided, from the evidence of a dropped row; None where it is not told (an offence below 0.25)."""
+        found = evidence.get(self.column, evidence.get("offence"))
+        score = found["score"] if isinstance(found, Mapping) else found
+        return None if score is None else float(score)
 
 
 def thresholds(profile: Profile) -> list[Threshold]:

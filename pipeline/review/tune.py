@@ -153,12 +153,13 @@ def patch(proposals: list[Proposal]) -> str:
 
 
 def _scores_of_dropped(run: Run, threshold: Threshold) -> dict[str, float]:
-    """row_id to score of all rows that the rule dropped."""
+    """row_id to score of all rows that the rule dropped, but for those whose evidence tells none."""
     import pyarrow.compute as pc
 
     dropped = run.artifact(threshold.stage).read("dropped")
     table = dropped.to_table(columns=["row_id", "evidence"], filter=pc.field("rule") == threshold.rule)
-    return {row["row_id"]: threshold.of(json.loads(row["evidence"])) for row in table.to_pylist()}
+    found = {row["row_id"]: threshold.of(json.loads(row["evidence"])) for row in table.to_pylist()}
+    return {row_id: score for row_id, score in found.items() if score is not None}
 
 
 def _said(rows: Judged) -> str:

@@ -224,5 +224,13 @@ def test_a_port_that_is_taken_is_a_users_error(audited, serve):
         ReviewServer(client.server.desk, client.server.server_port)
 
 
+@pytest.mark.parametrize("port", [-1, 65536])
+def test_a_port_that_is_none_is_a_users_error(audited, port):
+    with pytest.raises(
+        UserError, match=rf"port {port} cannot be used \(there are none but 0 to 65535.*choose another --port"
+    ):
+        ReviewServer(Desk(audited(), "ann"), port)
+
+
 def test_the_server_listens_on_this_machine_only(audited, serve):
     assert serve(audited()).server.server_address[0] == "127.0.0.1"

@@ -112,6 +112,19 @@ def test_kept_rows_that_are_wrong_lower_the_threshold(audited):
     assert (proposal.value, proposal.rows) == (0.2801, 11)
 
 
+@pytest.mark.parametrize(
+    ("threshold", "evidence", "score"),
+    [
+        (OFFENSIVE, {"offence": {"score": 0.9, "turn": 1}, "max_offensive": 0.8}, 0.9),
+        (OFFENSIVE, {"offence": None, "max_offensive": 0.2}, None),
+        (NEAR_DUPLICATE, {"matched": "1", "jaccard": 0.85}, 0.85),
+        (NEAR_DUPLICATE, {"matched": "1"}, None),
+    ],
+)
+def test_the_score_that_decided_is_read_from_the_evidence_where_it_is_told(threshold, evidence, score):
+    assert threshold.of(evidence) == score
+
+
 def test_the_command_prints_a_patch_and_changes_nothing(marked, capsys):
     run = marked({0, 2, 3})
     before = sorted((p, p.read_bytes()) for p in run.root.rglob("*") if p.is_file())
