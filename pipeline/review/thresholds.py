@@ -41,7 +41,7 @@ class Threshold:
         return (self.value / 2, self.value) if self.upper else (self.value, 2 * self.value)
 
     def of(self, evidence: Mapping[str, Any]) -> float | None:
-        """The score that decided, from the evidence of a dropped row; None where it is not told (an offence below 0.25)."""
+        """The score that decided, from a dropped row's evidence; None where it tells none (an offence below 0.25)."""
         found = evidence.get(self.column, evidence.get("offence"))
         score = found["score"] if isinstance(found, Mapping) else found
         return None if score is None else float(score)
