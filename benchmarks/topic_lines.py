@@ -1,4 +1,4 @@
-"""News lines by topic, written for this purpose, and lines about none of the topics. Nothing was tuned on HELD_OUT."""
+"""News lines by topic, written for this purpose, and lines about none of the topics."""
 
 PHRASES = {
     "world": "talking about politics, wars, governments and countries",

@@ -111,9 +111,10 @@ def _drift(run: Run, made: dict[str, Artifact]) -> dict[str, Any] | None:
 
 
 def _topics_of(annotate: Artifact) -> tuple[Any, ...]:
-    """What decides an artifact's topics, besides its corpus."""
-    config = annotate.manifest["config"]
-    return config["embed.model"], *(config["audit"][key] for key in ("topics", "min_similarity", "topic_examples"))
+    """What decides an artifact's topics, besides its corpus: settings, and what the examples' file held."""
+    settings, read = annotate.manifest["config"], annotate.manifest["inputs"]
+    examples = read.get("audit.topic_examples")
+    return settings["embed.model"], settings["audit"]["topics"], settings["audit"]["min_similarity"], examples
 
 
 def _plan(run: Run, stages: list[dict[str, Any]]) -> dict[str, Any] | None:
