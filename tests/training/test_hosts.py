@@ -11,9 +11,11 @@ from configs.errors import UserError
 from tests.training import hosts as namespaces
 from tests.training.hosts import Hosts, hosts
 from tests.training.jobs import small_job
-from tests.training.test_faults import SETTINGS, losses, written
+from tests.training.test_faults import SETTINGS, InTheBackground, losses, wait_for, written
 from training.job_config import JobConfig
 from training.launcher import launch
+from training.markers import complete
+from training.train import launch_until_done
 
 pytestmark = pytest.mark.skipif(bool(namespaces.lacking()), reason=namespaces.lacking() or "hosts can be made")
 
