@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-NEEDED = ("ip", "unshare", "sshd", "ssh", "ssh-keygen", "pdsh")
-NETWORK = "10.213.77"
+NEEDED = ("ip", "nsenter", "unshare", "sshd", "ssh", "ssh-keygen", "pdsh")
+NETWORK = f"10.213.{os.getpid() % 250}"
 
 
 def lacking() -> str:
@@ -19,16 +19,34 @@ def lacking() -> str:
     if os.geteuid():
         return "only root can make network namespaces"
     if missing := [program for program in NEEDED if shutil.which(program) is None]:
-        return f"not installed: {', '.join(missing)}"
+        return f"not installed: {', '.join(missing)}; on Debian as root: apt-get install openssh-server pdsh iproute2"
     tried = subprocess.run(["unshare", "--net", "--uts", "--mount", "true"], capture_output=True, check=False)
     return f"the kernel refuses namespaces: {tried.stderr.decode().strip()}" if tried.returncode else ""
 
 
 class Hosts:
-    """names: by which ssh and pdsh reach them, with `path` first in PATH."""
+    """folder: of keys, configuration and a `bin` which, first in PATH, lets ssh and pdsh reach the hosts by their names."""
 
-    def __init__(self, names: list[str], path: Path) -> None:
-        self.names, self.path = names, path
+    address = f"{NETWORK}.254"
+    """This machine's, as the hosts see it."""
+
+    def __init__(self, names: list[str], folder: Path) -> None:
+        self.names, self.folder = names, folder
+
+    @property
+    def path(self) -> Path:
+        return self.folder / "bin"
+
+    @property
+    def addresses(self) -> dict[str, str]:
+        return {name: f"{NETWORK}.{number}" for number, name in enumerate(self.names, 1)}
+
+    def start(self, name: str, script: str, log: Path) -> "subprocess.Popen[bytes]":
+        """A shell's script on a host, which knows itself and the others by their names."""
+        named = f"mount --bind {self.folder / 'table'} /etc/hosts && hostname {name} && {script}"
+        command = ["nsenter", f"--net=/run/netns/{name}", "unshare", "--uts", "--mount", "sh", "-c", named]
+        with log.open("wb") as file:
+            return subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT)
 
     def hostfile(self, file: Path, slots: int = 1) -> Path:
         file.write_text("".join(f"{name} slots={slots}\n" for name in self.names))
@@ -49,24 +67,26 @@ def hosts(count: int, folder: Path) -> Iterator[Hosts]:
     bridge, names = f"pl{mark}b", [f"pl{mark}h{number}" for number in range(1, count + 1)]
     folder.mkdir(parents=True, exist_ok=True)
     _keys(folder)
+    found = Hosts(names, folder)
     daemons: list[subprocess.Popen[bytes]] = []
     try:
         _ip(f"link add {bridge} type bridge")
-        _ip(f"address add {NETWORK}.254/24 dev {bridge}")
+        _ip(f"address add {found.address}/24 dev {bridge}")
         _ip(f"link set {bridge} up")
-        table = "127.0.0.1 localhost\n" + "".join(f"{NETWORK}.{n} {name}\n" for n, name in enumerate(names, 1))
-        for number, name in enumerate(names, 1):
-            etc = Path("/etc/netns") / name  # which `ip netns exec` lays over /etc
-            etc.mkdir(parents=True, exist_ok=True)
-            (etc / "hosts").write_text(table)
+        lines = "".join(f"{address} {name}\n" for name, address in found.addresses.items())
+        (folder / "table").write_text(f"127.0.0.1 localhost\n{lines}")
+        _programs(found)
+        Path("/run/sshd").mkdir(exist_ok=True)
+        for name, address in found.addresses.items():
             _ip(f"netns add {name}")
             _ip(f"link add {name} type veth peer name eth0 netns {name}")
             _ip(f"link set {name} master {bridge} up")
-            _ip(f"-n {name} address add {NETWORK}.{number}/24 dev eth0")
+            _ip(f"-n {name} address add {address}/24 dev eth0")
             _ip(f"-n {name} link set eth0 up")
             _ip(f"-n {name} link set lo up")
-            daemons.append(_daemon(name, folder))
-        yield Hosts(names, _programs(folder, names))
+            sshd = f"exec {shutil.which('sshd')} -D -e -f {folder / 'sshd_config'}"
+            daemons.append(found.start(name, sshd, folder / f"{name}.log"))
+        yield found
     finally:
         for daemon in daemons:
             daemon.terminate()
@@ -74,7 +94,6 @@ def hosts(count: int, folder: Path) -> Iterator[Hosts]:
             for process in _output(f"netns pids {name}").split():
                 subprocess.run(["kill", "-9", process], stderr=subprocess.DEVNULL, check=False)
             subprocess.run(["ip", "netns", "delete", name], stderr=subprocess.DEVNULL, check=False)
-            shutil.rmtree(Path("/etc/netns") / name, ignore_errors=True)
         subprocess.run(["ip", "link", "delete", bridge], stderr=subprocess.DEVNULL, check=False)
 
 
@@ -94,24 +113,15 @@ def _keys(folder: Path) -> None:
     (folder / "sshd_config").write_text("".join(f"{key} {value}\n" for key, value in settings.items()))
 
 
-def _daemon(name: str, folder: Path) -> subprocess.Popen[bytes]:
-    """sshd of one host, which knows itself by its name."""
-    Path("/run/sshd").mkdir(exist_ok=True)
-    sshd = f"hostname {name} && exec {shutil.which('sshd')} -D -e -f {folder / 'sshd_config'}"
-    command = ["ip", "netns", "exec", name, "unshare", "--uts", "sh", "-c", sshd]
-    return subprocess.Popen(command, stderr=(folder / f"{name}.log").open("wb"))
-
-
-def _programs(folder: Path, names: list[str]) -> Path:
-    """A folder for PATH whose ssh knows these hosts and their key."""
-    lines = "".join(f"Host {name}\n  HostName {NETWORK}.{number}\n" for number, name in enumerate(names, 1))
+def _programs(of: Hosts) -> None:
+    """An ssh that knows these hosts and their key."""
+    folder = of.folder
+    lines = "".join(f"Host {name}\n  HostName {address}\n" for name, address in of.addresses.items())
     common = f"Host *\n  IdentityFile {folder / 'login'}\n  StrictHostKeyChecking no\n  UserKnownHostsFile /dev/null\n"
     (folder / "ssh_config").write_text(f"{lines}{common}  LogLevel ERROR\n")
-    programs = folder / "bin"
-    programs.mkdir()
-    (programs / "ssh").write_text(f'#!/bin/sh\nexec {shutil.which("ssh")} -F {folder / "ssh_config"} "$@"\n')
-    (programs / "ssh").chmod(0o755)
-    return programs
+    of.path.mkdir()
+    (of.path / "ssh").write_text(f'#!/bin/sh\nexec {shutil.which("ssh")} -F {folder / "ssh_config"} "$@"\n')
+    (of.path / "ssh").chmod(0o755)
 
 
 def _ip(words: str) -> None:

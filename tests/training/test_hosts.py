@@ -31,7 +31,7 @@ def four(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hosts]:
 
 def made(folder: Path, of: Hosts, count: int, **launch: Any) -> tuple[JobConfig, Path]:
     """A job on the first hosts, a rank each, and its file."""
-    some = Hosts(of.names[:count], of.path)
+    some = Hosts(of.names[:count], of.folder)
     hostfile = some.hostfile(folder / "hostfile")
     settings = {"ranks": count, "micro_batch": 1, "hostfile": str(hostfile)} | launch
     job = small_job(folder, SETTINGS | {"batch_tokens": 12 * 64}, settings)
