@@ -4,24 +4,34 @@ One pod, the leader, runs `parlance run`, and reaches the others, which run sshd
 (jobset.x-k8s.io/v1alpha2, network.enableDNSHostnames).
 """
 
+import re
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from configs.errors import RESTART
+from pipeline.contract.notice import notice_of
+from pipeline.contract.run_folder import folder_name
 
 RESTARTS = 3
 """After faults; after a notice there is no limit."""
 
 KEYS = "parlance-ssh"
-"""The Secret that holds id_ed25519, its .pub, and config for ssh."""
+"""The Secret that becomes /root/.ssh: id_ed25519, authorized_keys and config."""
+
+LONGEST = 40
+"""Of a JobSet's name: with what is put behind it, a pod's is at most a DNS label of 63 (RFC 1123, section 2.1)."""
+
+SSHD = "mkdir -p /run/sshd && /usr/sbin/sshd -e"
+"""Comes back once it listens."""
 
 
 @dataclass(frozen=True)
 class JobSet:
-    """run: arguments of `parlance run`, without the hostfile. claim: PersistentVolumeClaim that is mounted at root.
-    slots: ranks of each machine. gpus: of each machine; 0 asks for none. notice: seconds between SIGTERM and SIGKILL."""
+    """run: arguments of `parlance run`, without where it trains. claim: PersistentVolumeClaim that is mounted at root.
+    slots: ranks of each machine. resource: of which each rank takes one, as nvidia.com/gpu; empty: none. notice:
+    seconds between SIGTERM and SIGKILL."""
 
     run: list[str]
     run_id: str
@@ -30,12 +40,12 @@ class JobSet:
     claim: str
     nodes: int
     slots: int
-    gpus: int
+    resource: str
     notice: int
 
     def manifest(self) -> dict[str, Any]:
         """What kubectl applies."""
-        leaves = {"action": "RestartJobSetAndIgnoreMaxRestarts", "onJobFailureReasons": ["PodFailurePolicy"]}
+        told = {"action": "RestartJobSetAndIgnoreMaxRestarts", "onJobFailureReasons": ["PodFailurePolicy"]}
         return {
             "apiVersion": "jobset.x-k8s.io/v1alpha2",
             "kind": "JobSet",
@@ -45,11 +55,11 @@ class JobSet:
                 "successPolicy": {"operator": "All", "targetReplicatedJobs": ["leader"]},
                 "failurePolicy": {
                     "maxRestarts": RESTARTS,
-                    "rules": [{**leaves, "name": "notice", "targetReplicatedJobs": ["leader"]}],
+                    "rules": [{"name": "notice", **told}],
                 },
                 "replicatedJobs": [
                     self._job("leader", 1, self._leader()),
-                    *([self._job("hosts", self.nodes - 1, "exec /usr/sbin/sshd -D -e")] if self.nodes > 1 else []),
+                    *([self._job("hosts", self.nodes - 1, self._host())] if self.nodes > 1 else []),
                 ],
             },
         }
@@ -57,7 +67,8 @@ class JobSet:
     @property
     def name(self) -> str:
         """As Kubernetes allows it: small letters, digits and hyphens."""
-        return "parlance-" + "".join(c if c.isalnum() else "-" for c in self.run_id.lower()).strip("-")
+        letters = re.sub("[^a-z0-9]", "-", folder_name(self.run_id).lower())
+        return f"parlance-{letters}"[:LONGEST].strip("-")
 
     @property
     def hosts(self) -> list[str]:
@@ -66,11 +77,19 @@ class JobSet:
         return [f"{self.name}-leader-0-0.{self.name}", *others]
 
     def _leader(self) -> str:
-        """The leader's ranks are reached by ssh, too. `exec`: SIGTERM goes to the first process of a container."""
-        hostfile = self.root / f"hostfile-{self.run_id}"
-        lines = " ".join(shlex.quote(f"{host} slots={self.slots}") for host in self.hosts)
+        """Among others it reaches its own ranks by ssh, too. `exec`: a container's first process gets SIGTERM."""
+        if self.nodes == 1:
+            return f"exec {shlex.join(['parlance', 'run', *self.run, '-o', f'launch.ranks={self.slots}'])}"
+        hostfile = self.root / f"hostfile-{folder_name(self.run_id)}"
+        lines = shlex.join(f"{host} slots={self.slots}" for host in self.hosts)
         command = ["parlance", "run", *self.run, "-o", f"launch.hostfile={hostfile}"]
-        return f"/usr/sbin/sshd -e\nprintf '%s\\n' {lines} > {shlex.quote(str(hostfile))}\nexec {shlex.join(command)}"
+        return f"{SSHD}\nprintf '%s\\n' {lines} > {shlex.quote(str(hostfile))}\nexec {shlex.join(command)}"
+
+    def _host(self) -> str:
+        """A host that is told to go passes it on by the file that the ranks watch, and stays while they save."""
+        notice = notice_of(self.root / "runs" / folder_name(self.run_id))
+        trap = shlex.quote(f"touch {shlex.quote(str(notice))}")
+        return f"{SSHD}\ntrap {trap} TERM\nwhile :; do sleep infinity & wait $! || :; done"
 
     def _job(self, name: str, pods: int, script: str) -> dict[str, Any]:
         container: dict[str, Any] = {
@@ -83,8 +102,8 @@ class JobSet:
                 {"name": "memory", "mountPath": "/dev/shm"},
             ],
         }
-        if self.gpus:
-            container["resources"] = {"limits": {"nvidia.com/gpu": self.gpus}}
+        if self.resource:
+            container["resources"] = {"limits": {self.resource: self.slots}}
         told = [
             {"action": "FailJob", "onExitCodes": {"containerName": name, "operator": "In", "values": [RESTART]}},
             {"action": "FailJob", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},

@@ -25,7 +25,7 @@ def lacking() -> str:
 
 
 class Hosts:
-    """folder: of keys, configuration and a `bin` which, first in PATH, lets ssh and pdsh reach the hosts by their names."""
+    """folder: of keys, configuration and `bin`, with which first in PATH ssh and pdsh know the hosts by their names."""
 
     address = f"{NETWORK}.254"
     """This machine's, as the hosts see it."""

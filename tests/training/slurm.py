@@ -1,4 +1,4 @@
-"""Slurm on hosts of tests/training/hosts.py: slurmctld and munged on this machine, a slurmd in each namespace. Needs root."""
+"""Slurm, really run: slurmctld and munged on this machine, a slurmd on each host of tests/training/hosts.py."""
 
 import os
 import shutil
