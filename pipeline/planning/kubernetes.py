@@ -55,6 +55,7 @@ class JobSet:
                 "successPolicy": {"operator": "All", "targetReplicatedJobs": ["leader"]},
                 "failurePolicy": {
                     "maxRestarts": RESTARTS,
+                    "restartStrategy": "BlockingRecreate",  # or two leaders might have the run
                     "rules": [{"name": "notice", **told}],
                 },
                 "replicatedJobs": [
