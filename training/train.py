@@ -22,7 +22,7 @@ from training.arrow import arrow_copy
 from training.elastic import remaining
 from training.job_config import JobConfig, check, check_vocabulary
 from training.launcher import launch
-from training.micro_batch import fitting_micro_batch
+from training.micro_batch import fastest, fitting_micro_batch
 from training.mlflow_logger import MlflowLogger
 from training.pair_packing import packed_pairs
 from training.tensorboard_logger import TensorBoardLogger
@@ -56,6 +56,8 @@ def train(context: StageContext) -> None:
         shutil.rmtree(job.out)
         job.out.mkdir()
         _copy_sequences(context, job)
+        if context.config("launch").micro_batch == "auto":
+            job = fastest(job)
         mlflow_run = _launch(context, job)
         finished = {"mlflow_run": mlflow_run, "files": _hashes(context)}
         write_sealed(job.checkpoints / FINISHED, finished)
