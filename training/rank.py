@@ -17,7 +17,7 @@ from training.launcher import end_with_stdin, report_failure
 
 
 def on_rank(work: Callable[[JobConfig], None]) -> None:
-    """Does the work of the job that the last argument names. A failure is told in one line, which `launch` looks for."""
+    """Does the work of the job that the last argument names. A failure is told in a line that `launch` looks for."""
     disable_progress_bar()
     job = JobConfig.model_validate_json(Path(sys.argv[-1]).read_text(encoding="utf-8"))
     if job.launch.hostfile is None:

@@ -3,7 +3,6 @@
 import json
 import shutil
 from contextlib import suppress
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch

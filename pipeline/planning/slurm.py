@@ -41,7 +41,7 @@ class Slurm:
         return "\n".join(
             [
                 "#!/bin/bash",
-                *(f"#SBATCH --{shlex.quote(option)}" for option in options),
+                *(f"#SBATCH {shlex.quote(f'--{option}')}" for option in options),
                 *([self._writes_hostfile()] if self.nodes > 1 else []),
                 f"{shlex.join(command)} &",
                 "run=$! noticed=",

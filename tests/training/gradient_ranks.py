@@ -32,8 +32,8 @@ CASES: list[tuple[int, Lora | None, str]] = [
     (2, LORA, "plain"),
     (2, LORA, "fused"),
 ]
-"""Micro-batch (accumulation is 4 over it, in a global batch of 8 sequences), adapters, with which the rows of two tokens
-are trained, and launch.layers."""
+"""Micro-batch (accumulation is 4 over it, in a global batch of 8 sequences), adapters, with which the rows of two
+tokens are trained, and launch.layers."""
 
 
 def main(job: JobConfig) -> None:
@@ -71,8 +71,9 @@ def measured(
     found = gather(model, partitioned=stage == 3)
     weights, losses, norms = expected
     engine.destroy()
+    kind = "LoRA" if job.lora else "all weights"
     return {
-        "case": f"ZeRO {stage}, accumulation {staged.accumulation}, {'LoRA' if job.lora else 'all weights'}, {job.launch.layers}",
+        "case": f"ZeRO {stage}, accumulation {staged.accumulation}, {kind}, {job.launch.layers}",
         "difference": max((float((found[n] - w).abs().max()) for n, w in weights.items() if n in found), default=0.0),
         "weights": len(found),
         "loss": max(abs(o.loss - loss) for o, loss in zip(outcomes, losses, strict=True)),

@@ -77,13 +77,16 @@ def slurm(of: Hosts, folder: Path) -> Iterator[Slurm]:
 
 
 def _settings(of: Hosts, folder: Path) -> str:
-    """A machine a node; a job that is told to end has KillWait seconds to do so."""
+    """A machine a node; a job that is told to end has KillWait seconds to do so.
+
+    A job that is requeued begins again once its credential has expired, which by default takes two minutes.
+    """
     common = {
         "ClusterName": "parlance",
         "SlurmctldHost": f"{socket.gethostname()}({of.address})",
         "SlurmctldPort": 36817,
         "SlurmdPort": 36818,
-        "AuthInfo": f"socket={folder / 'munge'}",
+        "AuthInfo": f"socket={folder / 'munge'},cred_expire=20",
         "SlurmUser": "root",
         "StateSaveLocation": folder / "state",
         "SlurmdSpoolDir": folder / "%n",

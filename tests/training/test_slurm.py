@@ -78,14 +78,15 @@ class Submitted:
 @pytest.fixture(scope="module")
 def undisturbed(two: Slurm, tmp_path_factory: pytest.TempPathFactory) -> Submitted:
     """One machine, two ranks."""
-    job = Submitted(two, tmp_path_factory.mktemp("undisturbed"), "--slots", "2")
+    job = Submitted(two, tmp_path_factory.mktemp("undisturbed"), "--slots", "2", "--set", "comment=for me")
     job.wait_until("COMPLETED")
     return job
 
 
-def test_a_job_trains_on_one_machine(undisturbed: Submitted) -> None:
+def test_a_job_trains_on_one_machine(two: Slurm, undisturbed: Submitted) -> None:
     facts = json.loads((undisturbed.run.artifact("train").path / "training.json").read_text())
     assert (facts["steps"], facts["ranks"]) == (STEPS, 2)
+    assert " Comment=for me" in two.says("scontrol", "show", "job", undisturbed.job)
 
 
 def test_and_on_two_which_it_names_to_the_launcher(two: Slurm, undisturbed: Submitted, tmp_path: Path) -> None:
