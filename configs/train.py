@@ -124,6 +124,9 @@ class Launch(Section):
         4,
         description="Sequences that a rank holds at once; auto: the fastest number of those that should fit, measured",
     )
+    sequence_parallel: int = Field(
+        1, ge=1, description="Ranks that share each sequence (Ulysses), for sequences that one cannot hold; 1: none do"
+    )
     zero_stage: Literal[0, 1, 2, 3] = Field(1, description="DeepSpeed ZeRO stage")
     layers: Literal["auto", "plain", "fused", "compiled"] = Field(
         "auto",

@@ -26,6 +26,7 @@ from training.attention import document_attention
 from training.blocks import blocks
 from training.elementwise import rms_norm, rms_norm_backward, rotate_, swiglu, swiglu_backward_
 from training.linear_map import LinearMap
+from training.sequence_parallel import SharedSequences
 
 
 def suits(model: PreTrainedModel) -> bool:
@@ -54,6 +55,7 @@ def _forward(
     boundaries: torch.Tensor | None = None,
     longest: int = 0,
     document_mask: torch.Tensor | None = None,
+    shared: SharedSequences | None = None,
     **_: Any,
 ) -> torch.Tensor:
     attention, mlp, fp8 = self.self_attn, self.mlp, self.fp8
@@ -76,6 +78,7 @@ def _forward(
         boundaries=boundaries,
         longest=longest,
         document_mask=document_mask,
+        shared=shared,
     )
     hidden_BLD = _LinearOntoResidual.apply(mixed_BLHW.flatten(2), residual_BLD, fp8, *_parts(attention.o_proj))
     norm = self.post_attention_layernorm
@@ -143,7 +146,8 @@ class _Projections(torch.autograd.Function):
         owned = [grad.contiguous() for grad in grads]
         for rotated in owned[:2]:
             rotate_(rotated, cos, sin, -1)
-        by_x, by_parts = None, []
+        by_x: torch.Tensor | None = None
+        by_parts: list[torch.Tensor | None] = []
         for grad, of in zip(owned, ctx.maps, strict=True):
             operand = matmul.gradients(grad.flatten(2).flatten(0, 1), ctx.fp8)
             by_x = linear_map.by_input(operand, of, by_x)

@@ -50,7 +50,7 @@ def fastest(job: JobConfig, script: Path = TRIAL) -> JobConfig:
 
 def candidates(job: JobConfig) -> list[int]:
     """Those to measure; the job's own is the largest."""
-    return fitting_micro_batches(job.train.batch_tokens, job.world_size * job.packed_length, job.micro_batch)[-TRIED:]
+    return fitting_micro_batches(job.train.batch_tokens, job.data_ranks * job.packed_length, job.micro_batch)[-TRIED:]
 
 
 def with_micro_batch(job: JobConfig, size: int) -> JobConfig:
@@ -94,19 +94,20 @@ def fitting_micro_batch(profile: Profile, architecture: Architecture, vocabulary
     import torch
 
     train, launch, lora = profile.train, profile.launch, profile.model.lora
-    ranks, length = world_size(launch), train.sides * profile.tokenise.sequence_length
+    ranks, shared = world_size(launch), launch.sequence_parallel
+    length = train.sides * profile.tokenise.sequence_length
     on_gpu = torch.cuda.is_available()
     if on_gpu:
         capacity = torch.cuda.get_device_properties(0).total_memory
     else:
         capacity = psutil.virtual_memory().available // ranks_a_machine(launch)
-    share = train.batch_tokens // length // ranks
+    share = train.batch_tokens // length // (ranks // shared)
     most = largest_micro_batch(
         architecture,
         vocabulary,
         ranks,
         launch.zero_stage,
-        length,
+        length // shared,
         train.activation_checkpointing,
         train.precision_on(on_gpu),
         capacity,

@@ -30,12 +30,14 @@ def measure(job: JobConfig) -> None:
     device = start_distributed(job)
     clock, sizes = CommunicationClock(device), candidates(job)
     tokens = math.lcm(*sizes) * job.packed_length
-    short = {"batch_tokens": tokens * job.world_size, "steps": WARM_UP + MEASURED}
+    short = {"batch_tokens": tokens * job.data_ranks, "steps": WARM_UP + MEASURED}
     trial = job.model_copy(update={"train": job.train.model_copy(update=short)})
     data = PackedSequences(job.sequences / "train")
     speeds = {}
     for size in sizes:
-        speeds[size] = round(tokens / _seconds(with_micro_batch(trial, size), data, device, clock), 1)
+        speeds[size] = round(
+            tokens / job.launch.sequence_parallel / _seconds(with_micro_batch(trial, size), data, device, clock), 1
+        )
         if dist.get_rank() == 0:
             write_text(job.checkpoints / SPEEDS, json.dumps(speeds))
 

@@ -93,7 +93,7 @@ def train(
             report.step(outcome)  # raises when the loss is not a number: such weights are never kept
 
         if job.train.prefers and not state.step and len(data.validation):
-            figures = validation_figures(engine, data.validation, job.train.validation_sequences, job.micro_batch)
+            figures = validation_figures(engine, data.validation, job)
             report.validation(figures, replies=None)
             report.resumes()
         for batch in batches:
@@ -175,7 +175,7 @@ def validate(
     Without validation data the last weights count as the best.
     """
     if len(data):
-        figures = validation_figures(engine, data, job.train.validation_sequences, job.micro_batch)
+        figures = validation_figures(engine, data, job)
         report.validation(figures, replies.measure(engine, state.step))
         loss = figures[0]
         if state.best_loss is not None and loss >= state.best_loss:
