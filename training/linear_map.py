@@ -41,8 +41,8 @@ def linear_map(layer: Any) -> LinearMap:
     if not isinstance(layer, Adapted):
         return LinearMap(layer.weight, None, None, 0.0)
     (name,) = layer.active_adapters
-    down, up = layer.lora_A[name].weight, layer.lora_B[name].weight
-    return LinearMap(layer.base_layer.weight, down, up, layer.scaling[name])
+    weights: Any = [of.weight for of in (layer.base_layer, layer.lora_A[name], layer.lora_B[name])]
+    return LinearMap(*weights, layer.scaling[name])
 
 
 def forward(x: Operand, of: LinearMap, residual: torch.Tensor | None = None) -> torch.Tensor:

@@ -64,8 +64,8 @@ def slurm(of: Hosts, folder: Path) -> Iterator[Slurm]:
             with (folder / f"{program}.log").open("wb") as log:
                 daemons.append(subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT))
         for name in of.names:
-            log = folder / f"slurmd-{name}.log"
-            daemons.append(of.start(name, f"exec slurmd -D -N {name} -f {path}", log))
+            slurmd = f"exec slurmd -D -N {name} -f {path}"
+            daemons.append(of.start(name, slurmd, folder / f"slurmd-{name}.log"))
         found = Slurm(path)
         _wait_until_ready(found, len(of.names))
         yield found
