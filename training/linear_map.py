@@ -41,8 +41,9 @@ def linear_map(layer: Any) -> LinearMap:
     if not isinstance(layer, Adapted):
         return LinearMap(layer.weight, None, None, 0.0)
     (name,) = layer.active_adapters
-    weights: Any = [of.weight for of in (layer.base_layer, layer.lora_A[name], layer.lora_B[name])]
-    return LinearMap(*weights, layer.scaling[name])
+    matrices: list[Any] = [layer.base_layer, layer.lora_A[name], layer.lora_B[name]]
+    weight, down, up = (matrix.weight for matrix in matrices)
+    return LinearMap(weight, down, up, layer.scaling[name])
 
 
 def forward(x: Operand, of: LinearMap, residual: torch.Tensor | None = None) -> torch.Tensor:
