@@ -19,7 +19,7 @@ def lacking() -> str:
     if os.geteuid():
         return "only root can make network namespaces"
     if missing := [program for program in NEEDED if shutil.which(program) is None]:
-        return f"not installed: {', '.join(missing)}; on Debian as root: apt-get install openssh-server pdsh iproute2"
+        return f"not installed: {', '.join(missing)}; `make cluster-test` as root installs it"
     tried = subprocess.run(["unshare", "--net", "--uts", "--mount", "true"], capture_output=True, check=False)
     return f"the kernel refuses namespaces: {tried.stderr.decode().strip()}" if tried.returncode else ""
 

@@ -13,14 +13,13 @@ from tests.training import hosts as namespaces
 from tests.training.hosts import Hosts
 
 NEEDED = ("slurmctld", "slurmd", "sbatch", "munged")
-PACKAGES = "slurmctld slurmd slurm-client munge openssh-server pdsh"
 READY_SECONDS = 30
 
 
 def lacking() -> str:
     """Why there can be no Slurm here; empty when there can."""
     if missing := [program for program in NEEDED if shutil.which(program) is None]:
-        return f"not installed: {', '.join(missing)}; as root: apt-get install {PACKAGES}"
+        return f"not installed: {', '.join(missing)}; `make cluster-test` as root installs it"
     return namespaces.lacking()
 
 
