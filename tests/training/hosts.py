@@ -52,6 +52,11 @@ class Hosts:
         file.write_text("".join(f"{name} slots={slots}\n" for name in self.names))
         return file
 
+    def stop(self, name: str) -> None:
+        """Kills all that runs on a host."""
+        for process in _output(f"netns pids {name}").split():
+            subprocess.run(["kill", "-9", process], stderr=subprocess.DEVNULL, check=False)
+
     def cut_off(self, name: str) -> None:
         """As when a cable is pulled: nobody is told."""
         _ip(f"link set {name} down")
@@ -61,7 +66,7 @@ class Hosts:
 
 
 @contextmanager
-def hosts(count: int, folder: Path) -> Iterator[Hosts]:
+def hosts(count: int, folder: Path, with_sshd: bool = True) -> Iterator[Hosts]:
     """So many hosts, until the end of the body. folder: for keys and configuration, short and readable by root only."""
     mark = f"{os.getpid() % 10_000}"
     bridge, names = f"pl{mark}b", [f"pl{mark}h{number}" for number in range(1, count + 1)]
@@ -85,14 +90,14 @@ def hosts(count: int, folder: Path) -> Iterator[Hosts]:
             _ip(f"-n {name} link set eth0 up")
             _ip(f"-n {name} link set lo up")
             sshd = f"exec {shutil.which('sshd')} -D -e -f {folder / 'sshd_config'}"
-            daemons.append(found.start(name, sshd, folder / f"{name}.log"))
+            if with_sshd:
+                daemons.append(found.start(name, sshd, folder / f"{name}.log"))
         yield found
     finally:
         for daemon in daemons:
             daemon.terminate()
         for name in names:
-            for process in _output(f"netns pids {name}").split():
-                subprocess.run(["kill", "-9", process], stderr=subprocess.DEVNULL, check=False)
+            found.stop(name)
             subprocess.run(["ip", "netns", "delete", name], stderr=subprocess.DEVNULL, check=False)
         subprocess.run(["ip", "link", "delete", bridge], stderr=subprocess.DEVNULL, check=False)
 
