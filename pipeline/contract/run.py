@@ -13,6 +13,7 @@ from pipeline.contract.atomic_write import sweep_partials
 from pipeline.contract.decisions import DECISION, Decisions, digest
 from pipeline.contract.fingerprint import FileHashes, fingerprint
 from pipeline.contract.frozen_profile import PROFILE, read_profile, write_profile
+from pipeline.contract.notice import notice_of
 from pipeline.contract.run_folder import LATEST, claim, folder_name, folder_of
 from pipeline.contract.sealed_json import DamagedError, read_sealed, write_sealed
 from pipeline.contract.stage import config_slice
@@ -46,6 +47,7 @@ class Run:
             claim(folder, run_id)
             run = cls(folder)
             run.sweep()
+            notice_of(folder).unlink(missing_ok=True)  # of an attempt that was killed before it could stop
             run._fix(profile)
         except OSError as error:
             raise UserError(
