@@ -14,10 +14,12 @@ FLOORS = """
     dags
     plugins
     pipeline                    the doors: cli, spark_stage
-    pipeline/commands           eval/commands
+    pipeline/commands           eval/commands           serving/commands
+    serving/dialogue
+    serving
     pipeline/report
     pipeline/planning
-    pipeline/index              pipeline/review
+    pipeline/index              pipeline/review         serving/filter          serving/engine
     pipeline/deduplicate        pipeline/audit
     pipeline/acquire  pipeline/clean  pipeline/embed  pipeline/sentiment  pipeline/balance  pipeline/tokenise
     pipeline/acquire/shapes     pipeline/clean/scores
