@@ -29,9 +29,10 @@ class Embedded(Section):
     prefill_tokens: int = Field(
         256, ge=16, description="Tokens of prompts that are read between two steps of the replies under way"
     )
-    cache_tokens: int = Field(
-        65_536, ge=256, description="Tokens whose keys and values one process holds at most, prompts and replies"
+    cache_tokens: int | None = Field(
+        None, ge=256, description="Tokens whose keys and values one process holds; empty is a share of the free memory"
     )
+    threads: int | None = Field(None, ge=1, description="CPU threads of one process; empty shares the cores out")
 
 
 class Filter(Section):
