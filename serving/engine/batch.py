@@ -124,7 +124,7 @@ class Batch:
         self._cache.read(row, end)
         ids = torch.tensor([reply.tokens[reply.read : end]], device=self._model.device)
         reply.read = end
-        return self._pass(ids, positions[None], positions[:, None] - seen)
+        return self._pass(ids, positions[None], (positions[:, None] - seen)[None])
 
     def _decode(self) -> list[Said]:
         """The next token of every reply whose prompt is read. Rows between them are computed, and what is written
@@ -149,12 +149,7 @@ class Batch:
 
     def _pass(self, ids_BQ: Tensor, positions_BQ: Tensor, distance_BQK: Tensor) -> Tensor:
         """Logits [B, vocabulary] after the last of the tokens. distance: from each query back to what it may see."""
-        masks = {
-            kind: ((distance_BQK >= 0) & (distance_BQK < window) if window else distance_BQK >= 0).reshape(
-                ids_BQ.shape[0], 1, *distance_BQK.shape[-2:]
-            )
-            for kind, window in self._window.items()
-        }
+        masks = {kind: self._mask(distance_BQK, window)[:, None] for kind, window in self._window.items()}
         output = self._model(
             input_ids=ids_BQ,
             position_ids=positions_BQ,
@@ -164,6 +159,14 @@ class Batch:
             logits_to_keep=1,
         )
         return output.logits[:, -1]
+
+    def _mask(self, distance_BQK: Tensor, window: int | None) -> Tensor:
+        """What is added to the scores, [B, Q, K]."""
+        hidden = distance_BQK < 0
+        if window:
+            hidden |= distance_BQK >= window
+        mask = torch.zeros(hidden.shape, dtype=self._model.dtype, device=hidden.device)
+        return mask.masked_fill_(hidden, torch.finfo(mask.dtype).min)
 
     def _say(self, reply: Reply, token: int) -> Said:
         if token in reply.stop:

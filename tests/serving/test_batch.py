@@ -25,7 +25,7 @@ KINDS = {
     "llama": {},
     "qwen2": {"use_sliding_window": True, "sliding_window": 24, "max_window_layers": 1},
     "mistral": {"sliding_window": 24},
-    "gemma2": {"sliding_window": 24, "query_pre_attn_scalar": 8},
+    "gemma2": {"sliding_window": 24, "query_pre_attn_scalar": 8, "final_logit_softcapping": None},
 }
 
 
