@@ -42,7 +42,9 @@ class Filter(Section):
     offensive_out: Decision = Field("block", description="Offensive replies; mask replaces the sentence")
     personal_data_in: Decision = Field("log", description="Personal data in prompts")
     personal_data_out: Decision = Field("mask", description="Personal data in replies that the prompt did not hold")
-    prompt_leak_out: Decision = Field("block", description="Replies with the system prompt or marks of a chat template")
+    prompt_leak_out: Literal["block", "log", "off"] = Field(
+        "block", description="Replies with the system prompt or marks of a chat template"
+    )
     offensive_threshold: float = Field(0.8, ge=0, le=1, description="Least score that is offensive, as clean.rules'")
     hold_back: int = Field(
         120, ge=16, le=2000, description="Characters of a streamed reply that wait until what follows them is known"

@@ -123,7 +123,9 @@ def test_a_seed_draws_the_same_reply_alone_and_among_others() -> None:
 def test_drawn_tokens_have_the_chances_of_the_nucleus() -> None:
     chances = torch.tensor([0.5, 0.3, 0.15, 0.05])
     logits = chances.log().repeat(2000, 1)
-    counts = torch.bincount(torch.tensor(next_tokens(logits, [Sampling(1.0, 0.8, s) for s in range(2000)])), minlength=4)
+    counts = torch.bincount(
+        torch.tensor(next_tokens(logits, [Sampling(1.0, 0.8, s) for s in range(2000)])), minlength=4
+    )
     assert counts[2:].sum() == 0
     assert abs(counts[0] / 2000 - 0.5 / 0.8) < 0.04
     flat = torch.zeros(200, 1000)  # a nucleus of more than is sorted
