@@ -5,7 +5,7 @@ import contextlib
 import json
 import logging
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -50,7 +50,7 @@ class AddressedEngine:
         await self._look()
         self._watching = asyncio.create_task(self._watch())
 
-    async def generate(self, job: Job) -> AsyncIterator[Piece]:
+    async def generate(self, job: Job) -> AsyncGenerator[Piece, None]:
         """Pieces as the engine's events have them. Closing the iterator closes the connection, which ends the reply."""
         assert self._session
         self.outstanding += 1
@@ -137,7 +137,7 @@ async def _check(answer: aiohttp.ClientResponse) -> None:
     raise EngineRefusedError(said[:500])
 
 
-async def _events(content: aiohttp.StreamReader) -> AsyncIterator[dict[str, Any]]:
+async def _events(content: aiohttp.StreamReader) -> AsyncGenerator[dict[str, Any], None]:
     """The JSON of each server-sent event. Raises ValueError for what is none."""
     pending = b""
     async for chunk in content.iter_any():

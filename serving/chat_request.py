@@ -54,7 +54,7 @@ Stop = Annotated[str, Field(min_length=1, max_length=200)]
 
 
 class ChatRequest(BaseModel):
-    """conversation: an id or "new", Parlance's own. Fields that do not bear on the reply (user, metadata) are ignored."""
+    """conversation: an id or "new", Parlance's own. Fields without bearing on the reply are ignored."""
 
     model_config = ConfigDict(extra="allow", strict=False)
 

@@ -6,7 +6,7 @@ import json
 import logging
 import multiprocessing
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +57,7 @@ class EmbeddedEngine:
         self._life = asyncio.create_task(self._live())
         await asyncio.shield(self._started)
 
-    async def generate(self, job: Job) -> AsyncIterator[Piece]:
+    async def generate(self, job: Job) -> AsyncGenerator[Piece, None]:
         """Pieces end where characters do."""
         if not self.ready:
             raise EngineLostError(f"{self.name} is not ready")

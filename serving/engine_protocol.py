@@ -1,6 +1,6 @@
 """What the server asks of an engine, embedded or addressed."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -52,7 +52,7 @@ class Engine(Protocol):
     async def start(self) -> None:
         """Returns at once; `ready` follows. Raises UserError for an engine that can never be ready."""
 
-    def generate(self, job: Job) -> AsyncIterator[Piece]:
+    def generate(self, job: Job) -> AsyncGenerator[Piece, None]:
         """The reply piece by piece. Closing the iterator ends the computation. Raises the errors above."""
 
     async def close(self) -> None:

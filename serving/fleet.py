@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 
 from serving.api_error import ApiError
 from serving.engine_protocol import Engine, EngineLostError, EngineRefusedError, Job, Piece
@@ -26,7 +26,7 @@ class Fleet:
     def ready(self) -> bool:
         return any(engine.ready for engine in self.engines)
 
-    async def generate(self, job: Job, until: float) -> AsyncIterator[Piece]:
+    async def generate(self, job: Job, until: float) -> AsyncGenerator[Piece, None]:
         """The reply. Lost before its first token, the job goes to another engine, or to the same one started again.
 
         until: time.monotonic() after which no engine is waited for. Raises ApiError.
@@ -49,7 +49,7 @@ class Fleet:
                 if begun or attempt + 1 == ATTEMPTS:
                     raise ApiError(502, f"the reply was cut: {error}; ask again", "engine_lost") from None
             finally:
-                await pieces.aclose()  # type: ignore[attr-defined]
+                await pieces.aclose()
 
     async def close(self) -> None:
         """Waits until nobody uses it, then ends the engines."""

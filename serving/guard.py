@@ -1,11 +1,10 @@
 """Who may come in, and what the answers' headers say."""
 
 import ipaddress
-from collections.abc import Awaitable, Callable
-from typing import Any
 from urllib.parse import urlsplit
 
 from fastapi import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from configs.serving import Serving
 from serving.api_error import ApiError
@@ -74,14 +73,10 @@ def _is_loopback(address: str) -> bool:
         return False
 
 
-Scope, Message = dict[str, Any], dict[str, Any]
-Receive, Send = Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]
-
-
 class Shield:
     """ASGI middleware: HEADERS on every answer, and no body larger than `body_bytes`."""
 
-    def __init__(self, app: Any, body_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, body_bytes: int) -> None:
         self._app, self._most = app, body_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -93,7 +88,7 @@ class Shield:
             if message["type"] == "http.response.start":
                 named = {name.lower() for name, _ in message["headers"]}
                 added = [pair for pair in HEADERS if pair[0] not in named]
-                message = message | {"headers": [*message["headers"], *added]}
+                message = {**message, "headers": [*message["headers"], *added]}
             await send(message)
 
         declared = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")

@@ -2,12 +2,14 @@
 
 import time
 from dataclasses import dataclass, field
+from typing import Literal
 
 from configs.serving import Limits
 from serving.api_error import ApiError
 from serving.metrics import Metrics
 from serving.person import Person
 
+Unit = Literal["requests", "tokens"]
 MINUTE = 60.0
 MOST_REMEMBERED = 10_000
 
@@ -38,28 +40,30 @@ class Rates:
         self._limits, self._metrics = limits, metrics
         self._buckets: dict[tuple[str, str, float], Bucket] = {}
 
-    def request(self, person: Person, tokens: int) -> None:
-        """Takes one request and the tokens of its prompt. Raises ApiError 429 with the seconds to wait."""
-        requests = self._bucket("requests", person, person.requests_a_minute or self._limits.requests_a_minute)
-        used = self._bucket("tokens", person, person.tokens_a_minute or self._limits.tokens_a_minute)
-        for name, bucket, units in (("requests", requests, 1), ("tokens", used, tokens)):
-            if wait := bucket.wait(units):
-                self._metrics.limited.labels(name).inc()
-                raise ApiError(
-                    429,
-                    f"more than {bucket.rate:g} {name} a minute; wait {wait:.0f} s",
-                    "rate_limit_exceeded",
-                    retry_after=wait,
-                )
-        requests.left -= 1
-        used.left -= tokens
+    def request(self, person: Person) -> None:
+        """Takes one request. Raises ApiError 429 with the seconds to wait."""
+        self._take("requests", person, 1)
+
+    def prompt(self, person: Person, tokens: int) -> None:
+        """Takes the tokens of a prompt. Raises ApiError 429."""
+        self._take("tokens", person, tokens)
 
     def reply(self, person: Person, tokens: int) -> None:
-        """Takes the tokens of a reply."""
-        self._bucket("tokens", person, person.tokens_a_minute or self._limits.tokens_a_minute).left -= tokens
+        """Takes the tokens of a reply, which nobody knew before."""
+        self._bucket("tokens", person).left -= tokens
 
-    def _bucket(self, name: str, person: Person, rate: float) -> Bucket:
-        key = (name, person.key, rate)
+    def _take(self, name: Unit, person: Person, units: int) -> None:
+        bucket = self._bucket(name, person)
+        if wait := bucket.wait(units):
+            self._metrics.limited.labels(name).inc()
+            said = f"more than {bucket.rate:g} {name} a minute; wait {wait:.0f} s"
+            raise ApiError(429, said, "rate_limit_exceeded", retry_after=wait)
+        bucket.left -= units
+
+    def _bucket(self, name: Unit, person: Person) -> Bucket:
+        own = person.requests_a_minute if name == "requests" else person.tokens_a_minute
+        usual = self._limits.requests_a_minute if name == "requests" else self._limits.tokens_a_minute
+        key = (name, person.key, rate := own or usual)
         if key not in self._buckets:
             if len(self._buckets) >= MOST_REMEMBERED:
                 self._buckets = {k: b for k, b in self._buckets.items() if b.wait(b.rate) > 0}

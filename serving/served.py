@@ -1,7 +1,6 @@
 """The model that is served now: a folder's, or the registry's champion, taken over whenever the alias moves."""
 
 import asyncio
-import contextlib
 import logging
 import os
 from collections.abc import Iterator

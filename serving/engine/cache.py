@@ -71,7 +71,8 @@ class RowCache(Cache):
         self.rows = slice(0, 0)
         self.numbers: Tensor | None = None
         self.ends: Tensor | None = None
-        super().__init__(layers=[RowLayer(self) for _ in range(layers)])
+        self._own = [RowLayer(self) for _ in range(layers)]
+        super().__init__(layers=list(self._own))
 
     def read(self, row: int, end: int) -> None:
         """Tokens of one row come, the last of them at end - 1."""
@@ -79,7 +80,7 @@ class RowCache(Cache):
         self.rows, self.seen, self.ends = slice(row, row + 1), end, None
 
     def decode(self, ends: Tensor, longest: int) -> None:
-        """One token of each of the first rows comes, at `ends` [rows]. longest: positions seen at most, these included."""
+        """One token of each of the first rows comes, at `ends` [rows]. longest: positions seen at most."""
         count = ends.shape[0]
         self._fit(count, longest)
         self.rows, self.seen, self.ends = slice(0, count), longest, ends
@@ -87,13 +88,13 @@ class RowCache(Cache):
 
     def move(self, source: int, target: int) -> None:
         """Copies a row over another, in all layers."""
-        for layer in self.layers:
+        for layer in self._own:
             layer.move(source, target)
 
     def drop(self) -> None:
         """Gives the memory back; nothing is under way."""
         self.capacity = self.positions = 0
-        for layer in self.layers:
+        for layer in self._own:
             layer.drop()
 
     def _fit(self, rows: int, positions: int) -> None:

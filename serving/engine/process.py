@@ -1,8 +1,9 @@
 """An engine's process: reads requests from a socket, line by line, and answers with the tokens of each step.
 
 To it: {"start": id, "prompt": [ids], "most": tokens, "stop": [ids], "temperature", "top_p", "seed"} and {"cancel": id}.
-From it: {"ready": {…}} or {"failed": why}, then per step {"said": [[id, token or null, finish or null], …], "load": […]},
-and {"refused": id, "why": …}. It ends when the socket closes: when whoever started it has ended, however that was.
+From it: {"ready": {…}} or {"failed": why}; {"refused": id, "why": …}; then per step
+{"said": [[id, token or null, finish or null], …], "load": […]}.
+It ends when the socket closes: when whoever started it has ended, however that was.
 """
 
 import json

@@ -1,5 +1,7 @@
 """What the pipeline's own scores say of one text, as it is said or answered."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from pipeline.clean.privacy.pii import Finding, find_pii
@@ -18,12 +20,12 @@ def offensiveness(text: str, said_before: str = "") -> float:
     return worst.score
 
 
-def personal_data(text: str, types: list[str], known: frozenset[str] = frozenset()) -> list[Finding]:
+def personal_data(text: str, types: Sequence[str], known: frozenset[str] = frozenset()) -> list[Finding]:
     """(start, end, type), but for values that are known: who asks may be answered with their own."""
     return [found for found in find_pii(text, types) if text[found[0] : found[1]].lower() not in known]
 
 
-def values_of(texts: list[str], types: list[str]) -> frozenset[str]:
+def values_of(texts: list[str], types: Sequence[str]) -> frozenset[str]:
     """Personal data of these texts, in small letters."""
     return frozenset(text[start:end].lower() for text in texts for start, end, _ in find_pii(text, types))
 

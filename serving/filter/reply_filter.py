@@ -96,14 +96,16 @@ class ReplyFilter:
             self._left + self._held if last else known, self._secrets, self._asked
         ):
             self._decide("prompt_leak", settings.prompt_leak_out)
-        if not self.blocked and settings.offensive_out != "off":
-            if offensiveness(known, self._asked) >= settings.offensive_threshold:
-                self._decide("offensive", settings.offensive_out)
-                if settings.offensive_out == "mask":
-                    return self._remove()
+        if not self.blocked and settings.offensive_out != "off" and self._offends(known):
+            self._decide("offensive", settings.offensive_out)
+            if settings.offensive_out == "mask":
+                return self._remove()
         if self.blocked:
             return ""
         return self._without_personal_data(known, len(before), size)
+
+    def _offends(self, text: str) -> bool:
+        return offensiveness(text, self._asked) >= self._settings.offensive_threshold
 
     def _without_personal_data(self, known: str, start: int, size: int) -> str:
         """The first `size` characters from `start` on, or fewer: none that more may follow of the same value."""
