@@ -4,8 +4,8 @@
     python -m benchmarks.serve --clients 1 16 256 --random llama-3.2-3b     on a GPU, random weights
 
 cpu_ms_a_token is what a token takes of one core, whatever else the machine does. In the same run: plain
-model.generate, one request at a time; with --peer `transformers serve`, where it starts; and what the server adds to its
-engine, by asking both in turns (--overhead requests). --floor 3 fails below 3 times generate at 16 clients.
+model.generate, one request at a time; with --peer `transformers serve`, where it starts; and what the server adds to
+its engine, by asking both in turns (--overhead requests). --floor 3 fails below 3 times generate at 16 clients.
 """
 
 import argparse

@@ -7,6 +7,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ def test_the_services_of_compose_are_valid_profiles() -> None:
     services = yaml.safe_load((PROJECT / "docker-compose.yml").read_text())["services"]
     for name in ("serve", "serve-vllm"):
         words = shlex.split(services[name]["command"])
-        overrides = [value for flag, value in zip(words, words[1:], strict=False) if flag == "-o"]
+        overrides = [value for flag, value in pairwise(words) if flag == "-o"]
         assert load_profile("demo", overrides).serving.anonymous == "never"
 
 
