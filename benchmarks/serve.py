@@ -255,7 +255,7 @@ def server(folder: Path | None, root: Path, overrides: list[str]) -> Iterator[tu
     given = [f"serving.model={folder}"] if folder else []
     settings = [part for setting in [*given, "serving.port=0", *overrides] for part in ("-o", setting)]
     command = [sys.executable, "-m", "pipeline.cli", "serve", "--root", str(root), *settings]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=PROJECT)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=PROJECT)
     try:
         assert process.stdout
         url = process.stdout.readline().split()[0].removesuffix("/v1")
@@ -264,7 +264,10 @@ def server(folder: Path | None, root: Path, overrides: list[str]) -> Iterator[tu
         yield url, psutil.Process(process.pid)
     finally:
         process.send_signal(signal.SIGINT)
-        process.wait(60)
+        try:
+            process.wait(60)
+        except subprocess.TimeoutExpired:
+            process.kill()
 
 
 def _answers(url: str, process: subprocess.Popen[Any], seconds: float) -> bool:

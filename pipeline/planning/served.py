@@ -49,8 +49,8 @@ def measured(root: Path, given: Deployment, peak: float) -> Served | None:
     if not within:
         fastest = min(took for *_, took in found)
         raise UserError(
-            f"plan.deployment.latency_seconds: {given.latency_seconds:g}, but a reply of {given.reply_tokens} tokens was "
-            f"measured to take {fastest:.3g} s at best on {on} ({path}); raise it, lower reply_tokens, or {REMEDY}"
+            f"plan.deployment.latency_seconds: {given.latency_seconds:g}, but a reply of {given.reply_tokens} tokens "
+            f"was measured to take {fastest:.3g} s at best on {on} ({path}); raise it, lower reply_tokens, or {REMEDY}"
         )
     tokens, clients, latency = max(within)
     rate = tokens / given.reply_tokens
