@@ -156,7 +156,8 @@ def test_a_client_that_leaves_frees_the_engine_at_once(server: Server) -> None:
     body = {"model": "parlance-chat", "messages": USER, "max_tokens": 1000}
     os.kill(server.engine.pid, signal.SIGSTOP)  # so that the replies last
     with httpx.stream("POST", f"{server.url}/v1/chat/completions", json=body | {"stream": True}, timeout=60) as stream:
-        next(stream.iter_bytes())
+        pieces = stream.iter_bytes()  # which closes the stream when it is forgotten
+        next(pieces)
         wait(lambda: server.engine.outstanding == 1)
     wait(lambda: server.engine.outstanding == 0)
     address = ("127.0.0.1", int(server.url.rpartition(":")[2]))
