@@ -28,6 +28,8 @@ COMMANDS = (
     Row("run", "run the pipeline without Airflow, the same stages", "pipeline.commands.run:command"),
     Row("plan", "say what a run will take, before it starts", "pipeline.commands.plan:command"),
     Row("stage", "run one task of an existing run", "pipeline.commands.stage:command"),
+    Row("review", "look at rows, mark them right or wrong, and see what that says", "pipeline.commands.review:command"),
+    Row("tune", "propose thresholds that the marks on rows speak for", "pipeline.commands.tune:command"),
     Row("cluster", "write what Slurm or Kubernetes starts a run with", "pipeline.commands.cluster:command"),
     Row("verify", "check every artifact against its manifest", "pipeline.commands.verify:command"),
     Row("explain", "tell one row's story, or show what a rule dropped", "pipeline.commands.explain:command"),
