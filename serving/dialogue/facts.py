@@ -17,6 +17,7 @@ PATTERNS = (
     ("note", re.compile(rf"(?:^|[.!?\n]\s*){_NOTE}", re.IGNORECASE)),
     ("note", re.compile(rf"(?:^|[.!?,;\n]\s*|\band ){_OWN}", re.IGNORECASE)),
 )
+ASKED = ("when", "what", "who", "where", "how", "why", "if", "whether", "which")
 NOT_NAMES = frozenset(("a", "an", "the", "when", "if", "later", "back", "tomorrow", "today", "that", "this", "it", "at",
                        "on", "in", "by", "not", "what", "whatever", "maybe", "crazy", "old-fashioned", "soon", "again"))
 
@@ -40,7 +41,8 @@ def stated(text: str) -> list[Stated]:
             said = " ".join(match["said"].split()).rstrip(" .,")
             if kind == "name" and (said.lower().split()[0] in NOT_NAMES or _reported(text, match.start())):
                 continue
-            if any(said in other.text for other in found.values()):
+            question = said.lower().startswith(ASKED)
+            if question or any(said in other.text for other in found.values()):
                 continue
             found[said] = Stated(kind, said)
     return list(found.values())
