@@ -78,6 +78,9 @@ class Dialogue(Section):
     settled_minutes: float = Field(
         30.0, ge=0, description="A conversation without a message for so long is written as feedback (minutes)"
     )
+    unrated: Literal["learn", "context"] = Field(
+        "learn", description="Replies that nobody rated, in what is written as feedback: learned from, or context only"
+    )
     event_conversations: int = Field(100, ge=1, description="Written conversations after which Airflow is told")
     event_minutes: float = Field(60.0, gt=0, description="Longest time until Airflow is told of fewer (minutes)")
     airflow: str | None = Field(

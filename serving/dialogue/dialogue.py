@@ -48,6 +48,7 @@ class KeptDialogue:
         self.feedback: Feedback
         self._begun: dict[str, Begun] = {}
         self._watch: asyncio.Task[None] | None = None
+        self._leaving: set[asyncio.Task[None]] = set()
 
     async def open(self) -> None:
         await _threaded(self._open)
@@ -58,6 +59,7 @@ class KeptDialogue:
             self._watch.cancel()
             with suppress(asyncio.CancelledError):
                 await self._watch
+        await asyncio.gather(*self._leaving)
         await _threaded(self.memory.close)
         await _threaded(self.sessions.database.close)
 
@@ -75,7 +77,14 @@ class KeptDialogue:
         system = next((m["content"] for m in messages if m["role"] == "system"), self._profile.serving.dialogue.system)
         said = turns[0]["content"] if turns else None
         named = None if conversation == "new" else conversation
-        return await _threaded(lambda: self._begin(person, named, said, system, count_tokens, budget))
+        work = _in_thread(lambda: self._begin(person, named, said, system, count_tokens, budget))
+        try:
+            return await asyncio.shield(work)
+        except asyncio.CancelledError:  # the client has left; what is being stored for it is taken back
+            leaving = asyncio.create_task(self._take_back(work))
+            self._leaving.add(leaving)
+            leaving.add_done_callback(self._leaving.discard)
+            raise
 
     async def finish(self, exchange: Exchange, reply: str, finish_reason: str, **details: Any) -> None:
         begun = self._begun.pop(exchange.message_id, None)
@@ -112,6 +121,10 @@ class KeptDialogue:
         self._begun[begun.message_id] = begun
         return Exchange(fits, begun.conversation, begun.message_id)
 
+    async def _take_back(self, work: "asyncio.Future[Exchange]") -> None:
+        with suppress(Exception):
+            await self.abandon(await work, "the client left")
+
     async def _look_after(self) -> None:
         """Forgets and writes in the background; a fault is said once, and tried again later."""
         said = ""
@@ -127,6 +140,10 @@ class KeptDialogue:
                     say(f"serve: {said}; tried again")
 
 
+def _in_thread(call: Callable[[], T]) -> "asyncio.Future[T]":
+    return asyncio.ensure_future(to_thread.run_sync(call))
+
+
 async def _threaded(call: Callable[[], T]) -> T:
     """The call's result, made in a thread, and to its end even when whoever waits is cancelled."""
-    return await asyncio.shield(asyncio.ensure_future(to_thread.run_sync(call)))
+    return await asyncio.shield(_in_thread(call))
