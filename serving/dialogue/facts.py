@@ -14,8 +14,8 @@ _OWN = (
 )
 PATTERNS = (
     ("name", re.compile(_CALL, re.IGNORECASE)),
-    ("note", re.compile(rf"(?:^|[.!?\n]\s*){_NOTE}", re.IGNORECASE)),
-    ("note", re.compile(rf"(?:^|[.!?,;\n]\s*|\band ){_OWN}", re.IGNORECASE)),
+    ("note", re.compile(rf"(?:^|(?<=[.!?\n])\s*){_NOTE}", re.IGNORECASE)),
+    ("note", re.compile(rf"(?:^|(?<=[.!?,;\n])\s*|\band ){_OWN}", re.IGNORECASE)),
 )
 ASKED = ("when", "what", "who", "where", "how", "why", "if", "whether", "which")
 NOT_NAMES = frozenset(("a", "an", "the", "when", "if", "later", "back", "tomorrow", "today", "that", "this", "it", "at",
