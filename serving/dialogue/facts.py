@@ -49,8 +49,13 @@ def stated(text: str) -> list[Stated]:
 
 
 def sentence(kind: str, text: str) -> str:
-    """How a fact is told to the model, and to its owner."""
+    """How a fact or a segment is told to the model."""
     return f"They want to be called {text}." if kind == "name" else f"They said: {text}"
+
+
+def shown(kind: str, text: str) -> str:
+    """How a fact is told to its owner."""
+    return f"You want to be called {text}." if kind == "name" else text
 
 
 def _reported(text: str, at: int) -> bool:

@@ -18,7 +18,7 @@ from configs.profile import Profile
 from pipeline.index.store import VectorStore, point_id
 from serving.api_error import ApiError
 from serving.dialogue.database import Database
-from serving.dialogue.facts import sentence, stated
+from serving.dialogue.facts import sentence, shown, stated
 from serving.dialogue.tables import Conversation, Fact, Forgotten, Message, Segment
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ class Memory:
                 .order_by(Segment.at.desc())
             ).all()
         return {
-            "facts": [{"id": f.id, "text": sentence(f.kind, f.text), "created": f.at} for f in facts],
+            "facts": [{"id": f.id, "text": shown(f.kind, f.text), "created": f.at} for f in facts],
             "segments": [{"id": s.id, "text": s.text, "conversation": title, "created": s.at} for s, title in segments],
         }
 

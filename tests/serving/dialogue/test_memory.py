@@ -53,7 +53,7 @@ def test_the_last_name_given_is_the_one_that_counts(talk: Talk) -> None:
     talk.say("ann", "Call me ABC.")
     talk.say("ann", "Call me XYZ.")
     [fact] = talk.dialogue.memory.shown("ann")["facts"]
-    assert fact["text"] == "They want to be called XYZ."
+    assert fact["text"] == "You want to be called XYZ."
 
 
 def test_what_was_said_of_the_same_matter_comes_back_and_other_matters_do_not(talk: Talk) -> None:
