@@ -9,10 +9,12 @@ from configs.profile import Profile
 from pipeline.acquire.containers.malformed import printable
 from pipeline.contract.fingerprint import FileHashes, canonical_json
 from pipeline.contract.raw_inputs import file_hashes, package_version
+from pipeline.rows.bans import Bans
 
 
 def raw_inputs(profile: Profile, hashes: FileHashes) -> dict[str, str]:
-    """Label to content hash (or exact version) of every source, and Spark's settings that decide what is read.
+    """Label to content hash (or exact version) of every source, and Spark's settings that decide what is read; of files
+    that somebody was erased from, also that, since they are to be read anew.
 
     Raises UserError for a source that is missing. The files of all sources are hashed at once: what is known of files
     is read and written once, and not once a file.
@@ -30,6 +32,8 @@ def raw_inputs(profile: Profile, hashes: FileHashes) -> dict[str, str]:
             readable |= {label: path for label, path in files.items() if path.is_file() and not _is_closed(path)}
     digests = file_hashes("acquire.sources", list(readable.items()), hashes)
     found |= dict(zip(readable, digests, strict=True))
+    if erased := Bans.read(hashes.root).touching(found.values()):
+        found["erased"] = canonical_json(erased)
     deciding = profile.spark.deciding
     return found | {"spark.conf": canonical_json(deciding)} if deciding else found
 
