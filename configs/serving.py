@@ -29,9 +29,10 @@ class Embedded(Section):
     prefill_tokens: int = Field(
         256, ge=16, description="Tokens of prompts that are read between two steps of the replies under way"
     )
-    cache_tokens: int = Field(
-        65_536, ge=256, description="Tokens whose keys and values one process holds at most, prompts and replies"
+    cache_tokens: int | None = Field(
+        None, ge=256, description="Tokens whose keys and values one process holds; empty is a share of the free memory"
     )
+    threads: int | None = Field(None, ge=1, description="CPU threads of one process; empty shares the cores out")
 
 
 class Filter(Section):
@@ -41,7 +42,9 @@ class Filter(Section):
     offensive_out: Decision = Field("block", description="Offensive replies; mask replaces the sentence")
     personal_data_in: Decision = Field("log", description="Personal data in prompts")
     personal_data_out: Decision = Field("mask", description="Personal data in replies that the prompt did not hold")
-    prompt_leak_out: Decision = Field("block", description="Replies with the system prompt or marks of a chat template")
+    prompt_leak_out: Literal["block", "log", "off"] = Field(
+        "block", description="Replies with the system prompt or marks of a chat template"
+    )
     offensive_threshold: float = Field(0.8, ge=0, le=1, description="Least score that is offensive, as clean.rules'")
     hold_back: int = Field(
         120, ge=16, le=2000, description="Characters of a streamed reply that wait until what follows them is known"

@@ -1,7 +1,7 @@
 """The HTTP application: middleware, routes and what lives as long as they do."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,9 +11,17 @@ from fastapi.responses import Response
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
+from configs.errors import UserError
 from configs.profile import Profile
+from serving import routes
 from serving.api_error import ApiError
+from serving.chat import Chat
 from serving.dialogue_protocol import Dialogue
+from serving.guard import Guard, Shield
+from serving.keys import Keys
+from serving.metrics import Metrics
+from serving.rates import Rates
+from serving.served import Served
 
 
 @dataclass(frozen=True)
@@ -25,23 +33,36 @@ class ServingSettings:
 
 
 def create_app(settings: ServingSettings, dialogue: Dialogue | None = None) -> FastAPI:
-    """The application; app.state.settings and app.state.dialogue are what was given."""
+    """The application. Its state has settings, dialogue, guard, keys, metrics, served and chat."""
+    profile = settings.profile
+    metrics, keys = Metrics(), Keys(settings.root)
+    served = Served(profile, settings.root, metrics)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        if dialogue:
-            await dialogue.open()
-        try:
-            yield
-        finally:
+        async with AsyncExitStack() as ended:
             if dialogue:
-                await dialogue.close()
+                ended.push_async_callback(dialogue.close)
+                await dialogue.open()
+            ended.push_async_callback(served.close)
+            try:
+                await served.open()
+            except UserError as error:
+                app.state.failed = str(error)
+                raise
+            yield
 
     app = FastAPI(title="Parlance", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
-    app.state.settings, app.state.dialogue = settings, dialogue
+    state = app.state
+    state.failed = ""
+    state.settings, state.dialogue, state.metrics, state.keys, state.served = settings, dialogue, metrics, keys, served
+    state.guard = Guard(profile.serving, keys)
+    state.chat = Chat(profile, served, Rates(profile.serving.limits, metrics), metrics, dialogue)
+    app.add_middleware(Shield, body_bytes=profile.serving.limits.body_bytes)
     app.add_exception_handler(ApiError, _api_error)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http_error)
+    app.include_router(routes.router)
     if dialogue:
         app.include_router(dialogue.router)
         if dialogue.page:
