@@ -24,9 +24,12 @@ def tell_airflow(address: str, extra: dict[str, Any]) -> None:
             found = client.get("/api/v2/assets", params={"uri_pattern": ASSET}).raise_for_status().json()["assets"]
             asset = next((a["id"] for a in found if a["uri"] == ASSET), None)
             if asset is None:
-                raise UserError(f"serving.dialogue.airflow: {address} has no asset {ASSET}; its DAG retrain_chat_model "
-                                "declares it")
+                raise UserError(
+                    f"serving.dialogue.airflow: {address} has no asset {ASSET}; its DAG retrain_chat_model declares it"
+                )
             client.post("/api/v2/assets/events", json={"asset_id": asset, "extra": extra}).raise_for_status()
     except httpx.HTTPError as error:
-        raise UserError(f"serving.dialogue.airflow: {address} could not be told of new conversations ({error}); "
-                        "check the address and the login") from None
+        raise UserError(
+            f"serving.dialogue.airflow: {address} could not be told of new conversations ({error}); "
+            "check the address and the login"
+        ) from None

@@ -43,16 +43,20 @@ class Database:
                 self.file.parent.mkdir(parents=True, exist_ok=True)
             self.engine: Engine = create_engine(parsed, pool_pre_ping=not self.is_sqlite)
         except (ArgumentError, ModuleNotFoundError) as error:
-            raise UserError(f"serving.dialogue.database: {masked(url)}: {_line(error)}; give sqlite:///FILE or "
-                            "postgresql://USER@HOST/NAME") from None
+            raise UserError(
+                f"serving.dialogue.database: {masked(url)}: {_line(error)}; give sqlite:///FILE or "
+                "postgresql://USER@HOST/NAME"
+            ) from None
         if self.is_sqlite:
             event.listen(self.engine, "connect", _configure)
             event.listen(self.engine, "begin", _begin)
         try:
             self._migrate()
         except SQLAlchemyError as error:
-            raise UserError(f"serving.dialogue.database: {masked(url)} cannot be used ({_line(error)}); "
-                            "check the address, and that the database is there and may be written") from None
+            raise UserError(
+                f"serving.dialogue.database: {masked(url)} cannot be used ({_line(error)}); "
+                "check the address, and that the database is there and may be written"
+            ) from None
 
     @contextmanager
     def reading(self) -> Iterator[Session]:

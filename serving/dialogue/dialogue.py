@@ -70,8 +70,12 @@ class KeptDialogue:
         reply again."""
         turns = [message for message in messages if message["role"] != "system"]
         if len(turns) > 1 or (turns and turns[0]["role"] != "user"):
-            raise ApiError(400, "the server keeps this conversation; send only what the user says now, or no message "
-                           "for another reply to the last", param="messages")
+            raise ApiError(
+                400,
+                "the server keeps this conversation; send only what the user says now, or no message "
+                "for another reply to the last",
+                param="messages",
+            )
         if conversation == "new" and not turns:
             raise ApiError(400, "a new conversation begins with a message of the user", param="messages")
         system = next((m["content"] for m in messages if m["role"] == "system"), self._profile.serving.dialogue.system)
@@ -106,8 +110,13 @@ class KeptDialogue:
         self.feedback = Feedback(database, self._profile.serving.dialogue, self._root)
 
     def _begin(
-        self, person: Person, conversation: str | None, said: str | None, system: str | None,
-        count: CountTokens, budget: int
+        self,
+        person: Person,
+        conversation: str | None,
+        said: str | None,
+        system: str | None,
+        count: CountTokens,
+        budget: int,
     ) -> Exchange:
         begun = self.sessions.begin(person.id, conversation, said)
         try:

@@ -5,7 +5,9 @@ from typing import NamedTuple
 
 NAME = r"(?P<said>[^\W\d_][\w'’.-]{0,39}(?: [A-Z][\w'’.-]{0,39}){0,2})"
 END = r"(?=\s*(?:$|[.,;:!?)\n]|\b(?:and|but|please|from now|instead|by the way|from)\b))"
-_CALL = rf"(?:(?:please |just |you can |you may )*call me|my name is|my name['’]s|i am called|i['’]m called) {NAME}{END}"
+_CALL = (
+    rf"(?:(?:please |just |you can |you may )*call me|my name is|my name['’]s|i am called|i['’]m called) {NAME}{END}"
+)
 _NOTE = r"(?:please |can you |could you )*(?:remember|don['’]t forget|do not forget|keep in mind)(?: that|:)? (?P<said>.{3,300}?)(?:[.!?](?=\s|$)|$|\n)"
 _OWN = (
     r"(?P<said>(?:i (?:live|work|study) (?:in|at|as|with|for)|i am allergic to|i['’]m allergic to|i am from|i['’]m from|"
@@ -18,8 +20,34 @@ PATTERNS = (
     ("note", re.compile(rf"(?:^|(?<=[.!?,;\n])\s*|\band ){_OWN}", re.IGNORECASE)),
 )
 ASKED = ("when", "what", "who", "where", "how", "why", "if", "whether", "which")
-NOT_NAMES = frozenset(("a", "an", "the", "when", "if", "later", "back", "tomorrow", "today", "that", "this", "it", "at",
-                       "on", "in", "by", "not", "what", "whatever", "maybe", "crazy", "old-fashioned", "soon", "again"))
+NOT_NAMES = frozenset(
+    (
+        "a",
+        "an",
+        "the",
+        "when",
+        "if",
+        "later",
+        "back",
+        "tomorrow",
+        "today",
+        "that",
+        "this",
+        "it",
+        "at",
+        "on",
+        "in",
+        "by",
+        "not",
+        "what",
+        "whatever",
+        "maybe",
+        "crazy",
+        "old-fashioned",
+        "soon",
+        "again",
+    )
+)
 
 
 class Stated(NamedTuple):
@@ -60,4 +88,9 @@ def shown(kind: str, text: str) -> str:
 
 def _reported(text: str, at: int) -> bool:
     """Whether somebody else is the one who calls: "they call me"."""
-    return re.search(r"\b(?:they|he|she|people|friends|don['’]t|do not|never|who|to)\s+(?:\w+ )?$", text[:at], re.IGNORECASE) is not None
+    return (
+        re.search(
+            r"\b(?:they|he|she|people|friends|don['’]t|do not|never|who|to)\s+(?:\w+ )?$", text[:at], re.IGNORECASE
+        )
+        is not None
+    )

@@ -67,7 +67,9 @@ class Feedback:
 
     def _due(self, until: float) -> bool:
         with self.database.reading() as session:
-            return bool(session.execute(_unwritten(until).limit(1)).first() or session.execute(_late().limit(1)).first())
+            return bool(
+                session.execute(_unwritten(until).limit(1)).first() or session.execute(_late().limit(1)).first()
+            )
 
     def _take(self, session: Session, conversation: Conversation, user: str, records: dict[str, list[Record]]) -> None:
         """Adds the records of a conversation, and marks it as written."""
@@ -149,12 +151,16 @@ def _consents() -> ColumnElement[bool]:
 def _unwritten(until: float) -> Any:
     """(conversation, user id) of those that have settled with messages that are not written yet."""
     grown = select(Message.id).where(
-        Message.conversation_id == Conversation.id, Message.whole, Message.role == "assistant",
+        Message.conversation_id == Conversation.id,
+        Message.whole,
+        Message.role == "assistant",
         Message.position >= Conversation.written,
     )
     return (
-        select(Conversation, User.id).join(User, User.id == Conversation.user_id)
-        .where(_consents(), Conversation.updated <= until, grown.exists()).order_by(Conversation.updated)
+        select(Conversation, User.id)
+        .join(User, User.id == Conversation.user_id)
+        .where(_consents(), Conversation.updated <= until, grown.exists())
+        .order_by(Conversation.updated)
     )
 
 
@@ -165,8 +171,12 @@ def _late() -> Any:
         .join(Message, Message.id == tables.Feedback.message_id)
         .join(Conversation, Conversation.id == Message.conversation_id)
         .join(User, User.id == Conversation.user_id)
-        .where(_consents(), tables.Feedback.written.is_(False), tables.Feedback.correction.is_not(None),
-               Message.position < Conversation.written)
+        .where(
+            _consents(),
+            tables.Feedback.written.is_(False),
+            tables.Feedback.correction.is_not(None),
+            Message.position < Conversation.written,
+        )
     )
 
 

@@ -22,8 +22,7 @@ from serving.dialogue.facts import sentence, shown, stated
 from serving.dialogue.tables import Conversation, Fact, Forgotten, Message, Segment
 
 if TYPE_CHECKING:
-    from pipeline.embed.encoder import Encoder
-    from pipeline.embed.segmenter import Segmenter
+    pass
 
 COLLECTION = "parlance-memory"
 SEGMENTS_A_MESSAGE = 8

@@ -76,8 +76,15 @@ class Sessions:
         except IntegrityError as error:
             raise _under_way() from error
 
-    def finish(self, message_id: str, reply: str, finish_reason: str, model: str | None = None,
-               prompt_tokens: int | None = None, reply_tokens: int | None = None) -> Message | None:
+    def finish(
+        self,
+        message_id: str,
+        reply: str,
+        finish_reason: str,
+        model: str | None = None,
+        prompt_tokens: int | None = None,
+        reply_tokens: int | None = None,
+    ) -> Message | None:
         """Stores a whole reply; returns what it answers, or None where the conversation has been deleted meanwhile."""
         with self.database.writing() as session:
             message = session.get(Message, message_id)
@@ -90,8 +97,9 @@ class Sessions:
                 update(Conversation).where(Conversation.id == message.conversation_id).values(updated=message.created)
             )
             return session.scalars(
-                select(Message).where(Message.conversation_id == message.conversation_id,
-                                      Message.position == message.position - 1)
+                select(Message).where(
+                    Message.conversation_id == message.conversation_id, Message.position == message.position - 1
+                )
             ).one()
 
     def abandon(self, message_id: str) -> None:
@@ -112,8 +120,10 @@ class Sessions:
         with self.database.reading() as session:
             _owned(session, user, conversation)
             found = standing(session, conversation)
-            judged = {f.message_id: f for f in session.scalars(
-                select(Feedback).where(Feedback.message_id.in_([m.id for m in found])))}
+            judged = {
+                f.message_id: f
+                for f in session.scalars(select(Feedback).where(Feedback.message_id.in_([m.id for m in found])))
+            }
             return [_shown(message, judged.get(message.id)) for message in found]
 
     def delete(self, user: str, conversation: str) -> list[str]:
@@ -128,8 +138,11 @@ class Sessions:
         """Keeps what a user thinks of a reply; neither takes it back. Raises ApiError 404 for no reply of theirs."""
         with self.database.writing() as session:
             message = session.scalars(
-                select(Message).join(Conversation).where(
-                    Message.id == message_id, Conversation.user_id == user, Message.role == "assistant", Message.whole)
+                select(Message)
+                .join(Conversation)
+                .where(
+                    Message.id == message_id, Conversation.user_id == user, Message.role == "assistant", Message.whole
+                )
             ).one_or_none()
             if message is None:
                 raise ApiError(404, f"message {message_id}: there is no such reply", param="message")
@@ -206,8 +219,13 @@ def _refuse_second(session: Session, conversation: str) -> None:
 
 
 def _under_way() -> ApiError:
-    return ApiError(409, "a reply in this conversation is under way; wait for it, or stop it", "reply_under_way",
-                    "conversation", retry_after=1)
+    return ApiError(
+        409,
+        "a reply in this conversation is under way; wait for it, or stop it",
+        "reply_under_way",
+        "conversation",
+        retry_after=1,
+    )
 
 
 def _take_back(session: Session, message: Message, keep: bool = False) -> None:

@@ -61,8 +61,10 @@ class Words:
             return (value, True) if value in self.rows else (ERASED, True) if self.within(value) else (value, False)
         if isinstance(value, list):
             found = [self._scrub(item) for item in value]
-            touched = any(theirs for _, theirs in found)
-            return ([_blank(item) for item, _ in found], True) if touched else ([item for item, _ in found], False)
+            if not any(theirs for _, theirs in found):
+                return [item for item, _ in found], False
+            named = any(isinstance(item, str) and item in self.rows for item in value)
+            return [_blank(item) for item, _ in found], not named
         if isinstance(value, dict):
             found_ = {key: self._scrub(item) for key, item in value.items()}
             shown = {key: _blank(item) if key in self.rows else item for key, (item, _) in found_.items()}

@@ -40,7 +40,9 @@ def test_the_file_tells_nobody_who_it_is_of(tmp_path: Path) -> None:
 
 def test_acquire_refuses_what_is_banned_and_accounts_for_it(tmp_path: Path) -> None:
     file = tmp_path / "chats.jsonl"
-    row = '{"user_id": "%s", "messages": [{"role": "user", "content": "Hi %s"}, {"role": "assistant", "content": "Hi"}]}'
+    row = (
+        '{"user_id": "%s", "messages": [{"role": "user", "content": "Hi %s"}, {"role": "assistant", "content": "Hi"}]}'
+    )
     file.write_text("".join(row % (name, name) + "\n" for name in ("ann", "bob", "ann")))
     profile = load_profile("scratch", [f"storage.root={tmp_path}"], str(file))
     [source] = profile.acquire.sources

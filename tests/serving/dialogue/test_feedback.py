@@ -124,7 +124,9 @@ def test_acquire_reads_what_was_written(talk: Talk) -> None:
     assert list(worse.values()) == [[("assistant", "5")]]
 
 
-def test_files_only_grow_are_whole_lines_and_give_way_when_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_only_grow_are_whole_lines_and_give_way_when_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     append(tmp_path, "conversations", [{"n": 1}])
     first = tmp_path / "conversations-000001.jsonl"
     before = first.read_bytes()

@@ -115,8 +115,9 @@ def test_a_deleted_conversation_is_not_remembered(talk: Talk) -> None:
     assert talk.dialogue.memory._store.count() == 0
 
 
-def test_a_store_that_is_lost_is_made_again_from_the_database(talk: Talk, talking: Callable[..., Talk],
-                                                              tmp_path: Path) -> None:
+def test_a_store_that_is_lost_is_made_again_from_the_database(
+    talk: Talk, talking: Callable[..., Talk], tmp_path: Path
+) -> None:
     import shutil
 
     talk.say("ann", "The tomatoes have yellow leaves.")
