@@ -15,6 +15,7 @@ FLOORS = """
     plugins
     pipeline                    the doors: cli, spark_stage
     pipeline/commands           eval/commands           serving/commands
+    serving/erasure             serving/dialogue/migrations  serving/dialogue/migrations/versions
     serving/dialogue
     serving
     pipeline/report

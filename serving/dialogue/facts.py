@@ -5,15 +5,20 @@ from typing import NamedTuple
 
 NAME = r"(?P<said>[^\W\d_][\w'’.-]{0,39}(?: [A-Z][\w'’.-]{0,39}){0,2})"
 END = r"(?=\s*(?:$|[.,;:!?)\n]|\b(?:and|but|please|from now|instead|by the way|from)\b))"
+STOP = r"(?:[.!?](?=\s|$)|$|\n)"
 _CALL = (
-    rf"(?:(?:please |just |you can |you may )*call me|my name is|my name['’]s|i am called|i['’]m called) {NAME}{END}"
+    r"(?:(?:please |just |you can |you may )*call me|my name is|my name['’]s|i am called|i['’]m called) " + NAME + END
 )
-_NOTE = r"(?:please |can you |could you )*(?:remember|don['’]t forget|do not forget|keep in mind)(?: that|:)? (?P<said>.{3,300}?)(?:[.!?](?=\s|$)|$|\n)"
+_NOTE = (
+    r"(?:please |can you |could you )*(?:remember|don['’]t forget|do not forget|keep in mind)(?: that|:)? "
+    r"(?P<said>.{3,300}?)" + STOP
+)
 _OWN = (
-    r"(?P<said>(?:i (?:live|work|study) (?:in|at|as|with|for)|i am allergic to|i['’]m allergic to|i am from|i['’]m from|"
-    r"i prefer|my (?:favou?rite [\w ]{2,30}|birthday|job|dog|cat|daughter|son|wife|husband|partner|mother|father|brother"
-    r"|sister)(?: is|['’]s| are)) .{2,200}?)(?:[.!?](?=\s|$)|$|\n)"
+    r"(?P<said>(?:i (?:live|work|study) (?:in|at|as|with|for)|i am allergic to|i['’]m allergic to|i am from"
+    r"|i['’]m from|i prefer|my (?:favou?rite [\w ]{2,30}|birthday|job|dog|cat|daughter|son|wife|husband|partner"
+    r"|mother|father|brother|sister)(?: is|['’]s| are)) .{2,200}?)" + STOP
 )
+_BEFORE = re.compile(r"\b(?:they|he|she|people|friends|don['’]t|do not|never|who|to)\s+(?:\w+ )?$", re.IGNORECASE)
 PATTERNS = (
     ("name", re.compile(_CALL, re.IGNORECASE)),
     ("note", re.compile(rf"(?:^|(?<=[.!?\n])\s*){_NOTE}", re.IGNORECASE)),
@@ -88,9 +93,4 @@ def shown(kind: str, text: str) -> str:
 
 def _reported(text: str, at: int) -> bool:
     """Whether somebody else is the one who calls: "they call me"."""
-    return (
-        re.search(
-            r"\b(?:they|he|she|people|friends|don['’]t|do not|never|who|to)\s+(?:\w+ )?$", text[:at], re.IGNORECASE
-        )
-        is not None
-    )
+    return _BEFORE.search(text[:at]) is not None

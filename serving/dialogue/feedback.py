@@ -1,7 +1,7 @@
 """Feedback becomes data: consented conversations, ratings and corrections, as files that acquire reads.
 
     feedback/conversations-000001.jsonl  {conversation_id, user_id, messages [{role, content, weight}]}
-    feedback/preferences-000001.jsonl    {conversation_id, user_id, prompt [messages], chosen [message], rejected [message]}
+    feedback/preferences-000001.jsonl    {conversation_id, user_id, prompt, chosen, rejected}, each a list of messages
 
 A weight of 0 makes a reply context: one that its reader disliked or corrected, and one that an earlier record of the
 same conversation has already. Files only grow, line by line, until they are full and the next begins.
@@ -28,6 +28,9 @@ from serving.dialogue.tables import Conversation, Message, User
 FOLDER, LOCK, STATE = "feedback", ".lock", ".told.json"
 CONVERSATIONS, PREFERENCES = "conversations", "preferences"
 FULL_BYTES = 64 << 20
+BLOCKED = "content_filter"
+"""How a reply ended that the filter cut: nobody is to learn from it."""
+
 AT_ONCE = 500
 """Conversations that are written in one transaction."""
 
@@ -42,8 +45,8 @@ class Feedback:
         self.database, self.settings, self.folder = database, settings, root / FOLDER
 
     def write(self, now: float, settled: bool = False) -> int:
-        """Writes the conversations without a message for `settled_minutes` (or all, when `settled`), and judgements that
-        came after; returns how many conversations. Nothing while a run reads the files, or another server writes.
+        """Writes the conversations without a message for `settled_minutes` (or all, when `settled`), and corrections
+        that came after; returns how many conversations. Nothing while a run reads the files, or another server writes.
 
         A crash between a file and the database writes a record twice, which deduplicate drops.
         """
@@ -67,9 +70,7 @@ class Feedback:
 
     def _due(self, until: float) -> bool:
         with self.database.reading() as session:
-            return bool(
-                session.execute(_unwritten(until).limit(1)).first() or session.execute(_late().limit(1)).first()
-            )
+            return any(session.execute(work.limit(1)).first() for work in (_unwritten(until), _late()))
 
     def _take(self, session: Session, conversation: Conversation, user: str, records: dict[str, list[Record]]) -> None:
         """Adds the records of a conversation, and marks it as written."""
@@ -200,7 +201,7 @@ def _turn(message: Message, judgement: tables.Feedback | None, written: bool, un
     if message.role == "assistant":
         liked = judgement is not None and judgement.rating == 1
         disliked = judgement is not None and (judgement.rating == -1 or judgement.correction is not None)
-        learned = not written and not disliked and (liked or unrated == "learn")
+        learned = not written and not disliked and message.finish_reason != BLOCKED and (liked or unrated == "learn")
         turn["weight"] = int(learned)
     return turn
 
@@ -217,7 +218,7 @@ def _preferences(session: Session, standing_: Message, last: int, judged: Judged
         if judgement is not None and judgement.correction is not None:
             yield judgement.correction, version.content
     rating = _rating(judged, standing_)
-    if rating == 1 or (rating is None and last > standing_.position):
+    if standing_.finish_reason != BLOCKED and (rating == 1 or (rating is None and last > standing_.position)):
         for version in versions[:-1]:
             if _rating(judged, version) != 1 and version.content != standing_.content:
                 yield standing_.content, version.content

@@ -1,27 +1,25 @@
 """What a person may see, correct and delete of what the server keeps of them."""
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Protocol
 
 from fastapi import APIRouter, Depends
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from serving.dialogue.export import exported
-from serving.dialogue.sessions import Shown
+from serving.dialogue.memory import Memory
+from serving.dialogue.sessions import Sessions, Shown
 from serving.person import Person, person
-
-if TYPE_CHECKING:
-    from serving.dialogue.dialogue import KeptDialogue
 
 Who = Annotated[Person, Depends(person)]
 CORRECTION_CHARS = 20_000
 
 KEPT = (
-    "Your conversations and what is remembered of you are kept on this server until you delete them; only you and those "
-    "who run it can read them. Nothing you say trains the model unless you switch this on. While it is on, conversations "
-    "that you begin, your ratings and your corrections become training data, with your user name beside them so that "
-    "they can be found and erased. Switching it off stops that for what has not been used yet; to have used data erased "
-    "too, ask those who run the server."
+    "Your conversations and what is remembered of you are kept on this server until you delete them; only you and "
+    "those who run it can read them. Nothing you say trains the model unless you switch this on. While it is on, "
+    "conversations that you begin, your ratings and your corrections become training data, with your user name beside "
+    "them so that they can be found and erased. Switching it off stops that for what has not been used yet; to have "
+    "used data erased too, ask those who run the server."
 )
 """The sentence on what is kept that the page shows."""
 
@@ -39,7 +37,14 @@ class Consent(BaseModel):
     training: bool
 
 
-def router_of(dialogue: "KeptDialogue") -> APIRouter:
+class Keeper(Protocol):
+    """Has both once it is open."""
+
+    sessions: Sessions
+    memory: Memory
+
+
+def router_of(dialogue: Keeper) -> APIRouter:
     """The routes. Every one answers for the person who asks, and knows nobody else's things."""
     router = APIRouter(prefix="/v1")
 

@@ -106,16 +106,12 @@ def take_out(store: ArtifactStore, theirs: Theirs, at: str, vectors: Any) -> Ite
         with store.rewriting(artifact) as (copy, manifest):
             rows = sum(_apply(copy, name, theirs.rows, words, manifest) for name in sorted(changes))
             manifest["erasures"] = [*manifest.get("erasures", []), {"at": at, "rows": rows}]
-        yield {
-            "stage": artifact.path.parent.name,
-            "fingerprint": artifact.path.name,
-            "rows": rows,
-            "files": len(changes),
-        }
+        named = {"stage": artifact.path.parent.name, "fingerprint": artifact.path.name}
+        yield named | {"rows": rows, "files": len(changes)}
 
 
 def leftovers(store: ArtifactStore) -> list[str]:
-    """Deletes what killed attempts left beside artifacts, which may hold rows. Raises UserError while one is at work."""
+    """Deletes what killed attempts left beside artifacts, which may hold rows. Raises UserError while one works."""
     store.recover()
     found = store.leftovers()
     for left in found:

@@ -8,6 +8,7 @@ from pipeline.contract.artifact import ArtifactStore
 from pipeline.contract.run import Run
 
 HEAD = "## Erased rows\n"
+STILL = "The weights still hold what they learned of them; train anew to be without."
 TAG = "erased_rows"
 
 
@@ -33,6 +34,6 @@ def _note(card: Path, rows: int, at: str) -> None:
     text = card.read_text(encoding="utf-8")
     line = f"- {at[:10]}: {rows:,} of the rows that it learned from were erased at a person's request.\n"
     if HEAD not in text:
-        text = f"{text.rstrip()}\n\n{HEAD}\nThe weights still hold what they learned of them; train anew to be without.\n\n"
+        text = f"{text.rstrip()}\n\n{HEAD}\n{STILL}\n\n"
     card.unlink()  # a link to the artifact's own file
     card.write_text(text + line, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""A person's words in texts that carry no row: samples, reports, logs. Replaced where they stand, with what answers them."""
+"""A person's words in texts that carry no row: samples, reports, logs. They are replaced, with their answers."""
 
 import json
 import re

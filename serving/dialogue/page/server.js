@@ -26,12 +26,15 @@ async function send(method, path, body, signal) {
 
 export const ask = async (method, path, body) => (await send(method, path, body)).json();
 
+let model = null;
+
 // The pieces of a reply as they come. said null asks for another reply to the last message.
-// begun: told {conversation, message_id} before the first piece.
+// begun: told {conversation, message} (ids) before the first piece.
 export async function* reply(conversation, said, signal, begun) {
   const messages = said === null ? [] : [{ role: "user", content: said }];
-  const response = await send("POST", "/v1/chat/completions", { model: "champion", stream: true, conversation, messages }, signal);
-  begun({ conversation: response.headers.get("X-Conversation-Id"), message: response.headers.get("X-Message-Id") });
+  model ??= (await ask("GET", "/v1/models")).data[0]?.id;
+  if (!model) throw new Refused(503, "No model is served yet.");
+  const response = await send("POST", "/v1/chat/completions", { model, stream: true, conversation, messages }, signal);
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let held = "";
   for (;;) {
@@ -46,6 +49,7 @@ export async function* reply(conversation, said, signal, begun) {
       if (data === "[DONE]") return;
       const event = JSON.parse(data);
       if (event.error) throw new Refused(0, event.error.message);
+      if (event.message_id) begun({ conversation: event.conversation, message: event.message_id });
       const piece = event.choices?.[0]?.delta?.content;
       if (piece) yield piece;
     }

@@ -74,7 +74,7 @@ def test_nobody_is_told_what_another_said(talk: Talk) -> None:
 def test_a_store_that_answers_with_anothers_points_shows_nothing(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
     talk.say("ann", "The tomatoes in the greenhouse have yellow leaves.")
     search = talk.dialogue.memory._store.search
-    monkeypatch.setattr(talk.dialogue.memory._store, "search", lambda vector, limit, where: search(vector, limit))
+    monkeypatch.setattr(talk.dialogue.memory._store, "search", lambda vector, limit, _: search(vector, limit))
     assert talk.told(talk.begin("bob", "How are the tomatoes?")) == "How are the tomatoes?"
 
 
