@@ -1,6 +1,9 @@
 """The declared sources: their files, and what of them enters acquire's fingerprint."""
 
+import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from configs.acquire import Source
@@ -10,6 +13,9 @@ from pipeline.acquire.containers.malformed import printable
 from pipeline.contract.fingerprint import FileHashes, canonical_json
 from pipeline.contract.raw_inputs import file_hashes, package_version
 from pipeline.rows.bans import Bans
+
+LOCK = ".lock"
+"""In a folder to which a program adds files that only grow."""
 
 
 def raw_inputs(profile: Profile, hashes: FileHashes) -> dict[str, str]:
@@ -36,6 +42,17 @@ def raw_inputs(profile: Profile, hashes: FileHashes) -> dict[str, str]:
         found["erased"] = canonical_json(erased)
     deciding = profile.spark.deciding
     return found | {"spark.conf": canonical_json(deciding)} if deciding else found
+
+
+@contextmanager
+def standing_still(profile: Profile) -> Iterator[None]:
+    """Holds the lock of every source's folder that has one: who writes there waits (serving/dialogue/feedback.py)."""
+    with ExitStack() as held:
+        for source in profile.acquire.sources:
+            lock = Path(source.path) / LOCK if source.path else None
+            if lock is not None and lock.is_file():
+                fcntl.flock(held.enter_context(lock.open()), fcntl.LOCK_SH)
+        yield
 
 
 def source_files(source: Source) -> list[tuple[str, Path]]:

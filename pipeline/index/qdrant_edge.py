@@ -108,12 +108,12 @@ def rewrite(folder: Path, keep: Callable[[dict[str, Any]], bool] = lambda _: Tru
         request = edge.ScrollRequest(offset=offset, limit=REWRITTEN_AT_ONCE, with_payload=True, with_vector=True)
         records, offset = old._shard.scroll(request)
         if records and store is None:
-            store = EdgeStore(new, len(records[0].vector))
+            store = EdgeStore(new, len(np.array(records[0].vector)))
         kept = [record for record in records if keep(record.payload or {})]
         gone += len(records) - len(kept)
         if kept and store:
             vectors_ND = np.array([record.vector for record in kept], np.float32)
-            store.upsert([str(r.id) for r in kept], vectors_ND, [r.payload for r in kept])
+            store.upsert([str(r.id) for r in kept], vectors_ND, [r.payload or {} for r in kept])
         if offset is None:
             break
     old.close()

@@ -18,6 +18,7 @@ from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.orm import Session
 
 from configs.serving import Dialogue
+from pipeline.acquire.sources import LOCK
 from pipeline.contract.atomic_write import sync, write_text
 from serving.dialogue import tables
 from serving.dialogue.asset_event import tell_airflow
@@ -25,7 +26,7 @@ from serving.dialogue.database import Database
 from serving.dialogue.sessions import standing
 from serving.dialogue.tables import Conversation, Message, User
 
-FOLDER, LOCK, STATE = "feedback", ".lock", ".told.json"
+FOLDER, STATE = "feedback", ".told.json"
 CONVERSATIONS, PREFERENCES = "conversations", "preferences"
 FULL_BYTES = 64 << 20
 BLOCKED = "content_filter"

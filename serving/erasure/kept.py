@@ -10,12 +10,12 @@ from typing import Any
 from sqlalchemy import delete, func, select
 
 from configs.profile import Profile
+from pipeline.acquire.sources import LOCK
 from pipeline.contract.atomic_write import replacing
 from pipeline.contract.fingerprint import file_sha256
 from serving.dialogue.database import Database
 from serving.dialogue.dialogue import FOLDER
 from serving.dialogue.feedback import FOLDER as FEEDBACK
-from serving.dialogue.feedback import LOCK
 from serving.dialogue.memory import COLLECTION
 from serving.dialogue.tables import Conversation, Fact, Forgotten, Message, Segment, User
 

@@ -70,7 +70,7 @@ class Words:
             shown = {key: _blank(item) if key in self.rows else item for key, (item, _) in found_.items()}
             if not any(theirs for _, theirs in found_.values()):
                 return shown, False
-            return {key: _blank(item) for key, item in shown.items()}, "role" in value
+            return {key: item if key == "role" else _blank(item) for key, item in shown.items()}, "role" in value
         return value, False
 
 

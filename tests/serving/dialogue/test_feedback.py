@@ -1,6 +1,5 @@
 """What is written of consented conversations, and that acquire reads it as it was meant."""
 
-import fcntl
 import json
 import time
 from pathlib import Path
@@ -8,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from configs.load import load_profile
+from pipeline.acquire.sources import LOCK, standing_still
 from serving.dialogue import feedback
-from serving.dialogue.feedback import LOCK, append
+from serving.dialogue.feedback import append
 from tests.pipeline.acquire.files import read, rejected, turns
 from tests.serving.dialogue.conftest import Talk
 
@@ -142,8 +143,8 @@ def test_nothing_is_written_while_a_run_reads(talk: Talk) -> None:
     consents(talk, "ann")
     talk.say("ann", "Hello", "Hi")
     folder = talk.dialogue.feedback.folder
-    folder.mkdir()
-    with (folder / LOCK).open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_SH)
+    append(folder, "conversations", [{"messages": []}])
+    (folder / LOCK).touch()
+    with standing_still(load_profile("scratch", [], str(folder))):
         assert talk.dialogue.feedback.write(time.time(), settled=True) == 0
     assert talk.dialogue.feedback.write(time.time(), settled=True) == 1
