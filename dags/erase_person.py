@@ -12,9 +12,9 @@ Runs `parlance erase` for one user: sessions, memory, feedback, every artifact, 
 that learned from their rows are flagged, sources that others keep refuse them from now on, and a signed certificate in
 `erasures/` says what was removed where. It fails while a run makes an artifact: wait for it, and clear the task.
 
-Airflow keeps what a run was triggered with, so the user's id stays in this run's configuration: delete the run afterwards
-(*Dag Runs, Delete*) where that is too much. Whoever may trigger this DAG may erase anybody. The profile whose `serving`
-names databases and backups is that of `PARLANCE_RETRAIN_PROFILE`.
+Airflow keeps what a run was triggered with, so the user's id stays in this run's configuration: delete the run
+afterwards (*Dag Runs, Delete*) where that is too much. Whoever may trigger this DAG may erase anybody. The profile
+whose `serving` names databases and backups is that of `PARLANCE_RETRAIN_PROFILE`.
 """
 
 with DAG(

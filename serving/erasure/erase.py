@@ -72,7 +72,7 @@ def erase(profile: Profile, root: Path, user: str) -> tuple[Path, list[str]]:
         "files": beside,
         "leftovers_deleted": left,
         "models": models,
-        "sources_not_ours": _foreign(theirs, profile),
+        "sources_not_ours": _foreign(theirs, root),
         "backups_not_ours": list(profile.serving.dialogue.backups),
         "remaining": remaining,
     }
@@ -80,10 +80,10 @@ def erase(profile: Profile, root: Path, user: str) -> tuple[Path, list[str]]:
     return write_certificate(root / FOLDER, name, statement), remaining
 
 
-def _foreign(theirs: artifacts.Theirs, profile: Profile) -> dict[str, int]:
+def _foreign(theirs: artifacts.Theirs, root: Path) -> dict[str, int]:
     """Files of sources that others keep, and conversations of the person in them: acquire refuses these from now on."""
-    ours = {source.name for source in profile.acquire.sources if source.path and Path(source.path).name == FEEDBACK}
-    return {file: number for file, number in sorted(theirs.sources.items()) if file.split("/")[0] not in ours}
+    ours = {path.name for path in (root / FEEDBACK).glob("*.jsonl")}
+    return {file: number for file, number in sorted(theirs.sources.items()) if file.split("/")[-1] not in ours}
 
 
 def _scrub_beside(root: Path, words: Words) -> list[dict[str, Any]]:

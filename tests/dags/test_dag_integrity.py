@@ -63,7 +63,7 @@ def test_parsing_imports_no_engine(parsed: dict[str, Any]) -> None:
 
 
 def test_both_dags_have_the_same_tasks(parsed: dict[str, Any]) -> None:
-    assert set(parsed["dags"]) == {"train_chat_model", "retrain_chat_model"}
+    assert set(parsed["dags"]) == {"train_chat_model", "retrain_chat_model", "erase_person"}
     assert parsed["dags"]["train_chat_model"]["tasks"] == parsed["dags"]["retrain_chat_model"]["tasks"]
 
 
