@@ -6,7 +6,7 @@ from pydantic import Field, field_validator
 
 from configs.section import Section
 
-Decision = Literal["block", "mask", "log", "off"]
+Decision = Literal["block", "mask", "log", "ignore"]
 
 
 class AddressedEngine(Section):
@@ -42,7 +42,7 @@ class Filter(Section):
     offensive_out: Decision = Field("block", description="Offensive replies; mask replaces the sentence")
     personal_data_in: Decision = Field("log", description="Personal data in prompts")
     personal_data_out: Decision = Field("mask", description="Personal data in replies that the prompt did not hold")
-    prompt_leak_out: Literal["block", "log", "off"] = Field(
+    prompt_leak_out: Literal["block", "log", "ignore"] = Field(
         "block", description="Replies with the system prompt or marks of a chat template"
     )
     offensive_threshold: float = Field(0.8, ge=0, le=1, description="Least score that is offensive, as clean.rules'")

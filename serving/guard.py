@@ -73,6 +73,10 @@ def _is_loopback(address: str) -> bool:
         return False
 
 
+class TooLargeError(Exception):
+    """A body has more than it may."""
+
+
 class Shield:
     """ASGI middleware: HEADERS on every answer, and no body larger than `body_bytes`."""
 
@@ -92,9 +96,9 @@ class Shield:
             await send(message)
 
         declared = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
-        if declared.isdigit() and int(declared) > self._most:
-            too_large = ApiError(413, f"the body is over {self._most:,} bytes; send less", "body_too_large")
-            await too_large.response()(scope, receive, sending)
+        came = int(declared) if declared.isdigit() else 0
+        if came > self._most:
+            await self._refuse(scope, receive, sending)
             return
         came = 0
 
@@ -103,7 +107,17 @@ class Shield:
             message = await receive()
             came += len(message.get("body", b""))
             if came > self._most:
-                raise ApiError(413, f"the body is over {self._most:,} bytes; send less", "body_too_large")
+                raise TooLargeError
             return message
 
-        await self._app(scope, receiving, sending)
+        async def answering(message: Message) -> None:
+            if came <= self._most:  # else the application answers to a body that broke off
+                await sending(message)
+
+        await self._app(scope, receiving, answering)
+        if came > self._most:
+            await self._refuse(scope, receive, sending)
+
+    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
+        error = ApiError(413, f"the body is over {self._most:,} bytes; send less", "body_too_large")
+        await error.response()(scope, receive, send)

@@ -27,7 +27,7 @@ def filtered_prompt(messages: list[Message], settings: Filter, pii: Pii) -> tupl
     last = max((number for number, message in enumerate(messages) if message["role"] == "assistant"), default=-1)
     new = [number for number, message in enumerate(messages) if number > last and message["role"] == "user"]
     found, kept = [], list(messages)
-    if settings.offensive_in != "off":
+    if settings.offensive_in != "ignore":
         offending = [
             number for number in new if offensiveness(messages[number]["content"]) >= settings.offensive_threshold
         ]
@@ -35,7 +35,7 @@ def filtered_prompt(messages: list[Message], settings: Filter, pii: Pii) -> tupl
         if settings.offensive_in == "mask":
             for number in offending:
                 kept[number] = messages[number] | {"content": "[removed]"}
-    if settings.personal_data_in != "off":
+    if settings.personal_data_in != "ignore":
         said = [number for number, message in enumerate(kept) if message["role"] == "user"]
         texts, spans = mask_conversation([kept[number]["content"] for number in said], pii.types)
         found += [Found("personal_data", settings.personal_data_in)] * any(said[span.turn] in new for span in spans)

@@ -15,7 +15,9 @@ from serving.filter.prompt_filter import Found, Message
 from serving.filter.words import waits
 
 REMOVED = "[removed]"
-WORD = re.compile(r"\S+")
+UNSPACED = r"\u3040-\u30ff\u3400-\u9fff"
+WORD = re.compile(rf"[{UNSPACED}]|[^\s{UNSPACED}]+")
+"""What stands between white space, or a character of Chinese or Japanese."""
 PENDING_WORDS = 2
 """The last ones wait always: what follows may make an address of them."""
 LOOKS_BACK = 400
@@ -31,20 +33,22 @@ class ReplyFilter:
         self.found: list[Found] = []
         self.blocked = False
         self._settings = settings
-        self._types = list(pii.types) if settings.personal_data_out != "off" else []
+        self._types = list(pii.types) if settings.personal_data_out != "ignore" else []
         said = [message["content"] for message in messages if message["role"] != "assistant"]
         self._asked = next((m["content"] for m in reversed(messages) if m["role"] == "user"), "")
         self._known = values_of(said, self._types)
         system = "\n".join(message["content"] for message in messages if message["role"] == "system")
-        self._secrets = secrets_of(system) if settings.prompt_leak_out != "off" else []
+        self._secrets = secrets_of(system) if settings.prompt_leak_out != "ignore" else []
         self._placeholders: dict[tuple[str, str], str] = {}
         self._left = self._held = ""
         self._dropping = False
+        deciding = (settings.offensive_out, settings.personal_data_out, settings.prompt_leak_out)
+        self._idle = all(decision == "ignore" for decision in deciding)
 
     def feed(self, text: str) -> str:
         """What may leave of what was held and what comes now."""
-        if self.blocked:
-            return ""
+        if self.blocked or self._idle:
+            return "" if self.blocked else text
         self._held += text
         if self._dropping:
             self._drop()
@@ -61,7 +65,7 @@ class ReplyFilter:
         """Characters of what is held that can be judged now."""
         words = list(WORD.finditer(self._held))
         if len(words) <= PENDING_WORDS:
-            return 0
+            return max(0, len(self._held) - 4 * self._settings.hold_back)  # one endless word
         border = words[-PENDING_WORDS].start()
         sentence = max((m.end() for m in SENTENCE.finditer(self._held) if m.end() <= border), default=0)
         ripe = max(len(self._held) - self._settings.hold_back, sentence)
@@ -92,11 +96,11 @@ class ReplyFilter:
             return self._pass_on(size, self._held[:size])
         before = self._left[-LOOKS_BACK:]
         known, settings = before + self._held, self._settings
-        if settings.prompt_leak_out != "off" and leaked(
+        if settings.prompt_leak_out != "ignore" and leaked(
             self._left + self._held if last else known, self._secrets, self._asked
         ):
             self._decide("prompt_leak", settings.prompt_leak_out)
-        if not self.blocked and settings.offensive_out != "off" and self._offends(known):
+        if not self.blocked and settings.offensive_out != "ignore" and self._offends(known):
             self._decide("offensive", settings.offensive_out)
             if settings.offensive_out == "mask":
                 return self._remove()

@@ -39,6 +39,7 @@ def streamed(
             "There are 12 months, 365 days and 8,760 hours in it.",
             "There are 12 months, 365 days and 8,760 hours in it.",
         ),
+        ("请写信给 maria.lopez@corp-mail.org 谢谢您的耐心等待", "请写信给 <EMAIL_1> 谢谢您的耐心等待"),
         ("Two  spaces,\n\nand lines:\n- one\n- two\n", "Two  spaces,\n\nand lines:\n- one\n- two\n"),
     ],
 )
