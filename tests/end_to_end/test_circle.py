@@ -32,9 +32,9 @@ SETTINGS = [
     *SMALL,
     "promote.min_items=1",
     "serving.dialogue.settled_minutes=0",
-    "serving.filter.offensive_out=off",
-    "serving.filter.personal_data_out=off",
-    "serving.filter.prompt_leak_out=off",
+    "serving.filter.offensive_out=ignore",
+    "serving.filter.personal_data_out=ignore",
+    "serving.filter.prompt_leak_out=ignore",
     "serving.limits.default_reply_tokens=8",
     "spark.master=local[2]",
 ]
