@@ -69,7 +69,7 @@ def shoot(page: Any, name: str) -> None:
         page.screenshot(path=f"{SHOTS}/{name}.png")
 
 
-def test_a_reply_streams_and_the_conversation_is_there_after_a_reload(page: Any, site: Server) -> None:
+def test_a_reply_streams_and_the_conversation_is_there_after_a_reload(page: Any) -> None:
     say(page, "Hello there, how are you?")
     reply = whole(page, 1)
     assert len(reply) > 12
@@ -147,8 +147,8 @@ def test_every_control_has_a_name_and_no_text_is_markup(page: Any) -> None:
     assert page.locator("article img, article b").count() == 0
     unnamed = page.evaluate(
         """() => [...document.querySelectorAll("button, input, textarea, dialog, nav, [role=log]")].filter((e) =>
-            !(e.getAttribute("aria-label") || e.getAttribute("aria-labelledby") || e.labels?.length || e.textContent.trim()
-        )).map((e) => e.outerHTML)"""
+            !e.ariaLabel && !e.getAttribute("aria-labelledby") && !e.labels?.length && !e.textContent.trim()
+        ).map((e) => e.outerHTML)"""
     )
     assert unnamed == []
 
