@@ -35,8 +35,8 @@ WORD = "zyzzyva"
 ASKED = f"What does a {WORD} eat when the winter comes to the valley?"
 TALKS = {"ada": [("user", ASKED), ("assistant", f"A {WORD} eats palms.")],
          "bob": [("user", "What is for lunch today?"), ("assistant", "Soup and bread.")]}  # fmt: skip
-FILE = "conversations-000001.jsonl"
-IDS = {user: row_id("feedback", FILE, n, turns) for n, (user, turns) in enumerate(TALKS.items())}
+SOURCE, FILE = "conversations-000001", "conversations-000001.jsonl"
+IDS = {user: row_id(SOURCE, FILE, n, turns) for n, (user, turns) in enumerate(TALKS.items())}
 COUNTERFACTUAL = "c" * 32
 SAMPLES = [
     {"prompt": [{"role": "user", "content": TALKS[u][0][1]}], "reference": "r", "reply": f"{u} reply", "row_id": IDS[u]}
@@ -92,7 +92,7 @@ def root(tmp_path: Path) -> Path:
         "parent": IDS["ada"],
     }
     origin = [{"file": FILE, "ordinal": n} for n in range(2)]
-    read = [{"row_id": IDS[u], "source": "feedback", "origin": o, "user_id": u, "messages": messages(u)}
+    read = [{"row_id": IDS[u], "source": SOURCE, "origin": o, "user_id": u, "messages": messages(u)}
             for u, o in zip(TALKS, origin, strict=True)]  # fmt: skip
     vectors = pa.schema([("row_id", pa.string()), ("segment", pa.int32()), ("vector", pa.list_(pa.float32(), 2))])
     segments = [{"row_id": IDS[u], "segment": 0, "vector": [1.0, 0.0]} for u in TALKS]
