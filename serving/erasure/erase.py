@@ -15,6 +15,7 @@ from serving.erasure import artifacts, kept
 from serving.erasure.certificate import write_certificate
 from serving.erasure.models import flag_models
 from serving.erasure.words import Words
+from serving.keys import Keys
 
 TEXTS = (".log", ".md", ".json", ".jsonl", ".txt", ".html", ".csv")
 EVENTS = "events.out.tfevents"
@@ -35,6 +36,7 @@ def erase(profile: Profile, root: Path, user: str) -> tuple[Path, list[str]]:
     store, database = ArtifactStore(root), database_of(profile, root)
     try:
         left = artifacts.leftovers(store)
+        keys = Keys(root).forget(user)
         theirs = artifacts.find(store, user)
         texts, conversations, files = kept.feedback_texts(root, user)
         theirs.texts |= texts | kept.written_texts(database, user)
@@ -65,6 +67,7 @@ def erase(profile: Profile, root: Path, user: str) -> tuple[Path, list[str]]:
         "begun": at,
         "ended": datetime.now(UTC).isoformat(timespec="seconds"),
         "root": str(root),
+        "keys": keys,
         "sessions": sessions,
         "memory": memory,
         "feedback": feedback,

@@ -27,6 +27,7 @@ from serving.dialogue.feedback import append
 from serving.dialogue.sessions import Sessions
 from serving.erasure.certificate import PUBLIC, check_certificate
 from serving.erasure.erase import erase
+from serving.keys import Keys
 from tests.artifacts import commit, commit_parts
 from tests.pipeline.conftest import BALANCED, DEDUPLICATED
 from tests.servers import write_model
@@ -157,6 +158,7 @@ def register(root: Path) -> str:
 
 def test_nothing_of_a_person_is_left_and_everything_of_the_other_is(root: Path) -> None:
     uri = register(root)
+    Keys(root).add("ada")
     before = holding(root, WORD)
     assert len(before) > 15
     store_before = {a.path.parent.name: a.manifest["fingerprint"] for a in ArtifactStore(root).all()}
@@ -189,6 +191,8 @@ def test_nothing_of_a_person_is_left_and_everything_of_the_other_is(root: Path) 
     assert statement["models"] == [
         {"training": store_before["train"], "rows": 1, "versions": ["parlance-chat version 1"]}
     ]
+    assert statement["keys"] == 1
+    assert Keys(root).all() == []
     assert statement["backups_not_ours"] == ["s3://copies"]
     assert statement["sessions"] == {"conversations": 1, "messages": 2, "facts": 0, "segments": 0}
     assert '"ada"' not in certificate.read_text()
