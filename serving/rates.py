@@ -20,7 +20,7 @@ class Bucket:
 
     rate: float
     left: float = field(init=False)
-    filled: float = field(default_factory=time.monotonic)
+    filled: float = field(default_factory=lambda: time.monotonic())
 
     def __post_init__(self) -> None:
         self.left = self.rate

@@ -16,7 +16,9 @@ def command(parser: ArgumentParser) -> Runs:
 
         A running server knows of a change with the next request. Keys of one user are one person: conversations and
         memory are theirs together."""
-    actions = parser.add_subparsers(dest="action", required=True, metavar="add|list|revoke")
+    actions = parser.add_subparsers(
+        dest="action", required=True, metavar="add|list|revoke", parser_class=ArgumentParser
+    )
     add = actions.add_parser("add", help="make a key")
     add.add_argument("--user", required=True, help="whose it is: letters, digits and ._@+-")
     add.add_argument("--role", choices=("user", "operator"), default="user", help="(default: user)")
@@ -33,7 +35,7 @@ def command(parser: ArgumentParser) -> Runs:
 def _positive(text: str) -> int:
     number = int(text)
     if number < 1:
-        raise ValueError
+        raise ValueError(text)
     return number
 
 

@@ -21,7 +21,7 @@ SIZE = {
     "head_dim": 8,
     "max_position_embeddings": 512,
 }
-KINDS = {
+KINDS: dict[str, dict[str, Any]] = {
     "llama": {},
     "qwen2": {"use_sliding_window": True, "sliding_window": 24, "max_window_layers": 1},
     "mistral": {"sliding_window": 24},
@@ -50,7 +50,7 @@ def reply(number: int, prompt: list[int], most: int, sampling: Sampling | None =
 
 
 def drained(batch: Batch, said: dict[int, list[int]]) -> dict[int, str]:
-    finished = {}
+    finished: dict[int, str] = {}
     while batch.busy:
         for each in batch.step():
             if each.token is not None:
