@@ -111,12 +111,14 @@ def take_out(store: ArtifactStore, theirs: Theirs, at: str, vectors: Any) -> Ite
 
 
 def leftovers(store: ArtifactStore) -> list[str]:
-    """Deletes what killed attempts left beside artifacts, which may hold rows. Raises UserError while one works."""
+    """Deletes what may hold rows that nobody can account for: what killed attempts left beside artifacts, and artifacts
+    that are not what was committed, which no run uses. Raises UserError while an attempt is at work."""
     store.recover()
     found = store.leftovers()
     for left in found:
         if store.is_held(left):
             raise UserError(f"{left}: a run is at work; wait until it has ended, or stop it, and erase then")
+    found += [artifact.path for artifact in store.all() if not artifact.sealed]
     for left in found:
         shutil.rmtree(left, ignore_errors=True)
     return [left.relative_to(store.root).as_posix() for left in found]
