@@ -55,7 +55,7 @@ class Circle:
 
     def run(self, *more: str, until: str = "promote") -> Run:
         settings = [part for setting in (*SETTINGS, *more) for part in ("-o", setting)]
-        done = parlance(self.root, "run", "--profile", str(self.profile), "--until", until, *settings, seconds=900)
+        done = parlance(self.root, "run", "--profile", str(self.profile), "--until", until, *settings, seconds=3600)
         assert done.status == 0, done.output[-4000:]
         return Run.open(self.root)
 
@@ -69,7 +69,8 @@ def write_profile(path: Path, sources: list[dict[str, Any]]) -> Path:
 
 @pytest.fixture(scope="module")
 def circle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Circle]:
-    folder = tmp_path_factory.mktemp("circle")
+    kept = os.environ.get("PARLANCE_TEST_CIRCLE")  # of an attempt that ended before anybody talked
+    folder = Path(kept) if kept else tmp_path_factory.mktemp("circle")
     root = folder / "root"
     found = Circle(root, write_profile(folder / "first.yaml", []), "", {}, {})
     found.run()
