@@ -13,6 +13,7 @@ from configs.errors import UserError
 from configs.load import load_profile
 from configs.profile import Profile
 from eval import registry
+from pipeline.cli import main
 from pipeline.contract.artifact import Artifact, ArtifactStore
 from pipeline.contract.run import Run
 from pipeline.contract.tokenizer import saved_tokenizer
@@ -240,3 +241,13 @@ def test_after_a_crash_amid_the_artifacts_the_same_command_goes_on(root: Path, m
     assert erase(profile_of(root), root, "ada")[1] == []
     assert holding(root, WORD) == []
     assert [line for a in ArtifactStore(root).all() for line in a.damage()] == []
+
+
+def test_a_person_gets_what_is_kept_of_them_and_of_nobody_else(root: Path, tmp_path: Path) -> None:
+    out = tmp_path / "ada.json"
+    assert main(["export", "--user", "ada", "--out", str(out), "--root", str(root), "--profile", "scratch"]) == 0
+    found = json.loads(out.read_text())
+    assert [m["content"] for m in found["kept_by_the_server"]["messages"]] == [text for _, text in TALKS["ada"]]
+    assert [record["messages"] for record in found["feedback"]] == [messages("ada")]
+    assert [row["row_id"] for row in found["rows_in_artifacts"]] == [IDS["ada"]]
+    assert "lunch" not in out.read_text()
