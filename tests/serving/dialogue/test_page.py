@@ -105,7 +105,7 @@ def test_another_reply_thumbs_and_a_correction(page: Any, site: Server) -> None:
     page.get_by_role("button", name="Good reply").click()
     wait(lambda: page.get_by_role("button", name="Good reply").get_attribute("aria-pressed") == "true")
     page.get_by_role("button", name="Correct").click()
-    box = page.get_by_label("What it should have said")
+    box = page.get_by_role("textbox", name="What it should have said")
     assert box.input_value() == page.locator("article.assistant .text").text_content()
     box.fill("Four.")
     shoot(page, "correcting")
