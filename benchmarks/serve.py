@@ -26,6 +26,9 @@ from typing import Any
 import aiohttp
 import psutil
 
+from pipeline.contract.atomic_write import write_text
+from pipeline.planning.served import FILE
+
 PROJECT = Path(__file__).resolve().parents[1]
 ASKED = (
     "Tell me about a place that you would like to visit, and why.",
@@ -61,12 +64,21 @@ def main() -> int:
             report["transformers serve"] = _peer(folder, options)
         report["load_after"] = os.getloadavg()[0]
     print(json.dumps(report, indent=1))
+    if options.root:
+        on = f"{_device()}, {options.random or Path(options.model or 'SmolLM2-135M').name}"
+        write_text(options.root / FILE, json.dumps({"on": on, "clients": report["served"]["clients"]}, indent=1))
     at_16 = next((each for each in report["served"]["clients"] if each["clients"] == 16), None)
     if options.floor and at_16:
         factor = at_16["tokens_a_second"] / report["generate"]["tokens_a_second"]
         print(f"16 clients: {factor:.1f} times generate; asked for {options.floor:g}")
         return int(factor < options.floor)
     return 0
+
+
+def _device() -> str:
+    import torch
+
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else f"{len(os.sched_getaffinity(0))} cores"
 
 
 def say(what: str, value: Any) -> None:
@@ -83,6 +95,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--overhead", type=int, default=40, help="requests by which it is measured; 0 does not")
     parser.add_argument("--batch", type=int, default=64, help="replies at once in the engine")
     parser.add_argument("--peer", action="store_true", help="transformers serve as well")
+    parser.add_argument("--root", type=Path, help="folder of artifacts/, where `parlance plan` looks for the figures")
     parser.add_argument("--floor", type=float, help="least factor over generate at 16 clients")
     return parser.parse_args()
 
@@ -242,7 +255,7 @@ def server(folder: Path | None, root: Path, overrides: list[str]) -> Iterator[tu
     given = [f"serving.model={folder}"] if folder else []
     settings = [part for setting in [*given, "serving.port=0", *overrides] for part in ("-o", setting)]
     command = [sys.executable, "-m", "pipeline.cli", "serve", "--root", str(root), *settings]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=PROJECT)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=PROJECT)
     try:
         assert process.stdout
         url = process.stdout.readline().split()[0].removesuffix("/v1")
@@ -251,7 +264,10 @@ def server(folder: Path | None, root: Path, overrides: list[str]) -> Iterator[tu
         yield url, psutil.Process(process.pid)
     finally:
         process.send_signal(signal.SIGINT)
-        process.wait(60)
+        try:
+            process.wait(60)
+        except subprocess.TimeoutExpired:
+            process.kill()
 
 
 def _answers(url: str, process: subprocess.Popen[Any], seconds: float) -> bool:
