@@ -69,7 +69,8 @@ class Stage:
     held: module:function of a profile, a context in which nobody writes to what it reads raw; imports no engine.
     check: a function that refuses a profile before anything starts; imports no engine.
     resumable: what a killed attempt left in the partial folder is kept for the next one.
-    asks: before it runs, a person may be asked, whose answer it gets.
+    asks: before it runs, a person may be asked; module:function of (run, what the task was told), the answer as a JSON
+        object, None where nobody answered. What was decided enters the fingerprint (pipeline.contract.decisions).
     form: section of the trigger form to the keys of the profile that it offers there.
     """
 
@@ -86,7 +87,7 @@ class Stage:
     held: str = ""
     check: str = ""
     resumable: bool = False
-    asks: bool = False
+    asks: str = ""
     holds: Holds = "figures"
     work: Work = Work()
     shown: Shown = Shown()
@@ -121,6 +122,10 @@ class Stage:
     def holding(self, profile: Profile) -> AbstractContextManager[None]:
         """In which writers that know of it leave alone what the stage reads raw."""
         return _function(self.held)(profile) if self.held else nullcontext()
+
+    def answer(self) -> Callable[..., dict[str, Any] | None]:
+        """The function of (run, what the task was told) that says what a person answered; None where nobody did."""
+        return _function(self.asks) if self.asks else lambda run, given: None  # noqa: ARG005
 
     def refuse(self, profile: Profile) -> None:
         """Raises UserError when the stage could not run with this profile."""

@@ -88,6 +88,7 @@ STAGES = {
             "sentiment",
             entry="pipeline.sentiment.sentiment:sentiment",
             doc="The model of emotions and sentiment: trained on labelled texts, or the one that is shipped.",
+            version="2",
             settings=("audit.emotion",),
             check="pipeline.sentiment.training_data:check",
             raw="pipeline.sentiment.training_data:raw_inputs",
@@ -99,7 +100,7 @@ STAGES = {
             task="audit",
             entry="pipeline.audit.annotate:annotate",
             doc="Topics, demographic mentions, sentiment and emotions of every conversation.",
-            version="3",
+            version="4",
             inputs=("deduplicate", "embed", "sentiment"),
             config=("audit", "embed.model", "seed"),
             settings=("spark", "embedding"),
@@ -123,10 +124,11 @@ STAGES = {
             "review",
             entry="pipeline.review.review:review",
             doc="Records the decision, the human's or the thresholds'.",
+            version="2",
             inputs=("audit",),
-            config=("review",),
+            config=("review.mode", "review.max_severity"),
             raw="pipeline.contract.raw_inputs:approval",
-            asks=True,
+            asks="pipeline.review.answer:answer",
             work=Work("none"),
             shown=Shown(part="review", facts="decision.json"),
             form={"Review": ("review.mode", "review.max_severity")},
@@ -264,6 +266,16 @@ def conversations_into(name: str) -> str:
             if STAGES[other].conversations:
                 return other
     return name
+
+
+def text_before(name: str) -> str:
+    """The stage whose data/ holds the text of the rows that a stage drops; empty when it must not be shown.
+
+    Text is shown only once personal data has been replaced: what acquire puts in quarantine is shown by file,
+    position and reason alone. Evidence never quotes a row's text.
+    """
+    found = conversations_into(name)
+    return found if found != name and STAGES[found].holds == "conversations" else ""
 
 
 def above(task: str) -> set[str]:
