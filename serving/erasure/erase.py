@@ -7,6 +7,7 @@ from typing import Any
 from configs.profile import Profile
 from pipeline.contract.artifact import ARTIFACTS, ArtifactStore
 from pipeline.contract.progress import say
+from pipeline.review.marks import journal
 from pipeline.rows.bans import FOLDER, Bans
 from serving.dialogue.dialogue import FOLDER as SERVER
 from serving.dialogue.dialogue import database_of
@@ -53,7 +54,7 @@ def erase(profile: Profile, root: Path, user: str) -> tuple[Path, list[str]]:
         for entry in artifacts.take_out(store, theirs, at, profile.vectors):
             say(f"erase: {entry['stage']} {entry['fingerprint'][:12]}: {entry['rows']:,} rows, {entry['files']} files")
             changed.append(entry)
-        beside = _scrub_beside(root, words)
+        beside = [*_scrub_beside(root, words), *_scrub_notes(root, theirs.rows)]
         sessions = kept.erase_sessions(database, user)
         database.scrub()
         memory = kept.erase_vectors(database, profile, root, user)
@@ -81,6 +82,17 @@ def erase(profile: Profile, root: Path, user: str) -> tuple[Path, list[str]]:
     }
     name = f"erasure-{at.replace(':', '').replace('-', '')[:15]}-{bans.of(user)[:8]}"
     return write_certificate(root / FOLDER, name, statement), remaining
+
+
+def _scrub_notes(root: Path, rows: set[str]) -> list[dict[str, Any]]:
+    """Takes what reviewers noted of the person's rows out of their marks; which rows they marked stays, by id."""
+    marks = journal(root)
+    kept = marks.read()
+    noted = [mark for mark in kept if mark["row"] in rows and mark.get("note")]
+    if not noted:
+        return []
+    marks.rewrite([mark | {"note": ""} if mark in noted else mark for mark in kept])
+    return [{"file": marks.path.relative_to(root).as_posix(), "done": f"notes of {len(noted):,} marks emptied"}]
 
 
 def _foreign(theirs: artifacts.Theirs, root: Path) -> dict[str, int]:

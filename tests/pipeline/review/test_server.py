@@ -226,9 +226,7 @@ def test_a_port_that_is_taken_is_a_users_error(audited, serve):
 
 @pytest.mark.parametrize("port", [-1, 65536])
 def test_a_port_that_is_none_is_a_users_error(audited, port):
-    with pytest.raises(
-        UserError, match=rf"port {port} cannot be used \(there are none but 0 to 65535\)"
-    ):
+    with pytest.raises(UserError, match=rf"port {port} cannot be used \(there are none but 0 to 65535\)"):
         ReviewServer(Desk(audited(), "ann"), port)
 
 

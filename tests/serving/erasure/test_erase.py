@@ -19,6 +19,8 @@ from pipeline.contract.run import Run
 from pipeline.contract.tokenizer import saved_tokenizer
 from pipeline.index.qdrant_edge import EdgeStore
 from pipeline.index.store import point_id
+from pipeline.review.marks import Mark
+from pipeline.review.marks import append as append_mark
 from pipeline.rows.row_id import row_id
 from pipeline.rows.schema import CONVERSATIONS
 from pipeline.tokenise.documents import Document
@@ -114,6 +116,7 @@ def root(tmp_path: Path) -> Path:
     (run.folder / "logs/train.log").write_text(f"step 1\nprompt: {ASKED}\nstep 2\n")
     (run.folder / "report.json").write_text(json.dumps({"samples": SAMPLES}))
     (run.folder / "report.html").write_text(f"<p>{ASKED}</p>")
+    append_mark(root, Mark(IDS["ada"], "kept", "clean", "f" * 64, "eve", "2026-01-01", True, f"says {WORD}"))
     database = database_of(run.profile, root)
     for user, [(_, asked), (_, answered)] in TALKS.items():
         begun = Sessions(database).begin(user, None, asked)
