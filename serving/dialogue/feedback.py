@@ -120,6 +120,7 @@ def append(folder: Path, name: str, records: list[Record]) -> None:
     """Appends records durably, a line each; what a crash left of a line goes. Under the folder's lock."""
     if not records:
         return
+    folder.mkdir(parents=True, exist_ok=True)
     files = sorted(folder.glob(f"{name}-*.jsonl"))
     last = files[-1] if files else folder / f"{name}-000001.jsonl"
     if last.is_file() and last.stat().st_size >= FULL_BYTES:

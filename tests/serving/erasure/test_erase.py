@@ -84,7 +84,6 @@ def fill_promote(folder: Path) -> None:
 def root(tmp_path: Path) -> Path:
     """A root with all of it, of two people."""
     root = tmp_path / "root"
-    (root / "feedback").mkdir(parents=True)
     for user in TALKS:
         append(root / "feedback", "conversations", [{"user_id": user, "messages": messages(user)}])
     run = Run.begin(load_profile("scratch", [f"storage.root={root}"], str(root / "feedback")), "first")
