@@ -235,6 +235,7 @@ class Chat:
             seed=request.seed,
             stop=fleet.prompts.stop,
             stop_texts=request.stops,
+            spelling=fleet.prompts.tokenizer,
         )
 
     def _filter_prompt(self, person: Person, messages: list[Message]) -> list[Message]:

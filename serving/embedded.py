@@ -10,7 +10,6 @@ from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 from typing import Any
 
-from tokenizers import Tokenizer
 from tokenizers.decoders import DecodeStream
 
 from configs.errors import UserError
@@ -29,13 +28,12 @@ _context.set_forkserver_preload(["serving.engine.process"])
 
 
 class EmbeddedEngine:
-    """One process. tokenizer: spells its tokens. restarted: called each time it has to be started again."""
+    """One process. restarted: called each time it has to be started again."""
 
     def __init__(
         self,
         name: str,
         folder: Path,
-        tokenizer: Tokenizer,
         settings: Embedded,
         threads: int,
         restarted: Callable[[], object] = lambda: None,
@@ -44,7 +42,7 @@ class EmbeddedEngine:
         self.load = (0, 0)
         """Replies that it computes, and that wait in it."""
         self._arguments = (str(folder), threads, settings.batch, settings.prefill_tokens, settings.cache_tokens)
-        self._tokenizer, self._restarted = tokenizer, restarted
+        self._restarted = restarted
         self._jobs: dict[int, asyncio.Queue[tuple[int | None, str | None] | Exception]] = {}
         self._last = 0
         self._writer: asyncio.StreamWriter | None = None
@@ -84,7 +82,7 @@ class EmbeddedEngine:
                 if isinstance(item, Exception):
                     raise item
                 token, finish = item
-                text = "" if token is None else spelling.step(self._tokenizer, token) or ""
+                text = "" if token is None else spelling.step(job.spelling, token) or ""
                 yield Piece(text, int(token is not None), finish)  # type: ignore[arg-type]
         finally:
             self.outstanding -= 1
@@ -140,7 +138,7 @@ class EmbeddedEngine:
     async def _listen(self, reader: asyncio.StreamReader) -> bool:
         """Gives on what the process says until it ends; whether it gave any token."""
         served = False
-        while line := await reader.readline():
+        while line := await _line(reader):
             message = json.loads(line)
             if "said" in message:
                 served, self.load = True, tuple(message["load"])
@@ -177,3 +175,11 @@ class EmbeddedEngine:
             await asyncio.to_thread(self._process.join)
             self._process.close()
             self._process = None
+
+
+async def _line(reader: asyncio.StreamReader) -> bytes:
+    """The next one; nothing when the process has ended, however that was."""
+    try:
+        return await reader.readline()
+    except OSError:
+        return b""

@@ -4,6 +4,8 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from tokenizers import Tokenizer
+
 Message = dict[str, str]
 Finish = Literal["stop", "length", "content_filter"]
 
@@ -12,7 +14,7 @@ Finish = Literal["stop", "length", "content_filter"]
 class Job:
     """One reply to compute. prompt: tokens. messages: what they were made of. most: tokens of the reply.
 
-    stop: ids that end it. stop_texts: so do these, for engines that speak text.
+    stop: ids that end it. stop_texts: so do these, for engines that speak text. spelling: spells tokens, for others.
     """
 
     prompt: list[int]
@@ -23,6 +25,7 @@ class Job:
     seed: int | None
     stop: list[int]
     stop_texts: list[str]
+    spelling: Tokenizer
 
 
 @dataclass(frozen=True)

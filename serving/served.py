@@ -103,10 +103,12 @@ class Served:
     async def _take(self, found: Version) -> None:
         """Starts the new version's engines beside the old ones, and then sends requests to them."""
         version = f"version-{found.number}" if found.number else found.folder.name
-        prompts = await asyncio.to_thread(Prompts, found.folder, self._profile.serving.limits.context_tokens)
-        engines = self._engines(found, version, prompts)
+        engines = self._engines(found, version)
+        context = self._profile.serving.limits.context_tokens
+        reading = asyncio.create_task(asyncio.to_thread(Prompts, found.folder, context))
         try:
             await asyncio.gather(*(engine.start() for engine in engines))
+            prompts = await reading
         except BaseException:
             await asyncio.gather(*(engine.close() for engine in engines), return_exceptions=True)
             raise
@@ -120,7 +122,7 @@ class Served:
             self._leaving.add(task)
             task.add_done_callback(self._leaving.discard)
 
-    def _engines(self, found: Version, version: str, prompts: Prompts) -> list[Engine]:
+    def _engines(self, found: Version, version: str) -> list[Engine]:
         serving = self._profile.serving
         if serving.engines:
             return [AddressedEngine(each) for each in serving.engines]
@@ -130,7 +132,6 @@ class Served:
             EmbeddedEngine(
                 f"{version}-{number}",
                 found.folder,
-                prompts.tokenizer,
                 serving.embedded,
                 threads,
                 self._metrics.restarts.inc,

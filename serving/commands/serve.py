@@ -3,6 +3,7 @@
 import logging
 import os
 from argparse import ArgumentParser, Namespace
+from contextlib import suppress
 from pathlib import Path
 
 from configs.errors import UserError
@@ -78,6 +79,7 @@ def run(profile: Profile, root: Path) -> None:
     )
     say(f"http://{f'[{host}]' if ':' in host else host}:{port}/v1 serves {profile.promote.model_name}; Ctrl-C ends it")
     server = uvicorn.Server(config)
-    server.run(sockets=[socket])
+    with suppress(KeyboardInterrupt):  # which uvicorn raises again when it has ended
+        server.run(sockets=[socket])
     if app.state.failed:
         raise UserError(app.state.failed)

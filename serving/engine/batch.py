@@ -106,59 +106,60 @@ class Batch:
             self._under_way.append(self._waiting.popleft())
 
     def _read_prompts(self) -> list[Said]:
-        """The oldest first. A prompt that is read whole gives the first token."""
-        left, said = self._prefill, []
+        """The oldest first, several at once where they are short. A prompt that is read whole gives the first token."""
+        chosen: list[tuple[int, Reply, int]] = []
+        width = 0
         for row, reply in enumerate(self._under_way):
-            if reply.read < reply.prompt and left > 0:
-                end = min(reply.prompt, reply.read + left)
-                left -= end - reply.read
-                logits = self._read(row, reply, end)
-                if end == reply.prompt:
-                    said.append(self._say(reply, *next_tokens(logits, [reply.sampling])))
-        return said
-
-    def _read(self, row: int, reply: Reply, end: int) -> Tensor:
-        """Logits [1, vocabulary] after the tokens up to `end`."""
-        positions = torch.arange(reply.read, end, device=self._model.device)
-        seen = torch.arange(end, device=self._model.device)
-        self._cache.read(row, end)
-        ids = torch.tensor([reply.tokens[reply.read : end]], device=self._model.device)
-        reply.read = end
-        return self._pass(ids, positions[None], (positions[:, None] - seen)[None])
+            size = min(reply.prompt - reply.read, self._prefill)
+            if size > 0 and max(width, size) * (len(chosen) + 1) <= self._prefill:
+                chosen.append((row, reply, size))
+                width = max(width, size)
+        if not chosen:
+            return []
+        rows, replies, sizes = (list(each) for each in zip(*chosen, strict=True))
+        logits = self._pass(rows, replies, sizes)
+        for reply, size in zip(replies, sizes, strict=True):
+            reply.read += size
+        whole = [number for number, reply in enumerate(replies) if reply.read == reply.prompt]
+        return self._say([replies[number] for number in whole], logits[whole])
 
     def _decode(self) -> list[Said]:
-        """The next token of every reply whose prompt is read. Rows between them are computed, and what is written
+        """The next token of every reply whose prompt is read. Rows between them are computed too, and what is written
         to them is overwritten when their prompts are read."""
         ready = [row for row, reply in enumerate(self._under_way) if reply.read == len(reply.tokens) - 1]
         first = self._under_way[: ready[-1] + 1]
-        device = self._model.device
-        ends = torch.tensor([reply.read for reply in first], device=device)
-        longest = 1 + max(reply.read for reply in first)
-        ids = torch.tensor([reply.tokens[reply.read] for reply in first], device=device)
-        self._cache.decode(ends, longest)
-        seen = torch.arange(longest, device=device)
-        logits = self._pass(ids[:, None], ends[:, None], (ends[:, None] - seen)[:, None])
-        chosen = [self._under_way[row] for row in ready]
-        if len(ready) < len(first):
-            logits = logits[ready]
-        said = []
-        for reply, token in zip(chosen, next_tokens(logits, [reply.sampling for reply in chosen]), strict=True):
+        logits = self._pass(list(range(len(first))), first, [1] * len(first))
+        chosen = [first[row] for row in ready]
+        for reply in chosen:
             reply.read += 1
-            said.append(self._say(reply, token))
-        return said
+        return self._say(chosen, logits if len(ready) == len(first) else logits[ready])
 
-    def _pass(self, ids_BQ: Tensor, positions_BQ: Tensor, distance_BQK: Tensor) -> Tensor:
-        """Logits [B, vocabulary] after the last of the tokens. distance: from each query back to what it may see."""
+    def _pass(self, rows: list[int], replies: list[Reply], sizes: list[int]) -> Tensor:
+        """Logits [B, vocabulary] after the next `sizes` tokens of these replies.
+
+        Shorter ones are filled up; what that writes lies after their ends, where what is written next takes its place.
+        """
+        device, width = self._model.device, max(sizes)
+        starts = torch.tensor([reply.read for reply in replies], device=device)
+        size = torch.tensor(sizes, device=device)
+        steps = torch.arange(width, device=device)
+        places_BQ = starts[:, None] + steps
+        seen = max(reply.read + size for reply, size in zip(replies, sizes, strict=True))
+        self._cache.place(rows, places_BQ, seen, max(reply.read for reply in replies) + width - 1)
+        given = [reply.tokens[reply.read : reply.read + size] for reply, size in zip(replies, sizes, strict=True)]
+        ids_BQ = torch.tensor([ids + [0] * (width - len(ids)) for ids in given], device=device)
+        distance_BQK = places_BQ[:, :, None] - torch.arange(seen, device=device)
         masks = {kind: self._mask(distance_BQK, window)[:, None] for kind, window in self._window.items()}
+        ends = sorted(set(sizes))
         output = self._model(
             input_ids=ids_BQ,
-            position_ids=positions_BQ,
+            position_ids=torch.minimum(places_BQ, (starts + size - 1)[:, None]),
             attention_mask=masks if len(masks) > 1 else next(iter(masks.values())),
             past_key_values=self._cache,
             use_cache=True,
-            logits_to_keep=1,
+            logits_to_keep=torch.tensor([end - 1 for end in ends], device=device),
         )
-        return output.logits[:, -1]
+        return output.logits[range(len(rows)), [ends.index(size) for size in sizes]]
 
     def _mask(self, distance_BQK: Tensor, window: int | None) -> Tensor:
         """What is added to the scores, [B, Q, K]."""
@@ -168,7 +169,14 @@ class Batch:
         mask = torch.zeros(hidden.shape, dtype=self._model.dtype, device=hidden.device)
         return mask.masked_fill_(hidden, torch.finfo(mask.dtype).min)
 
-    def _say(self, reply: Reply, token: int) -> Said:
+    def _say(self, replies: list[Reply], logits_BV: Tensor) -> list[Said]:
+        """The next token of each."""
+        if not replies:
+            return []
+        tokens = next_tokens(logits_BV, [reply.sampling for reply in replies])
+        return [self._said(reply, token) for reply, token in zip(replies, tokens, strict=True)]
+
+    def _said(self, reply: Reply, token: int) -> Said:
         if token in reply.stop:
             return Said(reply.id, None, "stop")
         reply.tokens.append(token)

@@ -28,11 +28,8 @@ class RowLayer(CacheLayerMixin):
         assert self.keys is not None
         assert self.values is not None
         for kept, new in ((self.keys, key_states), (self.values, value_states)):
-            if at.ends is None:
-                kept[at.rows, :, at.seen - new.shape[2] : at.seen] = new
-            else:
-                kept[at.numbers, :, at.ends] = new[:, :, 0]
-        return self.keys[at.rows, :, : at.seen], self.values[at.rows, :, : at.seen]
+            kept[at.rows_B1, :, at.places_BQ] = new.transpose(1, 2)
+        return self.keys[at.shown, :, : at.seen], self.values[at.shown, :, : at.seen]
 
     def move(self, source: int, target: int) -> None:
         """Copies a row over another."""
@@ -61,30 +58,24 @@ class RowLayer(CacheLayerMixin):
 
 
 class RowCache(Cache):
-    """What transformers' models read and write. `read` or `decode` says where, before each pass of the model.
+    """What transformers' models read and write. `place` says where, before each pass of the model.
 
-    capacity, positions: of the tensors, as large as was needed since the last `drop`.
+    capacity, positions: of the tensors, as large as was needed since the last `drop`. seen: positions that are shown.
     """
 
     def __init__(self, layers: int) -> None:
         self.capacity = self.positions = self.seen = 0
-        self.rows = slice(0, 0)
-        self.numbers: Tensor | None = None
-        self.ends: Tensor | None = None
+        self.rows_B1 = self.places_BQ = torch.empty(0)
+        self.shown: slice | Tensor = slice(0, 0)
         self._own = [RowLayer(self) for _ in range(layers)]
         super().__init__(layers=list(self._own))
 
-    def read(self, row: int, end: int) -> None:
-        """Tokens of one row come, the last of them at end - 1."""
-        self._fit(row + 1, end)
-        self.rows, self.seen, self.ends = slice(row, row + 1), end, None
-
-    def decode(self, ends: Tensor, longest: int) -> None:
-        """One token of each of the first rows comes, at `ends` [rows]. longest: positions seen at most."""
-        count = ends.shape[0]
-        self._fit(count, longest)
-        self.rows, self.seen, self.ends = slice(0, count), longest, ends
-        self.numbers = torch.arange(count, device=ends.device)
+    def place(self, rows: list[int], places_BQ: Tensor, seen: int, furthest: int) -> None:
+        """Tokens of these rows come, at these positions. seen: positions shown. furthest: the last written."""
+        self._fit(max(rows) + 1, furthest + 1)
+        numbers = torch.tensor(rows, device=places_BQ.device)
+        self.rows_B1, self.places_BQ, self.seen = numbers[:, None], places_BQ, seen
+        self.shown = slice(0, len(rows)) if rows == list(range(len(rows))) else numbers
 
     def move(self, source: int, target: int) -> None:
         """Copies a row over another, in all layers."""
