@@ -46,11 +46,12 @@ def raw_inputs(profile: Profile, hashes: FileHashes) -> dict[str, str]:
 
 @contextmanager
 def standing_still(profile: Profile) -> Iterator[None]:
-    """Holds the lock of every source's folder that has one: who writes there waits (serving/dialogue/feedback.py)."""
+    """Holds the lock of every folder that has one and is a source, or has a file that is one: who writes there waits
+    (serving/dialogue/feedback.py)."""
+    paths = [Path(source.path) for source in profile.acquire.sources if source.path]
     with ExitStack() as held:
-        for source in profile.acquire.sources:
-            lock = Path(source.path) / LOCK if source.path else None
-            if lock is not None and lock.is_file():
+        for lock in sorted({(path.parent if path.is_file() else path) / LOCK for path in paths}):
+            if lock.is_file():
                 fcntl.flock(held.enter_context(lock.open()), fcntl.LOCK_SH)
         yield
 
