@@ -253,3 +253,14 @@ def test_a_person_gets_what_is_kept_of_them_and_of_nobody_else(root: Path, tmp_p
     assert [record["messages"] for record in found["feedback"]] == [messages("ada")]
     assert [row["row_id"] for row in found["rows_in_artifacts"]] == [IDS["ada"]]
     assert "lunch" not in out.read_text()
+
+
+def test_the_command_erases_and_checks_its_certificate(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    where = ["--root", str(root), "--profile", "scratch"]
+    assert main(["erase", "--user", "ada", *where]) == 0
+    [certificate] = (root / "erasures").glob("erasure-*.json")
+    assert main(["erase", "--check", str(certificate), *where]) == 0
+    assert '"remaining": []' in capsys.readouterr().out
+    certificate.write_text(certificate.read_text().replace('"begun": "2', '"begun": "1'))
+    assert main(["erase", "--check", str(certificate), *where]) == 2
+    assert holding(root, WORD) == []
