@@ -14,7 +14,9 @@ from pipeline.contract.progress import say
 
 def command(parser: ArgumentParser) -> Runs:
     export_model = of_model.command(parser)
-    parser.epilog += "\n\n        parlance export --user ada --out ada.json              what is kept of a person\n"
+    parser.epilog = (
+        f"{parser.epilog}\n\n        parlance export --user ada --out ada.json              what is kept of a person\n"
+    )
     parser.add_argument("--user", help="id of a user: all that the server, its feedback and the artifacts keep of them")
     parser.add_argument("--profile", default="demo", help="with --user: the profile that is served")
 
@@ -24,7 +26,7 @@ def command(parser: ArgumentParser) -> Runs:
     return export
 
 
-def _export_person(options: Namespace) -> None:
+def _export_person(options: Namespace) -> int:
     from pipeline.contract.artifact import ArtifactStore
     from serving.dialogue.dialogue import database_of
     from serving.dialogue.export import exported
@@ -42,3 +44,4 @@ def _export_person(options: Namespace) -> None:
     database.close()
     write_text(Path(options.out), json.dumps(found, indent=1, ensure_ascii=False, default=str) + "\n")
     say(f"export: {options.out}")
+    return 0

@@ -62,7 +62,7 @@ def profile(tmp_path: Path) -> Profile:
 @pytest.fixture
 def talking(tmp_path: Path) -> Iterator[Callable[..., Talk]]:
     """talking(*overrides) opens a dialogue over tmp_path/root; again, the same one after a restart."""
-    loop, held = asyncio.new_event_loop(), []
+    loop, held = asyncio.new_event_loop(), list[Talk]()
 
     def open_(*overrides: str) -> Talk:
         for talk in held:

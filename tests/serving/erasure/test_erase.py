@@ -55,7 +55,7 @@ def messages(user: str) -> list[dict[str, str]]:
 def fill_index(folder: Path) -> None:
     store = EdgeStore(folder / "store", 4)
     payloads = [{"row_id": IDS[u], "segment": 0, "text": TALKS[u][0][1]} for u in TALKS]
-    store.upsert([point_id(p["row_id"], 0) for p in payloads], np.eye(4, dtype=np.float32)[:2], payloads)
+    store.upsert([point_id(IDS[u], 0) for u in TALKS], np.eye(4, dtype=np.float32)[:2], payloads)
     store.flush()
     store.close()
     about = {"engine": "qdrant-edge", "collection": "c", "points": 2, "dimensions": 4, "url": None}
