@@ -88,14 +88,20 @@ class Batch:
     def step(self) -> list[Said]:
         """Reads some of the prompts, and gives each reply whose prompt is read its next token."""
         self._admit()
-        read = self._read_prompts()
-        ready = [row for row, reply in enumerate(self._under_way) if reply.read == len(reply.tokens) - 1]
-        said = [*read, *(self._decode() if ready else [])]
-        finished = {each.id for each in said if each.finish}
-        self._remove([row for row, reply in enumerate(self._under_way) if reply.id in finished])
+        said = self._read_prompts()
+        self._leave(said)
+        if any(reply.read == len(reply.tokens) - 1 for reply in self._under_way):
+            decoded = self._decode()
+            self._leave(decoded)
+            said += decoded
         if not self._under_way:
             self._cache.drop()
         return said
+
+    def _leave(self, said: list[Said]) -> None:
+        """Frees the rows of replies that have ended."""
+        finished = {each.id for each in said if each.finish}
+        self._remove([row for row, reply in enumerate(self._under_way) if reply.id in finished])
 
     def _admit(self) -> None:
         """First come, first served, as long as rows and cache are left."""

@@ -110,6 +110,15 @@ def test_a_reply_waits_until_the_cache_has_room_and_one_that_never_fits_is_refus
         batch.add(reply(9, [5] * 300, 10))
 
 
+def test_no_reply_has_more_tokens_than_it_may() -> None:
+    batch = Batch(model_of("llama"), rows=8, prefill=64, room=4096)
+    for number in range(1, 5):
+        batch.add(reply(number, [5, 6, 7 + number], number))
+    said: dict[int, list[int]] = {}
+    assert set(drained(batch, said).values()) == {"length"}
+    assert {number: len(tokens) for number, tokens in said.items()} == {1: 1, 2: 2, 3: 3, 4: 4}
+
+
 def test_a_seed_draws_the_same_reply_alone_and_among_others() -> None:
     model = model_of("llama")
     batch = Batch(model, rows=4, prefill=64, room=4096)

@@ -1,6 +1,8 @@
 """The API as OpenAI's clients use it, on a real port."""
 
 import json
+import os
+import signal
 import socket
 import subprocess
 from collections.abc import Callable
@@ -152,19 +154,23 @@ def test_written_out_marks_of_the_template_are_text(server: Server) -> None:
 
 def test_a_client_that_leaves_frees_the_engine_at_once(server: Server) -> None:
     body = {"model": "parlance-chat", "messages": USER, "max_tokens": 1000}
+    os.kill(server.engine.pid, signal.SIGSTOP)  # so that the replies last
     with httpx.stream("POST", f"{server.url}/v1/chat/completions", json=body | {"stream": True}, timeout=60) as stream:
-        next(stream.iter_bytes())
+        pieces = stream.iter_bytes()  # which closes the stream when it is forgotten
+        next(pieces)
         wait(lambda: server.engine.outstanding == 1)
-    wait(lambda: server.engine.outstanding == 0, 2)
+    wait(lambda: server.engine.outstanding == 0)
     address = ("127.0.0.1", int(server.url.rpartition(":")[2]))
     with socket.create_connection(address) as plain:  # one that waits for the whole reply, and goes
         content = json.dumps(body).encode()
         head = "POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
         plain.sendall(f"{head}Content-Length: {len(content)}\r\n\r\n".encode() + content)
         wait(lambda: server.engine.outstanding == 1)
-    wait(lambda: server.engine.outstanding == 0, 2)
-    wait(lambda: b'parlance_requests_total{status="499"} 2.0' in server.app.state.metrics.text(), 2)
+    wait(lambda: server.engine.outstanding == 0)
+    wait(lambda: b'parlance_requests_total{status="499"} 2.0' in server.app.state.metrics.text())
+    os.kill(server.engine.pid, signal.SIGCONT)
     assert server.ask().status_code == 200
+    assert server.engine.load == (0, 0)  # after its last token nothing is under way in it
 
 
 def test_models_health_and_metrics(server: Server) -> None:
