@@ -4,7 +4,8 @@ Sixteen clients stream replies from a server with two engines; every --kill seco
 the way in another version is promoted, at two thirds it is rolled back. At temperature 0 each client knows the reply
 that each version gives it: an answer that is another client's, cut without saying so, or of no version fails the run.
 Every request must end in a whole reply or a status. Prints what came, and the server's memory over time. Status 1 when
-something was wrong, or memory grew by more than a tenth between the second fifth of the run and the last.
+something was wrong, or the least memory of the last fifth of the run is over that of the second by more than a tenth
+(two versions at once take more, while one takes over from the other).
 """
 
 import argparse
@@ -163,7 +164,7 @@ def main() -> int:
 
 def _report(soak: Soak) -> int:
     fifth = max(1, len(soak.memory) // 5)
-    early, late = max(soak.memory[fifth : 2 * fifth]), max(soak.memory[-fifth:])
+    early, late = min(soak.memory[fifth : 2 * fifth]), min(soak.memory[-fifth:])
     report: dict[str, Any] = {
         "ends": dict(soak.ends),
         "versions": dict(soak.versions),

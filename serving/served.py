@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from configs.errors import UserError
 from configs.profile import Profile
 from eval.registry import champion
 from serving.addressed import AddressedEngine
@@ -79,8 +78,6 @@ class Served:
     def _look(self) -> Version | None:
         """What is to be served. Raises UserError."""
         if folder := self._profile.serving.model:
-            if not Path(folder, "config.json").is_file():
-                raise UserError(f"serving.model: {folder} holds no model (config.json); name a folder of one")
             return Version(0, Path(folder))
         found = champion(self._profile.tracking.address(self._root), self.name)
         if found is None or found.version == self._number:

@@ -47,6 +47,9 @@ def _serve(options: Namespace) -> None:
     given = {"host": options.host, "port": options.port, "model": options.model and str(Path(options.model).resolve())}
     overrides = [f"serving.{key}={value}" for key, value in given.items() if value is not None]
     profile = load_profile(options.profile, [*options.override, *overrides])
+    folder = profile.serving.model
+    if folder and not Path(folder, "config.json").is_file():
+        raise UserError(f"serving.model: {folder} holds no model (config.json); name a folder of one")
     logging.basicConfig(level=os.environ.get("PARLANCE_LOG", "INFO"), format="%(asctime)s %(levelname)s %(message)s")
     for library in ("httpx", "aiohttp.access", "transformers", "mlflow"):
         logging.getLogger(library).setLevel(logging.WARNING)
