@@ -68,7 +68,30 @@ class Limits(Section):
 
 
 class Dialogue(Section):
-    """Sessions, memory and feedback."""
+    """Sessions, memory and feedback. A database's password is in PGPASSWORD, never here; Qdrant is `vectors`' own."""
+
+    database: str | None = Field(
+        None,
+        description="sqlite:///FILE or postgresql://USER@HOST/NAME; empty is serving/sessions.db under storage.root",
+    )
+    system: str | None = Field(None, description="System prompt of conversations that the server keeps")
+    recalled: int = Field(3, ge=0, le=50, description="Earlier segments told to the model at most; 0 recalls none")
+    similarity: float = Field(0.35, ge=-1, le=1, description="Least cosine similarity of what is recalled")
+    half_life_days: float = Field(30.0, gt=0, description="Age at which recency has lost half of its weight (days)")
+    settled_minutes: float = Field(
+        30.0, ge=0, description="A conversation without a message for so long is written as feedback (minutes)"
+    )
+    unrated: Literal["learn", "context"] = Field(
+        "learn", description="Replies that nobody rated, in what is written as feedback: learned from, or context only"
+    )
+    event_conversations: int = Field(100, ge=1, description="Written conversations after which Airflow is told")
+    event_minutes: float = Field(60.0, gt=0, description="Longest time until Airflow is told of fewer (minutes)")
+    airflow: str | None = Field(
+        None,
+        pattern=r"^https?://[^/@\s]+(/\S*)?$",
+        description="Airflow's address, told of new conversations; login in AIRFLOW_USERNAME and AIRFLOW_PASSWORD",
+    )
+    backups: list[str] = Field([], description="Copies of storage.root elsewhere, which an erasure's report names")
 
 
 class Serving(Section):

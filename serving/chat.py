@@ -67,21 +67,21 @@ class Chat:
         """All that may be refused, in order of cost. Raises ApiError."""
         begun, limits = time.monotonic(), self._serving.limits
         self._check(request)
-        held = ExitStack()
+        held, exchange = ExitStack(), None
         try:
             fleet = held.enter_context(self._served.fleet())
             self._count(held)
             if limited := person.key or self._serving.anonymous == "always":
                 self._rates.request(person)
             said = [message.plain for message in request.messages]
-            prompt = fleet.prompts.encode(said)
+            prompt = [] if request.conversation else fleet.prompts.encode(said)
             most = min(limits.default_reply_tokens if request.most is None else request.most, limits.reply_tokens)
             room = self._room(fleet, len(prompt), request.most)
             messages = self._filter_prompt(person, said)
             exchange = await self._exchange(person, request, messages, fleet, min(most, room))
             if exchange:
                 messages = exchange.messages
-            if messages != said:
+            if exchange or messages != said:
                 prompt = fleet.prompts.encode(messages)
                 room = self._room(fleet, len(prompt), request.most)
             if limited:
@@ -95,6 +95,8 @@ class Chat:
             return Course(person, request, messages, fleet, job, answer, exchange, held, begun, until)
         except BaseException:
             held.close()
+            if self._dialogue and exchange:
+                await asyncio.shield(self._dialogue.abandon(exchange, "refused"))
             raise
 
     async def whole(self, course: Course) -> dict[str, Any]:

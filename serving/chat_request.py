@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from serving.dialogue_protocol import Message
 
@@ -54,12 +54,13 @@ Stop = Annotated[str, Field(min_length=1, max_length=200)]
 
 
 class ChatRequest(BaseModel):
-    """conversation: an id or "new", Parlance's own. Fields without bearing on the reply are ignored."""
+    """conversation: an id or "new", Parlance's own: the server has what was said before, and `messages` only what is
+    said now, or nothing for another reply to the last message. Fields without bearing on the reply are ignored."""
 
     model_config = ConfigDict(extra="allow", strict=False)
 
     model: str = Field(max_length=200)
-    messages: list[ChatMessage] = Field(min_length=1)
+    messages: list[ChatMessage]
     stream: bool = False
     stream_options: StreamOptions | None = None
     max_tokens: int | None = Field(None, ge=1)
@@ -79,12 +80,13 @@ class ChatRequest(BaseModel):
                     raise ValueError(f"{name} is not served here" + (f" but for {harmless[0]!r}" if harmless else ""))
         return values
 
-    @field_validator("messages")
-    @classmethod
-    def _last_is_not_the_models(cls, messages: list[ChatMessage]) -> list[ChatMessage]:
-        if messages[-1].role == "assistant":
-            raise ValueError("the last one is the assistant's; end with what it is to answer")
-        return messages
+    @model_validator(mode="after")
+    def _ends_with_what_is_to_be_answered(self) -> "ChatRequest":
+        if not self.messages and not self.conversation:
+            raise ValueError("messages: is empty; end with what is to be answered")
+        if self.messages and self.messages[-1].role == "assistant":
+            raise ValueError("messages: the last one is the assistant's; end with what it is to answer")
+        return self
 
     @property
     def most(self) -> int | None:

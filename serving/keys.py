@@ -90,6 +90,15 @@ class Keys:
                 keys[keys.index(key)] = Key(**{**asdict(key), "revoked": now})
         return found
 
+    def forget(self, user: str) -> int:
+        """Deletes all that is known of a user's keys, which end with that; how many they were."""
+        if not any(key.user == user for key in self.all()):
+            return 0
+        with self._changing() as keys:
+            before = len(keys)
+            keys[:] = [key for key in keys if key.user != user]
+            return before - len(keys)
+
     @contextmanager
     def _changing(self) -> Iterator[list[Key]]:
         self.path.parent.mkdir(parents=True, exist_ok=True)

@@ -14,7 +14,9 @@ FLOORS = """
     dags
     plugins
     pipeline                    the doors: cli, spark_stage
-    pipeline/commands           eval/commands           serving/commands
+    serving/commands
+    pipeline/commands           eval/commands
+    serving/erasure             serving/dialogue/migrations  serving/dialogue/migrations/versions
     serving/dialogue
     serving
     pipeline/report

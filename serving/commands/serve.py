@@ -64,12 +64,13 @@ def run(profile: Profile, root: Path) -> None:
     import uvicorn
 
     from serving.app import ServingSettings, create_app
+    from serving.dialogue.dialogue import KeptDialogue
     from serving.listening import listen
 
     serving = profile.serving
     socket = listen(serving.host, serving.port)
     host, port = socket.getsockname()[:2]
-    app = create_app(ServingSettings(profile, root))
+    app = create_app(ServingSettings(profile, root), KeptDialogue(profile, root))
     config = uvicorn.Config(
         app,
         log_config=None,
