@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup system demo test lint ui chat cluster-test spark-package clean
+.PHONY: help setup system demo test lint ui chat serve cluster-test spark-package clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 15
@@ -46,6 +46,9 @@ ui: setup  ## Airflow with the DAGs; prints address and login; PORT=8080
 
 chat: setup  ## talk to the champion
 	@$(BIN)/parlance chat
+
+serve: setup  ## the champion over HTTP, as OpenAI's API; ARGS="--port 9000"
+	@$(BIN)/parlance serve $(ARGS)
 
 lint: setup  ## ruff and mypy
 	$(BIN)/ruff check .

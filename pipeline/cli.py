@@ -35,7 +35,14 @@ COMMANDS = (
     Row("explain", "tell one row's story, or show what a rule dropped", "pipeline.commands.explain:command"),
     Row("search", "find conversations by meaning", "pipeline.commands.search:command"),
     Row("chat", "talk to the champion", "eval.commands.chat:command"),
-    Row("export", "write a model for llama.cpp, vLLM or transformers", "eval.commands.export:command"),
+    Row("serve", "serve the champion over HTTP, as OpenAI's API", "serving.commands.serve:command"),
+    Row("keys", "make, list and revoke API keys of the server", "serving.commands.keys:command"),
+    Row(
+        "export",
+        "write a model for llama.cpp, vLLM or transformers, or what is kept of a user",
+        "serving.commands.export:command",
+    ),
+    Row("erase", "remove a person from all that is kept, with a signed certificate", "serving.commands.erase:command"),
     Row("report", "write a run's report.json and report.html anew", "pipeline.commands.report:command"),
     Row("rollback", "make the previous champion champion again", "eval.commands.rollback:command"),
 )

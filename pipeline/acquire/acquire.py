@@ -22,6 +22,7 @@ from pipeline.acquire.sources import source_files
 from pipeline.acquire.units import RANGE_BYTES, Unit, count, numbered
 from pipeline.contract.execute import StageContext
 from pipeline.contract.progress import Progress, say, watching
+from pipeline.rows.bans import Bans
 from pipeline.rows.schema import CONVERSATIONS, DROPPED, REJECTED
 from pipeline.spark.external_sort import Runs, merge
 from pipeline.spark.session import session_of, task_progress
@@ -133,7 +134,7 @@ def _count(spark: SparkSession, units: list[Unit]) -> list[tuple[Outcome, Outcom
 def _read(context: StageContext, units: list[Unit], scratch: Path, buckets: int) -> dict[str, Held]:
     """Reads all units into runs under scratch, showing the bytes read; source to what it held."""
     tasks = _tasks(units, session_of(context).sparkContext.defaultParallelism)
-    progress = scratch / "progress"
+    progress, bans = scratch / "progress", Bans.read(context.run.root)
     for folder in (progress, *(scratch / name for name in SCHEMAS)):
         folder.mkdir(parents=True)
 
@@ -141,7 +142,7 @@ def _read(context: StageContext, units: list[Unit], scratch: Path, buckets: int)
         for index in numbers(batches):
             held: dict[str, Held] = {}
             runs = {schema: Runs(scratch / name, index, buckets) for name, schema in SCHEMAS.items()}
-            for batch in batches_of_task(tasks[index], progress / str(index), held):
+            for batch in batches_of_task(tasks[index], progress / str(index), held, bans):
                 runs[batch.schema].add(batch)
             for run in runs.values():
                 run.flush()

@@ -2,6 +2,7 @@
 
 import fcntl
 import json
+import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -211,18 +212,7 @@ class ArtifactStore:
     def commit(self, partial: Path, manifest: dict[str, Any]) -> Artifact:
         """Checks the ledger, writes the manifest last, and renames the folder into its place; then deletes what lies
         beside it. A crash in between leaves that to `sweep`."""
-        ledger: Ledger = manifest["ledger"]
-        _check_rows(partial, manifest["stage"], ledger)
-        remove_partials(partial)
-        digests = self.hashes.of(sorted(_files(partial)))
-        files = [
-            {"path": _relative(p, partial), "bytes": p.stat().st_size, "sha256": digest}
-            for p, digest in digests.items()
-        ]
-        manifest = {**manifest, "ledger": asdict(ledger), "files": files}
-        write_text(partial / MANIFEST, json.dumps(manifest, indent=1, ensure_ascii=False))
-        write_text(partial / SEAL, _seal(partial / MANIFEST).decode())
-        _sync(partial)
+        self._describe(partial, manifest)
         stage, print_ = manifest["stage"], manifest["fingerprint"]
         target = self.root / stage / print_
         if not self._committed(stage, print_):
@@ -233,6 +223,51 @@ class ArtifactStore:
             shutil.rmtree(partial)
         self._clear(stage, print_)
         return Artifact(target)
+
+    @contextmanager
+    def rewriting(self, artifact: Artifact) -> Iterator[tuple[Path, dict[str, Any]]]:
+        """A copy of an artifact, and its manifest with a Ledger, to take rows out of; in its place when the body ends
+        without an error. The copy's files are links: they are to be replaced or deleted, not written into.
+
+        Raises UserError while a process makes the artifact. A crash leaves the old one, or the new one to `recover`.
+        """
+        stage, print_ = artifact.path.parent.name, artifact.path.name
+        with self._lock(stage, print_).open("a+") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise UserError(f"{artifact.path}: {MADE_BY} a run; wait until it has ended, or stop it") from None
+            copy, aside = self._beside(stage, print_, PARTIAL), self._beside(stage, print_, DAMAGED)
+            _remove(copy)
+            shutil.copytree(artifact.path, copy, copy_function=os.link)
+            manifest = {**artifact.manifest, "ledger": artifact.ledger}
+            yield copy, manifest
+            self._describe(copy, manifest)
+            shutil.rmtree(aside, ignore_errors=True)
+            artifact.path.rename(aside)
+            copy.rename(artifact.path)
+            sync(artifact.path.parent)
+            shutil.rmtree(aside)
+
+    def recover(self) -> None:
+        """Puts what `rewriting` had finished into its place, where a crash came between its two renames."""
+        for copy in self.root.glob(f"*/.*{PARTIAL}"):
+            target = copy.with_name(copy.stem.removeprefix("."))
+            if (copy / SEAL).is_file() and not target.exists() and copy.with_suffix(DAMAGED).is_dir():
+                copy.rename(target)
+
+    def leftovers(self) -> list[Path]:
+        """What lies beside artifacts: of attempts under way, killed ones, and damaged artifacts."""
+        return sorted(p for p in self.root.glob("*/.*") if p.suffix in (PARTIAL, SCRATCH, DAMAGED))
+
+    def is_held(self, left: Path) -> bool:
+        """Whether a live process works on what lies beside an artifact."""
+        with left.with_suffix(".lock").open("a+") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+        return False
 
     def sweep(self, stage: str, print_: str, resumable: bool) -> None:
         """Deletes what killed attempts at the stage's artifacts left and nobody will use: all of it beside an artifact
@@ -249,6 +284,20 @@ class ArtifactStore:
                 forgotten = other != print_ and (not resumable or _untouched_days(left) > UNTOUCHED_DAYS)
                 if self._committed(stage, other) or forgotten:
                     self._clear(stage, other)
+
+    def _describe(self, folder: Path, manifest: dict[str, Any]) -> None:
+        """Checks the ledger, and writes manifest and seal durably."""
+        ledger: Ledger = manifest["ledger"]
+        _check_rows(folder, manifest["stage"], ledger)
+        remove_partials(folder)
+        digests = self.hashes.of(sorted(_files(folder)))
+        files = [
+            {"path": _relative(p, folder), "bytes": p.stat().st_size, "sha256": digest} for p, digest in digests.items()
+        ]
+        manifest = {**manifest, "ledger": asdict(ledger), "files": files}
+        write_text(folder / MANIFEST, json.dumps(manifest, indent=1, ensure_ascii=False))
+        write_text(folder / SEAL, _seal(folder / MANIFEST).decode())
+        _sync(folder)
 
     def _clear(self, stage: str, print_: str) -> None:
         """Deletes what lies beside an artifact. The lock's file stays: another process may be waiting for it."""

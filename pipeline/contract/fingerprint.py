@@ -86,6 +86,11 @@ class FileHashes:
         self._remember({unknown[path]: read[path] for path in lasting})
         return {path: read.get(path) or self._known[identity] for path, identity in identities.items()}
 
+    @property
+    def root(self) -> Path:
+        """The folder whose memory this is."""
+        return self.memory.path.parent
+
     @cached_property
     def _known(self) -> dict[Identity, str]:
         lines = self.memory.read()

@@ -21,6 +21,7 @@ STAGES = {
             settings=("spark",),
             engine="spark",
             raw="pipeline.acquire.sources:raw_inputs",
+            held="pipeline.acquire.sources:standing_still",
             holds="raw conversations",
             shown=Shown(
                 funnel="usable",
