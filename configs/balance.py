@@ -1,8 +1,13 @@
 """How the audit's findings change the corpus."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from configs.section import Section
+
+Attribute = Literal["gender", "religion", "ethnicity", "nationality", "age"]
+"""What of a person a counterfactual copy may change."""
 
 
 class Balance(Section):
@@ -13,5 +18,10 @@ class Balance(Section):
         0.05,
         ge=0,
         le=1,
-        description="Share of the training rows with gendered words that get a gender-swapped copy, where a swap fits",
+        description="Share of the training rows that are looked at for counterfactual copies; one is made where a swap "
+        "stays true and readable",
+    )
+    counterfactual_attributes: list[Attribute] = Field(
+        ["gender", "religion", "ethnicity", "nationality", "age"],
+        description="What of the people in a row its copies change, one in each; English only",
     )

@@ -1,4 +1,4 @@
-"""balance: what the review removed goes, over-represented topics shrink, gender-swapped copies are added.
+"""balance: what the review removed goes, over-represented topics shrink, counterfactual copies are added.
 
 Validation and test rows are never changed, but for what the review removed.
 """
@@ -12,20 +12,17 @@ from pyspark.sql import functions as F
 
 from configs.balance import Balance
 from configs.errors import UserError
-from pipeline.balance.counterfactual import swap_gender
+from pipeline.balance.counterfactual import copies
 from pipeline.balance.topic_cap import rows_to_keep
 from pipeline.contract.execute import StageContext
 from pipeline.contract.formatting import percent
 from pipeline.contract.progress import say
 from pipeline.rows.parquet import count_by, rows_in
-from pipeline.rows.row_id import row_id
-from pipeline.rows.text_hash import text_hash
 from pipeline.spark.draw import uniform
 from pipeline.spark.frames import read_rows, write_rows
 from pipeline.spark.pairs import with_fate, write_pairs
 from pipeline.spark.session import session_of, task_progress
 
-AUGMENTATION = "counterfactual_gender"
 BINS = 4096
 """Slices that a topic's rows are ranked in, so that no task sorts a whole topic."""
 
@@ -51,17 +48,16 @@ def balance(context: StageContext) -> None:
     dropped = removed.union(over)
     kept = rows.join(dropped.select("row_id"), "row_id", "left_anti")
     originals = kept.withColumns({"augmentation": F.lit(None).cast("string"), "parent": F.lit(None).cast("string")})
-    copies = _counterfactuals(originals, config.counterfactual_share, seed)
+    swapped = _counterfactuals(originals, config, seed)
 
     context.ledger.rows_in = total
-    context.ledger.rows_out = write_rows(originals.unionByName(copies), context.out / "data", total)
+    context.ledger.rows_out = write_rows(originals.unionByName(swapped), context.out / "data", total)
     gone = rows.select("row_id", "source", "origin").join(dropped, "row_id")
     write_rows(gone, context.out / "dropped", total)
     context.ledger.dropped = count_by(context.out / "dropped", "rule")
-    added = context.ledger.rows_out + sum(context.ledger.dropped.values()) - total
-    context.ledger.added = {AUGMENTATION: added} if added else {}
+    context.ledger.added = count_by(context.out / "data", "augmentation")
     context.metrics["splits"] = count_by(context.out / "data", "split")
-    context.metrics["counterfactual_copies"] = added
+    context.metrics["counterfactual_copies"] = sum(context.ledger.added.values())
     pairs = context.inputs["deduplicate"].parquet("pairs")
     if count := rows_in(pairs):
         write_pairs(context, with_fate(read_rows(session_of(context), pairs), context.out / "dropped"), count)
@@ -127,37 +123,16 @@ def _over_cap(train: DataFrame, counts: dict[str, int], share: float, seed: int,
     return over.select("row_id", F.lit("topic_over_cap").alias("rule"), evidence.alias("evidence"))
 
 
-def _counterfactuals(originals: DataFrame, share: float, seed: int) -> DataFrame:
-    """A gender-swapped copy of the drawn training rows that can be swapped, in the columns of `originals`.
-
-    A copy keeps its parent's origin, conversation, user, cluster, topic and scores; the spans of personal
-    data lay in the parent's text and are left out.
-    """
+def _counterfactuals(originals: DataFrame, config: Balance, seed: int) -> DataFrame:
+    """Copies of the drawn training rows, in the columns of `originals`; none that says what some row says already."""
     schema = originals.schema
 
     def swap(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
-            copies = [copy for row in batch.to_pylist() if (copy := _copy(row))]
-            yield pa.RecordBatch.from_pylist(copies, schema=batch.schema)
+            made = [copy for row in batch.to_pylist() for copy in copies(row, config.counterfactual_attributes)]
+            yield pa.RecordBatch.from_pylist(made, schema=batch.schema)
 
     draw = uniform(seed, F.concat(F.lit("counterfactual/"), "row_id"))
-    return originals.where((F.col("split") == "train") & (draw < share)).mapInArrow(swap, schema)
-
-
-def _copy(row: dict[str, Any]) -> dict[str, Any] | None:
-    turns = swap_gender([(m["role"], m["content"] or "") for m in row["messages"]])
-    if turns is None:
-        return None
-    lengths = [len(content) for role, content in turns if role == "assistant"]
-    changed = {
-        "row_id": row_id(row["source"], f"counterfactual/{row['row_id']}", 0, turns),
-        "messages": [{"role": role, "content": content} for role, content in turns],
-        "chars": sum(len(content) for _, content in turns),
-        "reply_chars": min(lengths, default=0),
-        "assistant_chars": sum(lengths),
-        "text_hash": text_hash(turns),
-        "pii": None,
-        "augmentation": AUGMENTATION,
-        "parent": row["row_id"],
-    }
-    return {**row, **{name: value for name, value in changed.items() if name in row}}
+    drawn = originals.where((F.col("split") == "train") & (draw < config.counterfactual_share))
+    made = drawn.mapInArrow(swap, schema)
+    return made.join(originals.select("text_hash"), "text_hash", "left_anti").select(originals.columns)
