@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from configs.section import Section
 
@@ -10,10 +10,39 @@ Attribute = Literal["gender", "religion", "ethnicity", "nationality", "age"]
 """What of a person a counterfactual copy may change."""
 
 
+Feeling = Literal["anger", "disgust", "fear", "joy", "neutral", "sadness", "surprise"]
+
+
+class Cap(Section):
+    """A limit on the training rows that fulfil all of its conditions; without a condition it says nothing."""
+
+    group: str | None = Field(None, description="Rows that mention this group, `attribute:group` as the audit names it")
+    emotion: Feeling | None = Field(None, description="Rows whose most probable emotion is this one")
+    topic: str | None = Field(None, description="Rows about this topic")
+    within: Literal["all", "group", "topic"] = Field(
+        "all", description="What the share is of: all training rows, or those of the cap's group or topic"
+    )
+    max_share: float = Field(gt=0, lt=1, description="Rows above this share are downsampled to it")
+
+    @model_validator(mode="after")
+    def _says_something(self) -> "Cap":
+        conditions = {name: value for name in ("group", "emotion", "topic") if (value := getattr(self, name))}
+        if not conditions:
+            raise ValueError("a cap needs a group, an emotion or a topic")
+        if self.group and ":" not in self.group:
+            raise ValueError(f"group: {self.group!r} must be attribute:group, such as age:old")
+        if self.within != "all" and not (self.within in conditions and len(conditions) > 1):
+            raise ValueError(f"within: {self.within} needs a {self.within} and a further condition")
+        return self
+
+
 class Balance(Section):
     """Downsampling and augmentation. Only the training split is changed."""
 
     max_topic_share: float = Field(0.5, gt=0, le=1, description="Topics above this share are downsampled to it")
+    caps: list[Cap] = Field(
+        [], description="Limits on groups, emotions and topics, and on their meetings, such as anger within a group"
+    )
     counterfactual_share: float = Field(
         0.05,
         ge=0,

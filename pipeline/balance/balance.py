@@ -1,4 +1,5 @@
-"""balance: what the review removed goes, over-represented topics shrink, counterfactual copies are added.
+"""balance: what the review removed goes, over-represented topics, groups and emotions shrink, counterfactual copies are
+added.
 
 Validation and test rows are never changed, but for what the review removed.
 """
@@ -7,24 +8,19 @@ from collections.abc import Iterator
 from typing import Any
 
 import pyarrow as pa
-from pyspark.sql import DataFrame, Window
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from configs.balance import Balance
 from configs.errors import UserError
 from pipeline.balance.counterfactual import copies
-from pipeline.balance.topic_cap import rows_to_keep
+from pipeline.balance.downsample import over_caps, over_topic_share
 from pipeline.contract.execute import StageContext
-from pipeline.contract.formatting import percent
-from pipeline.contract.progress import say
 from pipeline.rows.parquet import count_by, rows_in
 from pipeline.spark.draw import uniform
 from pipeline.spark.frames import read_rows, write_rows
 from pipeline.spark.pairs import with_fate, write_pairs
 from pipeline.spark.session import session_of, task_progress
-
-BINS = 4096
-"""Slices that a topic's rows are ranked in, so that no task sorts a whole topic."""
 
 
 def balance(context: StageContext) -> None:
@@ -37,15 +33,16 @@ def balance(context: StageContext) -> None:
     seed: int = context.config("seed")
     source = context.inputs["deduplicate"].parquet()
     total = rows_in(source)
-    topics = read_rows(session_of(context), context.inputs["annotate"].parquet()).select("row_id", "topic")
-    rows = read_rows(session_of(context), source).join(topics, "row_id", "left")
+    annotated = read_rows(session_of(context), context.inputs["annotate"].parquet())
+    rows = read_rows(session_of(context), source).join(annotated.select("row_id", "topic"), "row_id", "left")
     remove = context.inputs["review"].json("decision.json").get("remove") or {}
 
     removed = _removed(rows, remove.get("topics", []), remove.get("sources", []))
     slim = rows.select("row_id", "source", "split", "topic").join(removed, "row_id", "left_anti")
     counts = _count_topics(slim, context.metrics)
-    over = _over_cap(slim.where("split = 'train'"), counts, config.max_topic_share, seed, context.metrics)
-    dropped = removed.union(over)
+    over = over_topic_share(slim.where("split = 'train'"), counts, config.max_topic_share, seed, context.metrics)
+    train = slim.where("split = 'train'").join(over, "row_id", "left_anti").select("row_id", "topic")
+    dropped = removed.union(over).union(over_caps(train, annotated, config.caps, seed))
     kept = rows.join(dropped.select("row_id"), "row_id", "left_anti")
     originals = kept.withColumns({"augmentation": F.lit(None).cast("string"), "parent": F.lit(None).cast("string")})
     swapped = _counterfactuals(originals, config, seed)
@@ -87,40 +84,6 @@ def _count_topics(slim: DataFrame, metrics: dict[str, Any]) -> dict[str, int]:
     counts = {row["topic"]: row["count"] for row in found if row["split"] == "train"}
     metrics["topics_before"] = dict(sorted(counts.items()))
     return metrics["topics_before"]
-
-
-def _over_cap(train: DataFrame, counts: dict[str, int], share: float, seed: int, metrics: dict[str, Any]) -> DataFrame:
-    """(row_id, rule, evidence) of the training rows above the cap of their topic, chosen by a hash of row_id."""
-    spark = train.sparkSession
-    keep = rows_to_keep(counts, share)
-    metrics["topic_caps"] = keep
-    if keep is None:
-        names = ", ".join(sorted(counts))
-        say(
-            f"balance: {len(counts)} topics ({names}) cannot all stay below a share of {share}, so none was downsampled"
-        )
-    if not keep:
-        return spark.createDataFrame([], "row_id string, rule string, evidence string")
-    total = sum(counts.values())
-    for topic, cap in keep.items():
-        now = f"{percent(counts[topic] / total)} of the training rows"
-        say(f"balance: topic {topic} has {now}: {cap:,} of {counts[topic]:,} stay")
-    caps = spark.createDataFrame(
-        [(topic, cap, round(counts[topic] / total, 4)) for topic, cap in keep.items()],
-        "topic string, cap bigint, share double",
-    )
-    drawn = train.join(F.broadcast(caps), "topic").withColumn("draw", uniform(seed, "row_id"))
-    binned = drawn.withColumn("bin", F.floor(F.col("draw") * BINS))
-    earlier = Window.partitionBy("topic").orderBy("bin").rowsBetween(Window.unboundedPreceding, -1)
-    before = (
-        binned.groupBy("topic", "bin")
-        .count()
-        .select("topic", "bin", F.coalesce(F.sum("count").over(earlier), F.lit(0)).alias("before"))
-    )
-    place = F.row_number().over(Window.partitionBy("topic", "bin").orderBy("draw", "row_id"))
-    over = binned.withColumn("place", place).join(before, ["topic", "bin"]).where("before + place > cap")
-    evidence = F.to_json(F.struct("topic", "share", F.lit(share).alias("cap")))
-    return over.select("row_id", F.lit("topic_over_cap").alias("rule"), evidence.alias("evidence"))
 
 
 def _counterfactuals(originals: DataFrame, config: Balance, seed: int) -> DataFrame:

@@ -8,8 +8,11 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from pydantic import ValidationError
 
+from configs.balance import Cap
 from configs.errors import UserError
+from pipeline.balance.caps import Cut, cuts
 from pipeline.balance.topic_cap import rows_to_keep
 from pipeline.contract.artifact import Artifact, Ledger
 from pipeline.contract.execute import run_stage
@@ -35,7 +38,16 @@ DEDUPLICATED = pa.schema(
         "cluster": pa.string(),
     }
 )
-ANNOTATED = pa.schema({"row_id": pa.string(), "source": pa.string(), "split": pa.string(), "topic": pa.string()})
+ANNOTATED = pa.schema(
+    {
+        "row_id": pa.string(),
+        "source": pa.string(),
+        "split": pa.string(),
+        "topic": pa.string(),
+        "mentions": pa.list_(pa.string()),
+        "emotion": pa.string(),
+    }
+)
 
 
 def row(name: str, topic: str, split: str = "train", prompt: str = "Is it late?", **columns: Any) -> dict[str, Any]:
@@ -112,6 +124,45 @@ def test_the_seed_chooses_which_rows_stay_and_partitions_do_not(balanced: Made) 
     other_seed = balanced(rows, ["balance.max_topic_share=0.4", "seed=99"])
     assert dropped(artifact).keys() != dropped(other_seed).keys()
     assert len(dropped(artifact)) == len(dropped(other_seed))
+
+
+def test_a_group_an_emotion_and_their_meeting_shrink_to_their_caps(balanced: Made) -> None:
+    women, men = {"mentions": ["gender:female"]}, {"mentions": ["gender:male"]}
+    rows = [*held_out(), *many("other", 40), *many("work", 30, **men), *many("food", 10, **women, emotion="joy")]
+    rows += [row(f"sad{n}", "home", **women, emotion="sadness") for n in range(30)]
+    sad_women = "{group: 'gender:female', emotion: sadness, within: group, max_share: 0.5}"
+    few_men = "{group: 'gender:male', max_share: 0.25}"
+    artifact = balanced(rows, ["balance.max_topic_share=1", f"balance.caps=[{sad_women}, {few_men}]"])
+    stays = Counter(name[:3] for name, of in kept(artifact).items() if of["split"] == "train")
+    assert stays == {"oth": 40, "foo": 10, "sad": 10, "wor": 20}, "20 of 80 are 25%; 10 of 20 are 50%"
+    assert artifact.ledger.dropped == {"group_over_cap": 30}
+    proofs = [proof for _, proof in dropped(artifact).values()]
+    assert {"group": "gender:male", "within": "all", "max_share": 0.25, "share": 0.3333} in proofs
+    about_women = {"group": "gender:female", "emotion": "sadness", "within": "group", "max_share": 0.5, "share": 0.75}
+    assert proofs.count(about_women) == 20
+    assert artifact.ledger.rows_out == 100
+
+
+def test_a_cap_that_says_nothing_is_refused() -> None:
+    with pytest.raises(ValidationError, match="needs a group, an emotion or a topic"):
+        Cap(max_share=0.5)
+    with pytest.raises(ValidationError, match="within: group needs a group and a further condition"):
+        Cap(group="age:old", within="group", max_share=0.5)
+    with pytest.raises(ValidationError, match="attribute:group"):
+        Cap(group="old", max_share=0.5)
+
+
+def test_cuts_leave_the_most_rows_under_all_caps_and_shrink_what_meets_a_cap_in_proportion() -> None:
+    both, one, rest = ((True, True), (True, True)), ((True, True), (False, True)), ((False, True), (False, True))
+    found = cuts({both: 30, one: 60, rest: 60}, [0.5, 0.9])
+    assert found == {both: [Cut(0, 10, 0.6)], one: [Cut(0, 20, 0.6)]}
+    again = cuts({both: 30, one: 60, rest: 60}, [0.5, 0.1])
+    stays = {kind: n - sum(cut.rows for cut in again.get(kind, [])) for kind, n in ((both, 30), (one, 60), (rest, 60))}
+    total = sum(stays.values())
+    assert stays[rest] == 60
+    assert stays[both] + stays[one] <= 0.5 * total
+    assert stays[both] <= 0.1 * total < stays[both] + 1.2
+    assert cuts({both: 5}, [0.5, 0.5]) == {}, "no cap can hold where every row fulfils it"
 
 
 def test_a_counterfactual_copy_is_marked_and_knows_its_parent(balanced: Made) -> None:
