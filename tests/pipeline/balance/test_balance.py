@@ -127,7 +127,8 @@ def test_the_seed_chooses_which_rows_stay_and_partitions_do_not(balanced: Made) 
 
 
 def test_a_group_an_emotion_and_their_meeting_shrink_to_their_caps(balanced: Made) -> None:
-    women, men = {"mentions": ["gender:female"]}, {"mentions": ["gender:male"]}
+    women: dict[str, Any] = {"mentions": ["gender:female"]}
+    men: dict[str, Any] = {"mentions": ["gender:male"]}
     rows = [*held_out(), *many("other", 40), *many("work", 30, **men), *many("food", 10, **women, emotion="joy")]
     rows += [row(f"sad{n}", "home", **women, emotion="sadness") for n in range(30)]
     sad_women = "{group: 'gender:female', emotion: sadness, within: group, max_share: 0.5}"
