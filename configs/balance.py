@@ -36,6 +36,41 @@ class Cap(Section):
         return self
 
 
+class Generator(Section):
+    """A model that writes rows for topics and groups that the corpus has too little of. Off without a model."""
+
+    model: str = Field(
+        "",
+        description="champion, pretrained weights as model.pretrained names them (a folder, hub name, .gguf or "
+        "package:NAME), or the http address of a server that speaks OpenAI's chat completions; empty: none is written",
+    )
+    served_model: str = Field("", description="Name of the model on the server; its key is read from the environment")
+    min_topic_share: float = Field(
+        0.0, ge=0, lt=0.5, description="Topics with fewer of the training rows are filled up to this share"
+    )
+    groups: dict[str, float] = Field(
+        {}, description="Group (`attribute:group`) to the share of the training rows that it is filled up to"
+    )
+    max_rows: int = Field(200, ge=1, description="Most rows that are added")
+    attempts: float = Field(3.0, ge=1, description="Texts asked for, at most, for each row that is wanted")
+    examples: int = Field(4, ge=1, le=16, description="Rows of the topic or group that a text is asked for with")
+    max_tokens: int = Field(200, ge=16, description="Most tokens of a text; one that is cut off is dropped")
+    temperature: float = Field(0.8, gt=0, le=2, description="Of sampling")
+
+    @model_validator(mode="after")
+    def _can_be_asked(self) -> "Generator":
+        if self.served and not self.served_model:
+            raise ValueError(f"served_model: name the model that {self.model} is to use")
+        if wrong := [group for group, share in self.groups.items() if ":" not in group or not 0 < share < 0.5]:
+            raise ValueError(f"groups: {wrong[0]}: give attribute:group, such as age:old, and a share below 0.5")
+        return self
+
+    @property
+    def served(self) -> bool:
+        """Whether the model is reached over HTTP."""
+        return self.model.startswith(("http://", "https://"))
+
+
 class Balance(Section):
     """Downsampling and augmentation. Only the training split is changed."""
 
@@ -43,6 +78,7 @@ class Balance(Section):
     caps: list[Cap] = Field(
         [], description="Limits on groups, emotions and topics, and on their meetings, such as anger within a group"
     )
+    generator: Generator = Field(default_factory=Generator, description="Synthetic rows, marked as such")
     counterfactual_share: float = Field(
         0.05,
         ge=0,

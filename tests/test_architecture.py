@@ -17,7 +17,7 @@ FLOORS = """
     pipeline/commands           eval/commands
     pipeline/report
     pipeline/planning
-    pipeline/index              pipeline/review
+    pipeline/index              pipeline/review             pipeline/generate
     pipeline/deduplicate        pipeline/audit
     pipeline/acquire            pipeline/clean              pipeline/embed      pipeline/balance    pipeline/tokenise
     pipeline/acquire/shapes     pipeline/clean/scores

@@ -1,5 +1,5 @@
-"""balance: what the review removed goes, over-represented topics, groups and emotions shrink, counterfactual copies are
-added.
+"""balance: what the review removed goes, over-represented topics, groups and emotions shrink, counterfactual copies and
+generated rows are added.
 
 Validation and test rows are never changed, but for what the review removed.
 """
@@ -13,7 +13,7 @@ from pyspark.sql import functions as F
 
 from configs.balance import Balance
 from configs.errors import UserError
-from pipeline.balance.counterfactual import copies
+from pipeline.balance.counterfactual import PREFIX, copies
 from pipeline.balance.downsample import over_caps, over_topic_share
 from pipeline.contract.execute import StageContext
 from pipeline.rows.parquet import count_by, rows_in
@@ -47,14 +47,18 @@ def balance(context: StageContext) -> None:
     originals = kept.withColumns({"augmentation": F.lit(None).cast("string"), "parent": F.lit(None).cast("string")})
     swapped = _counterfactuals(originals, config, seed)
 
+    made = originals.unionByName(swapped)
+    if rows_in(written := context.inputs["generate"].parquet()):
+        made = made.unionByName(_generated(read_rows(session_of(context), written)), allowMissingColumns=True)
     context.ledger.rows_in = total
-    context.ledger.rows_out = write_rows(originals.unionByName(swapped), context.out / "data", total)
+    context.ledger.rows_out = write_rows(made.select(originals.columns), context.out / "data", total)
     gone = rows.select("row_id", "source", "origin").join(dropped, "row_id")
     write_rows(gone, context.out / "dropped", total)
     context.ledger.dropped = count_by(context.out / "dropped", "rule")
     context.ledger.added = count_by(context.out / "data", "augmentation")
     context.metrics["splits"] = count_by(context.out / "data", "split")
-    context.metrics["counterfactual_copies"] = sum(context.ledger.added.values())
+    copied = {name: rows for name, rows in context.ledger.added.items() if name.startswith(PREFIX)}
+    context.metrics["counterfactual_copies"] = sum(copied.values())
     pairs = context.inputs["deduplicate"].parquet("pairs")
     if count := rows_in(pairs):
         write_pairs(context, with_fate(read_rows(session_of(context), pairs), context.out / "dropped"), count)
@@ -84,6 +88,11 @@ def _count_topics(slim: DataFrame, metrics: dict[str, Any]) -> dict[str, int]:
     counts = {row["topic"]: row["count"] for row in found if row["split"] == "train"}
     metrics["topics_before"] = dict(sorted(counts.items()))
     return metrics["topics_before"]
+
+
+def _generated(rows: DataFrame) -> DataFrame:
+    """What generate wrote, as training rows, each a cluster of its own."""
+    return rows.withColumns({"split": F.lit("train"), "cluster": F.col("row_id")})
 
 
 def _counterfactuals(originals: DataFrame, config: Balance, seed: int) -> DataFrame:

@@ -94,6 +94,10 @@ def balanced(make_run: Callable[..., Run], tmp_path: Path) -> Made:
         run = make_run(conversations=[[("user", "unused"), ("assistant", "unused")]], overrides=settings)
         for stage, schema, beside in (("deduplicate", DEDUPLICATED, more), ("annotate", ANNOTATED, {})):
             commit_parts(run, stage, [rows[part::parts] for part in range(parts)], schema, **beside)
+        if not (generated := more.pop("generated", None)):
+            commit(run, "generate", 0)
+        else:
+            commit_parts(run, "generate", [generated[0]], generated[1])
         answer = json.dumps(decision or {"decision": "approve"})
         commit(run, "review", len(rows), lambda folder: (folder / "decision.json").write_text(answer))
         return run_stage(STAGES["balance"], run)
@@ -184,6 +188,22 @@ def test_a_counterfactual_copy_is_marked_and_knows_its_parent(balanced: Made) ->
     for same in ("source", "origin", "conversation_id", "user_id", "metadata", "split", "cluster", "topic"):
         assert copy[same] == parent.get(same)
     assert artifact.ledger == Ledger(28, 29, {"counterfactual_gender": 1}, {})
+
+
+def test_generated_rows_join_the_training_split_marked_and_without_a_parent(balanced: Made) -> None:
+    marks = {"augmentation": "generated", "parent": None, "language": "en"}
+    written = {**row("g", "work"), "metadata": [("examples", "a,b")], **marks}
+    schema = pa.schema(
+        [*(f for f in DEDUPLICATED if f.name not in ("split", "cluster"))]
+        + [pa.field(name, pa.string()) for name in ("topic", "augmentation", "parent", "language")]
+    )
+    artifact = balanced([*held_out(), *many("food", 5)], ["balance.max_topic_share=1"], generated=([written], schema))
+    made = kept(artifact)["g"]
+    assert (made["split"], made["cluster"], made["topic"]) == ("train", "g", "work")
+    assert (made["augmentation"], made["parent"]) == ("generated", None)
+    assert dict(made["metadata"]) == {"examples": "a,b"}
+    assert "language" not in made, "columns are deduplicate's"
+    assert artifact.ledger == Ledger(25, 26, {"generated": 1}, {})
 
 
 def test_a_share_of_the_gendered_rows_gets_a_copy(balanced: Made) -> None:
