@@ -4,6 +4,7 @@ from typing import Any
 
 import torch
 from transformers import AutoModelForCausalLM, GenerationConfig, StoppingCriteria, StoppingCriteriaList
+from transformers.utils.logging import disable_progress_bar
 
 from configs.balance import Generator
 from configs.errors import UserError
@@ -11,6 +12,8 @@ from pipeline.contract.pretrained import Source
 from pipeline.contract.tokenizer import usable_tokenizer
 from pipeline.generate.prompt import USER, Prompt
 from pipeline.generate.writer import Text
+
+disable_progress_bar()
 
 TOP_P = 0.95
 """Nucleus sampling (Holtzman et al. 2020, The Curious Case of Neural Text Degeneration)."""
