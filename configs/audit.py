@@ -1,11 +1,25 @@
 """What the bias audit looks for."""
 
-from pydantic import Field, model_validator
+import re
+from typing import Any
+
+from pydantic import Field, field_validator, model_validator
 
 from configs.section import Section
+from configs.word_list import WordList
 
 OTHER_TOPIC = "other"
 """The topic of conversations that are near to none of audit.topics."""
+
+
+class Emotion(Section):
+    """The model of emotions and sentiment: the one that is shipped, for English, or one trained on your own labels."""
+
+    training_data: str | None = Field(
+        None,
+        description="File or folder of labelled texts (CSV, TSV, JSON Lines, also gzipped; columns text and label) to "
+        "train on; empty takes the model that is shipped",
+    )
 
 
 class Audit(Section):
@@ -16,6 +30,24 @@ class Audit(Section):
         min_length=1,
     )
     min_similarity: float = Field(0.15, ge=-1, le=1, description="Below this cosine similarity the topic is other")
+    emotion: Emotion = Field(default_factory=Emotion, description="Emotions and sentiment")
+
+    lexicon: dict[str, str | WordList] = Field(
+        {},
+        description="Language (ISO 639-1) to the words of its groups: a file, or the list itself (docs/audit.md). "
+        "It takes the place of the list that comes with the project",
+    )
+
+    @field_validator("lexicon", mode="before")
+    @classmethod
+    def _lists(cls, lexicon: Any) -> Any:
+        """So that what is wrong in a list is told of the list, and not that it is no file's name either."""
+        if not isinstance(lexicon, dict):
+            return lexicon
+        for language in lexicon:
+            if not re.fullmatch(r"[a-z]{2,3}", str(language)):
+                raise ValueError(f"{language!r} is no language; write its code of two letters, as de")
+        return {code: WordList.model_validate(v) if isinstance(v, dict) else v for code, v in lexicon.items()}
 
     @model_validator(mode="after")
     def _usable_names(self) -> "Audit":

@@ -1,10 +1,11 @@
 """How the audit's findings change the corpus."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from configs.section import Section
+from configs.word_list import ATTRIBUTES
 
 Attribute = Literal["gender", "religion", "ethnicity", "nationality", "age"]
 """What of a person a counterfactual copy may change."""
@@ -13,10 +14,24 @@ Attribute = Literal["gender", "religion", "ethnicity", "nationality", "age"]
 Feeling = Literal["anger", "disgust", "fear", "joy", "neutral", "sadness", "surprise"]
 
 
+def _known(group: str) -> str:
+    attribute, _, name = group.partition(":")
+    if name not in ATTRIBUTES.get(attribute, ()):
+        one = "age:old, religion:muslim or gender:female"
+        raise ValueError(f"{group!r} is no group; it must be attribute:group as the audit names them, such as {one}")
+    return group
+
+
+Group = Annotated[str, AfterValidator(_known)]
+"""`attribute:group`, as the audit's mentions."""
+
+
 class Cap(Section):
     """A limit on the training rows that fulfil all of its conditions; without a condition it says nothing."""
 
-    group: str | None = Field(None, description="Rows that mention this group, `attribute:group` as the audit names it")
+    group: Group | None = Field(
+        None, description="Rows that mention this group, `attribute:group` as the audit names it"
+    )
     emotion: Feeling | None = Field(None, description="Rows whose most probable emotion is this one")
     topic: str | None = Field(None, description="Rows about this topic")
     within: Literal["all", "group", "topic"] = Field(
@@ -29,8 +44,6 @@ class Cap(Section):
         conditions = {name: value for name in ("group", "emotion", "topic") if (value := getattr(self, name))}
         if not conditions:
             raise ValueError("a cap needs a group, an emotion or a topic")
-        if self.group and ":" not in self.group:
-            raise ValueError(f"group: {self.group!r} must be attribute:group, such as age:old")
         if self.within != "all" and not (self.within in conditions and len(conditions) > 1):
             raise ValueError(f"within: {self.within} needs a {self.within} and a further condition")
         return self
@@ -48,7 +61,7 @@ class Generator(Section):
     min_topic_share: float = Field(
         0.0, ge=0, lt=0.5, description="Topics with fewer of the training rows are filled up to this share"
     )
-    groups: dict[str, float] = Field(
+    groups: dict[Group, Annotated[float, Field(gt=0, lt=0.5)]] = Field(
         {}, description="Group (`attribute:group`) to the share of the training rows that it is filled up to"
     )
     max_rows: int = Field(200, ge=1, description="Most rows that are added")
@@ -61,8 +74,6 @@ class Generator(Section):
     def _can_be_asked(self) -> "Generator":
         if self.served and not self.served_model:
             raise ValueError(f"served_model: name the model that {self.model} is to use")
-        if wrong := [group for group, share in self.groups.items() if ":" not in group or not 0 < share < 0.5]:
-            raise ValueError(f"groups: {wrong[0]}: give attribute:group, such as age:old, and a share below 0.5")
         return self
 
     @property

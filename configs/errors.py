@@ -4,6 +4,11 @@ USER_ERROR = 2
 """Exit status of a process that ends with one."""
 
 
+RESTART = 75
+"""Exit status of a process that has saved what it did and asks to be started again: EX_TEMPFAIL of sysexits.h, "the
+user is invited to try again"."""
+
+
 class UserError(Exception):
     """Something the user can put right: a file, a key, a row, a missing program.
 
@@ -17,3 +22,7 @@ class EndedError(Exception):
 
     Told in one line as a UserError is, but with status 1: another attempt is worth it.
     """
+
+
+class RestartError(Exception):
+    """Told to stop, this process has saved what it did; the same command goes on. Status RESTART."""

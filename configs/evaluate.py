@@ -13,6 +13,12 @@ class Evaluate(Section):
 
     generations: int = Field(64, ge=1, description="Replies generated for BLEU and ROUGE")
     max_new_tokens: int = Field(48, ge=1, description="Longest generated reply (tokens)")
+    repetition_penalty: float = Field(
+        1.0,
+        ge=1,
+        le=2,
+        description="Divides the likelihood of tokens that a reply has already; 1 leaves loops to be seen",
+    )
     samples: int = Field(8, ge=3, description="Exchanges shown in the report")
     probes: tuple[str, ...] | None = Field(
         None, description="Names of the probes that are measured; empty measures all in configs/probes and probe_files"

@@ -37,6 +37,8 @@ OWNED = {
     "launch.hostfile": "it says which machines run the code",
     "launch.deepspeed": "DeepSpeed writes files and opens connections by it",
     "approval": "it says who may approve",
+    "audit.emotion.training_data": "it says which files are read",
+    "audit.lexicon": "it says which files are read",
     "balance.generator": "it says which model or server writes rows",
     "evaluate.probe_files": "it says which files are read",
     "evaluate.tasks": "tasks bring their own code and data",

@@ -13,6 +13,7 @@ from configs.credentials import masked
 from configs.errors import UserError
 from configs.model import Architecture
 from configs.profile import Profile
+from configs.word_list import WordList
 
 M = TypeVar("M", bound=BaseModel)
 HERE = Path(__file__).parent
@@ -78,6 +79,13 @@ def sources_of(data: str) -> list[dict[str, Any]]:
         names.add(name)
         sources.append({"name": name, "path": str(file.resolve())})
     return sources
+
+
+def load_words(path: Path, key: str = "") -> WordList:
+    """The words for groups in a file, which a key of the profile may name. Raises UserError for what is wrong in it."""
+    if not path.is_file():
+        raise UserError(f"{key}: {path} is not a file; name a list of words, or write it in the profile")
+    return validate(WordList, read_mapping(path, "a list of words", WordList), str(path))
 
 
 def read_mapping(path: Path, what: str, model: type[BaseModel]) -> dict[str, Any]:

@@ -97,10 +97,25 @@ class Train(Section):
         return max(1, round(self.decay_share * self.steps))
 
 
+class Spikes(Section):
+    """What becomes of a batch whose loss is not a number, or a spike."""
+
+    policy: Literal["stop", "skip", "rollback"] = Field(
+        "stop",
+        description="stop: end when the loss is not a number, and tell of a spike; skip: leave the batch out; "
+        "rollback: go back to the newest checkpoint, and then leave it out",
+    )
+    deviations: float = Field(
+        8.0, gt=0, description="A spike is so many standard deviations above the mean of the 64 losses before"
+    )
+    batches: int = Field(1, ge=1, description="Batches that rollback leaves out: the spike's, and those before it")
+    budget: int = Field(10, ge=0, description="Most batches left out; more end training")
+
+
 class Launch(Section):
-    """Where training runs. Does not change the loss beyond rounding, with two exceptions, which are part of train's
-    fingerprint: what of `deepspeed` may change the weights; and, with dropout, ranks, micro_batch and layers, since
-    what is left out is drawn by rank and micro-batch.
+    """Where training runs. Does not change the loss beyond rounding, with three exceptions, which are part of train's
+    fingerprint: what of `deepspeed` may change the weights; `spikes`, where batches may be left out; and, with dropout,
+    ranks, micro_batch and layers, since what is left out is drawn by rank and micro-batch.
     """
 
     ranks: int = Field(2, ge=1, description="Processes on this machine, one a GPU; with a hostfile its slots count")
@@ -117,6 +132,14 @@ class Launch(Section):
     threads: int = Field(1, ge=1, description="CPU threads a rank")
     log_every: int = Field(1, ge=1, description="Steps between lines of metrics.jsonl, MLflow and TensorBoard")
     profile_steps: str | None = Field(None, description="Steps A-B, as 10-12, that torch's profiler traces")
+    spikes: Spikes = Field(default_factory=Spikes, description="What becomes of a batch whose loss is none, or a spike")
+    hang_seconds: float = Field(
+        1800, gt=0, description="Longest wait for a step, a validation or a checkpoint before a rank counts as hung"
+    )
+    restarts: int = Field(0, ge=0, description="How often ranks are started again after one was killed or hung")
+    fewest_machines: int = Field(
+        0, ge=0, description="Machines of the hostfile that a restart may go on with when others are lost; 0: all"
+    )
     keep_checkpoints: int = Field(2, ge=1, description="Newest checkpoints kept")
     deepspeed: dict[str, Any] = Field(
         default_factory=dict, description="Further DeepSpeed settings, of those that no other key decides"

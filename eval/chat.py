@@ -16,6 +16,8 @@ from pipeline.contract.greedy_decoding import without_repetition
 from pipeline.contract.turns import stop_tokens
 
 TOP_P = 0.9
+REPETITION_PENALTY = 1.2
+"""Small models that are trained from scratch fall into loops without it."""
 COMMANDS = "/reset forgets the conversation, /quit ends it"
 
 
@@ -63,7 +65,7 @@ def reply(
             output = model.generate(
                 input_ids=ids,
                 attention_mask=torch.ones_like(ids),
-                logits_processor=without_repetition(len(prompt)),
+                logits_processor=without_repetition(len(prompt), REPETITION_PENALTY),
                 streamer=TextStreamer(tokenizer, skip_prompt=True, skip_special_tokens=True),
             )
     except KeyboardInterrupt:

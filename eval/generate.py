@@ -56,9 +56,10 @@ def greedy_replies(
     max_new_tokens: int,
     batch: int,
     progress: Progress,
+    penalty: float = 1.0,
 ) -> list[str]:
     """The likeliest reply to each prompt (pipeline/contract/greedy_decoding.py)."""
     stop = stop_tokens(tokenizer)
     pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else stop[0]
-    replies = greedy_tokens(model, prompts, max_new_tokens, batch, stop, pad, progress.advance)
+    replies = greedy_tokens(model, prompts, max_new_tokens, batch, stop, pad, penalty, progress.advance)
     return [text.strip() for text in tokenizer.batch_decode(replies, skip_special_tokens=True)]

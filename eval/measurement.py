@@ -97,7 +97,9 @@ def _reply(
     limit = max(sequence_length(tokenise) - config.max_new_tokens, sequence_length(tokenise) // 2)
     encoded = [encode_prompt(tokenizer, turns, limit) for turns in [*everyday, *(p.messages for p in prompts)]]
     with Progress("evaluate: replies", len(encoded), "replies") as progress:
-        replies = greedy_replies(model, tokenizer, encoded, config.max_new_tokens, REPLIES_AT_ONCE, progress)
+        replies = greedy_replies(
+            model, tokenizer, encoded, config.max_new_tokens, REPLIES_AT_ONCE, progress, config.repetition_penalty
+        )
     greetings = [{"prompt": p, "reply": r} for p, r in zip(GREETINGS, replies, strict=False)]
     return replies[len(GREETINGS) :], greetings
 

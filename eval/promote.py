@@ -152,9 +152,10 @@ def _missing(ours: Artifact, theirs: Artifact | None, version: int) -> dict[str,
     if theirs.manifest["version"] != ours.manifest["version"]:
         why = f"version {version} was measured by an earlier evaluate"
         return {"replies": why, "probes": why}
-    longest = [artifact.manifest["config"]["evaluate"]["max_new_tokens"] for artifact in (theirs, ours)]
-    if longest[0] != longest[1]:
-        return {"replies": f"evaluate.max_new_tokens was {longest[0]} for version {version} and is {longest[1]}"}
+    before, now = (artifact.manifest["config"]["evaluate"] for artifact in (theirs, ours))
+    for key in ("max_new_tokens", "repetition_penalty"):
+        if before[key] != now[key]:
+            return {"replies": f"evaluate.{key} was {before[key]} for version {version} and is {now[key]}"}
     return {}
 
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from rich_argparse import RawDescriptionRichHelpFormatter
 
 from configs.credentials import masked
-from configs.errors import USER_ERROR, EndedError, UserError
+from configs.errors import RESTART, USER_ERROR, EndedError, RestartError, UserError
 from pipeline.contract.shortage import shortage
 
 
@@ -46,7 +46,7 @@ parlance chat                                     talk to the champion"""
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs one command and returns its exit status: 0, 1 (a check failed) or 2 (the user can act)."""
+    """Runs one command and returns its exit status: 0, 1 (a check failed), 2 (the user can act), 75 (start again)."""
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # spinning threads starve each other on busy machines
     options = None
     try:
@@ -61,6 +61,9 @@ def main(arguments: list[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except RestartError as error:
+        print(f"{error}; run the same command again to go on from here", file=sys.stderr, flush=True)
+        return RESTART
     except EndedError as error:
         print(f"error: {error}", file=sys.stderr, flush=True)
         return 1

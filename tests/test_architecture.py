@@ -19,11 +19,11 @@ FLOORS = """
     pipeline/planning
     pipeline/index              pipeline/review             pipeline/generate
     pipeline/deduplicate        pipeline/audit
-    pipeline/acquire            pipeline/clean              pipeline/embed      pipeline/balance    pipeline/tokenise
+    pipeline/acquire  pipeline/clean  pipeline/embed  pipeline/sentiment  pipeline/balance  pipeline/tokenise
     pipeline/acquire/shapes     pipeline/clean/scores
     pipeline/acquire/containers  pipeline/clean/privacy      pipeline/clean/repair      pipeline/clean/rules
     pipeline/spark
-    pipeline/rows               training                    eval
+    pipeline/rows               pipeline/people             training                    eval
     eval/probes
     pipeline/contract           eval/metrics
     configs

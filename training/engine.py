@@ -7,6 +7,7 @@ import deepspeed
 import torch
 from deepspeed import DeepSpeedEngine
 from deepspeed.accelerator import get_accelerator
+from deepspeed.utils import safe_set_full_fp32_param
 from torch import nn
 from transformers import PreTrainedModel
 
@@ -61,10 +62,25 @@ def loss_of(model: PreTrainedModel, job: JobConfig) -> SummedLoss:
 def engine_of(module: nn.Module, job: JobConfig, device: torch.device) -> DeepSpeedEngine:
     """The module and its AdamW inside DeepSpeed."""
     optimizer = adamw(module, job.train, fused=True)
+    begins = job.pretrained and job.launch.zero_stage and precision(job, device) != "fp32"
+    exact = lost_in_bf16(module) if begins else {}
     with unrounded_buffers(module):
         engine, *_ = deepspeed.initialize(model=module, optimizer=optimizer, config=deepspeed_config(job, device))
+    for parameter, weights in exact.items():
+        safe_set_full_fp32_param(parameter, weights.to(parameter.device))
     accumulate_in_fp32(engine)
     return engine
+
+
+def lost_in_bf16(module: nn.Module) -> dict[nn.Parameter, torch.Tensor]:
+    """The trained weights that bf16 rounds, on the CPU.
+
+    DeepSpeed makes its fp32 weights of the rounded ones. Each would stand midway between two steps of bf16's grid, and
+    the model would not change before the sum of many small updates had carried it over. Without ZeRO it does not let
+    them be set.
+    """
+    trained = (p for p in module.parameters() if p.requires_grad)
+    return {p: p.detach().cpu().clone() for p in trained if not torch.equal(p.bfloat16().float(), p)}
 
 
 def only_deterministic_kernels() -> None:

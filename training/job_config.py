@@ -37,6 +37,7 @@ class JobConfig(Section):
     world_size: int = Field(ge=1, description="Ranks on all machines")
     tokenizer: Path = Field(description="Folder of the tokenizer")
     sequences: Path = Field(description="Folder of the Arrow files, train/ and validation/")
+    tokenised: Path = Field(Path("."), description="Artifact that they come from, which tells whose rows they are")
     out: Path = Field(description="Folder that model/ and the metrics are written to")
     checkpoints: Path = Field(description="Folder of checkpoints and best weights, deleted after the commit")
     traces: Path = Field(Path("."), description="Folder of the profiler's traces")
@@ -64,7 +65,8 @@ class JobConfig(Section):
 
 
 def raw_inputs(profile: Profile, hashes: FileHashes) -> dict[str, str]:
-    """The pretrained weights' files, or the architecture that is trained from scratch; what DeepSpeed is told.
+    """The pretrained weights' files, or the architecture that is trained from scratch; what DeepSpeed is told; which
+    batches may be left out.
 
     With dropout also how the batch is divided: what is left out is drawn by rank and micro-batch (training/step.py).
     """
@@ -75,6 +77,8 @@ def raw_inputs(profile: Profile, hashes: FileHashes) -> dict[str, str]:
     launch, lora = profile.launch, profile.model.lora
     if passed_on := deciding(launch.deepspeed):
         found["launch.deepspeed"] = canonical_json(passed_on)
+    if launch.spikes.policy != "stop":
+        found["launch.spikes"] = canonical_json(launch.spikes.model_dump(mode="json"))
     if profile.train.dropout or (lora and lora.dropout):
         found["launch"] = canonical_json([launch.hostfile or launch.ranks, launch.micro_batch, launch.layers])
     return found
@@ -89,10 +93,12 @@ def check(profile: Profile) -> None:
     if train.batch_tokens % unit:
         nearest = max(1, round(train.batch_tokens / unit)) * unit
         sides, two = (" × sides of a pair", " × 2") if train.prefers else ("", "")
+        fitting = fitting_micro_batches(train.batch_tokens, ranks * train.sides * length, micro_batch)
+        remedy = f"set launch.micro_batch={fitting[-1]}, which changes nothing else, or" if fitting else "set"
         raise UserError(
             f"train.batch_tokens: {train.batch_tokens} is not divisible by ranks × launch.micro_batch{sides} × "
             f"tokenise.sequence_length = {ranks} × {micro_batch}{two} × {length} = {unit}; "
-            f"set train.batch_tokens={nearest} or lower launch.micro_batch"
+            f"{remedy} train.batch_tokens={nearest}, or another number of ranks"
         )
     if launch.profiled and launch.profiled[1] > train.steps:
         raise UserError(f"launch.profile_steps: {launch.profile_steps} ends after train.steps ({train.steps})")
@@ -108,6 +114,11 @@ def check(profile: Profile) -> None:
         )
     if profile.tokenise.tokenizer == "train":
         check_vocabulary(architecture, profile.tokenise.vocabulary, profile.model.name)
+
+
+def fitting_micro_batches(batch_tokens: int, tokens: int, most: int) -> list[int]:
+    """The micro-batches of up to `most` sequences that divide a global batch. tokens: of a sequence of each rank."""
+    return [size for size in range(1, most + 1) if batch_tokens % (size * tokens) == 0]
 
 
 def check_vocabulary(architecture: Architecture, vocabulary: int, name: str) -> None:

@@ -16,10 +16,13 @@ import subprocess
 import sys
 import threading
 from collections import deque
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 
-from configs.errors import EndedError, UserError
+import psutil
+
+from configs.errors import EndedError, RestartError, UserError
 from configs.hostfile import hosts
 from configs.train import Launch
 from pipeline.contract.progress import say
@@ -29,6 +32,12 @@ from training.machines import check_machines, on_machines
 
 FAILURE = re.compile(r"^rank (\d+) failed: (\w+): (.*)$")
 EXIT = re.compile(r"exits with return code = (-?\d+)$")
+TOLD = {kind.__name__: kind for kind in (UserError, RestartError, EndedError)}
+"""What a rank tells in one line that needs no trace."""
+
+HUNG_SECONDS = 5.0
+"""Between the first word of a hung rank and the end of all on this machine: the others say theirs."""
+
 WORKER = Path(__file__).with_name("worker.py")
 
 
@@ -36,8 +45,8 @@ def launch(job: Path, settings: Launch, scratch: Path, script: Path = WORKER) ->
     """Runs `script`, training/worker.py, on all ranks, and streams what they print.
 
     scratch: folder for what the launch itself needs. Raises the UserError of a rank, or of machines that cannot
-    run one, EndedError for a rank that was killed, or RuntimeError with the first failure of any rank, or with the
-    last lines when none was told.
+    run one, RestartError of ranks that were told to stop, EndedError for a rank that was killed or hung, or
+    RuntimeError with the first failure of any rank, or with the last lines when none was told.
     """
     scratch.mkdir(parents=True, exist_ok=True)
     where = ["--hostfile=/dev/null", f"--num_gpus={settings.ranks}"]  # or DeepSpeed would read /job/hostfile
@@ -71,15 +80,16 @@ def launch(job: Path, settings: Launch, scratch: Path, script: Path = WORKER) ->
         for line in process.stdout:
             say(line.rstrip("\n"))
             last.append(line.strip())
-            failure = failure or FAILURE.match(line)
+            if failure is None and (failure := FAILURE.match(line)) and failure[2] == EndedError.__name__:
+                threading.Timer(HUNG_SECONDS, _kill_below, [process.pid]).start()
         code = process.wait()
     finally:
         process.stdin.close()  # ends the ranks, should they still live
         process.terminate()
         process.wait()
     rank, kind, message = failure.groups() if failure else ("", "", "")
-    if kind == "UserError":
-        raise UserError(message)
+    if kind in TOLD:
+        raise TOLD[kind](message)
     ended = next((int(found[1]) for line in last if (found := EXIT.search(line))), code)
     if because := killed("train: a rank", ended, [STAGES["train"]]):
         raise EndedError(because)  # the others then fail for want of it
@@ -89,6 +99,14 @@ def launch(job: Path, settings: Launch, scratch: Path, script: Path = WORKER) ->
         raise RuntimeError(
             f"train: the deepspeed launcher ended with status {code}; its last words: {' | '.join(last)}"
         )
+
+
+def _kill_below(process: int) -> None:
+    """A rank that hangs may not answer the signal by which the launcher ends the others."""
+    with suppress(psutil.NoSuchProcess):
+        for child in psutil.Process(process).children(recursive=True):
+            with suppress(psutil.NoSuchProcess):
+                child.kill()
 
 
 def report_failure(rank: int, error: BaseException) -> None:

@@ -34,6 +34,16 @@ def check_machines(machines: dict[str, int], job: Path) -> None:
                 f"launch.hostfile: the program {program} is not installed here; on Debian: apt-get install "
                 f"pdsh openssh-client; or empty launch.hostfile, to train on this machine"
             )
+    if wrong := unreachable(machines, job):
+        named = ", ".join(f"{host} ({why})" for host, why in wrong.items())
+        raise UserError(
+            f"launch.hostfile: cannot run ranks on {named}; every "
+            f"machine needs a login by key from this one, the same Python and storage.root under the same path"
+        )
+
+
+def unreachable(machines: dict[str, int], job: Path) -> dict[str, str]:
+    """The machines on which no rank can run, and why."""
     test = " && ".join(f"test -r {shlex.quote(str(path))}" for path in (Path(sys.executable), job.resolve()))
     ssh = ["ssh", "-o", "BatchMode=yes", "-o", f"ConnectTimeout={CONNECT_SECONDS}"]
     asked = {
@@ -47,14 +57,10 @@ def check_machines(machines: dict[str, int], job: Path) -> None:
         )
         for host in machines
     }
-    wrong = []
+    wrong = {}
     for host, process in asked.items():
         _, said = process.communicate()
         if process.returncode:
             words = said.strip().splitlines() or [f"{sys.executable} or {job} is not there"]
-            wrong.append(f"{host} ({words[-1]})")
-    if wrong:
-        raise UserError(
-            f"launch.hostfile: cannot run ranks on {', '.join(wrong)}; every machine needs a login by key from this "
-            f"one, the same Python and storage.root under the same path"
-        )
+            wrong[host] = words[-1]
+    return wrong

@@ -5,13 +5,14 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.contract.sealed_json import DamagedError, read_sealed, write_sealed
-from training.layout import MARKER
+
+MARKER = "complete.json"
 
 
 def mark_complete(path: Path, state: dict[str, Any], layout: dict[str, Any], files: dict[str, list], keep: int) -> None:
     """Marks a checkpoint whose files are all safe, and deletes all but the newest `keep` complete ones.
 
-    state: training.checkpoint.State. layout: what must be equal for the files to be loaded again. files: name to
+    state: training.checkpoint.State. layout: training.checkpoint.layout_of. files: name to
     [bytes, sha256].
     """
     write_sealed(path / MARKER, {"state": state, "layout": layout, "files": files})

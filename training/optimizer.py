@@ -1,5 +1,8 @@
 """AdamW, with weight decay on matrices only."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from torch import nn
 
@@ -23,3 +26,13 @@ def adamw(model: nn.Module, train: Train, fused: bool) -> torch.optim.AdamW:
         eps=1e-8,
         fused=fused,
     )
+
+
+@contextmanager
+def without_update(optimizer: torch.optim.Optimizer) -> Iterator[None]:
+    """The optimizer's next step moves nothing; what DeepSpeed does around it, it does."""
+    optimizer.step = lambda *_, **__: None  # type: ignore[method-assign, assignment]
+    try:
+        yield
+    finally:
+        del optimizer.step

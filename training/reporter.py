@@ -69,8 +69,12 @@ class Reporter:
 
     def step(self, outcome: Outcome) -> None:
         """A step is done; waits until it is. Raises UserError on all ranks when its loss is not a number."""
-        _ = outcome.loss
+        if not outcome.left_out:
+            _ = outcome.loss
         if not self._speaks:
+            return
+        if outcome.left_out:
+            self._log.write(step=outcome.step, left_out=1)
             return
         now = time.monotonic()
         self._seconds += now - self._last

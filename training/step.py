@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import deepspeed
@@ -13,6 +14,7 @@ from deepspeed import DeepSpeedEngine
 from configs.errors import UserError
 from training.communication import CommunicationClock
 from training.job_config import JobConfig
+from training.optimizer import without_update
 from training.prefetch import RankBatch
 from training.schedule import learning_rate
 
@@ -22,7 +24,7 @@ class Outcome:
     """What a step gave. Reading `loss`, `gradient_norm` or `others` waits until the device is through with the step.
 
     learned: learned tokens, or pairs, of the global batch. data_seconds: how long the loop waited for the batch.
-    communication_seconds: see CommunicationClock; waits as well.
+    communication_seconds: see CommunicationClock; waits as well. left_out: the weights are as they were.
     """
 
     step: int
@@ -32,6 +34,7 @@ class Outcome:
     communication_seconds: Callable[[], float]
     _figures: torch.Tensor
     _copied: "torch.cuda.Event | None"
+    left_out: bool = False
 
     @property
     def waits_for_device(self) -> bool:
@@ -41,12 +44,17 @@ class Outcome:
     @property
     def loss(self) -> float:
         """Mean loss of the learned tokens or pairs, in nats. Raises UserError when it is not a finite number."""
-        mean = self._read(0) / max(1, self.learned)
+        mean = self.measured
         if not math.isfinite(mean):
             raise UserError(
                 f"train: the loss of step {self.step} is {mean}; lower train.learning_rate or raise train.warmup_steps"
             )
         return mean
+
+    @property
+    def measured(self) -> float:
+        """That mean, whatever it is."""
+        return self._read(0) / max(1, self.learned)
 
     @property
     def gradient_norm(self) -> float:
@@ -65,9 +73,16 @@ class Outcome:
 
 
 def optimiser_step(
-    engine: DeepSpeedEngine, job: JobConfig, batch: RankBatch, clock: CommunicationClock, data_seconds: float = 0.0
+    engine: DeepSpeedEngine,
+    job: JobConfig,
+    batch: RankBatch,
+    clock: CommunicationClock,
+    data_seconds: float = 0.0,
+    refuses: Callable[[float], bool] | None = None,
 ) -> Outcome:
     """Takes the step that `batch` is for.
+
+    refuses: whether a step of this mean loss is to change nothing; asking it waits for the device.
 
     DeepSpeed divides the gradient by ranks and by accumulation; multiplying by both and dividing by
     the learned tokens of the global batch makes it the gradient of their mean loss, not of a mean of means.
@@ -80,21 +95,28 @@ def optimiser_step(
     scale = job.world_size * job.accumulation / max(1, batch.learned)
     total: torch.Tensor | float = 0.0
     norm: torch.Tensor | float = 0.0
-    for part in batch.batches:
+    left_out = False
+    for number, part in enumerate(batch.batches, 1):
         told = engine(**part).reshape(-1)  # the loss, and what else is measured
         engine.backward(told[0] * scale)
         norm = local_gradient_norm(engine)
-        engine.step()
         total = told.detach().double() + total
+        assert isinstance(total, torch.Tensor)
+        if refuses is not None and number == len(batch.batches):
+            deepspeed.comm.all_reduce(total)
+            left_out = refuses(total[0].item() / max(1, batch.learned))
+        with without_update(engine.basic_optimizer) if left_out else nullcontext():
+            engine.step()
     assert isinstance(total, torch.Tensor)
-    deepspeed.comm.all_reduce(total)
+    if refuses is None:
+        deepspeed.comm.all_reduce(total)
     known = engine.get_global_grad_norm()
     norm = norm if known is None else known
     # A number is filled in on the device; copying it there would wait for all that is queued.
     norm = norm.to(total).reshape(1) if isinstance(norm, torch.Tensor) else torch.full_like(total[:1], norm)
     figures = torch.cat([total, norm])
     host, copied = _to_host(figures)
-    return Outcome(batch.step, batch.learned, rate, data_seconds, clock.take(), host, copied)
+    return Outcome(batch.step, batch.learned, rate, data_seconds, clock.take(), host, copied, left_out)
 
 
 def local_gradient_norm(engine: DeepSpeedEngine) -> torch.Tensor | float:

@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from configs.errors import UserError
+from configs.errors import EndedError, UserError
 from configs.hostfile import world_size
 from configs.load import load_architecture
 from configs.model import Architecture
@@ -13,14 +13,15 @@ from configs.size import architecture_of
 from pipeline.contract.atomic_write import write_text
 from pipeline.contract.execute import StageContext
 from pipeline.contract.finished import Finished
+from pipeline.contract.notice import taken
 from pipeline.contract.pretrained import check_positions, pretrained_config, pretrained_source
 from pipeline.contract.progress import say
 from pipeline.contract.sealed_json import DamagedError, read_sealed, write_sealed
 from pipeline.contract.tokenizer import saved_tokenizer, usable_tokenizer
 from training.arrow import arrow_copy
+from training.elastic import remaining
 from training.job_config import JobConfig, check, check_vocabulary
 from training.launcher import launch
-from training.layout import refuse_resume
 from training.micro_batch import fitting_micro_batch
 from training.mlflow_logger import MlflowLogger
 from training.pair_packing import packed_pairs
@@ -52,7 +53,6 @@ def train(context: StageContext) -> None:
     job = make_job(context)
     finished = _finished(context)
     if finished is None:
-        refuse_resume(job)
         shutil.rmtree(job.out)
         job.out.mkdir()
         _copy_sequences(context, job)
@@ -99,8 +99,23 @@ def _launch(context: StageContext, job: JobConfig) -> str | None:
     mlflow = MlflowLogger(context.config("tracking"), context.run.id, context.run.root, job)
     with mlflow, TensorBoardLogger(context.run.folder / "tensorboard", job):
         say(f"train: {job.train.steps:,} steps of {job.train.batch_tokens:,} tokens, ranks: {job.world_size}")
-        launch(path, job.launch, job.checkpoints)
+        with taken(context.run.folder):
+            launch_until_done(job, path)
     return mlflow.run_id
+
+
+def launch_until_done(job: JobConfig, path: Path) -> None:
+    """Starts the ranks, and again after a fault as often as launch.restarts says, on the machines that are left."""
+    for left in reversed(range(job.launch.restarts + 1)):
+        try:
+            launch(path, job.launch, job.checkpoints)
+            return
+        except (EndedError, RuntimeError) as error:
+            if not left:
+                raise
+            say(f"{error}; the ranks start again from the newest checkpoint, restarts left: {left - 1}")
+        job = remaining(job, path)
+        write_text(path, job.model_dump_json(indent=1))
 
 
 def make_job(context: StageContext) -> JobConfig:
@@ -137,6 +152,7 @@ def make_job(context: StageContext) -> JobConfig:
         world_size=world_size(launch_settings),
         tokenizer=(tokenised.path / "tokenizer").resolve(),
         sequences=scratch / "sequences",
+        tokenised=tokenised.path.resolve(),
         out=context.out.resolve(),
         checkpoints=scratch,
         traces=context.run.folder,

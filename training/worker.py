@@ -5,87 +5,162 @@ import os
 import shutil
 import sys
 import traceback
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import torch
 import torch.distributed as dist
 from deepspeed import DeepSpeedEngine
 from transformers.utils.logging import disable_progress_bar
 
-from configs.errors import UserError
+from configs.errors import RESTART, RestartError, UserError
 from pipeline.contract.atomic_write import write_text
 from pipeline.contract.shortage import shortage
 from pipeline.contract.stages import STAGES
 from pipeline.contract.tokenizer import saved_tokenizer
 from training.background_checkpoint import BackgroundCheckpoints
-from training.checkpoint import State, load_newest
+from training.checkpoint import NoneWholeError, State, layout_of, load_newest, saved_states
 from training.checksums import checksums
 from training.communication import CommunicationClock
 from training.data import PackedSequences
 from training.engine import build_engine, precision, start_distributed
 from training.job_config import JobConfig
 from training.launcher import end_with_stdin, report_failure
-from training.layout import layout_of
 from training.metrics import METRICS, curve, read_metrics, while_training
+from training.notice import Notice
 from training.objective import before_and_best, sequences
+from training.pace import Pace
 from training.prefetch import Prefetch
 from training.profiler import Trace
 from training.replies import Replies
 from training.reporter import Reporter
+from training.spikes import RollbackError, Spikes
 from training.step import Outcome, optimiser_step
 from training.validation import validation_figures
+from training.watchdog import Watchdog
 from training.weights_folder import ADAPTER_FOLDER, kept_weights, weights_of
 
 
 def run(job: JobConfig) -> None:
-    """Trains, from the newest checkpoint if there is one, and leaves model/ and training.json."""
+    """Trains, from the newest checkpoint if there is one, and leaves model/ and training.json.
+
+    Raises RestartError on all ranks once a notice to stop has been followed.
+    """
     device = start_distributed(job)
-    engine, parameters = build_engine(job, device)
     layout = layout_of(job, precision(job, device))
-    training, validation = (sequences(engine, job, device, split) for split in ("train", "validation"))
-    state = load_newest(engine, job.checkpoints, layout)
-    rank, clock = dist.get_rank(), CommunicationClock(device)
-    replies = Replies(job, validation)
+    engine, parameters = build_engine(job, device)
+    data = Data(*(sequences(engine, job, device, split) for split in ("train", "validation")))
+    engine, state = resumed(engine, job, device, layout)
+    clock = CommunicationClock(device)
+    while True:
+        try:
+            train(engine, job, data, state, layout, clock)
+            break
+        except RollbackError as back:
+            engine, state = resumed(engine, job, device, layout, begun=True)
+            state.skipped = back.skipped
+    if dist.get_rank() == 0:
+        facts = layout | {"parameters": parameters, "trainable_parameters": trainable(engine)}
+        if mixture := data.training.mixture(job):
+            facts["mix"] = mixture.facts(state.step, job.batch_sequences)
+        finish(job, state, facts)
+    dist.barrier()
+
+
+class Data(NamedTuple):
+    """What is trained on, and what is held out."""
+
+    training: PackedSequences
+    validation: PackedSequences
+
+
+def train(
+    engine: DeepSpeedEngine,
+    job: JobConfig,
+    data: Data,
+    state: State,
+    layout: dict[str, Any],
+    clock: CommunicationClock,
+) -> None:
+    """From the state to the last step. Raises RollbackError when training is to go back."""
+    rank, device, replies = dist.get_rank(), engine.device, Replies(job, data.validation)
     with (
         Reporter(job, state, device, engine.module.model.config) as report,
-        Prefetch(job, training, state.step + 1, rank, device) as batches,
+        Prefetch(job, data.training, state.step + 1, rank, device) as batches,
         Trace(job, rank, state.step, device) as trace,
         BackgroundCheckpoints(engine, job, layout) as checkpoints,
+        Watchdog(rank, job.launch.hang_seconds, job.traces / "stacks") as watchdog,
     ):
+        notice, pace, spikes = Notice(job.traces, rank), Pace(rank, job.world_size), Spikes(job, state, data.training)
         before: Outcome | None = None
-        if job.train.prefers and not state.step and len(validation):
-            figures = validation_figures(engine, validation, job.train.validation_sequences, job.micro_batch)
+
+        def through(outcome: Outcome) -> None:
+            spikes.seen(outcome)
+            report.step(outcome)  # raises when the loss is not a number: such weights are never kept
+
+        if job.train.prefers and not state.step and len(data.validation):
+            figures = validation_figures(engine, data.validation, job.train.validation_sequences, job.micro_batch)
             report.validation(figures, replies=None)
             report.resumes()
         for batch in batches:
             if state.without_improvement >= job.train.patience:
                 break
             trace.begins(batch.step)
-            outcome = optimiser_step(engine, job, batch, clock, batches.take_waited())
+            outcome = optimiser_step(engine, job, batch, clock, batches.take_waited(), spikes.refusal(batch.step))
             trace.ended(batch.step)
             if before:  # the device is through with it by now, and busy with the step just begun
-                report.step(before)
+                through(before)
             if job.train.checkpoint_every < job.train.steps:
                 checkpoints.prepare()
             checkpoints.advance()
             state.step, before = batch.step, outcome
-            validates = state.step % job.train.validation_every == 0 or state.step == job.train.steps
-            saves = state.step % job.train.checkpoint_every == 0 and state.step < job.train.steps
+            last = state.step == job.train.steps
+            stops = notice.stops_after(state.step) and not last
+            validates = state.step % job.train.validation_every == 0 or last
+            saves = (state.step % job.train.checkpoint_every == 0 and not last) or stops
             if validates or saves or not outcome.waits_for_device:
-                report.step(outcome)  # raises when the loss is not a number: such weights are never kept
+                through(outcome)
                 before = None
+            pace.step(state.step, outcome.communication_seconds)
+            watchdog.beats(f"step {state.step}")
             if validates:
-                validate(engine, job, validation, replies, state, report, checkpoints)
+                validate(engine, job, data.validation, replies, state, report, checkpoints)
             if saves:
                 checkpoints.save(report.clocked(), job.out / METRICS)
+            if stops:
+                stop(checkpoints, report.clocked(), job)
             if validates or saves:
                 report.resumes()
-    if rank == 0:
-        facts = layout | {"parameters": parameters, "trainable_parameters": trainable(engine)}
-        if mixture := training.mixture(job):
-            facts["mix"] = mixture.facts(state.step, job.batch_sequences)
-        finish(job, report.clocked(), facts)
+                pace.resumes()
+                watchdog.beats(f"what followed step {state.step}")
+        report.clocked()
+
+
+def stop(checkpoints: BackgroundCheckpoints, state: State, job: JobConfig) -> None:
+    """Waits until all ranks have saved this step, and raises RestartError."""
+    checkpoints.wait()
     dist.barrier()
+    if state.step not in {saved.step for saved in saved_states(job.checkpoints)}:  # the one before was under way
+        checkpoints.save(state, job.out / METRICS)
+        checkpoints.wait()
+        dist.barrier()
+    raise RestartError(f"train: told to stop, and saved after step {state.step} of {job.train.steps}")
+
+
+def resumed(
+    engine: DeepSpeedEngine, job: JobConfig, device: torch.device, layout: dict[str, Any], begun: bool = False
+) -> tuple[DeepSpeedEngine, State]:
+    """The engine, or another, as the newest checkpoint left it, or as training begins; and the state.
+
+    begun: the engine has been trained.
+    """
+    with suppress(NoneWholeError):
+        state = load_newest(engine, job.checkpoints, layout)
+        if state.step or not begun:
+            return engine, state
+    engine.destroy()
+    return build_engine(job, device)[0], State()
 
 
 def trainable(engine: DeepSpeedEngine) -> int:
@@ -165,10 +240,11 @@ def main() -> None:
         run(job)
     except BaseException as error:
         told = shortage(error, job.checkpoints, [STAGES["train"]]) or error
-        if not isinstance(told, UserError):
+        if not isinstance(told, UserError | RestartError):
             traceback.print_exc()
         report_failure(int(os.environ["RANK"]), told)
-        os._exit(1)  # a rank that waits for another would never come to the end of the interpreter
+        # a rank that waits for another would never come to the end of the interpreter
+        os._exit(RESTART if isinstance(told, RestartError) else 1)
     dist.destroy_process_group()
 
 

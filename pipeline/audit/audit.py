@@ -13,13 +13,13 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from configs.audit import OTHER_TOPIC
-from pipeline.audit.demographics import ATTRIBUTES
 from pipeline.audit.findings import findings, worst
 from pipeline.audit.plots import draw
 from pipeline.contract.artifact import Artifact
 from pipeline.contract.atomic_write import write_text
 from pipeline.contract.execute import StageContext
 from pipeline.contract.progress import say
+from pipeline.people.mentions import ATTRIBUTES
 
 EDGES = np.linspace(-1, 1, 21)
 COMPARED = ["source", "chosen", "rejected"]

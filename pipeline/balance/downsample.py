@@ -9,7 +9,6 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from configs.balance import Cap
-from configs.errors import UserError
 from pipeline.balance.caps import Kind, cuts
 from pipeline.balance.topic_cap import rows_to_keep
 from pipeline.contract.formatting import percent
@@ -87,7 +86,9 @@ def over_caps(train: DataFrame, annotated: DataFrame, caps: list[Cap], seed: int
         among = conditions[cap.within](cap) if cap.within != "all" else F.lit(True)
         flags += [reduce(and_, met), among]
     kinds = F.concat(*(F.when(flag, "1").otherwise("0") for flag in flags))
-    marked = train.join(annotated.select(columns), "row_id").select("row_id", kinds.alias("kind"))
+    marked = train.join(annotated.select("row_id", "mentions", "emotion"), "row_id").select(
+        "row_id", kinds.alias("kind")
+    )
     with task_progress(spark, "caps"):
         counts = {row["kind"]: row["count"] for row in marked.groupBy("kind").count().collect()}
     gone = cuts({_kind(name): rows for name, rows in counts.items()}, [cap.max_share for cap in caps])

@@ -2,9 +2,11 @@
 
 import json
 from argparse import ArgumentParser, Namespace
+from contextlib import nullcontext
 
-from configs.errors import UserError
+from configs.errors import RESTART, RestartError, UserError
 from pipeline.contract.execute import execute
+from pipeline.contract.notice import taken
 from pipeline.contract.options import Runs, add_answer, add_profile, add_root, profile_of
 from pipeline.contract.process_group import run_attached
 from pipeline.contract.progress import say
@@ -72,7 +74,11 @@ def _in_process(this: Run, task: str, answer: dict[str, str]) -> None:
     command = command_of(task, this.folder)
     for name, value in answer.items():
         command += [f"--{name}", value]
-    status = run_attached(command)
+    trains = any(stage.engine == "deepspeed" for stage in stages_of(task))
+    with taken(this.folder) if trains else nullcontext():
+        status = run_attached(command)
+    if status == RESTART:
+        raise RestartError(f"task {task} was told to stop, and has saved what it did")
     if status:
         lines = f"task {task} failed with status {status}; its last lines are above"
         raise UserError(killed(f"task {task}", status, stages_of(task)) or lines)

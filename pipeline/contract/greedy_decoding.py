@@ -9,16 +9,16 @@ from typing import Any
 import torch
 from transformers import GenerationConfig, LogitsProcessorList, RepetitionPenaltyLogitsProcessor
 
-REPETITION_PENALTY = 1.2
-"""Divides the likelihood of tokens that a reply has already (Keskar et al. 2019, CTRL, section 4.1)."""
 
+def without_repetition(prompt_tokens: int, penalty: float) -> LogitsProcessorList:
+    """Divides the likelihood of what a reply has said already (Keskar et al. 2019, CTRL, section 4.1); 1 changes none.
 
-def without_repetition(prompt_tokens: int) -> LogitsProcessorList:
-    """The penalty on what a reply has said. transformers' own setting counts the prompt too, and with it the mark that
-    ended each earlier turn: the longer the conversation, the harder a reply would come to its end."""
-    return LogitsProcessorList(
-        [RepetitionPenaltyLogitsProcessor(REPETITION_PENALTY, prompt_ignore_length=prompt_tokens)]
-    )
+    transformers' own setting counts the prompt too, and with it the mark that ended each earlier turn: the longer the
+    conversation, the harder a reply would come to its end.
+    """
+    if penalty == 1:
+        return LogitsProcessorList()
+    return LogitsProcessorList([RepetitionPenaltyLogitsProcessor(penalty, prompt_ignore_length=prompt_tokens)])
 
 
 def greedy_tokens(
@@ -28,12 +28,13 @@ def greedy_tokens(
     batch: int,
     stop: list[int],
     pad: int,
+    penalty: float = 1.0,
     advance: Callable[[int], object] = lambda _: None,
 ) -> list[list[int]]:
-    """What the model says to each prompt, repetition penalised: at most `max_new_tokens` ids, filled up with `pad`.
+    """What the model says to each prompt: at most `max_new_tokens` ids, filled up with `pad`.
 
-    model: one of transformers'; it keeps its own generation_config. stop: ids that end a reply. `advance` is told how
-    many replies are done. Prompts of like length are batched, padded on the left.
+    model: one of transformers'; it keeps its own generation_config. stop: ids that end a reply. penalty: on
+    repetition. `advance` is told how many replies are done. Prompts of like length are batched, padded on the left.
     """
     replies: list[list[int]] = [[] for _ in prompts]
     own = model.generation_config
@@ -52,7 +53,7 @@ def greedy_tokens(
                 output = model.generate(
                     input_ids=torch.tensor(ids, device=model.device),
                     attention_mask=torch.tensor(mask, device=model.device),
-                    logits_processor=without_repetition(width),
+                    logits_processor=without_repetition(width, penalty),
                 )
             for i, tokens in zip(chosen, output[:, width:].tolist(), strict=True):
                 replies[i] = tokens

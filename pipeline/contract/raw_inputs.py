@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from configs.errors import UserError
+from configs.load import load_words
 from configs.probe import chosen
 from configs.profile import Profile
 from configs.review import Approval
@@ -30,6 +31,15 @@ def approval(profile: Profile, hashes: FileHashes) -> dict[str, str]:  # noqa: A
 def encoder(profile: Profile, hashes: FileHashes) -> dict[str, str]:
     """The encoder's files, or its package's version."""
     return model_files("embed.model", profile.embed.model, hashes)
+
+
+def annotation(profile: Profile, hashes: FileHashes) -> dict[str, str]:
+    """The encoder, and the files of words for groups; one that is wrong is refused before anything is read."""
+    files = [(code, Path(given)) for code, given in profile.audit.lexicon.items() if isinstance(given, str)]
+    for code, path in files:
+        load_words(path, f"audit.lexicon.{code}")
+    found = file_hashes("audit.lexicon", files, hashes)
+    return encoder(profile, hashes) | {f"audit.lexicon/{c}": h for (c, _), h in zip(files, found, strict=True)}
 
 
 def tokenizer(profile: Profile, hashes: FileHashes) -> dict[str, str]:

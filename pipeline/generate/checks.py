@@ -10,7 +10,6 @@ import pyarrow.parquet as pq
 
 from configs.clean import Clean
 from configs.deduplicate import Deduplicate
-from pipeline.audit.demographics import mentions
 from pipeline.clean.rules.rules import evidence, first_failures
 from pipeline.clean.score import batch_scorer
 from pipeline.contract.artifact import Artifact
@@ -19,6 +18,7 @@ from pipeline.deduplicate.minhash import bands_of
 from pipeline.deduplicate.similarity import Compared, similarities
 from pipeline.embed.encoder import Encoder
 from pipeline.generate.wanted import Target
+from pipeline.people.mentions import mentions
 from pipeline.rows.schema import CONVERSATIONS
 from pipeline.rows.turns import Turn, turns_of
 

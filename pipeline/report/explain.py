@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 from configs.errors import UserError
 from pipeline.contract.artifact import Artifact
 from pipeline.contract.run import Run
+from pipeline.contract.spikes import read_spikes
 from pipeline.contract.stage import Stage
 from pipeline.contract.stages import STAGES
 from pipeline.report.dropped_examples import clipped, text_before, texts_of
@@ -58,6 +59,21 @@ def examples(run: Run, rule: str, count: int) -> list[dict[str, Any]]:
     if not found:
         raise UserError(f"rule {rule!r} dropped nothing in run {run.id}; rules that did: {', '.join(sorted(rules))}")
     return found[:count]
+
+
+def spike(run: Run, step: int, count: int) -> list[str]:
+    """Lines that tell of the batch of a training step whose loss was a spike, or not a number: what it was, the row ids
+    of all that it held, and the story of the first `count` of them.
+
+    Raises UserError naming the steps that there are.
+    """
+    found = read_spikes(run.folder)
+    if step not in found:
+        there = f"steps of which that is told: {', '.join(map(str, sorted(found)))}" if found else "none is told of"
+        raise UserError(f"--spike {step}: the loss of this step of run {run.id} was no spike; {there}")
+    batch = found[step]
+    lines = [f"step {step}: the loss {batch.why}; {batch.action}", f"  rows: {', '.join(batch.rows)}"]
+    return [*lines, *(line for row in batch.rows[:count] for line in explain(run, row))]
 
 
 def _whole(run: Run, row: str) -> str:

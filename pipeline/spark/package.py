@@ -42,7 +42,6 @@ NEEDED = (
     "selectolax",
     "tokenizers",
     "transformers",
-    "vadersentiment",
     "xxhash",
 )
 """What the Spark stages import. torch is not among them: --with torch, for stages that call models."""

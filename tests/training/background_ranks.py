@@ -5,19 +5,18 @@ steps after the checkpoint, with and without one under way.
 """
 
 import json
-import sys
 from pathlib import Path
 
 import torch.distributed as dist
 from deepspeed import DeepSpeedEngine
 
+from tests.training.ranks import on_ranks
 from training.background_checkpoint import BackgroundCheckpoints
 from training.checkpoint import State, load_newest, save_checkpoint
 from training.communication import CommunicationClock
 from training.data import PackedSequences
 from training.engine import build_engine, start_distributed
 from training.job_config import JobConfig
-from training.launcher import report_failure
 from training.prefetch import rank_batch
 from training.step import optimiser_step
 from training.weights import save_weights
@@ -26,8 +25,7 @@ CASES = {"0": (0, "fp32"), "1": (1, "fp32"), "2": (2, "fp32"), "3": (3, "fp32"),
 BEFORE, AFTER = 2, 3
 
 
-def main() -> None:
-    job = JobConfig.model_validate_json(Path(sys.argv[-1]).read_text())
+def main(job: JobConfig) -> None:
     device = start_distributed(job)
     clock, data = CommunicationClock(device), PackedSequences(job.sequences / "train")
     state = State(step=BEFORE, best_step=BEFORE)
@@ -65,13 +63,7 @@ def main() -> None:
         engine.destroy()
     if dist.get_rank() == 0:
         (job.out / "found.json").write_text(json.dumps(found))
-    dist.barrier()
-    dist.destroy_process_group()
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except BaseException as error:
-        report_failure(0, error)
-        raise
+    on_ranks(main)

@@ -4,22 +4,19 @@ Takes 50 steps in fp32 on two ranks; 200 in fp32 and in bf16 on one.
 """
 
 import json
-import sys
-from pathlib import Path
 
 import torch.distributed as dist
 
+from tests.training.ranks import on_ranks
 from training.communication import CommunicationClock
 from training.data import PackedSequences
 from training.engine import build_engine, start_distributed
 from training.job_config import JobConfig
-from training.launcher import report_failure
 from training.prefetch import Prefetch
 from training.step import optimiser_step
 
 
-def main() -> None:
-    job = JobConfig.model_validate_json(Path(sys.argv[-1]).read_text())
+def main(job: JobConfig) -> None:
     device = start_distributed(job)
     clock = CommunicationClock(device)
     runs = [("fp32", 50)] if job.world_size == 2 else [("fp32", 200), ("bf16", 200)]
@@ -38,13 +35,7 @@ def main() -> None:
         engine.destroy()
     if dist.get_rank() == 0:
         (job.out / f"losses-{job.world_size}.json").write_text(json.dumps(losses))
-    dist.barrier()
-    dist.destroy_process_group()
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except BaseException as error:
-        report_failure(0, error)
-        raise
+    on_ranks(main)

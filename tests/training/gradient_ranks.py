@@ -4,8 +4,6 @@ With plain gradient descent at a learning rate of 1, a step changes the weights 
 """
 
 import json
-import sys
-from pathlib import Path
 from typing import Any
 
 import deepspeed
@@ -13,11 +11,11 @@ import torch
 import torch.distributed as dist
 
 from configs.model import Lora
+from tests.training.ranks import on_ranks
 from training.communication import CommunicationClock
 from training.data import PackedSequences
 from training.engine import deepspeed_config, start_distributed
 from training.job_config import JobConfig
-from training.launcher import report_failure
 from training.loss import SummedLoss
 from training.model import build_model
 from training.order import global_batch
@@ -32,8 +30,7 @@ CASES: list[tuple[int, Lora | None]] = [(4, None), (1, None), (2, LORA)]
 which the rows of two tokens are trained."""
 
 
-def main() -> None:
-    job = JobConfig.model_validate_json(Path(sys.argv[-1]).read_text())
+def main(job: JobConfig) -> None:
     device = start_distributed(job)
     data = PackedSequences(job.sequences / "train")
     clock = CommunicationClock(device)
@@ -45,8 +42,6 @@ def main() -> None:
         found += [measured(case, stage, data, device, clock, expected) for stage in (0, 1, 2, 3)]
     if dist.get_rank() == 0:
         (job.out / "found.json").write_text(json.dumps(found))
-    dist.barrier()
-    dist.destroy_process_group()
 
 
 def measured(
@@ -101,8 +96,4 @@ def plain_torch(job: JobConfig, data: PackedSequences) -> tuple[dict[str, torch.
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except BaseException as error:
-        report_failure(0, error)
-        raise
+    on_ranks(main)

@@ -31,6 +31,7 @@ def small_job(folder: Path, train: dict[str, Any], launch: dict[str, Any]) -> Jo
         world_size=launch.get("ranks", 2),
         tokenizer=tokenised.path / "tokenizer",
         sequences=folder / "sequences",
+        tokenised=tokenised.path,
         out=folder,
         checkpoints=folder / "checkpoints",
         traces=folder / "traces",

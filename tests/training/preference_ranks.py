@@ -4,7 +4,6 @@ A case is resumed half-way from its own checkpoint, in a new engine that must fi
 """
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +12,12 @@ import torch.distributed as dist
 from deepspeed import DeepSpeedEngine
 
 from configs.model import Lora
+from tests.training.ranks import on_ranks
 from training.checkpoint import State, load_newest, save_checkpoint
 from training.communication import CommunicationClock
 from training.data import PackedSequences
 from training.engine import build_engine, start_distributed
 from training.job_config import JobConfig
-from training.launcher import report_failure
 from training.objective import sequences
 from training.prefetch import rank_batch
 from training.step import optimiser_step
@@ -29,8 +28,7 @@ CASES: list[tuple[int, Lora | None]] = [(0, None), (1, None), (2, None), (3, Non
 """ZeRO stage, and adapters."""
 
 
-def main() -> None:
-    job = JobConfig.model_validate_json(Path(sys.argv[-1]).read_text())
+def main(job: JobConfig) -> None:
     device = start_distributed(job)
     clock = CommunicationClock(device)
     found = {}
@@ -42,8 +40,6 @@ def main() -> None:
         found[name] = measured(case, device, clock)
     if dist.get_rank() == 0:
         (job.out / f"found-{job.world_size}.json").write_text(json.dumps(found))
-    dist.barrier()
-    dist.destroy_process_group()
 
 
 def measured(job: JobConfig, device: torch.device, clock: CommunicationClock) -> dict[str, Any]:
@@ -73,8 +69,4 @@ def measured(job: JobConfig, device: torch.device, clock: CommunicationClock) ->
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except BaseException as error:
-        report_failure(0, error)
-        raise
+    on_ranks(main)

@@ -1,18 +1,17 @@
 """One of two ranks: LoRA with dropout, resumed from its own checkpoint in a new engine: resume_ranks.py JOB."""
 
 import json
-import sys
 from pathlib import Path
 
 import torch.distributed as dist
 from deepspeed import DeepSpeedEngine
 
+from tests.training.ranks import on_ranks
 from training.checkpoint import State, load_newest, save_checkpoint
 from training.communication import CommunicationClock
 from training.data import PackedSequences
 from training.engine import build_engine, start_distributed
 from training.job_config import JobConfig
-from training.launcher import report_failure
 from training.prefetch import rank_batch
 from training.step import optimiser_step
 from training.worker import trainable
@@ -20,8 +19,7 @@ from training.worker import trainable
 HALF = 3
 
 
-def main() -> None:
-    job = JobConfig.model_validate_json(Path(sys.argv[-1]).read_text())
+def main(job: JobConfig) -> None:
     device = start_distributed(job)
     clock, data = CommunicationClock(device), PackedSequences(job.sequences / "train")
     found = {}
@@ -44,13 +42,7 @@ def main() -> None:
         engine.destroy()
     if dist.get_rank() == 0:
         (job.out / "found.json").write_text(json.dumps(found))
-    dist.barrier()
-    dist.destroy_process_group()
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except BaseException as error:
-        report_failure(0, error)
-        raise
+    on_ranks(main)

@@ -17,6 +17,7 @@ from configs.train import Launch, Train
 from pipeline.contract.sealed_json import read_sealed
 from tests.training.conftest import ARCHITECTURE, VOCABULARY
 from tests.training.jobs import small_job
+from tests.training.plain_engine import PlainEngine
 from training import background_writer
 from training.background_checkpoint import BackgroundCheckpoints
 from training.checkpoint import MARKER, State, checkpoint_of, load_newest, save_checkpoint, saved_states
@@ -66,52 +67,17 @@ def test_training_goes_on_from_them_with_identical_losses(two_ranks: Path, case:
     assert losses["resumed"] == losses["went on"]
 
 
-class Engine:
-    """As much of DeepSpeed's engine as a checkpoint asks for: one model, one optimizer, one file of a rank."""
-
-    device = torch.device("cpu")
-    save_non_zero_checkpoint = True
-    save_zero_checkpoint = False
-    loaded: str | None = None
+class Engine(PlainEngine):
+    """Of a small model."""
 
     def __init__(self) -> None:
-        self.module = SummedLoss(LlamaForCausalLM(llama_config(ARCHITECTURE, VOCABULARY)))
-        self.optimizer = self.basic_optimizer = torch.optim.AdamW(self.module.parameters(), lr=0.1)
-        self.checkpoint_engine: Any = Plain()
-        self.step()
-
-    def step(self) -> None:
-        for parameter in self.module.parameters():
-            parameter.grad = torch.ones_like(parameter)
-        self.optimizer.step()
+        super().__init__(SummedLoss(LlamaForCausalLM(llama_config(ARCHITECTURE, VOCABULARY))))
 
     @property
     def weight(self) -> torch.Tensor:
         """One of the weights, as it is now."""
         model: Any = self.module.model
         return model.get_input_embeddings().weight.detach().clone()
-
-    def zero_optimization_stage(self) -> int:
-        return 0
-
-    def module_state_dict(self) -> dict[str, Any]:
-        return self.module.state_dict()
-
-    def save_checkpoint(self, folder: str, tag: str, save_latest: bool) -> None:  # noqa: ARG002
-        state = {"module": self.module_state_dict(), "optimizer": self.optimizer.state_dict()}
-        self.checkpoint_engine.save(state, f"{folder}/{tag}/state.pt")
-
-    def load_checkpoint(self, folder: str, tag: str) -> None:
-        self.loaded = tag
-        self.module.load_state_dict(torch.load(f"{folder}/{tag}/state.pt")["module"])
-
-
-class Plain:
-    """DeepSpeed's own writer of files."""
-
-    def save(self, state: Any, path: str) -> None:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        torch.save(state, path)
 
 
 def settings(folder: Path, keep: int) -> JobConfig:

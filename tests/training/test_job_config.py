@@ -20,6 +20,10 @@ from training.micro_batch import MOST_ON_CPU, fitting_micro_batch
             r"= 2 × 4 × 256 = 2048; set train\.batch_tokens=2048",
         ),
         (
+            ["train.batch_tokens=3072", "launch.ranks=3", "launch.micro_batch=3", "tokenise.sequence_length=256"],
+            r"= 3 × 3 × 256 = 2304; set launch\.micro_batch=2, which changes nothing else, or train\.batch_tokens=2304",
+        ),
+        (
             ["tokenise.sequence_length=4096", "train.batch_tokens=32768"],
             r"tokenise\.sequence_length: 4096 exceeds max_position_embeddings \(2048\) of model tiny",
         ),

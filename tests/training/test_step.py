@@ -9,11 +9,13 @@ import pytest
 import torch
 import torch.distributed as dist
 from deepspeed import DeepSpeedEngine
+from deepspeed.utils import safe_get_full_fp32_param
 
 from configs.errors import UserError
 from configs.model import Lora
 from configs.train import Launch, Train
 from training.communication import CommunicationClock
+from training.engine import engine_of
 from training.job_config import JobConfig
 from training.prefetch import RankBatch
 from training.step import Outcome, local_gradient_norm, optimiser_step, seed_dropout
@@ -84,6 +86,22 @@ def test_the_gradient_is_that_of_the_mean_loss_of_all_learned_tokens(stage: int,
     assert outcome.loss == pytest.approx(15 / 5)  # the weight is 1
     assert outcome.gradient_norm == pytest.approx(15 / 5)
     assert made.module.weight.item() == pytest.approx(1 - 1.0 * 15 / 5)
+
+
+@pytest.mark.parametrize("stage", [1, 2, 3])
+def test_pretrained_weights_are_trained_from_what_they_are_in_fp32_not_from_what_bf16_rounds_them_to(
+    stage: int,
+) -> None:
+    this = job(precision="bf16")
+    launch = this.launch.model_copy(update={"zero_stage": stage})
+    model = torch.nn.Linear(3, 2)
+    exact = model.weight.detach().clone()
+    assert not torch.equal(exact.bfloat16().float(), exact)
+    made = engine_of(model, this.model_copy(update={"launch": launch, "pretrained": "base"}), CPU)
+    kept = safe_get_full_fp32_param(made.module.weight)
+    made.destroy()
+    assert kept is not None
+    torch.testing.assert_close(kept, exact, rtol=0, atol=0)
 
 
 def test_the_learning_rate_is_that_of_the_step(clock: CommunicationClock) -> None:

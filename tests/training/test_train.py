@@ -24,7 +24,7 @@ from pipeline.contract.execute import execute
 from pipeline.contract.sealed_json import write_sealed
 from tests.kills import killed_and_run_again
 from tests.training.tokenised import begin_run
-from training.layout import MARKER
+from training.markers import MARKER
 from training.train import FINISHED
 
 OVERRIDES = ["train.steps=40", "train.validation_every=8", "train.checkpoint_every=4", "launch.keep_checkpoints=3"]

@@ -8,7 +8,7 @@ import pytest
 
 from configs.errors import UserError
 from configs.probe import FOLDER, Item, Probe, chosen, load_probe, probe_paths
-from pipeline.audit.demographics import ATTRIBUTES
+from pipeline.people.mentions import ATTRIBUTES
 
 PROBES = {path.stem: load_probe(path) for path in sorted(FOLDER.glob("*.yaml"))}
 OF_ITEMS = {name: probe for name, probe in PROBES.items() if probe.items}
@@ -63,9 +63,10 @@ def test_each_of_two_groups_is_the_stereotyped_one_as_often_as_the_other() -> No
         assert stereotyped[attribute, other, one] == pairs, (one, other)
 
 
-def test_stereotypes_cover_every_attribute_of_the_audit() -> None:
+def test_stereotypes_are_of_attributes_that_the_audit_knows() -> None:
     pairs = Counter(pair.group for pair in PROBES["stereotypes"].pairs)
-    assert set(pairs) == set(ATTRIBUTES)
+    assert set(pairs) <= set(ATTRIBUTES)
+    assert len(pairs) >= 7
     assert min(pairs.values()) >= 15
 
 

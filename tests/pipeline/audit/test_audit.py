@@ -31,6 +31,7 @@ def audited(begin, deduplicated, talk):
         run = begin(TOPICS, "audit.min_similarity=0.1", "findings.max_topic_share=0.4", name=name)
         deduplicated(run, rows)
         execute(run, "embed")
+        execute(run, "sentiment")
         return run, execute(run, "audit")
 
     return run_audit

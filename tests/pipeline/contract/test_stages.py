@@ -61,6 +61,7 @@ def test_a_stage_works_on_the_nearest_conversations_above_it() -> None:
         "clean": "score",
         "deduplicate": "clean",
         "embed": "deduplicate",
+        "sentiment": "sentiment",
         "annotate": "deduplicate",
         "audit": "deduplicate",
         "review": "deduplicate",

@@ -25,6 +25,11 @@ from pipeline.report.report import build_report, is_current, write_report
 EVIL = "<script>alert('x')</script>"
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="10" height="10"><rect width="10" height="10"/></svg>'
 
+HELD_OUT = {
+    **{"rows": 900, "accuracy": 0.66, "macro_f1": 0.533, "calibration_error": 0.016},
+    **{f"sentiment_{name}": value for name, value in (("rows", 820), ("accuracy", 0.72), ("macro_f1", 0.7))},
+    "sentiment_calibration_error": 0.019,
+}
 AUDIT = {
     "rows": 5,
     "topics": {"small talk": 3, "food and drink": 2},
@@ -195,6 +200,7 @@ def prepare_data(run: Run) -> None:
     unique = [row | {"split": "train"} for row in scored[2:]]
     commit(run, "deduplicate", Ledger(4, 3, {}, {"near_duplicate": 1}), {"data": unique, "dropped": [near]}, {})
     commit(run, "embed", Ledger(3, 3), {}, {})
+    commit(run, "sentiment", Ledger(), {}, {"held_out.json": HELD_OUT})
     commit(run, "annotate", Ledger(3, 3), {}, {})
     commit(run, "audit", Ledger(3, 3), {}, {"audit.json": AUDIT, "plots/topics.svg": SVG})
 
@@ -316,6 +322,7 @@ def test_a_finished_run_has_every_part(run: Run) -> None:
     assert report["vectors"]["points"] == 4
     assert report["promotion"]["decision"] == "promoted"
     assert report["review"]["decision"] == "approved"
+    assert report["sentiment"] == HELD_OUT
 
 
 def test_the_page_shows_replies_during_training_and_overfitting(run: Run) -> None:

@@ -1,8 +1,11 @@
 """Mentions of groups, and the turns of speech that are none."""
 
+import json
+from pathlib import Path
+
 import pytest
 
-from pipeline.audit.demographics import ATTRIBUTES, LEXICON, mentions
+from pipeline.people.mentions import masked, mentions, spans
 
 
 @pytest.mark.parametrize(
@@ -11,10 +14,7 @@ from pipeline.audit.demographics import ATTRIBUTES, LEXICON, mentions
         ("My mother's sister lives there.", {"gender:female"}),
         ("He and his wife", {"gender:male", "gender:female"}),
         ("Black people and white people voted.", {"ethnicity:black", "ethnicity:white"}),
-        (
-            "An African American woman",
-            {"ethnicity:black", "gender:female", "nationality:african", "nationality:american"},
-        ),
+        ("An African American woman", {"ethnicity:black", "gender:female"}),
         ("They are devout Muslims.", {"religion:muslim"}),
         (
             "Two young women met a Mexican man.",
@@ -55,13 +55,31 @@ def test_colours_dishes_languages_names_and_turns_of_speech_are_nobody(text):
     assert mentions(text) == set()
 
 
-def test_every_term_of_the_lists_finds_its_own_group():
-    for attribute, groups in LEXICON.items():
-        for group, terms in groups.items():
-            for term in terms.split(", "):
-                text = f"that is {term.replace('*', 'people')} today"
-                assert f"{attribute}:{group}" in mentions(text), term
+CASES = Path(__file__).parent / "mentions.jsonl"
 
 
-def test_attributes_list_all_groups():
-    assert {a: set(g) for a, g in ATTRIBUTES.items()} == {a: set(g) for a, g in LEXICON.items()}
+@pytest.mark.parametrize("case", [json.loads(line) for line in CASES.read_text().splitlines()], ids=lambda c: c["text"])
+def test_cases(case):
+    assert sorted(mentions(case["text"])) == sorted(case["groups"])
+
+
+def test_spans_are_the_characters_of_the_terms():
+    text = "İs “Ada’s mother” — a 72-year-old African-American?"
+    assert [(text[s.start : s.end], s.tag) for s in spans(text)] == [
+        ("mother", "gender:female"),
+        ("72-year-old", "age:old"),
+        ("African-American", "ethnicity:black"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "group", ["A black man", "An Asian woman", "An Italian girl", "A 72-year-old man", "A deaf boy"]
+)
+def test_masked_texts_are_the_same_for_every_group(group):
+    text = f"{group} said: I am late."
+    assert masked(text, spans(text)) == "A local person said: I am late."
+
+
+def test_an_unknown_language_mentions_nobody():
+    assert mentions("Sie hat he gesagt", "xx") == set()
+    assert mentions("She is old", "xx") == set()

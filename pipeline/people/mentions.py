@@ -1,0 +1,416 @@
+"""Which groups of people a text mentions, and where: word lists by language, matched on whole words.
+
+The longest term consumes its words. A term counts as its list says: always ("woman"), where it is said of somebody
+("old", "black", "Thai": of a noun for persons, of a subject that is one, or alone as in "the blind"), or unless a thing
+follows. So a colour, a dish and a language are nobody. What is counted is mention, not the author's own identity.
+Every list can be read and argued with, which a classifier's weights cannot. Known limits: docs/audit.md, Mentions.
+"""
+
+import re
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from functools import cache, cached_property
+from string import punctuation
+from typing import Literal, NamedTuple
+
+from configs.load import load_words
+from configs.word_list import ATTRIBUTES, Ages, WordList, terms
+from pipeline.people.lists import shipped
+
+__all__ = ["ATTRIBUTES", "Lexicons", "Mention", "masked", "mentions", "spans"]
+
+ENGLISH = "en"
+OLDEST = 120
+TONGUE = "@"
+REACH = 5
+"""Words after (or before) an adjective among which the noun is looked for."""
+
+TOKEN = re.compile(r"[^\W\d_]+(?:[-'](?!s\b)[^\W\d_]+)*|\d+|[^\w\s'-]|\n")
+"""A word, a number, a sign, the end of a line. The s of "mother's" and "she's" is a word of its own."""
+
+
+Role = Literal["", "person", "people", "matter", "adjective"]
+OF_PERSONS = ("said_of_persons", "the", "a")
+BRACKETS = str.maketrans("", "", "()")
+APART = str.maketrans(dict.fromkeys("’“”„…–—¿¡" + punctuation, " "))
+"""Signs to spaces."""
+SENTENCE_ENDS = frozenset('.!?:\n"“„')
+
+
+class Mention(NamedTuple):
+    """Characters start to end of a text name the group `attribute:group`."""
+
+    start: int
+    end: int
+    tag: str
+
+
+def spans(text: str, language: str | None = None) -> list[Mention]:
+    """The mentions of a text, in order. language: ISO 639-1; None is English, and one without a list has none."""
+    return Lexicons().spans(text, language)
+
+
+def mentions(text: str, language: str | None = None) -> set[str]:
+    """The `attribute:group` tags of the groups that a text mentions."""
+    return Lexicons().mentions(text, language)
+
+
+def masked(text: str, spans: Sequence[Mention], language: str | None = None) -> str:
+    """The text with neutral words in the place of these mentions, the same for every group."""
+    return Lexicons().masked(text, spans, language)
+
+
+class Lexicons:
+    """The lexicons of all languages: those that come with the project, and before them those of a profile."""
+
+    def __init__(self, own: Mapping[str, WordList] | None = None) -> None:
+        self.own = {language: Lexicon(words) for language, words in (own or {}).items()}
+
+    def spans(self, text: str, language: str | None = None) -> list[Mention]:
+        lexicon = self.of(language)
+        return lexicon.spans(text) if lexicon else []
+
+    def mentions(self, text: str, language: str | None = None) -> set[str]:
+        lexicon = self.of(language)
+        return lexicon.mentions(text) if lexicon else set()
+
+    def masked(self, text: str, spans: Sequence[Mention], language: str | None = None) -> str:
+        lexicon = self.of(language)
+        return lexicon.masked(text, spans) if lexicon and spans else text
+
+    def of(self, language: str | None) -> "Lexicon | None":
+        """None where there is no list: English words in another language would be false hits."""
+        code = language or ENGLISH
+        return self.own.get(code) or _shipped(code)
+
+
+@cache
+def _shipped(language: str) -> "Lexicon | None":
+    path = shipped().get(language)
+    return Lexicon(load_words(path)) if path else None
+
+
+class Lexicon:
+    """The words of one language, made ready for searching."""
+
+    def __init__(self, words: WordList) -> None:
+        self.words = words
+        self.table = _table(words)
+        counting = [[first, *e.rest] for first, of in self.table.items() for es in of.values() for e in es if e.tags]
+        phrases = (term for term in counting if not term[-1].isdecimal() or len(term) > 1)
+        self.telling = _telling(phrases, words.ages.numbers)
+        self.ages = frozenset(term[0] for term in counting if term[0].isdecimal() and len(term) == 1)
+        self.neutral = {word: neutral for neutral, of in words.neutral.words.items() for word in terms(of)}
+        nouns, adjectives = _own(words, "pronoun", "person", "people"), _own(words, "not_of_things", *OF_PERSONS)
+        self.persons, self.person_endings = _set(words.persons) | nouns, _endings(words.persons)
+        self.follower_endings = _endings(words.followers)
+        self.nouns_too = _own(words, "a")
+        self.subjects = frozenset(terms(words.subjects)) | self.persons
+        self.between = frozenset(terms(words.between)) | adjectives
+        self.persons_said = frozenset(word for term in self.subjects for word in term.translate(APART).split()[:1])
+        self.links = frozenset(terms(words.links)) | {",", "/", "&"}
+        self.being, self.being_me, self.made = map(_set, (words.being, words.being_me, words.made))
+        self.having, self.things, self.names = map(_set, (words.having, words.things, words.names))
+        self.adverbs, self.articles, self.definite = map(_set, (words.adverbs, words.articles, words.definite))
+        self.indefinite, self.after_subject = map(_set, (words.indefinite, words.after_subject))
+        self.skipped_back = (self.between | self.links) - self.articles - {","}
+        self.skipped = self.adverbs | self.between | self.links
+        self.followers = _set(words.followers) | self.links | self.adverbs
+
+    def mentions(self, text: str) -> set[str]:
+        if self._tells_nothing(text):
+            return set()
+        return {tag for found in self._find(_Text(text)) for tag in found.tags}
+
+    def spans(self, text: str) -> list[Mention]:
+        if self._tells_nothing(text):
+            return []
+        read = _Text(text)
+        found = self._find(read)
+        return [Mention(*read.place(f.at, f.end), tag) for f in found for tag in f.tags]
+
+    def _tells_nothing(self, text: str) -> bool:
+        words = text.lower().translate(APART).split()
+        return self.telling.isdisjoint(words) and (self.ages.isdisjoint(words) or self.persons_said.isdisjoint(words))
+
+    def masked(self, text: str, spans: Sequence[Mention]) -> str:
+        wanted = {(span.start, span.end) for span in spans}
+        read = _Text(text)
+        pieces, done, before = [], 0, ""
+        for found in self._find(read):
+            start, end = read.place(found.at, found.end)
+            if (start, end) not in wanted:
+                continue
+            between = text[done:start]
+            neutral = self._neutral(read.tokens, found)
+            repeated = neutral == before == self.words.neutral.adjective and between.isspace()
+            if found.at and read.tokens[found.at - 1] in self.words.neutral.articles:
+                article = read.tokens[found.at - 1]
+                place = read.places[found.at - 1]
+                if place[0] >= done:
+                    fitting = _cased(self.words.neutral.articles[article], text[place[0] : place[1]])
+                    between = text[done : place[0]] + fitting + text[place[1] : start]
+            if not repeated:
+                opens = not text[:start].rstrip(" \"'(“‘*") or text[:start].rstrip(" \"'(“‘*")[-1] in ".!?:\n"
+                pieces += [between, neutral[0].upper() + neutral[1:] if opens else neutral]
+            done, before = end, neutral
+        return "".join([*pieces, text[done:]])
+
+    def _neutral(self, tokens: list[str], found: "_Found") -> str:
+        """The neutral word for a term that was found."""
+        word = self.neutral.get(" ".join(tokens[found.at : found.end]), "")
+        alone, of_noun = word.partition(" or ")[::2]
+        if of_noun:
+            word = alone if self._nothing_follows(tokens, found.end) else of_noun
+        return word or getattr(self.words.neutral, found.role)
+
+    def _find(self, read: "_Text") -> list["_Found"]:
+        """The terms that count, in order; the longest one at a word consumes it, whether it counts or not."""
+        tokens, table = read.tokens, self.table
+        found, past = [], 0
+        for at in [at for at, token in enumerate(tokens) if token in table]:
+            if at < past:
+                continue
+            of_word = table[tokens[at]]
+            follows = tokens[at + 1] if at + 1 < len(tokens) else ""
+            for entry in (*of_word.get(follows, ()), *of_word.get("", ())):
+                end = at + 1 + len(entry.rest)
+                if tokens[at + 1 : end] != entry.rest:
+                    continue
+                past = at + entry.length
+                if entry.tags and (role := self._role(entry.kind, read, at, end)):
+                    found.append(_Found(at, end, entry.tags, role))
+                break
+        return found
+
+    def _role(self, kind: str, read: "_Text", at: int, end: int) -> Role:
+        """What tokens[at:end], a term of this kind, is here; "" when it is said of nobody."""
+        tokens = read.tokens
+        follows = tokens[end] if end < len(tokens) else ""
+        match kind:
+            case "pronoun" | "person":
+                return "person"
+            case "people" | "matter":
+                return kind
+            case "had":
+                had = not self.having.isdisjoint(tokens[max(at - 2, 0) : at]) or follows in self.persons
+                return "matter" if had else ""
+            case "aged":
+                return "adjective" if not self.subjects.isdisjoint(tokens[max(at - 3, 0) : at]) else ""
+            case "alone":
+                said = self._said_of_somebody(read, at) and (not follows.isalnum() or follows in self.links)
+                return "adjective" if said else ""
+            case "not_of_things":
+                if follows in self.things:
+                    return ""
+                return self._as_noun(kind, read, at, end) or "adjective"
+        if self._before_person(tokens, end) or self._after_person(tokens, at):
+            return "adjective"
+        if noun := self._as_noun(kind, read, at, end):
+            return noun
+        return "adjective" if self._nothing_follows(tokens, end) and self._said_of_somebody(read, at) else ""
+
+    def _before_person(self, tokens: list[str], end: int) -> bool:
+        """Whether a word for persons follows, perhaps after other adjectives: "black and white people"."""
+        linked = False
+        for at, token in enumerate(tokens[end : end + REACH], end):
+            if self._is_person(token) and not linked:
+                return True
+            if token in self.nouns_too and self._nothing_follows(tokens, at + 1):
+                return True
+            if token not in self.between and token not in self.links:
+                return False
+            linked = token in self.links
+        return False
+
+    def _after_person(self, tokens: list[str], at: int) -> bool:
+        """Whether a word for persons precedes, where adjectives may stand after it: "una mujer joven y ciega"."""
+        if self.words.adjectives == "before":
+            return False
+        for token in reversed(tokens[max(at - REACH, 0) : at]):
+            if self._is_person(token):
+                return True
+            if token not in self.between and token not in self.links and token not in self.adverbs:
+                return False
+        return False
+
+    def _as_noun(self, kind: str, read: "_Text", at: int, end: int) -> Role:
+        """ "people" of "the blind", "person" of "a German": after an article, where no noun follows."""
+        tokens = read.tokens
+        if self.words.noun_case and kind in ("the", "a") and read.capital(at):
+            return "person"
+        if kind == "said_of_persons" or not self._nothing_follows(tokens, end):
+            return ""
+        before = at - 1
+        while before >= 0 and (tokens[before] in self.skipped_back or tokens[before].isdecimal()):
+            before -= 1
+        article = tokens[before] if before >= 0 else ""
+        if article in self.definite:
+            return "people"
+        return "person" if kind != "the" and article in self.articles else ""
+
+    def _is_person(self, token: str) -> bool:
+        return token in self.persons or (token.endswith(self.person_endings) and token not in self.things)
+
+    def _nothing_follows(self, tokens: list[str], end: int) -> bool:
+        if end >= len(tokens) or not tokens[end][0].isalnum() or tokens[end] in self.followers:
+            return True
+        return tokens[end].endswith(self.follower_endings)
+
+    def _said_of_somebody(self, read: "_Text", at: int) -> bool:
+        """Whether tokens[at:] is what a verb says of a person: "my aunt was also very old", "it left him blind"."""
+        tokens, verb = read.tokens, at - 1
+        while verb >= 0 and (
+            tokens[verb] in self.adverbs or tokens[verb] in self.between or tokens[verb] in self.links
+        ):
+            verb -= 1
+        if verb < 0:
+            return False
+        token = tokens[verb]
+        if token in self.being_me or (token in self.indefinite and verb == at - 1):
+            return True
+        if token in self.being:
+            return self._person_before(read, verb)
+        if token in self.subjects:
+            before = verb - 1
+            while before >= 0 and (tokens[before] in self.articles or tokens[before] in self.between):
+                before -= 1
+            return before >= 0 and (tokens[before] in self.being or tokens[before] in self.made)
+        return False
+
+    def _person_before(self, read: "_Text", verb: int) -> bool:
+        """Whether the verb's subject is a person: a pronoun, a noun, a name, or the head of "the man in the hat"."""
+        tokens, subject = read.tokens, verb - 1
+        while subject >= 0 and (tokens[subject] in self.adverbs or tokens[subject] in self.being):
+            subject -= 1
+        if subject < 0:
+            return False
+        if tokens[subject] in self.subjects or self._is_person(tokens[subject]):
+            return True
+        if tokens[subject] in self.names and read.cased[subject][0].isupper():
+            return True
+        start = subject
+        while start and tokens[start - 1][0].isalnum() and tokens[start - 1] not in self.links:
+            start -= 1
+        for head in range(start, min(start + 3, subject)):
+            if tokens[head] in self.subjects or self._is_person(tokens[head]):
+                return tokens[head + 1] in self.after_subject
+        return False
+
+
+class _Text:
+    """A text's words in lower case; where they stand, and as they were written, when that is asked."""
+
+    def __init__(self, text: str) -> None:
+        lower = text.lower()
+        if len(lower) != len(text):  # İ becomes two characters
+            lower = "".join(c.lower() if len(c.lower()) == 1 else c for c in text)
+        self.text, self.lower = text.replace("’", "'"), lower.replace("’", "'")
+        self.tokens: list[str] = TOKEN.findall(self.lower)
+
+    @cached_property
+    def places(self) -> list[tuple[int, int]]:
+        return [match.span() for match in TOKEN.finditer(self.lower)]
+
+    @cached_property
+    def cased(self) -> list[str]:
+        return [self.text[start:end] for start, end in self.places]
+
+    def place(self, at: int, end: int) -> tuple[int, int]:
+        """Characters that tokens[at:end] stand on."""
+        return self.places[at][0], self.places[end - 1][1]
+
+    def capital(self, at: int) -> bool:
+        """Whether a word has a capital that no sentence's beginning gave it."""
+        return self.cased[at][0].isupper() and at > 0 and self.tokens[at - 1] not in SENTENCE_ENDS
+
+
+class _Entry(NamedTuple):
+    """A term after its first word, and how many words it takes. A phrase that mentions nobody has no tag."""
+
+    rest: list[str]
+    length: int
+    kind: str
+    tags: tuple[str, ...]
+
+
+class _Found(NamedTuple):
+    """tokens[at:end] are a term that counts, and what sort of word a neutral one must be."""
+
+    at: int
+    end: int
+    tags: tuple[str, ...]
+    role: Role
+
+
+def _table(words: WordList) -> dict[str, dict[str, list[_Entry]]]:
+    """First word to second word ("" where there is none) to the terms that begin so, the longest first."""
+    found: dict[tuple[str, ...], tuple[str, list[str], int]] = {}
+
+    def put(term: str, kind: str, tag: str | None, taken: str = "") -> None:
+        """taken: the beginning of a phrase that it takes, when what is in brackets may be a term itself."""
+        for written in {term, term.replace(" ", "-")}:
+            tokens = tuple(TOKEN.findall(written))
+            known = found.setdefault(tokens, (kind, [], len(TOKEN.findall(taken)) or len(tokens)))
+            if tag and known[0] == kind and tag not in known[1]:
+                known[1].append(tag)
+
+    for phrase in terms(words.nobody):
+        for tongue in terms(words.tongues) if TONGUE in phrase else [""]:
+            full = phrase.replace(TONGUE, tongue)
+            put(full.translate(BRACKETS), "", None, full.partition("(")[0])
+    for attribute, groups in words.groups.items():
+        for group, kinds in groups.items():
+            for how, text in kinds.items():
+                for term in terms(text, words.endings):
+                    put(term, how, f"{attribute}:{group}")
+    for term, kind, tag in _ages(words.ages):
+        put(term, kind, tag)
+    table: dict[str, dict[str, list[_Entry]]] = {}
+    for (first, *rest), (kind, tags, length) in sorted(found.items(), key=lambda item: -len(item[0])):
+        of_word = table.setdefault(first, {})
+        of_word.setdefault(rest[0] if rest else "", []).append(_Entry(rest, length, kind, tuple(tags)))
+    return table
+
+
+def _telling(terms: Iterable[list[str]], numbers: Container[str]) -> frozenset[str]:
+    """A word of every term, seldom in other texts: without any of these a text need not be searched."""
+    found = set()
+    for term in terms:
+        words = " ".join(term).translate(APART).split()
+        long = [word for word in words if len(word) > 1 and not word.isdecimal() and word not in numbers]
+        found.add((long or words)[-1])
+    return frozenset(found)
+
+
+def _ages(ages: Ages) -> Iterator[tuple[str, str, str | None]]:
+    """(term, kind, tag) of every number; an age between two groups is taken and counts for none."""
+    names = {number: [str(number)] for number in range(OLDEST + 1)}
+    for name, number in ages.numbers.items():
+        names.setdefault(number, []).append(name)
+    of_years = ((ages.phrases, "a"), (ages.people, "people"), (ages.of_person, "aged"))
+    for number, written in names.items():
+        tag = next((f"age:{g}" for g, (first, last) in ages.groups.items() if first <= number <= last), None)
+        if ages.alone:
+            yield str(number), "alone", tag
+        for text, kind, of in [*((text, kind, tag) for text, kind in of_years), (ages.young, "a", "age:child")]:
+            for term in terms(text):
+                yield from ((term.replace("#", name), kind, of) for name in written)
+
+
+def _own(words: WordList, *kinds: str) -> frozenset[str]:
+    """Single words among the terms of these kinds."""
+    lists = [text for groups in words.groups.values() for of in groups.values() for k, text in of.items() if k in kinds]
+    return frozenset(term for text in lists for term in terms(text, words.endings) if " " not in term)
+
+
+def _set(text: str) -> frozenset[str]:
+    return frozenset(terms(text))
+
+
+def _endings(text: str) -> tuple[str, ...]:
+    """Of "*man" the ending."""
+    return tuple(term[1:] for term in terms(text) if term.startswith("*"))
+
+
+def _cased(word: str, like: str) -> str:
+    return word.capitalize() if like[:1].isupper() else word
