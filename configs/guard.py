@@ -39,10 +39,7 @@ OWNED = {
     "approval": "it says who may approve",
     "audit.emotion.training_data": "it says which files are read",
     "audit.lexicon": "it says which files are read",
-<<<<<<< HEAD
     "balance.generator": "it says which model or server writes rows",
-=======
->>>>>>> main
     "evaluate.probe_files": "it says which files are read",
     "evaluate.tasks": "tasks bring their own code and data",
     "evaluate.task_folder": "tasks bring their own code and data",

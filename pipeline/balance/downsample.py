@@ -9,6 +9,7 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from configs.balance import Cap
+from configs.errors import UserError
 from pipeline.balance.caps import Kind, cuts
 from pipeline.balance.topic_cap import rows_to_keep
 from pipeline.contract.formatting import percent
