@@ -17,9 +17,9 @@ FLOORS = """
     pipeline/commands           eval/commands
     pipeline/report
     pipeline/planning
-    pipeline/index              pipeline/review             pipeline/generate
+    pipeline/index   pipeline/review   pipeline/generate   pipeline/balance
     pipeline/deduplicate        pipeline/audit
-    pipeline/acquire  pipeline/clean  pipeline/embed  pipeline/sentiment  pipeline/balance  pipeline/tokenise
+    pipeline/acquire  pipeline/clean  pipeline/embed  pipeline/sentiment  pipeline/tokenise
     pipeline/acquire/shapes     pipeline/clean/scores
     pipeline/acquire/containers  pipeline/clean/privacy      pipeline/clean/repair      pipeline/clean/rules
     pipeline/spark

@@ -39,7 +39,8 @@ def audit(context: StageContext) -> None:
     draw(counted, context.out / "plots")
     for finding in counted["findings"]:
         if finding["severity"] != "info":
-            say(f"audit: {finding['severity']}: {finding['kind']}: {finding['subject']}: {finding['message']}")
+            told = (finding[name] for name in ("severity", "kind", "subject", "message"))
+            say(": ".join([context.stage.name, *told]))
     context.ledger.rows_in = context.ledger.rows_out = counted["rows"]
     severities = Counter(finding["severity"] for finding in counted["findings"])
     context.metrics |= {"findings": dict(sorted(severities.items())), "worst": worst(counted["findings"])}
