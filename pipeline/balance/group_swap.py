@@ -10,10 +10,13 @@ from zlib import crc32
 
 import regex
 
+from configs.load import load_words
+from configs.word_list import terms
 from pipeline.balance.gender_words import FAME
-from pipeline.balance.group_words import AGED, COMPARED, EVERY_WORD, GENERAL, NOUNS, PERSON, SIBLINGS, TIED
+from pipeline.balance.group_words import AGED, COMPARED, FURTHER, GENERAL, NOUNS, PERSON, SIBLINGS, TIED
 from pipeline.balance.names import may_name
 from pipeline.balance.refusal import Refusal
+from pipeline.people.lists import shipped
 from pipeline.rows.turns import Turn
 
 _DETERMINER = r"(?:my|your|his|her|our|their|this|that|a|an|one|another|the)"
@@ -35,11 +38,10 @@ _SENTENCE = regex.compile(r"[^.!?\n]+")
 
 
 def swap_group(turns: list[Turn], attribute: str) -> list[Turn] | Refusal | None:
-    """The turns with one group of the attribute replaced by a sibling, which a hash of the text chooses; None "
-    "when the
+    """The turns with one group of the attribute replaced by a sibling, which a hash of the text chooses; None when the
     attribute is not spoken of; or why not."""
     text = "\n".join(content for _, content in turns).replace("’", "'")
-    said = EVERY_WORD[attribute].findall(text)
+    said = every_word(attribute).findall(text)
     if not said:
         return None
     slots = list(_slots(attribute).finditer(text))
@@ -98,6 +100,21 @@ def _cased(word: str, like: str, text_is_cased: bool) -> str:
 
 def _group(attribute: str, word: str) -> int:
     return next(n for n, words in enumerate(SIBLINGS[attribute]) if word.lower() in {w.lower() for w in words})
+
+
+@cache
+def every_word(attribute: str) -> regex.Pattern[str]:
+    """Finds all that speaks of an attribute: a copy is made only when each word that a text holds can be swapped."""
+    words = load_words(shipped()["en"])
+    listed = {
+        term
+        for kinds in words.groups[attribute].values()
+        for kind, text in kinds.items()
+        for term in terms(text, words.endings)
+        if not (attribute == "age" and kind == "said_of_persons")
+    }
+    phrases = [regex.escape(term).replace(r"\ ", r"[\s-]+") for term in sorted(listed, key=len, reverse=True)]
+    return regex.compile(rf"\b(?:{'|'.join(phrases)}|{FURTHER[attribute]})\b", regex.IGNORECASE)
 
 
 @cache
