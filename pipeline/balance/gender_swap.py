@@ -62,9 +62,8 @@ _ADULT = regex.compile(
 _ORDINARY = regex.compile(r"\A\W*\p{Lu}.*[.!?]\W*\Z", regex.DOTALL)
 """Writing that begins with a capital and ends with a stop, in which names have capitals."""
 _WRITER = regex.compile(
-    r"\b(?:me|my|(?-i:us)|our|I(?:'ve| have|'d| had)? (?:just |once |never |recently )?(?:saw|seen|see|met|meet|"
-    r"told|asked|gave|called|"
-    r"knew|known|helped|texted|lived|worked|went|dated|visited|left|lost|found))\b",
+    r"\b(?:me|my|(?-i:us)|our|I(?:'ve| have|'d| had)? (?:just |once |never |recently )?(?:saw|seen|see|met|meet|told|"
+    r"asked|gave|called|knew|known|helped|texted|lived|worked|went|dated|visited|left|lost|found))\b",
     regex.IGNORECASE,
 )
 _TOKEN = regex.compile(r"[\w'-]+|[^\w\s]")

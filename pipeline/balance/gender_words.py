@@ -74,9 +74,8 @@ CALLED = _words("mom mum dad mommy daddy papa mama grandma grandpa granny grandd
 
 BEFORE_CALLED = _words(
     "my your his her our their and or but so when if that because call called calling ask asked tell told tells "
-    "thanks "
-    "thank miss love see saw with from to for by at like hey hi ok okay yes no then as than where what how why is "
-    "was does did"
+    "thanks thank miss love see saw with from to for by at like hey hi ok okay yes no then as than where what how "
+    "why is was does did"
 )
 """What such a word follows."""
 
@@ -87,63 +86,52 @@ POSSESSORS = _words("my your his her our their")
 ARTICLES = POSSESSORS | _words("a an this that these those one another two three four both")
 ADJECTIVES = _words(
     "old older oldest young younger youngest little big good bad nice great tall short rich poor smart sweet kind "
-    "beautiful "
-    "pretty handsome hot cute single married wise funny lucky strong honest black white asian other new real ex "
-    "different crazy lovely dear late twin half step adopted whole own favorite favourite middle elder baby host "
-    "future "
+    "beautiful pretty handsome hot cute single married wise funny lucky strong honest black white asian other new "
+    "real ex different crazy lovely dear late twin half step adopted whole own favorite favourite middle elder baby "
+    "host future "
 )
 """What stands between an article and a person without hiding either."""
 
 _PLURAL = "men|women|males|females|ladies|gentlemen"
 GENERIC = regex.compile(
-    rf"\b(?:{_PLURAL}|(?:a|any|every|no|each|the first|the only|the last|the average|the (?:old|young|rich|fast|"
-    rf"tall|strong)est) "
+    rf"\b(?:{_PLURAL}|(?:a|any|every|no|each|the first|the only|the last|the average|the (?:old|young|rich|fast|tall|"
+    rf"strong)est) "
     r"(?:man|woman|male|female|boy|girl|guy|lady|gentleman)|(?:if|when|where|that|because) (?:a|the) (?:man|woman|"
-    r"male|female)|"
-    r"(?:man|woman|boy|girl|guy)kind|boys will be|mother ?hood|father ?hood|(?:the|a|each|every) (?:mother|father|"
-    r"parent)|"
-    r"(?:mother|father|brother|sister|wife|husband|son|daughter) of|"
-    r"(?:fe)?males?(?! (?:friends?|teachers?|doctors?|nurses?|boss|colleagues?|roommates?|coworkers?|cousins?|"
-    r"dogs?|cats?)))\b",
+    r"male|female)|(?:man|woman|boy|girl|guy)kind|boys will be|mother ?hood|father ?hood|(?:the|a|each|every) "
+    r"(?:mother|father|parent)|(?:mother|father|brother|sister|wife|husband|son|daughter) of|(?:fe)?males?(?! "
+    r"(?:friends?|teachers?|doctors?|nurses?|boss|colleagues?|roommates?|coworkers?|cousins?|dogs?|cats?)))\b",
     regex.IGNORECASE,
 )
 """What is said of a gender and of nobody: a fact of biology or statistics, or an opinion."""
 
 BOTH_MEANT = regex.compile(
-    r"\bs/he\b|\(s\)he|\b(?:he|him|his|she|hers?|himself|herself)\s*[(,]?\s*(?:/|or|and|vs\.?|&)\s*(?:not\s|an?\s)?"
-    r"(?:he|him|his|she|hers?|himself|herself|they|them|their)\b|\bthey/|\bopposite (?:sex|gender)|\bboth "
-    r"(?:sexes|genders)|"
-    r"\b(?:man|boy|guy|male|husband|brother|son|boyfriend|dad|mom|father|mother|uncle|bf|gf|girl|woman|lady|wife|"
-    r"sister|"
-    r"daughter|girlfriend|aunt)\s*(?:/|or|vs\.?)\s*(?:an? |the |my |your )?(?:woman|girl|lady|female|wife|sister|"
-    r"daughter|"
-    r"girlfriend|mom|dad|mother|father|aunt|uncle|man|boy|guy|husband|brother|son|boyfriend|gf|bf)\b",
+    r"\bs/he\b|\(s\)he|\b(?:he|him|his|she|hers?|himself|herself)\s*[(,]?\s*(?:/|or|and|vs\.?|&)\s*(?:not\s|"
+    r"an?\s)?(?:he|him|his|she|hers?|himself|herself|they|them|their)\b|\bthey/|\bopposite (?:sex|gender)|\bboth "
+    r"(?:sexes|genders)|\b(?:man|boy|guy|male|husband|brother|son|boyfriend|dad|mom|father|mother|uncle|bf|gf|girl|"
+    r"woman|lady|wife|sister|daughter|girlfriend|aunt)\s*(?:/|or|vs\.?)\s*(?:an? |the |my |your )?(?:woman|girl|lady|"
+    r"female|wife|sister|daughter|girlfriend|mom|dad|mother|father|aunt|uncle|man|boy|guy|husband|brother|son|"
+    r"boyfriend|gf|bf)\b",
     regex.IGNORECASE,
 )
 """Either gender is named on purpose: "his or her family"."""
 
 TITLED = regex.compile(
-    r"(?<!\d )(?<!\d)\b(?:mr|mrs|ms|miss|sir|dame|madame?|mister|lord|lady|king|queen|prince|princess|duke|"
-    r"duchess|saint|st|"
-    r"dr|prof|professor|president|aunt|uncle|auntie|father|mother|sister|brother|granny|grandma|"
-    r"grandpa)\b\.?\s+(?-i:[A-Z])"
-    r"|(?<!\d )(?<!\d)\b(?:mr|mrs)\b",
+    r"(?<!\d )(?<!\d)\b(?:mr|mrs|ms|miss|sir|dame|madame?|mister|lord|lady|king|queen|prince|princess|duke|duchess|"
+    r"saint|st|dr|prof|professor|president|aunt|uncle|auntie|father|mother|sister|brother|granny|grandma|"
+    r"grandpa)\b\.?\s+(?-i:[A-Z])|(?<!\d )(?<!\d)\b(?:mr|mrs)\b",
     regex.IGNORECASE,
 )
 """A title and a name: somebody known, or somebody of the writer's whose name does not change."""
 
 UNPAIRED = regex.compile(
     r"\b(?:kings?|queens?|princes?|princess(?:es)?|dukes?|duchess(?:es)?|lords?|emperors?|empress(?:es)?|sultans?|"
-    r"nuns?|monks?|"
-    r"priests?|priestess(?:es)?|popes?|gods?|goddess(?:es)?|virgins?|witch(?:es)?|wizards?|warlocks?|mermaids?|"
-    r"heroes|heroines?|"
-    r"lads?|lass(?:es)?|chicks?|dudes?|bros?|sis|bloke|fella|chap|babe|hubby|wifey|fiance|fiancee|fiancée?|"
-    r"bachelors?|"
-    r"bachelorettes?|spinsters?|maids?|bridesmaids?|brides?|grooms?|groomsmen|widow(?:er)?s?|actress(?:es)?|"
-    r"stewardess|hostess|"
-    r"sir|ma'?am|madam|dame|damsel|diva|madonna|tomboy|playboy|cowboys?|cowgirls?|geisha|harem|amazons?|bitch(?:es)?|"
-    r"sluts?|whores?|bastards?|pimps?|dykes?|guys|ex-?wife|ex-?husband|ex-?girlfriend|ex-?boyfriend|"
-    r"bulls?|cows?|hens?|roosters?|stallions?|mares?|lioness|(?:house|mid|ale)wi(?:fe|ves))\b",
+    r"nuns?|monks?|priests?|priestess(?:es)?|popes?|gods?|goddess(?:es)?|virgins?|witch(?:es)?|wizards?|warlocks?|"
+    r"mermaids?|heroes|heroines?|lads?|lass(?:es)?|chicks?|dudes?|bros?|sis|bloke|fella|chap|babe|hubby|wifey|fiance|"
+    r"fiancee|fiancée?|bachelors?|bachelorettes?|spinsters?|maids?|bridesmaids?|brides?|grooms?|groomsmen|"
+    r"widow(?:er)?s?|actress(?:es)?|stewardess|hostess|sir|ma'?am|madam|dame|damsel|diva|madonna|tomboy|playboy|"
+    r"cowboys?|cowgirls?|geisha|harem|amazons?|bitch(?:es)?|sluts?|whores?|bastards?|pimps?|dykes?|guys|ex-?wife|"
+    r"ex-?husband|ex-?girlfriend|ex-?boyfriend|bulls?|cows?|hens?|roosters?|stallions?|mares?|lioness|(?:house|mid|"
+    r"ale)wi(?:fe|ves))\b",
     regex.IGNORECASE,
 )
 """Words that are said of one gender and have no counterpart here, which would go on saying it."""
@@ -157,63 +145,43 @@ PLAIN = _words(
 
 NOT_PEOPLE = regex.compile(
     r"\b(?:sister|brother|mother|daughter|father|parent|child)[ -](?:compan\w+|site|sites|store|shop|brand|cit\w+|"
-    r"school|ship|"
-    r"species|cell|cells|board|card|station|church|printer|paper|series|show|hood|figure|tongue|land|ship|nature|"
-    r"earth|node)\b|"
-    r"\b(?:boy|girl)s? (?:band|bands|group|groups|scouts?|night|power|talk|code|next door|problems?|stuff|things?|"
-    r"clothes|toys?|"
-    r"names?|team)\b|\b(?:gossip|mean|spice|gilmore|golden|cover|it|poster|pin-?up|beach|backstreet|bad|good ol|"
-    r"fan|frat|play|"
-    r"atta|home|new|gone|geek) (?:boys?|girls?)\b|\b(?:best|iron|spider|ant|bat|super|x|rain|tin|gingerbread|con|"
-    r"hit|stunt|mad|"
-    r"snow|invisible|bogey|the) man\b|\bman (?:of|in the|cave|bun|flu|hours?|page|made|kind|city|united|up)\b|"
-    r"\bladies'? man\b|"
-    r"\b(?:cat|bag|tooth|first|lunch|old|dragon|foxy) lady\b|\blady (?:bug|bird|luck|gaga)\b|\b(?:family|wise|"
-    r"fall|bad|fat) guy\b|"
-    r"\b(?:soccer|helicopter|tiger|stage) (?:mom|dad|mum)s?\b|\b(?:dad|mom|mum|daddy|mommy|mama|papa) (?:jokes?|"
-    r"jeans|bod|issues|"
-    r"blog\w*|bear|pig|shark|john)\b|\b(?:sugar|big|puff|who's your|go) (?:daddy|mama)\b|\b(?:frat\w*|sorority|"
-    r"soul|blood|"
-    r"brothers?|sisters?) (?:brother|sister|in arms|in christ|from another)\w*|\bbig brother\b|\buncle (?:sam|ben|"
-    r"tom)\b|"
-    r"\btrophy (?:wife|husband)\b|\bson of an?\b|\bmother ?fuck\w*|\b(?:mother|father)'?s'? day\b|\bfather "
-    r"(?:christmas|time)\b|"
-    r"\boh brother\b|\b(?:his|her) (?:majesty|highness|holiness|honou?r|excellency)\b|\b(?:yo|your) (?:mama|momma)\b|"
-    r"\bgirl friday\b|\b(?:guy|lady|man|boy|girl) friends?\b|\bmy (?:man|boy|girl|lady|dude)\b|"
-    r", my (?:brother|sister|son|daughter)\s*[.!]|\b(?:this|that) man\s*(?:[.!,?]|$)",
+    r"school|ship|species|cell|cells|board|card|station|church|printer|paper|series|show|hood|figure|tongue|land|"
+    r"ship|nature|earth|node)\b|\b(?:boy|girl)s? (?:band|bands|group|groups|scouts?|night|power|talk|code|next door|"
+    r"problems?|stuff|things?|clothes|toys?|names?|team)\b|\b(?:gossip|mean|spice|gilmore|golden|cover|it|poster|"
+    r"pin-?up|beach|backstreet|bad|good ol|fan|frat|play|atta|home|new|gone|geek) (?:boys?|girls?)\b|\b(?:best|iron|"
+    r"spider|ant|bat|super|x|rain|tin|gingerbread|con|hit|stunt|mad|snow|invisible|bogey|the) man\b|\bman (?:of|in "
+    r"the|cave|bun|flu|hours?|page|made|kind|city|united|up)\b|\bladies'? man\b|\b(?:cat|bag|tooth|first|lunch|old|"
+    r"dragon|foxy) lady\b|\blady (?:bug|bird|luck|gaga)\b|\b(?:family|wise|fall|bad|fat) guy\b|\b(?:soccer|"
+    r"helicopter|tiger|stage) (?:mom|dad|mum)s?\b|\b(?:dad|mom|mum|daddy|mommy|mama|papa) (?:jokes?|jeans|bod|issues|"
+    r"blog\w*|bear|pig|shark|john)\b|\b(?:sugar|big|puff|who's your|go) (?:daddy|mama)\b|\b(?:frat\w*|sorority|soul|"
+    r"blood|brothers?|sisters?) (?:brother|sister|in arms|in christ|from another)\w*|\bbig brother\b|\buncle (?:sam|"
+    r"ben|tom)\b|\btrophy (?:wife|husband)\b|\bson of an?\b|\bmother ?fuck\w*|\b(?:mother|father)'?s'? day\b|"
+    r"\bfather (?:christmas|time)\b|\boh brother\b|\b(?:his|her) (?:majesty|highness|holiness|honou?r|excellency)\b|"
+    r"\b(?:yo|your) (?:mama|momma)\b|\bgirl friday\b|\b(?:guy|lady|man|boy|girl) friends?\b|\bmy (?:man|boy|girl|"
+    r"lady|dude)\b|, my (?:brother|sister|son|daughter)\s*[.!]|\b(?:this|that) man\s*(?:[.!,?]|$)",
     regex.IGNORECASE,
 )
 """Set phrases, works and things."""
 
 INHERENT = regex.compile(
-    r"\b(?:pregnan\w*|(?:hav(?:e|ing)|had|expecting|deliver\w*|carry\w*) (?:a |an |the |my |our |her |his |"
-    r"another )?(?:bab(?:y|ies)|twins|kid|child)|childbirth|(?:give|gave|giv(?:en|es|ing)) birth|birth|born|"
-    r"matern\w*|patern\w*|breast\w*|lactat\w*|nursing|"
-    r"menstru\w*|menopaus\w*|periods?|pms|pcos|tampons?|uter\w+|ovar\w+|ovulat\w*|womb|vagin\w*|vulv\w*|clitor\w*|"
-    r"labia\w*|"
-    r"cervi(?:x|cal)|hymen|fallopian|placenta\w*|fetus\w*|foetus\w*|fetal|embryo\w*|miscarr\w*|abort\w*|c-section|"
-    r"cesarean|ivf|"
-    r"gyn\w*|obgyn|ob-gyn|obstetr\w*|hysterectomy|mastectomy|mammogra\w*|endometri\w*|prostat\w*|testic\w*|testes|"
-    r"testis|"
-    r"scrot\w*|foreskin|semen|ejaculat\w*|testosterone|androgen\w*|o?estrogen\w*|progest\w*|hormon\w*|penis\w*|"
-    r"penile|dicks?|"
-    r"cocks?|balls|puss(?:y|ies)|boobs?|tits|sperm\w*|erect\w+|impoten\w*|viagra|vasectom\w*|circumcis\w*|"
-    r"steril\w*|fertil\w*|"
+    r"\b(?:pregnan\w*|(?:hav(?:e|ing)|had|expecting|deliver\w*|carry\w*) (?:a |an |the |my |our |her |his |another "
+    r")?(?:bab(?:y|ies)|twins|kid|child)|childbirth|(?:give|gave|giv(?:en|es|ing)) birth|birth|born|matern\w*|"
+    r"patern\w*|breast\w*|lactat\w*|nursing|menstru\w*|menopaus\w*|periods?|pms|pcos|tampons?|uter\w+|ovar\w+|"
+    r"ovulat\w*|womb|vagin\w*|vulv\w*|clitor\w*|labia\w*|cervi(?:x|cal)|hymen|fallopian|placenta\w*|fetus\w*|"
+    r"foetus\w*|fetal|embryo\w*|miscarr\w*|abort\w*|c-section|cesarean|ivf|gyn\w*|obgyn|ob-gyn|obstetr\w*|"
+    r"hysterectomy|mastectomy|mammogra\w*|endometri\w*|prostat\w*|testic\w*|testes|testis|scrot\w*|foreskin|semen|"
+    r"ejaculat\w*|testosterone|androgen\w*|o?estrogen\w*|progest\w*|hormon\w*|penis\w*|penile|dicks?|cocks?|balls|"
+    r"puss(?:y|ies)|boobs?|tits|sperm\w*|erect\w+|impoten\w*|viagra|vasectom\w*|circumcis\w*|steril\w*|fertil\w*|"
     r"infertil\w*|contracept\w*|birth control|puberty|genital\w*|pelvi\w*|chromosom\w*|genes?|genetic\w*|genom\w*|"
-    r"hered\w*|"
-    r"inherit\w*|carriers?|x-linked|autosom\w*|mutation\w*|h(?:a)?emophili\w*|colou?r ?blind\w*|virgin\w*|adam's "
-    r"apple|"
-    r"beards?|bearded|mou?stach\w*|facial hair|bald\w*|chest hair|shav\w+|bras?|panties|lingerie|bikinis?|skirts?|"
-    r"dress(?:es)?|"
-    r"gowns?|heels|lipstick|make-?up|mascara|nails?|purse|tuxedo|ties?|drag|maiden name|dowry|alimony|"
-    r"trans|transgend\w*|transsex\w*|non-?binary|lesbians?|gay|gays|homosexual\w*|heterosexual\w*|bisexual\w*|"
-    r"straight|queer|"
-    r"feminis\w*|feminin\w*|femini[sz]\w*|masculin\w*|macho|manl(?:y|iness)|womanl\w*|girly|ladylike|misogyn\w*|"
-    r"misandr\w*|"
-    r"sexis\w*|patriarch\w*|matriarch\w*|genders?|sex|sexes|sexual\w*|rap(?:e|es|ed|ist)|harass\w*|draft(?:ed)?|"
-    r"conscript\w*|"
-    r"jesus|christ|allah|prophet\w*|bible|biblical|heavenly \w+|baby showers?|hygiene|(?:wo)?men in \w+|(?:wo)?men's|"
-    r"hijab\w*|niqab\w*|burk[ah]a?\w*|turbans?|veil(?:s|ed)?|incels?|wnba|wta|atp|pga|lpga|sororit\w*|frat\w*)\b",
+    r"hered\w*|inherit\w*|carriers?|x-linked|autosom\w*|mutation\w*|h(?:a)?emophili\w*|colou?r ?blind\w*|virgin\w*|"
+    r"adam's apple|beards?|bearded|mou?stach\w*|facial hair|bald\w*|chest hair|shav\w+|bras?|panties|lingerie|"
+    r"bikinis?|skirts?|dress(?:es)?|gowns?|heels|lipstick|make-?up|mascara|nails?|purse|tuxedo|ties?|drag|maiden "
+    r"name|dowry|alimony|trans|transgend\w*|transsex\w*|non-?binary|lesbians?|gay|gays|homosexual\w*|heterosexual\w*|"
+    r"bisexual\w*|straight|queer|feminis\w*|feminin\w*|femini[sz]\w*|masculin\w*|macho|manl(?:y|iness)|womanl\w*|"
+    r"girly|ladylike|misogyn\w*|misandr\w*|sexis\w*|patriarch\w*|matriarch\w*|genders?|sex|sexes|sexual\w*|rap(?:e|"
+    r"es|ed|ist)|harass\w*|draft(?:ed)?|conscript\w*|jesus|christ|allah|prophet\w*|bible|biblical|heavenly \w+|baby "
+    r"showers?|hygiene|(?:wo)?men in \w+|(?:wo)?men's|hijab\w*|niqab\w*|burk[ah]a?\w*|turbans?|veil(?:s|ed)?|incels?|"
+    r"wnba|wta|atp|pga|lpga|sororit\w*|frat\w*)\b",
     regex.IGNORECASE,
 )
 """What is true of one gender, or about gender itself, or of one known person: such conversations are left alone."""
@@ -222,34 +190,27 @@ FAME = regex.compile(
     r"\b(?:movies?|films?|cinema|episodes?|sitcoms?|tv shows?|anime|cartoons?|comics?|novels?|series|characters?|"
     r"protagonist|villains?|superhero\w*|marvel|disney|actors?|celebrit\w*|famous|star(?:s|red|ring)?|singers?|"
     r"songs?|albums?|lyrics|rappers?|musicians?|composers?|artists?|painters?|poets?|poems?|authors?|writers?|"
-    r"directors?|directed|"
-    r"presidents?|prime ministers?|politic\w*|senators?|governors?|mayors?|elect(?:ed|ion\w*)|candidates?|"
-    r"congress\w*|"
-    r"court|dictators?|tyrants?|emperor\w*|ruler|ruled|reign\w*|crown\w*|thrones?|dynast\w*|histor\w+|century|"
-    r"ancient|"
-    r"athletes?|olympi\w*|players?|quarterbacks?|coach(?:es)?|nba|nfl|fifa|champion\w*|league|teams?|world record|"
-    r"inventors?|"
-    r"invent(?:ed|ion\w*)|founders?|founded|billionaires?|ceo|philosoph\w+|scientists?|nobel|award\w*|oscars?|"
-    r"grammys?|"
-    r"legends?|legendary|myth\w*|discovered|astronauts?|explorers?|pilots?|the first|biograph\w*|wikipedia|"
-    r"playoffs?|bench|trade[ds]?|rookies?|games?|captains?|colonial\w*|vot(?:e|es|ed|ing)|impeach\w*|videos?|"
-    r"channels?|"
-    r"stream\w*|subreddit|on screen|govt|government|administration|citizens?|army|military|wars?|"
-    r"defensive|performances?|strateg\w*|generals?|fans?|contestants?|fairy ?tales?|seasons? of|season \d|ep \d|"
-    r"episode|netflix|hulu|sing(?:s|ing)?|sang|how i met|american dad|the name of|what is the name|who is the|who "
-    r"was|riddles?|jokes?|quotes?|quoted|story about|fiction\w*|portray\w*|played by|role of)\b",
+    r"directors?|directed|presidents?|prime ministers?|politic\w*|senators?|governors?|mayors?|elect(?:ed|ion\w*)|"
+    r"candidates?|congress\w*|court|dictators?|tyrants?|emperor\w*|ruler|ruled|reign\w*|crown\w*|thrones?|dynast\w*|"
+    r"histor\w+|century|ancient|athletes?|olympi\w*|players?|quarterbacks?|coach(?:es)?|nba|nfl|fifa|champion\w*|"
+    r"league|teams?|world record|inventors?|invent(?:ed|ion\w*)|founders?|founded|billionaires?|ceo|philosoph\w+|"
+    r"scientists?|nobel|award\w*|oscars?|grammys?|legends?|legendary|myth\w*|discovered|astronauts?|explorers?|"
+    r"pilots?|the first|biograph\w*|wikipedia|playoffs?|bench|trade[ds]?|rookies?|games?|captains?|colonial\w*|"
+    r"vot(?:e|es|ed|ing)|impeach\w*|videos?|channels?|stream\w*|subreddit|on screen|govt|government|administration|"
+    r"citizens?|army|military|wars?|defensive|performances?|strateg\w*|generals?|fans?|contestants?|fairy ?tales?|"
+    r"seasons? of|season \d|ep \d|episode|netflix|hulu|sing(?:s|ing)?|sang|how i met|american dad|the name of|what "
+    r"is the name|who is the|who was|riddles?|jokes?|quotes?|quoted|story about|fiction\w*|portray\w*|played by|role "
+    r"of)\b",
     regex.IGNORECASE,
 )
 """Talk of known people, of works and the people in them: a word may mean one of them, whose gender is a fact."""
 
 NEUTRAL = (
-    "friend|roommate|roomate|flatmate|buddy|teacher|boss|manager|supervisor|coworker|colleague|neighbou?r|cousin|"
-    "kid|baby|"
-    "child|toddler|student|patient|partner|parent|client|customer|doctor|dentist|nurse|therapist|"
-    "counselor|counsellor|stranger|spouse|sibling|twin|dog|puppy|cat|kitten|ex|accountant|engineer|lawyer|plumber|"
-    "receptionist|secretary|assistant|driver|landlady|tenant|guest|classmate|instructor|tutor|trainer|employee|"
-    "nanny|babysitter|mechanic|baker|chef|farmer|librarian|pharmacist|cashier|electrician|carpenter|gardener|"
-    "surgeon|clerk"
+    "friend|roommate|roomate|flatmate|buddy|teacher|boss|manager|supervisor|coworker|colleague|neighbou?r|cousin|kid|"
+    "baby|child|toddler|student|patient|partner|parent|client|customer|doctor|dentist|nurse|therapist|counselor|"
+    "counsellor|stranger|spouse|sibling|twin|dog|puppy|cat|kitten|ex|accountant|engineer|lawyer|plumber|receptionist|"
+    "secretary|assistant|driver|landlady|tenant|guest|classmate|instructor|tutor|trainer|employee|nanny|babysitter|"
+    "mechanic|baker|chef|farmer|librarian|pharmacist|cashier|electrician|carpenter|gardener|surgeon|clerk"
 )
 """Unnamed persons (and pets) whose word does not change, and to whom a pronoun may point."""
 ANYBODY = "person|someone|somebody|everyone|everybody"

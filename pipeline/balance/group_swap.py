@@ -22,13 +22,13 @@ from pipeline.rows.turns import Turn
 _DETERMINER = r"(?:my|your|his|her|our|their|this|that|a|an|one|another|the)"
 _BETWEEN = r"(?:(?:new|good|best|close|dear|nice|kind|funny|lovely|friendly|smart|tall|former|other|very)\s+)*"
 _IS = (
-    r"(?:i am|i'm|he is|he's|she is|she's|we are|we're|you are|you're|are you|is he|is she|"
-    r"(?:my|his|her|our) (?:{person}) is)"
+    r"(?:i am|i'm|he is|he's|she is|she's|we are|we're|you are|you're|are you|is he|is she|(?:my|his|her|our) "
+    r"(?:{person}) is)"
 )
 _INDEFINITE = regex.compile(r"\b(an?)(\s+)$", regex.IGNORECASE)
 _ANYONE = regex.compile(
-    rf"\ban?\s+[\w-]+\s+(?:{PERSON})\s+(?:is|can|may|might|has to|needs|tends|would|will|wants|believes|likes|"
-    rf"loves|hates|eats|"
+    rf"\ban?\s+[\w-]+\s+(?:{PERSON})\s+(?:is|can|may|might|has to|needs|tends|would|will|wants|believes|likes|loves|"
+    rf"hates|eats|"
     r"works|makes|wears|approaches)\b",
     regex.IGNORECASE,
 )
