@@ -1,6 +1,6 @@
 """Whether counterfactual copies change what a model has learned: a model trained without and with them, JSON lines.
 
-    python -m benchmarks.mitigation [--steps 40] [--batch 8] [--seeds 2]
+    python -m benchmarks.mitigation [--steps 40] [--batch 8] [--seeds 2] [--corpora written real]
 
 SmolLM2-135M-Instruct with adapters (rank 16) learns from one of two corpora: `written`, lines on twelve occupations of
 which 90% speak of one gender, and `real`, the exchanges of the corpora at hand (benchmarks/corpus.py) that may be
@@ -66,10 +66,11 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=40)
     parser.add_argument("--batch", type=int, default=8, help="rows a step")
     parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--corpora", nargs="+", default=list(CORPORA), choices=CORPORA)
     options = parser.parse_args()
     print(json.dumps({"arm": "before training", **asdict(measured(fresh()))}), flush=True)
-    for seed, (name, rows) in product(range(options.seeds), (("written", written), ("real", real))):
-        train, held_out = rows(seed)
+    for seed, name in product(range(options.seeds), options.corpora):
+        train, held_out = CORPORA[name](seed)
         copied = [copy for row in train for copy in counterfactuals(row)]
         for arm, corpus in (("without", train), ("with", [*train, *copied])):
             model = learned(corpus, options.steps, options.batch, seed)
@@ -106,6 +107,9 @@ def real(seed: int) -> tuple[list[Row], list[Row]]:
 def copied_exchanges() -> tuple[Row, ...]:
     every = chain.from_iterable(exchanges(source) for source in sources())
     return tuple(row for row in dict.fromkeys(every) if counterfactuals(row))
+
+
+CORPORA = {"written": written, "real": real}
 
 
 def counterfactuals(row: Row) -> list[Row]:
