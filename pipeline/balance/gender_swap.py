@@ -54,7 +54,12 @@ _WORD = regex.compile(
 )
 _YOUNG = regex.compile(r"\b(?:teen\w*|school|kids?|boys?|girls?)\b", regex.IGNORECASE)
 _LOOSE = regex.compile(rf"\b(?:{'|'.join(sorted([*SWAP, 'her', 'his']))})\b", regex.IGNORECASE)
-_NEUTRAL = regex.compile(rf"\b(?:{NEUTRAL}|{ANYBODY})s?\b", regex.IGNORECASE)
+_NEUTRAL = regex.compile(
+    rf"\b(?:(?:{'|'.join(sorted(ARTICLES))}|the)\s+(?:[\w'-]+\s+){{0,2}}(?:{NEUTRAL})|{ANYBODY})(?!s)\b",
+    regex.IGNORECASE,
+)
+"""One unnamed person: "my good friend", but not "friends" or "partner up"."""
+
 _OWNER = regex.compile(rf"\b(?:{NEUTRAL}|{'|'.join(sorted(SWAP.keys() - PRONOUNS))})s?\b", regex.IGNORECASE)
 _ADULT = regex.compile(
     r"\b(?:dat(?:e|es|ed|ing)|crush|flirt\w*|college|work|bar|relationship|roommate)\b", regex.IGNORECASE

@@ -180,14 +180,14 @@ INHERENT = regex.compile(
     r"bisexual\w*|straight|queer|feminis\w*|feminin\w*|femini[sz]\w*|masculin\w*|macho|manl(?:y|iness)|womanl\w*|"
     r"girly|ladylike|misogyn\w*|misandr\w*|sexis\w*|patriarch\w*|matriarch\w*|genders?|sex|sexes|sexual\w*|rap(?:e|"
     r"es|ed|ist)|harass\w*|draft(?:ed)?|conscript\w*|jesus|christ|allah|prophet\w*|bible|biblical|heavenly \w+|baby "
-    r"showers?|hygiene|(?:wo)?men in \w+|(?:wo)?men's|hijab\w*|niqab\w*|burk[ah]a?\w*|turbans?|veil(?:s|ed)?|incels?|"
-    r"wnba|wta|atp|pga|lpga|sororit\w*|frat\w*)\b",
+    r"showers?|hygiene|(?:wo)?men in \w+|(?:wo)?men's|relief society|(?:sister|brother) missionar\w*|hijab\w*|"
+    r"niqab\w*|burk[ah]a?\w*|turbans?|veil(?:s|ed)?|incels?|wnba|wta|atp|pga|lpga|sororit\w*|frat\w*)\b",
     regex.IGNORECASE,
 )
 """What is true of one gender, or about gender itself, or of one known person: such conversations are left alone."""
 
 FAME = regex.compile(
-    r"\b(?:movies?|films?|cinema|episodes?|sitcoms?|tv shows?|anime|cartoons?|comics?|novels?|series|characters?|"
+    r"\b(?:movies?|films?|cinema|episodes?|sitcoms?|tv shows?|animes?|cartoons?|comics?|novels?|series|characters?|"
     r"protagonist|villains?|superhero\w*|marvel|disney|actors?|celebrit\w*|famous|star(?:s|red|ring)?|singers?|"
     r"songs?|albums?|lyrics|rappers?|musicians?|composers?|artists?|painters?|poets?|poems?|authors?|writers?|"
     r"directors?|directed|presidents?|prime ministers?|politic\w*|senators?|governors?|mayors?|elect(?:ed|ion\w*)|"

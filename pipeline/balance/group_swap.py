@@ -28,11 +28,10 @@ _IS = (
 _INDEFINITE = regex.compile(r"\b(an?)(\s+)$", regex.IGNORECASE)
 _ANYONE = regex.compile(
     rf"\ban?\s+[\w-]+\s+(?:{PERSON})\s+(?:is|can|may|might|has to|needs|tends|would|will|wants|believes|likes|loves|"
-    rf"hates|eats|"
-    r"works|makes|wears|approaches)\b",
+    rf"hates|eats|works|makes|wears|approaches)\b|\bfor an?\s+[\w-]+\s+(?:{PERSON})\b",
     regex.IGNORECASE,
 )
-"""Said of anyone of the group, in the present: "a Muslim woman wears"."""
+"""Said of anyone of the group, in the present, or by comparison: "a Muslim woman wears", "tall for a Korean man"."""
 _QUOTED = regex.compile(r"[\"“”\x60]")
 _SENTENCE = regex.compile(r"[^.!?\n]+")
 

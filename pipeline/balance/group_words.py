@@ -113,20 +113,20 @@ TIED = {
         r"sushi|curry|tacos?|tea|home(?:land|town|sick)?|abroad|overseas|foreign\w*|born|raised|grew|native|from|"
         r"moved?|moving|lived?|travel\w*|trips?|visit\w*|flight|fly\w*|capital|cit(?:y|ies)|weather|cold|warm|beach|"
         r"mountains?|currency|euros?|dollars?|pounds?|football|soccer|cricket|baseball|hockey|music|dance|art|"
-        r"holiday\w*|festival|independence|embassy|king|queen|army|shepherds?|names?|law|tax\w*|school|universit\w*|"
-        r"team|company|government)\b",
+        r"holiday\w*|festival|independence|embassy|king|queen|army|shepherds?|names?|miles?|inch\w*|feet|foot|lbs|km|"
+        r"celsius|fahrenheit|degrees|law|tax\w*|school|universit\w*|team|company|government)\b",
         regex.IGNORECASE,
     ),
     "age": regex.compile(
         rf"\b(?:{_FACTS}|\d+|years?|ages?|retir\w*|pension\w*|school|college|universit\w*|degree|graduat\w*|born|"
         rf"birth\w*|"
-        r"grand\w+|great-\w+|kids?|child\w*|bab(?:y|ies)|toddler|adult|grown|grow\w*|raised?|taught|babys\w*|grew|"
-        r"memor\w*|dementia|alzheimer\w*|frail|cane|wheelchair|hair|gr[ae]y|wrinkl\w*|generation\w*|when (?:i|he|she|"
-        r"we) was|used to|di(?:e|ed|es)|death|dead|passed|funeral|ill(?:ness)?|hospital|health\w*|doctor said|stroke|"
-        r"heart|weak\w*|slow\w*|fall|fell|marr\w+|wife|husband|widow\w*|son|daughter|parents?|mother|father|mom|dad|"
-        r"internet|computer|phone|drive[sn]?|driving|look(?:s|ed)? up to|protect\w*|care|nursing|hand-me-down|"
-        r"inherit\w*|than|twin|wisdom|wise|experience\w*|career|job|intern|puppy|kitten|home|date|dating|sex\w*|"
-        r"seduc\w*|attract\w*|pretty|hot|soul|testament)\b",
+        r"little|big|grand\w+|great-\w+|kids?|child\w*|bab(?:y|ies)|toddler|adult|grown|grow\w*|raised?|taught|"
+        r"babys\w*|grew|memor\w*|dementia|alzheimer\w*|frail|cane|wheelchair|hair|gr[ae]y|wrinkl\w*|generation\w*|"
+        r"when (?:i|he|she|we) was|used to|di(?:e|ed|es)|death|dead|passed|funeral|ill(?:ness)?|hospital|health\w*|"
+        r"doctor said|stroke|heart|weak\w*|slow\w*|fall|fell|marr\w+|wife|husband|widow\w*|son|daughter|parents?|"
+        r"mother|father|mom|dad|internet|computer|phone|drive[sn]?|driving|look(?:s|ed)? up to|protect\w*|care|"
+        r"nursing|hand-me-down|inherit\w*|than|twin|wisdom|wise|experience\w*|career|job|intern|puppy|kitten|home|"
+        r"date|dating|sex\w*|seduc\w*|attract\w*|pretty|hot|soul|testament)\b",
         regex.IGNORECASE,
     ),
 }

@@ -5,7 +5,13 @@ what is not among the words that often start sentences; in writing without capit
 people below. Known limitation: there, a rare given name is not seen.
 """
 
+from functools import cache
+
 import regex
+
+from configs.load import load_words
+from configs.word_list import terms
+from pipeline.people.lists import shipped
 
 
 def _words(text: str) -> frozenset[str]:
@@ -21,7 +27,13 @@ def may_name(text: str) -> str | None:
         opens = match.group("opens") is not None
         if not (opens and _APOSTROPHE.split(match.group(2).lower())[0] in STARTS):
             return match.group(2)
-    return next((word for word in _WORD.findall(text.lower()) if word in NAMES), None)
+    return next((word for word in _WORD.findall(text.lower()) if word in names()), None)
+
+
+@cache
+def names() -> frozenset[str]:
+    """Given names, and people whom everybody knows by one name, in lower case."""
+    return (FURTHER_NAMES | {*terms(load_words(shipped()["en"]).names)}) - ORDINARY
 
 
 STARTS = _words(
@@ -94,31 +106,52 @@ STARTS = _words(
 """Words that start a sentence at least 6 times in conversations of small talk, tasks and advice, 12 times as often
 written without a capital within one as with it; and those of the swaps."""
 
-NAMES = _words(
-    "james john robert michael william david richard joseph thomas charles christopher daniel matthew anthony donald "
-    "steven paul andrew joshua kenneth kevin brian george edward ronald timothy jason jeffrey ryan jacob gary "
-    "nicholas eric jonathan stephen larry justin scott brandon benjamin samuel gregory alexander patrick dennis "
-    "jerry tyler aaron jose adam nathan henry zachary douglas peter kyle noah ethan jeremy walter keith roger terry "
-    "austin sean gerald carl harold dylan arthur lawrence jordan jesse bryan billy bruce gabriel joe logan alan juan "
-    "albert willie elijah wayne randy vincent mason roy ralph bobby russell bradley philip eugene mike dave steve "
-    "chris nick tom tim jim ben sam alex matt josh dan greg kenny johnny tommy bob rob ted mary patricia jennifer "
-    "linda elizabeth barbara susan jessica sarah karen lisa nancy betty margaret sandra ashley kimberly emily donna "
-    "michelle carol amanda melissa deborah stephanie rebecca sharon laura cynthia dorothy amy kathleen angela "
-    "shirley anna brenda pamela emma nicole helen samantha katherine christine debra rachel carolyn janet catherine "
-    "maria heather diane ruth julie olivia joyce virginia victoria kelly lauren christina joan evelyn judith megan "
-    "andrea cheryl hannah jacqueline martha gloria teresa ann sara madison frances kathryn janice jean abigail alice "
-    "julia judy sophia denise amber doris marilyn danielle beverly isabella theresa diana natalie brittany charlotte "
-    "marie kayla alexis lori jane kate katie lucy liz jenny becky vicky molly ella chloe zoe mia ava lily anne ellen "
-    "claire sally peggy wendy ahmed ali mohammed muhammad hassan omar fatima aisha wei ming priya raj ravi arjun "
-    "anita carlos luis miguel pedro diego javier sofia lucia carmen elena ivan olga dmitri natasha yuki kenji "
-    "hiroshi hans klaus pierre giovanni obama trump biden clinton hillary putin beyonce rihanna kanye drake eminem "
-    "adele madonna messi ronaldo lebron kobe federer serena nadal shakespeare einstein darwin newton mozart "
-    "beethoven bach chopin picasso hitler stalin napoleon lincoln gandhi mandela luther elvis bowie lennon mccartney "
-    "spielberg tarantino hitchcock nolan kardashian bieber gaga shakira oprah ellen musk bezos zuckerberg hemingway "
-    "tolkien rowling batman superman spiderman dumbledore voldemort frodo gandalf katniss"
+FURTHER_NAMES = _words(
+    "adele adriana agnes aladdin alana alexa alexandra alexis alicia alisha allison alyssa amber amelia anastasia "
+    "andy angelica angelina angie anne annette annie archie ariana arlene arnold aubrey audrey ava bach bailey "
+    "barb barry bart batman beatrice beethoven belinda bella bernice bernie bert bethany betsy beverly beyonce "
+    "bezos bianca biden bieber blake bonnie bowie brad bradley brady brandi brenna brent brett bridget brock "
+    "brooke bryce buddha caitlin callie cameron camille cara carly caroline carrie carter casey cassandra cassie "
+    "cecil cecilia celeste celia chad chandler charlene chelsea chester chopin christie christopher christy cindy "
+    "clarissa clark claudia clayton clint clinton clyde cody colin colleen colton conner connor constance cooper "
+    "cora corey corinne cortana cory courtney craig curtis damian damon danielle daphne darlene darren darryl "
+    "darwin daryl deanna delia della derek derrick desiree devin devon diana dolores dominic donald dora doreen "
+    "doris doug douglas drake dumbledore dustin dwayne dwight eddie edgar edwin eileen elaine eleanor eli elise "
+    "eliza ellen ellie elliot eloise elon elsa elsie elvis eminem emmett erika ernest ernie esther ethel eugene "
+    "eunice evan everett federer fiona florence floyd forrest frances francine francis franklin freddie frodo "
+    "gabriela gabrielle gaga gandalf gandhi garrett gavin genevieve geoff georgia gerald geraldine gertrude "
+    "gilbert gillian ginny gladys glen glenn gordon greg gretchen hailey haley hank harley harold harriet harris "
+    "harry harvey hayden hector hemingway henrietta herbert herman hermione hilda hillary hitchcock hitler homer "
+    "howard hudson ian imogen ingrid irma isaac isabel isabelle isaiah jackson jada jaime janelle janine jared "
+    "jasmine jasper jayden jean jeanette jeanne jeff jen jenna jennie jeremiah jermaine jessie jesus jimmy joann "
+    "jocelyn jodi jody joel joey johnny jolene jon jonah jonas josephine juanita julian juliana juliet julio "
+    "justine kaitlyn kanye kara kardashian karina karl karla katelyn kathy katniss katrina kayla kaylee kelsey "
+    "kendra kenny kerry kirsten kobe krista kristi kristin kristina kristy kurt lacey lana lars laurie leanne "
+    "leigh lennon lenny leon leona leonard leroy leslie lester levi lewis lillian lincoln lindsay lindsey liz liza "
+    "lola lorena loretta lori lorraine louie louisa louise lucia lucille luigi luther lydia lynn lynne mabel "
+    "mackenzie maddie madeline madonna mae maggie malcolm mallory mandela manny marc marcella marcia mariah marian "
+    "marianne marilyn marina mario marissa marjorie marla marlene marsha marshall marty marvin maureen maurice "
+    "maxine mccartney meg melanie melinda melvin meredith messi micah michele mick mickey mildred millie mindy "
+    "minnie miranda miriam mitch mitchell moana mohamed mona morgan morris mozart mulan musk myra nadal nadine "
+    "napoleon natalia natalie nate nathaniel neil nellie nelson newton nikki noelle nolan norma norman oliver "
+    "oprah orlando otis owen paige pam patsy patti patty pauline penelope peppa perry pete philip phillip phyllis "
+    "picasso pikachu polly preston priscilla putin quentin quincy rachael ralph ramona randall reggie renee rhonda "
+    "rick ricky rihanna riley roberta rochelle rodney roger roland ronaldo ronnie rory rosalie rosemary rosie "
+    "rowling roxanne rudy rufus rupert sadie savannah selena serena seth shakespeare shana shane shannon shari "
+    "shauna shawn shelby sheldon shelley shelly sheri sherlock sherman sherri sheryl shrek sidney simba siri "
+    "skyler snape sonja sonya spencer spiderman spielberg stacey stalin stan stanley stefanie stella stewart "
+    "stuart superman susie suzanne tabitha tamara tami tammy tarantino tasha taylor tess tessa thelma theodore "
+    "theresa tiffany tolkien tommy tonya tori traci travis trent trevor trisha tristan troy trudy trump tyson "
+    "ursula valerie vernon veronica vicki vicky victor vivian voldemort wallace warren watson wesley whitney wilma "
+    "winston wyatt xavier yvette zachary zack zane zelda zoey zuckerberg"
 )
-"""Common given names in the United States and elsewhere, and people whom everybody knows by one name; none that is an
-ordinary word (will, mark, grace, drew)."""
+"""Given names that the list of people lacks, and people whom everybody knows by one name; none that is an ordinary word
+(will, hunter, joy)."""
+
+ORDINARY = _words(
+    "bill crystal dawn drew ebony frank grace holly jack june lily mark max park penny ray rose ruby sue wade"
+)
+"""Names of that list that are more often words in writing without capitals."""
 
 _HARMLESS = regex.compile(
     r"\b(?:I(?:['’]\w+)?|Mom|Dad|Mum|Mommy|Daddy|Mama|Papa|Grandma|Grandpa|OK|Ok|Okay|TV|PhD|(?:Mon|Tues|Wednes|"

@@ -96,7 +96,10 @@ I saw [NAME] and told him so.
 My brother likes Chopin because he is calm.
 Einstein and his wife moved to Princeton.
 Cleopatra loved her brother.
-Ask Beyoncé, she knows my sister.""",
+Ask Beyoncé, she knows my sister.
+i said goodbye to pete in his shop and my brother left
+my mom found the peppa pig book and her eyes were gone
+your roommate likes chad, he is a goober""",
     "titles": """
 Mrs. Doubtfire is what my sister likes.
 Sir Paul sold his house.
@@ -151,6 +154,8 @@ Peace and love, my brother!
 My friend's trophy wife is rich.
 The chairman met my brother.
 They act like husband and wife.
+i'd partner up with elon and ask him
+we got to be friends with all of them and he left
 The fathers of the town met her.""",
 }
 
@@ -268,6 +273,9 @@ def test_old_and_young_are_swapped_with_their_article(text: str, copy: str) -> N
         ("religion", "My friend is Hindu because her parents are."),
         ("religion", "A Muslim woman wears a scarf."),
         ("religion", "My Christian friend met my Hindu friend."),
+        ("nationality", "I would be tall for a Korean man."),
+        ("nationality", "What is that in miles? I am American."),
+        ("age", "I wish I had an older brother or a little brother."),
         ("nationality", "I love Italian food."),
         ("nationality", "My French teacher is strict."),
         ("nationality", "My Polish neighbour cooks well."),
