@@ -13,11 +13,13 @@ from pipeline.balance.gender_words import (
     ADJECTIVES,
     ANYBODY,
     ARTICLES,
+    ASKED,
     BEFORE_CALLED,
     BOTH_MEANT,
     CALLED,
     COMPOUND,
     FAME,
+    FINITE,
     GENERIC,
     INHERENT,
     NEUTRAL,
@@ -130,6 +132,8 @@ class _TurnSwap:
         if lower in PRONOUNS:
             if not (self.known or self.mentions or _NEUTRAL.search(before)):
                 self.doubt = "a pronoun of nobody in sight"
+            if lower in ("he", "she") and not (FINITE.match(after) or ASKED.search(before)):
+                self.doubt = "a pronoun without a verb"
         else:
             said = _said_of_a_person(lower, before, self.witnessed)
             if said is None:

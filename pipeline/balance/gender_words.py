@@ -42,7 +42,6 @@ BOTH_WAYS = {
     "nephew": "niece",
     "nephews": "nieces",
     "husband": "wife",
-    "husbands": "wives",
     "boyfriend": "girlfriend",
     "boyfriends": "girlfriends",
     "bf": "gf",
@@ -68,6 +67,28 @@ SWAP = {**BOTH_WAYS, **{female: male for male, female in BOTH_WAYS.items()}, **O
 """Every word but her and his, which depend on what stands beside them (her.py)."""
 
 PRONOUNS = _words("he hes him his himself she shes her hers herself")
+
+AUXILIARIES = (
+    r"(?:is|was|has|had|does|did|would|could|should)(?:n['’]?t)?|will|won['’]?t|can['’]?t|can|cannot|may|might|must|"
+    r"do|gotta|ain['’]?t"
+)
+PASTS = _words(
+    "went got came said told knew thought took made gave found felt left kept met ran saw sat spoke spent stood sent "
+    "lent built bought brought caught taught fought began drank drove ate fell flew forgot forgave froze grew heard "
+    "held hid hit hurt cut put let set shut quit read led fed lost paid laid lay rode rang rose sang sank sold shook "
+    "shot slept slid stole stuck struck swam swore swept swung threw tore understood woke won wore wrote dealt dug "
+    "drew dreamt broke became bit blew chose clung crept dove hung knelt leapt learnt lit meant shrank spun spread "
+    "sprang stung wept withdrew"
+)
+FINITE = regex.compile(
+    r"['’](?:s|d|ll)\b|\s*(?:\Z|[^\w\s])|\s+(?:(?:\w+ly|just|also|always|never|then|still|even|only|kinda|like|now|"
+    r"not|ever|often|once|almost|maybe|already|sometimes|too|so)\s+)*"
+    rf"(?:and|or|{AUXILIARIES}|\w+s|\w+ed|{'|'.join(sorted(PASTS))})\b",
+    regex.IGNORECASE,
+)
+"""What stands after he or she: a verb, perhaps after adverbs. Elsewhere "he" may be a slip for "the"."""
+ASKED = regex.compile(rf"\b(?:{AUXILIARIES})\s+$", regex.IGNORECASE)
+"""What stands before he or she in a question."""
 
 CALLED = _words("mom mum dad mommy daddy papa mama grandma grandpa granny granddad")
 """What one calls one's family: said without a possessor ("mom called")."""
@@ -130,8 +151,8 @@ UNPAIRED = regex.compile(
     r"fiancee|fiancée?|bachelors?|bachelorettes?|spinsters?|maids?|bridesmaids?|brides?|grooms?|groomsmen|"
     r"widow(?:er)?s?|actress(?:es)?|stewardess|hostess|sir|ma'?am|madam|dame|damsel|diva|madonna|tomboy|playboy|"
     r"cowboys?|cowgirls?|geisha|harem|amazons?|bitch(?:es)?|sluts?|whores?|bastards?|pimps?|dykes?|guys|ex-?wife|"
-    r"ex-?husband|ex-?girlfriend|ex-?boyfriend|bulls?|cows?|hens?|roosters?|stallions?|mares?|lioness|(?:house|mid|"
-    r"ale)wi(?:fe|ves))\b",
+    r"ex-?husband|ex-?girlfriend|ex-?boyfriend|bulls?|cows?|hens?|roosters?|stallions?|mares?|lioness|husbands|wives|"
+    r"(?:house|mid|ale)wi(?:fe|ves))\b",
     regex.IGNORECASE,
 )
 """Words that are said of one gender and have no counterpart here, which would go on saying it."""

@@ -76,7 +76,8 @@ _FACTS = (
     r"cultur\w*|tradition\w*|typical\w*|stereotyp\w*|prejudic\w*|racis[mt]s?|discriminat\w*|minorit\w*|oppress\w*|"
     r"slave\w*|coloni\w*|immigra\w*|migra\w*|refugees?|visas?|passports?|border|deport\w*|citizens?\w*|heritage|"
     r"ancest\w*|descent|ethnic\w*|nationalit\w*|histor\w+|wars?|politic\w*|president|terror\w*|police|cops?|shot|"
-    r"shoot\w*|burn\w*|hate\w*"
+    r"shoot\w*|burn\w*|hate\w*|"
+    r"sex\w*|dicks?|hiv|infect\w*|insult\w*|offen\w*|enrag\w*|greed\w*|descri\w*|(?:un)?welcom\w*"
 )
 GENERAL = regex.compile(
     r"\b(?:because|since|cause|as|all|most|every|many|they|them|people|community|always|never|should|must|supposed|"

@@ -42,7 +42,8 @@ def his(before: str, after: str) -> str | None:
     if match is None or match.group(1) in AFTER_OBJECT:
         ends = match is not None or not after.strip() or after.lstrip()[0] in ".,;:!?)\n"
         return "hers" if owns_what_was_named and ends else None
-    return "her"
+    doubtful = owns_what_was_named and match.group(1) not in AFTER_POSSESSOR | SURELY_OWNED  # "looked like his leaning"
+    return None if doubtful else "her"
 
 
 def _word(match: regex.Match | None) -> str:

@@ -144,6 +144,11 @@ My dad saw her leave.
 My friend bought her clothes.
 My sister found her attractive.
 My mom let her go home.""",
+    "slips": """
+it was windy that day and he door hinge hit my brother
+My friend asked how they support she community.
+I took the engine out of my ex husbands car.
+My friend saw a bike that looked like his leaning on a wall.""",
     "nobody in sight": """
 He claims the job and we win.
 do you like him?
@@ -276,6 +281,8 @@ def test_old_and_young_are_swapped_with_their_article(text: str, copy: str) -> N
         ("nationality", "I would be tall for a Korean man."),
         ("nationality", "What is that in miles? I am American."),
         ("age", "I wish I had an older brother or a little brother."),
+        ("ethnicity", "What would insult a black person?"),
+        ("religion", "Which is the better descriptor of a Jewish person?"),
         ("nationality", "I love Italian food."),
         ("nationality", "My French teacher is strict."),
         ("nationality", "My Polish neighbour cooks well."),
