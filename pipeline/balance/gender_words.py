@@ -151,8 +151,8 @@ UNPAIRED = regex.compile(
     r"fiancee|fiancée?|bachelors?|bachelorettes?|spinsters?|maids?|bridesmaids?|brides?|grooms?|groomsmen|"
     r"widow(?:er)?s?|actress(?:es)?|stewardess|hostess|sir|ma'?am|madam|dame|damsel|diva|madonna|tomboy|playboy|"
     r"cowboys?|cowgirls?|geisha|harem|amazons?|bitch(?:es)?|sluts?|whores?|bastards?|pimps?|dykes?|guys|ex-?wife|"
-    r"ex-?husband|ex-?girlfriend|ex-?boyfriend|bulls?|cows?|hens?|roosters?|stallions?|mares?|lioness|husbands|wives|"
-    r"(?:house|mid|ale)wi(?:fe|ves))\b",
+    r"ex-?husband|ex-?girlfriend|ex-?boyfriend|bulls?|cows?|hens?|roosters?|stallions?|mares?|lioness|hombres?|"
+    r"se[nñ]or\w*|husbands|wives|(?:house|mid|ale)wi(?:fe|ves))\b",
     regex.IGNORECASE,
 )
 """Words that are said of one gender and have no counterpart here, which would go on saying it."""
@@ -178,8 +178,8 @@ NOT_PEOPLE = regex.compile(
     r"blood|brothers?|sisters?) (?:brother|sister|in arms|in christ|from another)\w*|\bbig brother\b|\buncle (?:sam|"
     r"ben|tom)\b|\btrophy (?:wife|husband)\b|\bson of an?\b|\bmother ?fuck\w*|\b(?:mother|father)'?s'? day\b|"
     r"\bfather (?:christmas|time)\b|\boh brother\b|\b(?:his|her) (?:majesty|highness|holiness|honou?r|excellency)\b|"
-    r"\b(?:yo|your) (?:mama|momma)\b|\bgirl friday\b|\b(?:guy|lady|man|boy|girl) friends?\b|\bmy (?:man|boy|girl|"
-    r"lady|dude)\b|, my (?:brother|sister|son|daughter)\s*[.!]|\b(?:this|that) man\s*(?:[.!,?]|$)",
+    r"\b(?:yo|your) (?:mama|momma)\b|\bgirl friday\b|\byour man\b|\b(?:guy|lady|man|boy|girl) friends?\b|\bmy (?:man|"
+    r"boy|girl|lady|dude)\b|, my (?:brother|sister|son|daughter)\s*[.!]|\b(?:this|that) man\s*(?:[.!,?]|$)",
     regex.IGNORECASE,
 )
 """Set phrases, works and things."""
@@ -208,20 +208,20 @@ INHERENT = regex.compile(
 """What is true of one gender, or about gender itself, or of one known person: such conversations are left alone."""
 
 FAME = regex.compile(
-    r"\b(?:movies?|films?|cinema|episodes?|sitcoms?|tv shows?|animes?|cartoons?|comics?|novels?|series|characters?|"
-    r"protagonist|villains?|superhero\w*|marvel|disney|actors?|celebrit\w*|famous|star(?:s|red|ring)?|singers?|"
-    r"songs?|albums?|lyrics|rappers?|musicians?|composers?|artists?|painters?|poets?|poems?|authors?|writers?|"
-    r"directors?|directed|presidents?|prime ministers?|politic\w*|senators?|governors?|mayors?|elect(?:ed|ion\w*)|"
-    r"candidates?|congress\w*|court|dictators?|tyrants?|emperor\w*|ruler|ruled|reign\w*|crown\w*|thrones?|dynast\w*|"
-    r"histor\w+|century|ancient|athletes?|olympi\w*|players?|quarterbacks?|coach(?:es)?|nba|nfl|fifa|champion\w*|"
-    r"league|teams?|world record|inventors?|invent(?:ed|ion\w*)|founders?|founded|billionaires?|ceo|philosoph\w+|"
-    r"scientists?|nobel|award\w*|oscars?|grammys?|legends?|legendary|myth\w*|discovered|astronauts?|explorers?|"
-    r"pilots?|the first|biograph\w*|wikipedia|playoffs?|bench|trade[ds]?|rookies?|games?|captains?|colonial\w*|"
-    r"vot(?:e|es|ed|ing)|impeach\w*|videos?|channels?|stream\w*|subreddit|on screen|govt|government|administration|"
-    r"citizens?|army|military|wars?|defensive|performances?|strateg\w*|generals?|fans?|contestants?|fairy ?tales?|"
-    r"seasons? of|season \d|ep \d|episode|netflix|hulu|sing(?:s|ing)?|sang|how i met|american dad|the name of|what "
-    r"is the name|who is the|who was|riddles?|jokes?|quotes?|quoted|story about|fiction\w*|portray\w*|played by|role "
-    r"of)\b",
+    r"\b(?:concerts?|animat\w*|bands?|plots?|movies?|films?|cinema|episodes?|sitcoms?|tv shows?|animes?|cartoons?|"
+    r"comics?|novels?|series|characters?|protagonist|villains?|superhero\w*|marvel|disney|actors?|celebrit\w*|famous|"
+    r"star(?:s|red|ring)?|singers?|songs?|albums?|lyrics|rappers?|musicians?|composers?|artists?|painters?|poets?|"
+    r"poems?|authors?|writers?|directors?|directed|presidents?|prime ministers?|politic\w*|senators?|governors?|"
+    r"mayors?|elect(?:ed|ion\w*)|candidates?|congress\w*|court|dictators?|tyrants?|emperor\w*|ruler|ruled|reign\w*|"
+    r"crown\w*|thrones?|dynast\w*|histor\w+|century|ancient|athletes?|olympi\w*|players?|quarterbacks?|coach(?:es)?|"
+    r"nba|nfl|fifa|champion\w*|league|teams?|world record|inventors?|invent(?:ed|ion\w*)|founders?|founded|"
+    r"billionaires?|ceo|philosoph\w+|scientists?|nobel|award\w*|oscars?|grammys?|legends?|legendary|myth\w*|"
+    r"discovered|astronauts?|explorers?|pilots?|the first|biograph\w*|wikipedia|playoffs?|bench|trade[ds]?|rookies?|"
+    r"games?|captains?|colonial\w*|vot(?:e|es|ed|ing)|impeach\w*|videos?|channels?|stream\w*|subreddit|on screen|"
+    r"govt|government|administration|citizens?|army|military|wars?|defensive|performances?|strateg\w*|generals?|"
+    r"fans?|contestants?|fairy ?tales?|seasons? of|season \d|ep \d|episode|netflix|hulu|sing(?:s|ing)?|sang|how i "
+    r"met|american dad|names? (?:is|was|of)|name's|named|what is the name|who is the|who was|riddles?|jokes?|quotes?|"
+    r"quoted|story about|fiction\w*|portray\w*|played by|role of)\b",
     regex.IGNORECASE,
 )
 """Talk of known people, of works and the people in them: a word may mean one of them, whose gender is a fact."""
@@ -234,5 +234,5 @@ NEUTRAL = (
     "mechanic|baker|chef|farmer|librarian|pharmacist|cashier|electrician|carpenter|gardener|surgeon|clerk"
 )
 """Unnamed persons (and pets) whose word does not change, and to whom a pronoun may point."""
-ANYBODY = "person|someone|somebody|everyone|everybody"
+ANYBODY = "person|someone|somebody"
 """To whom a pronoun may point too, but who need not be known to the writer."""

@@ -144,6 +144,12 @@ My dad saw her leave.
 My friend bought her clothes.
 My sister found her attractive.
 My mom let her go home.""",
+    "works and who is in them": """
+My brother is seeing him in concert this summer.
+okay here's my thing with starlord - i get why everyone is mad at him
+his name is murphy and he's my brother's dog
+have you heard feel like your man? my brother likes it
+The gardener brought his buddies, what about this bad hombre?""",
     "slips": """
 it was windy that day and he door hinge hit my brother
 My friend asked how they support she community.
