@@ -151,8 +151,8 @@ UNPAIRED = regex.compile(
     r"fiancee|fiancée?|bachelors?|bachelorettes?|spinsters?|maids?|bridesmaids?|brides?|grooms?|groomsmen|"
     r"widow(?:er)?s?|actress(?:es)?|stewardess|hostess|sir|ma'?am|madam|dame|damsel|diva|madonna|tomboy|playboy|"
     r"cowboys?|cowgirls?|geisha|harem|amazons?|bitch(?:es)?|sluts?|whores?|bastards?|pimps?|dykes?|guys|ex-?wife|"
-    r"ex-?husband|ex-?girlfriend|ex-?boyfriend|bulls?|cows?|hens?|roosters?|stallions?|mares?|lioness|hombres?|"
-    r"se[nñ]or\w*|husbands|wives|(?:house|mid|ale)wi(?:fe|ves))\b",
+    r"ex-?husband|ex-?girlfriend|ex-?boyfriend|bulls?|cows?|hens?|roosters?|stallions?|mares?|lioness|branch "
+    r"presid\w*|bishops?|hombres?|se[nñ]or\w*|husbands|wives|(?:house|mid|ale)wi(?:fe|ves))\b",
     regex.IGNORECASE,
 )
 """Words that are said of one gender and have no counterpart here, which would go on saying it."""
