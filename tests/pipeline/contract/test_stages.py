@@ -67,6 +67,8 @@ def test_a_stage_works_on_the_nearest_conversations_above_it() -> None:
         "review": "deduplicate",
         "generate": "deduplicate",
         "balance": "deduplicate",
+        "reannotate": "balance",
+        "reaudit": "balance",
         "index": "balance",
         "tokenise": "balance",
         "train": "balance",
