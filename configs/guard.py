@@ -41,6 +41,7 @@ OWNED = {
     "audit.lexicon": "it says which files are read",
     "balance.generator": "it says which model or server writes rows",
     "evaluate.probe_files": "it says which files are read",
+    "audit.topic_examples": "it says which file is read",
     "evaluate.tasks": "tasks bring their own code and data",
     "evaluate.task_folder": "tasks bring their own code and data",
 }

@@ -19,8 +19,8 @@ Row = dict[str, Any]
 def commit(
     run: Run, name: str, rows: int, fill: Callable[[Path], object] = lambda _: None, ledger: Ledger | None = None
 ) -> Artifact:
-    """Commits what `fill` writes into a folder as the run's artifact of a stage that kept all of so many rows, or did
-    what the ledger says."""
+    """Commits what `fill` writes into a folder as the run's artifact of a stage that kept all of so many rows, unless
+    the ledger says otherwise."""
     stage, print_ = STAGES[name], run.fingerprint(name)
     with run.store.building(name, print_, resume=False) as partial:
         fill(partial)

@@ -1,10 +1,13 @@
 """annotate: what each conversation is about, whom it mentions, and how it sounds; scored once."""
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from configs.audit import Audit
-from pipeline.audit.annotation import TEXT_COLUMNS, TEXT_SCHEMA, TOPIC_SCHEMA, of_texts, of_vectors
+from pipeline.audit.annotation import TEXT_COLUMNS, TEXT_SCHEMA, of_texts
+from pipeline.audit.topics import TOPIC_SCHEMA, of_vectors
+from pipeline.contract.atomic_write import write_text
 from pipeline.contract.execute import StageContext
 from pipeline.people.lists import of_profile
 from pipeline.spark.session import session_of
@@ -17,27 +20,35 @@ KEYS = {"data": "row_id"}
 
 
 def annotate(context: StageContext) -> None:
-    """Leaves data/ (see docs/artifacts.md) and `language`, which deduplicate's row has.
+    """Leaves data/ (see docs/artifacts.md), clusters.json, and the maps in plots/.
 
     Topics are read shard by shard, since a shard of embed holds whole conversations: only names and
     numbers pass through a shuffle, never vectors or texts.
     """
+    from pipeline.audit.topic_learning import learned
+    from pipeline.audit.topic_map import draw_maps
+    from pipeline.audit.topic_sample import sampled, texts_of
     from pipeline.embed.encoder import Encoder
     from pipeline.spark.frames import read_rows
 
     settings: Audit = context.config("audit")
-    names, least = sorted(settings.topics), settings.min_similarity
-    encoder = Encoder(context.config("embed.model"), context.config("embedding.device"))
-    topics_TD = encoder.encode_texts([settings.topics[name] for name in names])
     spark = session_of(context)
-    source = context.inputs["deduplicate"]
-    shards = sorted(str(p) for p in context.inputs["embed"].parquet().glob("*.parquet"))
-    paths = spark.createDataFrame([(p,) for p in shards], "path string").repartition(min(len(shards), 1000))
-    topics = paths.mapInArrow(lambda batches: of_vectors(batches, names, topics_TD, least), TOPIC_SCHEMA)
-    rows = source.ledger.rows_out
-    context.ledger.rows_in = rows
-    context.ledger.rows_out = write_annotations(context, read_rows(spark, source.parquet()), topics, context.out, rows)
-    context.metrics["topics"] = len(names)
+    source, vectors = context.inputs["deduplicate"], context.inputs["embed"]
+    shards = sorted(vectors.parquet().glob("*.parquet"))
+    ids, sample_ND = sampled(shards, vectors.ledger.rows_out)
+    encoder = Encoder(context.config("embed.model"), context.config("embedding.device"))
+    texts = texts_of(spark, source.parquet(), ids) if settings.max_clusters else []
+    topics, words = learned(settings, encoder, sample_ND, texts, context.config("seed"))
+
+    paths = spark.createDataFrame([(str(p),) for p in shards], "path string").repartition(min(len(shards), 1000))
+    of_topics = paths.mapInArrow(lambda batches: of_vectors(batches, topics), TOPIC_SCHEMA)
+    rows, count = read_rows(spark, source.parquet()), source.ledger.rows_out
+    context.ledger.rows_in = count
+    context.ledger.rows_out = write_annotations(context, rows, of_topics, context.out, count)
+    clusters = dict(zip(topics.clusters, words, strict=True))
+    write_text(context.out / "clusters.json", json.dumps(clusters, indent=1, ensure_ascii=False) + "\n")
+    draw_maps(topics, sample_ND, context.out / "plots", context.config("seed"))
+    context.metrics |= {"topics": len(topics.names), "clusters": len(topics.clusters), "sampled": len(ids)}
 
 
 def write_annotations(context: StageContext, rows: "DataFrame", topics: "DataFrame", out: Path, count: int) -> int:
@@ -51,5 +62,5 @@ def write_annotations(context: StageContext, rows: "DataFrame", topics: "DataFra
     texts = rows.select(*TEXT_COLUMNS, "messages")
     annotated = texts.mapInArrow(lambda batches: of_texts(batches, model, words), TEXT_SCHEMA).join(topics, "row_id")
     scores = ("topic", "topic_similarity", "sentiment", "emotion", "emotions", "mentions")
-    columns = ("row_id", "source", "split", *scores, "language")
+    columns = ("row_id", "source", "split", *scores, "language", "cluster")
     return write_rows(annotated.select(*columns), out / "data", count, KEYS["data"])

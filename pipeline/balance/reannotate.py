@@ -5,7 +5,6 @@ import shutil
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from configs.audit import OTHER_TOPIC
 from pipeline.audit.annotate import KEYS, write_annotations
 from pipeline.contract.artifact import MANIFEST, SEAL
 from pipeline.contract.execute import StageContext
@@ -43,9 +42,9 @@ def reannotate(context: StageContext) -> None:
 
 
 def _about(new: DataFrame, before: DataFrame) -> DataFrame:
-    """What the added rows are about, in all columns of annotate's data/ that do not follow from a text alone."""
+    """What the added rows are about, in all columns of annotate's data/ that do not follow from a text alone; null for a row
+    without a parent."""
     of_text = ("row_id", "source", "split", "language", "topic", "sentiment", "emotion", "emotions", "mentions")
     further = [name for name in before.columns if name not in of_text]
     of_parent = before.select(F.col("row_id").alias("parent"), *further)
-    found = new.select("row_id", "parent", "topic").join(of_parent, "parent", "left").drop("parent")
-    return found.fillna(OTHER_TOPIC)
+    return new.select("row_id", "parent", "topic").join(of_parent, "parent", "left").drop("parent")

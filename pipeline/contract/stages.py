@@ -87,6 +87,7 @@ STAGES = {
             "sentiment",
             entry="pipeline.sentiment.sentiment:sentiment",
             doc="The model of emotions and sentiment: trained on labelled texts, or the one that is shipped.",
+            version="2",
             settings=("audit.emotion",),
             check="pipeline.sentiment.training_data:check",
             raw="pipeline.sentiment.training_data:raw_inputs",
@@ -98,12 +99,12 @@ STAGES = {
             task="audit",
             entry="pipeline.audit.annotate:annotate",
             doc="Topics, demographic mentions, sentiment and emotions of every conversation.",
-            version="2",
+            version="4",
             inputs=("deduplicate", "embed", "sentiment"),
-            config=("audit", "embed.model"),
+            config=("audit", "embed.model", "seed"),
             settings=("spark", "embedding"),
             engine="spark",
-            raw="pipeline.contract.raw_inputs:annotation",
+            raw="pipeline.audit.topic_examples:raw_inputs",
             holds="annotations",
         ),
         Stage(
@@ -111,7 +112,7 @@ STAGES = {
             entry="pipeline.audit.audit:audit",
             doc="Findings with severities.",
             inputs=("annotate", "deduplicate"),
-            version="2",
+            version="3",
             config=("audit.topics", "findings"),
             settings=("spark",),
             engine="spark",
@@ -122,10 +123,11 @@ STAGES = {
             "review",
             entry="pipeline.review.review:review",
             doc="Records the decision, the human's or the thresholds'.",
+            version="2",
             inputs=("audit",),
-            config=("review",),
+            config=("review.mode", "review.max_severity"),
             raw="pipeline.contract.raw_inputs:approval",
-            asks=True,
+            asks="pipeline.review.answer:answer",
             work=Work("none"),
             shown=Shown(part="review", facts="decision.json"),
             form={"Review": ("review.mode", "review.max_severity")},
@@ -310,6 +312,16 @@ def conversations_into(name: str) -> str:
             if STAGES[other].conversations:
                 return other
     return name
+
+
+def text_before(name: str) -> str:
+    """The stage whose data/ holds the text of the rows that a stage drops; empty when it must not be shown.
+
+    Text is shown only once personal data has been replaced: what acquire puts in quarantine is shown by file,
+    position and reason alone. Evidence never quotes a row's text.
+    """
+    found = conversations_into(name)
+    return found if found != name and STAGES[found].holds == "conversations" else ""
 
 
 def above(task: str) -> set[str]:

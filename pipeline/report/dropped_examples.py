@@ -6,7 +6,7 @@ from typing import Any
 import pyarrow.compute as pc
 
 from pipeline.contract.artifact import Artifact
-from pipeline.contract.stages import STAGES, conversations_into
+from pipeline.contract.stages import text_before
 
 EXAMPLES = 3
 MOST_ROWS = 2_000_000  # looking up text reads the whole stage; beyond this many rows it is left out
@@ -35,16 +35,6 @@ def rules_of(made: dict[str, Artifact]) -> list[dict[str, Any]]:
                 {"stage": stage, "rule": rule, "rows": rows, "share": share, "examples": examples.get(rule, [])}
             )
     return found
-
-
-def text_before(stage: str) -> str:
-    """The stage whose data/ holds the text of the rows that a stage drops; empty when it must not be shown.
-
-    Text is shown only once personal data has been replaced: what acquire puts in quarantine is shown by file,
-    position and reason alone. Evidence never quotes a row's text.
-    """
-    found = conversations_into(stage)
-    return found if found != stage and STAGES[found].holds == "conversations" else ""
 
 
 def _examples(artifact: Artifact) -> dict[str, list[dict[str, Any]]]:
