@@ -42,8 +42,8 @@ def reannotate(context: StageContext) -> None:
 
 
 def _about(new: DataFrame, before: DataFrame) -> DataFrame:
-    """What the added rows are about, in all columns of annotate's data/ that do not follow from a text alone; null for a row
-    without a parent."""
+    """What the added rows are about, in all columns of annotate's data/ that do not follow from a text alone; but for
+    the topic null without a parent."""
     of_text = ("row_id", "source", "split", "language", "topic", "sentiment", "emotion", "emotions", "mentions")
     further = [name for name in before.columns if name not in of_text]
     of_parent = before.select(F.col("row_id").alias("parent"), *further)

@@ -47,15 +47,16 @@ class CleanRules:
 class Subjects:
     """Whether a row is about what was asked for: its nearest topic by the encoder, its groups by the word lists."""
 
-    def __init__(self, topics: dict[str, str], encoder: Encoder) -> None:
-        self._names = sorted(topics)
+    def __init__(self, topics: dict[str, tuple[str, ...]], encoder: Encoder) -> None:
+        """topics: name to the phrases that describe it."""
+        self._names = [name for name in sorted(topics) for _ in topics[name]]
         self._encoder = encoder
-        self._topics_TD = encoder.encode_texts([topics[name] for name in self._names])
+        self._phrases_PD = encoder.encode_texts([phrase for name in sorted(topics) for phrase in topics[name]])
 
     def __call__(self, conversations: list[list[Turn]], target: Target) -> tuple[list[str], list[Reason | None]]:
         """The topic of each, and why it is not about the target."""
         texts = ["\n".join(content for _, content in turns) for turns in conversations]
-        nearest = (self._encoder.encode_texts(texts) @ self._topics_TD.T).argmax(axis=1) if texts else []
+        nearest = (self._encoder.encode_texts(texts) @ self._phrases_PD.T).argmax(axis=1) if texts else []
         topics = [self._names[number] for number in nearest]
         reasons: list[Reason | None] = []
         for text, topic in zip(texts, topics, strict=True):

@@ -50,7 +50,8 @@ def generate(context: StageContext) -> None:
     settings: Generator = context.config("balance.generator")
     if not settings.model:
         return
-    topics: dict[str, str] = context.config("audit.topics")
+    given: dict[str, str | tuple[str, ...]] = context.config("audit.topics")
+    topics = {name: (phrases,) if isinstance(phrases, str) else phrases for name, phrases in given.items()}
     corpus, seed = context.inputs["deduplicate"], context.config("seed")
     removed = context.inputs["review"].json("decision.json").get("remove") or {}
     wanted = targets(settings, topics, corpus, context.inputs["annotate"], removed, seed)

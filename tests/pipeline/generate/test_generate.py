@@ -20,7 +20,7 @@ from pipeline.generate.prompt import Prompt, read
 from tests.artifacts import commit as commit_files
 from tests.artifacts import commit_parts, dropped, kept
 
-TOPICS = "audit.topics={cooking: 'cooking, recipes and food', football: 'football, soccer, matches and goals'}"
+TOPICS = "audit.topics={cooking: 'cooking, recipes and food', football: [football and soccer, matches and goals]}"
 ANNOTATED = pa.schema(
     [
         *((name, pa.string()) for name in ("row_id", "source", "split", "topic")),
@@ -171,7 +171,7 @@ def test_a_scarce_topic_is_filled_up_and_every_text_is_accounted_for(
     assert path == "/v1/chat/completions"
     assert body["model"] == "tiny"
     assert [m["role"] for m in body["messages"]] == ["system", "user"]
-    assert "football, soccer, matches and goals" in body["messages"][0]["content"]
+    assert "football and soccer, matches and goals" in body["messages"][0]["content"]
     assert all(f"User: {user}\nAssistant: {reply}" in body["messages"][1]["content"] for user, reply in FOOTBALL)
     assert server.keys == ["Bearer sk-secret"] * 9
     assert "sk-secret" not in json.dumps(artifact.manifest)
