@@ -27,14 +27,12 @@ def reaudit(context: StageContext) -> None:
     findings = [
         json.loads((path / "audit.json").read_text())["findings"] for path in (inputs["audit"].path, context.out)
     ]
-    about = {
-        "rows": {"before": old.total, "after": new.total},
-        "findings": _compared(*findings),
-        "measures": measures,
-    }
+    compared = _compared(*findings)
+    rows = {"before": old.total, "after": new.total}
+    about = {"rows": rows, "findings": compared, "measures": measures}
     write_text(context.out / "change.json", json.dumps(about, indent=1, ensure_ascii=False) + "\n")
     moved = sum(not measure["low"] <= 0 <= measure["high"] for measure in measures)
-    gone, came = (len(about["findings"][name]) for name in ("gone", "new"))  # type: ignore[arg-type]
+    gone, came = len(compared["gone"]), len(compared["new"])
     say(f"reaudit: {gone} findings are gone, {came} are new; {moved} of {len(measures)} measures are others")
     context.metrics |= {"measures": len(measures), "moved": moved, "gone": gone, "new": came}
 

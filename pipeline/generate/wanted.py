@@ -66,7 +66,8 @@ def targets(
     pools = _pools(corpus, table, {(kind, name) for kind, name, _, _ in short}, seed)
     found, left = [], settings.max_rows
     for kind, name, wanted, _ in short:
-        about = ", ".join(topics[name]) if kind == "topic" else f"everyday life, in which {name.partition(':')[2]} people appear"
+        people = f"everyday life, in which {name.partition(':')[2]} people appear"
+        about = ", ".join(topics[name]) if kind == "topic" else people
         found.append(Target(kind, name, about, min(wanted, left), tuple(pools[kind, name])))
         left -= found[-1].rows
     return [target for target in found if target.rows]

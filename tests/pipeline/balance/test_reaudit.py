@@ -98,7 +98,9 @@ def write(rows: list[dict[str, Any]], folder: Path) -> None:
     pq.write_table(pa.Table.from_pylist(rows, schema=BALANCED), folder / "part-00000.parquet")
 
 
-def annotations(folder: Path, topics: list[str], moods: list[float], parents: list[str] | None = None) -> Artifact:
+def annotations(
+    folder: Path, topics: list[str], moods: list[float], parents: list[str | None] | None = None
+) -> Artifact:
     """Training rows 0, 1, … with these topics and sentiments, of which every second mentions women."""
     count = len(topics)
     ids = [f"{number * 2654435761 % 2**32:08x}{number:024x}" for number in range(count)]
@@ -153,7 +155,7 @@ def test_copies_are_drawn_with_their_parents(tmp_path: Path) -> None:
     ids = pq.read_table(tmp_path / "before/data/part-00000.parquet")["row_id"].to_pylist()
     copied = [0.5] * 20 + [-0.5] * 70
     alike = counted(annotations(tmp_path / "one", ["a"] * 90, copied, [*ids, *[ids[20]] * 50]), ["a"])
-    apart = counted(annotations(tmp_path / "many", ["a"] * 90, copied, [*ids, *[None] * 50]), ["a"])
+    apart = counted(annotations(tmp_path / "many", ["a"] * 90, copied, [*ids, *([None] * 50)]), ["a"])
     width = [
         next(m["high"] - m["low"] for m in changes(before, after, 1) if m["subject"] == "anger")
         for after in (alike, apart)
