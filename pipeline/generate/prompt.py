@@ -44,12 +44,13 @@ class Prompt:
 
 
 def read(text: str, ended: bool) -> Exchange | None:
-    """The first exchange of a text that follows `User:`; None when there is none, or it is not known to be whole.
+    """The first exchange of a text that follows `User:`; None when there is none, when it is not known to be whole, and
+    when it talks of the form that was asked for.
 
     ended: whether the model stopped by itself; else only what another exchange follows is whole.
     """
     match = _READ.match(text)
-    if match is None:
+    if match is None or any(mark in match[part] for mark in (USER, ASSISTANT) for part in ("user", "reply")):
         return None
     further = text.find(f"\n{USER}", match.end("user"))
     return (match["user"], match["reply"]) if ended or further >= 0 else None

@@ -235,6 +235,7 @@ def test_no_champion_is_no_generator(corpus: Corpus) -> None:
         (" Is it far?\nAssistant: No.\n\nUser: Why", False, ("Is it far?", "No.")),
         (" Is it far?\nAssistant: No, it", False, None),
         ("Is it far?", True, None),
+        ("User: What is a line that begins with User:?\nAssistant: It begins with User:.", True, None),
     ],
 )
 def test_only_a_whole_exchange_is_read(text: str, ended: bool, found: tuple[str, str] | None) -> None:
