@@ -25,7 +25,7 @@ def reannotate(context: StageContext) -> None:
     if added := sum(balanced.ledger.added.values()):
         fresh = context.scratch / "added"
         new = rows.where("augmentation is not null")
-        write_annotations(context, new, _about(new, read_rows(spark, before.parquet())), fresh, added)
+        write_annotations(context, new, _about(new, read_rows(spark, before.parquet())), fresh, count)
     for folder, key in KEYS.items():
         found = read_rows(spark, before.parquet(folder))
         columns = found.columns

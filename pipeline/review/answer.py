@@ -18,7 +18,7 @@ def answer(run: Run, given: Mapping[str, str]) -> dict[str, Any] | None:
     given: decision, by, at (default: now), remove_topics and remove_sources (names, separated by commas). marks:
     what the reviewers' marks on rows say at that time (pipeline.review.results); None without any. Raises UserError
     for a decision that is none, or by nobody, or an approval by someone whom the profile does not name, or names
-    that the audit does not know.
+    that the audit does not know; and before there is an audit, as nobody can have seen what he approves.
     """
     given = {key: value.strip() for key, value in given.items() if value}
     if not given.get("decision"):
@@ -31,7 +31,7 @@ def answer(run: Run, given: Mapping[str, str]) -> dict[str, Any] | None:
     approvers = run.profile.approval.approvers
     if decision == "approve" and approvers and by not in approvers:
         raise UserError(f"review: {by} is not among approval.approvers, who are: {', '.join(approvers)}; {ANSWER}")
-    removed = _removals(run, given)
+    removed = _removals(run.artifact("audit").json("audit.json"), given)
     return {"decision": decision, "by": by, "at": _time(given.get("at")), "remove": removed, "marks": results(run)}
 
 
@@ -43,15 +43,12 @@ def _time(given: str | None) -> str:
     return time.isoformat(timespec="seconds")
 
 
-def _removals(run: Run, given: Mapping[str, str]) -> dict[str, list[str]]:
+def _removals(audit: Mapping[str, Any], given: Mapping[str, str]) -> dict[str, list[str]]:
     """{topics: [...], sources: [...]} to be removed. Raises UserError on a name that the audit does not know."""
     asked = {
         kind: sorted({name.strip() for name in given.get(f"remove_{kind}", "").split(",")} - {""})
         for kind in ("topics", "sources")
     }
-    if not any(asked.values()):
-        return asked
-    audit = run.artifact("audit").json("audit.json")
     for kind, names in {"topics": list(audit["topics"]), "sources": list(audit["by_source"])}.items():
         unknown = [name for name in asked[kind] if name not in names]
         if unknown:

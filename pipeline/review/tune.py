@@ -19,6 +19,8 @@ from pipeline.review.thresholds import Threshold, thresholds
 Judged = Sequence[tuple[float, float]]
 """(score, share of its reviewers who say that dropping is right) of each row."""
 
+TOO_FEW, BETTER = "too few", "better dropped"
+
 DIGITS = 4
 """Decimals of a proposed threshold that is no whole number."""
 
@@ -63,7 +65,8 @@ def _proposal(
     stays = judged(near, {row: float(of[threshold.column]) for row, of in rows.items()}, right_is_drop=False)
     old, now = threshold.value, _said(gone)
     if len(gone) < least and len(stays) < least:
-        words = f"stays {_number(old)}: {now} dropped, {_said(stays)} that came near; too few, {least} are the least"
+        near_by = f"{_said(stays, BETTER)}, among those that came near" if stays else "none marked that came near"
+        words = f"stays {_number(old)}: {now}; {near_by}; {TOO_FEW}, {least} are the least"
         return Proposal(threshold, old, len(gone) + len(stays), words)
     if len(gone) >= least and fmean(right for _, right in gone) < target:
         value = relaxed(gone, threshold, target, least)
@@ -76,10 +79,12 @@ def _proposal(
         return Proposal(threshold, value, len(beyond), words)
     value = tightened(stays, threshold, target, least)
     if value is None:
-        nearer = f"; {_said(stays)} of those that came near" if stays else ""
+        nearer = f"; {_said(stays, BETTER)}, among those that came near" if stays else ""
         return Proposal(threshold, old, len(gone) + len(stays), f"stays {_number(old)}: {now}{nearer}")
     more = [row for row in stays if drops(threshold, value, row[0])]
-    words = f"{now}; of the rows between {_number(value)} and {_number(old)}, which it would drop, {_said(more)}"
+    words = (
+        f"{now}; of the rows between {_number(value)} and {_number(old)}, which it would drop, {_said(more, BETTER)}"
+    )
     return Proposal(threshold, value, len(more), words)
 
 
@@ -148,6 +153,10 @@ def patch(proposals: list[Proposal]) -> str:
             level = level.setdefault(part, {})
         if changes:
             level[last] = proposal.value
+    if any(TOO_FEW in proposal.words for proposal in proposals):
+        lines.append(
+            "# review.sample.rule and review.sample.near show more rows: a run with larger ones keeps all marks"
+        )
     body = yaml.safe_dump(values, sort_keys=False) if values else "# nothing to change\n"
     return "".join(f"{line}\n" for line in lines) + body
 
@@ -162,13 +171,13 @@ def _scores_of_dropped(run: Run, threshold: Threshold) -> dict[str, float]:
     return {row_id: score for row_id, score in found.items() if score is not None}
 
 
-def _said(rows: Judged) -> str:
+def _said(rows: Judged, judgement: str = "rightly dropped") -> str:
     """How many rows, and with what share dropping is right."""
     if not rows:
         return "0 marked rows"
     share = fmean(right for _, right in rows)
     low, high = wilson(share, len(rows))
-    return f"{len(rows):,} marked rows, {share:.0%} rightly dropped ({low:.0%} to {high:.0%})"
+    return f"{len(rows):,} marked rows, {share:.0%} {judgement} ({low:.0%} to {high:.0%})"
 
 
 def _number(value: float) -> str:

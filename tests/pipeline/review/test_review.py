@@ -99,6 +99,14 @@ def test_a_wrong_answer_is_refused(audit_only, answer, message):
         execute(audit_only([], "review.mode=human"), "review", answer)
 
 
+@pytest.mark.parametrize("decision", ["approve", "reject"])
+def test_nobody_decides_about_data_that_has_no_audit_yet(begin, decision):
+    run = begin("review.mode=human")
+    with pytest.raises(UserError, match="stage audit has no artifact yet"):
+        execute(run, "review", {"decision": decision, "by": "ann"})
+    assert not (run.root / "reviews").exists()
+
+
 def test_the_same_decision_is_found_and_another_one_is_part_of_all_that_follows(audit_only):
     run = audit_only([], "review.mode=human")
     before = run.fingerprint("balance")

@@ -87,6 +87,7 @@ def test_too_few_marks_change_nothing_and_say_so(marked):
     assert yaml.safe_load(text) is None
     assert "# clean.rules.max_offensive: stays 0.8: 12 marked rows" in text
     assert "too few, 20 are the least" in text
+    assert "# review.sample.rule and review.sample.near show more rows" in text
 
 
 def test_a_rule_that_is_right_often_enough_stays(marked):
