@@ -621,7 +621,7 @@ def test_markup_in_samples_and_evidence_is_escaped(run: Run) -> None:
     finish(run)
     page = page_of(run)
     assert EVIL not in page
-    assert page.count("&lt;script&gt;alert") == 5
+    assert page.count("&lt;script&gt;alert") == 6
     assert "script" not in Page(page).tags
 
 
