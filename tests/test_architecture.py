@@ -21,9 +21,9 @@ FLOORS = """
     serving
     pipeline/report
     pipeline/planning
-    pipeline/index              pipeline/review         serving/filter          serving/engine
+    pipeline/index  pipeline/review  pipeline/generate  pipeline/balance  serving/filter  serving/engine
     pipeline/deduplicate        pipeline/audit
-    pipeline/acquire  pipeline/clean  pipeline/embed  pipeline/sentiment  pipeline/balance  pipeline/tokenise
+    pipeline/acquire  pipeline/clean  pipeline/embed  pipeline/sentiment  pipeline/tokenise
     pipeline/acquire/shapes     pipeline/clean/scores
     pipeline/acquire/containers  pipeline/clean/privacy      pipeline/clean/repair      pipeline/clean/rules
     pipeline/spark

@@ -86,7 +86,8 @@ def test_what_runs_right_after_what(parsed: dict[str, Any]) -> None:
         "choose_reviewer": ["audit"],
         "approve": ["choose_reviewer"],
         "review": ["approve", "choose_reviewer"],
-        "balance": ["review"],
+        "generate": ["review"],
+        "balance": ["generate"],
         "index": ["balance"],
         "tokenise": ["balance"],
         "train": ["tokenise"],
@@ -106,7 +107,7 @@ def test_the_operator_follows_the_engine(parsed: dict[str, Any]) -> None:
 
 def test_what_can_use_gpus_shares_one_pool(parsed: dict[str, Any]) -> None:
     tasks = parsed["dags"]["train_chat_model"]["tasks"]
-    assert {name for name, task in tasks.items() if task["pool"] == "gpu"} == {"embed", "train", "evaluate"}
+    assert {name for name, task in tasks.items() if task["pool"] == "gpu"} == {"embed", "generate", "train", "evaluate"}
 
 
 def test_the_report_is_written_after_a_failure_and_does_not_hide_it(parsed: dict[str, Any]) -> None:

@@ -175,14 +175,16 @@ def test_two_processes_that_race_for_one_artifact_end_with_one_whole(run: Run, d
     assert [p.name for p in artifact.path.parent.iterdir() if p.suffix == ".partial"] == []
 
 
-def test_the_dag_has_the_twelve_tasks_of_the_design_in_order() -> None:
+def test_the_dag_has_the_twelve_tasks_of_the_design_and_the_generator_in_order() -> None:
     assert TASKS == (
         "acquire",
         "clean",
         "deduplicate",
         "embed",
+        "sentiment",
         "audit",
         "review",
+        "generate",
         "balance",
         "index",
         "tokenise",
