@@ -60,7 +60,7 @@ test: lint  ## lint and all tests
 
 cluster-test: setup  ## tests on several hosts and under Slurm, which it installs; as root, on Debian
 	apt-get install -y -qq --no-install-recommends iproute2 openssh-server pdsh slurmctld slurmd slurm-client munge
-	$(BIN)/python -m pytest -q tests/training/test_hosts.py tests/training/test_slurm.py
+	$(BIN)/python -m pytest -q -m cluster
 
 spark-package: setup  ## dist/: the code and the packages that Spark executors need (docs/operating.md); ARGS="--with torch"
 	@$(BIN)/python -m pipeline.spark.package dist $(ARGS)

@@ -21,7 +21,10 @@ from tests.training.test_faults import wait_for
 from tests.training.tokenised import SETTINGS, begin_run
 from training.metrics import METRICS
 
-pytestmark = pytest.mark.skipif(bool(namespaces.lacking()), reason=namespaces.lacking() or "hosts can be made")
+pytestmark = [
+    pytest.mark.cluster,
+    pytest.mark.skipif(bool(namespaces.lacking()), reason=namespaces.lacking() or "hosts can be made"),
+]
 
 POD_SECONDS = 300
 
