@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import pyarrow.parquet as pq
 import pytest
 import yaml
 
@@ -21,7 +20,7 @@ from configs.load import load_profile
 from eval.registry import champion, numbered
 from pipeline.contract.artifact import Artifact
 from pipeline.contract.run import Run
-from pipeline.contract.tokenizer import saved_tokenizer
+from tests.artifacts import files_with
 from tests.end_to_end.conftest import PROJECT, SMALL, parlance
 
 WORD = "zyzzyva"
@@ -118,22 +117,6 @@ def talk(client: httpx.Client, said: str, correction: str) -> None:
 
 def rows(artifact: Artifact, user: str) -> list[dict[str, Any]]:
     return [row for row in artifact.read().to_table().to_pylist() if row["user_id"] == user]
-
-
-def files_with(root: Path, word: str) -> list[str]:
-    """Files under a root whose bytes, Parquet values or packed tokens hold a word."""
-    found = []
-    for path in (p for p in root.rglob("*") if p.is_file() and not p.is_symlink()):
-        held = word.encode() in path.read_bytes()
-        if path.suffix == ".parquet":
-            table = pq.read_table(path)
-            held |= word in json.dumps(table.to_pylist(), default=str)
-            if "input_ids" in table.column_names:
-                tokenizer = saved_tokenizer(path.parents[2] / "tokenizer")
-                held |= any(word in tokenizer.decode(ids) for ids in table["input_ids"].to_pylist())
-        if held:
-            found.append(path.relative_to(root).as_posix())
-    return found
 
 
 def test_what_people_said_and_corrected_trains_the_next_champion_and_one_of_them_is_erased(circle: Circle) -> None:

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from configs.errors import UserError
@@ -31,7 +30,7 @@ from serving.dialogue.sessions import Sessions
 from serving.erasure.certificate import PUBLIC, check_certificate
 from serving.erasure.erase import erase
 from serving.keys import Keys
-from tests.artifacts import commit, commit_parts
+from tests.artifacts import commit, commit_parts, files_with
 from tests.pipeline.conftest import BALANCED, DEDUPLICATED
 from tests.servers import write_model
 
@@ -133,22 +132,6 @@ def artifact(root: Path, stage: str) -> Artifact:
     return found
 
 
-def holding(root: Path, word: str) -> list[str]:
-    """Files whose bytes, Parquet values or packed tokens hold a word."""
-    found = []
-    for path in (p for p in root.rglob("*") if p.is_file() and not p.is_symlink()):
-        held = word.encode() in path.read_bytes()
-        if path.suffix == ".parquet":
-            table = pq.read_table(path)
-            held |= word in json.dumps(table.to_pylist(), default=str)
-            if "input_ids" in table.column_names:
-                tokenizer = saved_tokenizer(path.parents[2] / "tokenizer")
-                held |= any(word in tokenizer.decode(ids) for ids in table["input_ids"].to_pylist())
-        if held:
-            found.append(path.relative_to(root).as_posix())
-    return found
-
-
 def register(root: Path) -> str:
     """Registers what was trained; the registry's address."""
     uri = f"sqlite:///{root / 'mlflow.db'}"
@@ -162,14 +145,14 @@ def register(root: Path) -> str:
 def test_nothing_of_a_person_is_left_and_everything_of_the_other_is(root: Path) -> None:
     uri = register(root)
     Keys(root).add("ada")
-    before = holding(root, WORD)
+    before = files_with(root, WORD)
     assert len(before) > 15
     store_before = {a.path.parent.name: a.manifest["fingerprint"] for a in ArtifactStore(root).all()}
 
     certificate, remaining = erase(profile_of(root), root, "ada")
 
     assert remaining == []
-    assert holding(root, WORD) == []
+    assert files_with(root, WORD) == []
     assert [line for a in ArtifactStore(root).all() for line in a.damage()] == []
     assert {a.path.parent.name: a.manifest["fingerprint"] for a in ArtifactStore(root).all()} == store_before
     for stage in ("acquire", "score", "clean", "deduplicate", "embed", "balance"):
@@ -224,7 +207,7 @@ def test_nothing_begins_while_a_run_is_at_work(root: Path) -> None:
     store = ArtifactStore(root)
     with store.building("score", "f" * 64, resume=False), pytest.raises(UserError, match="a run is at work"):
         erase(profile_of(root), root, "ada")
-    assert holding(root, WORD)
+    assert files_with(root, WORD)
 
 
 def test_after_a_crash_amid_the_artifacts_the_same_command_goes_on(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -241,7 +224,7 @@ def test_after_a_crash_amid_the_artifacts_the_same_command_goes_on(root: Path, m
         erase(profile_of(root), root, "ada")
     monkeypatch.undo()
     assert erase(profile_of(root), root, "ada")[1] == []
-    assert holding(root, WORD) == []
+    assert files_with(root, WORD) == []
     assert [line for a in ArtifactStore(root).all() for line in a.damage()] == []
 
 
@@ -263,4 +246,4 @@ def test_the_command_erases_and_checks_its_certificate(root: Path, capsys: pytes
     assert '"remaining": []' in capsys.readouterr().out
     certificate.write_text(certificate.read_text().replace('"begun": "2', '"begun": "1'))
     assert main(["erase", "--check", str(certificate), *where]) == 2
-    assert holding(root, WORD) == []
+    assert files_with(root, WORD) == []
