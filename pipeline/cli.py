@@ -39,7 +39,7 @@ COMMANDS = (
     Row("keys", "make, list and revoke API keys of the server", "serving.commands.keys:command"),
     Row(
         "export",
-        "write a model for llama.cpp, vLLM or transformers, or what is kept of a user",
+        "write a model for llama.cpp or vLLM, or what is kept of a user",
         "serving.commands.export:command",
     ),
     Row("erase", "remove a person from all that is kept, with a signed certificate", "serving.commands.erase:command"),
