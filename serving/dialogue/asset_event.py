@@ -8,7 +8,7 @@ import httpx
 from configs.errors import UserError
 
 ASSET = "parlance://conversations"
-"""The uri of the asset that dags/retrain_chat_model.py is scheduled on."""
+"""The uri of the asset that dags/retrain_chat_model.py is scheduled on; Airflow ends it with a slash."""
 TIMEOUT_SECONDS = 30
 
 
@@ -22,7 +22,7 @@ def tell_airflow(address: str, extra: dict[str, Any]) -> None:
             token = client.post("/auth/token", json=login).raise_for_status().json()["access_token"]
             client.headers["Authorization"] = f"Bearer {token}"
             found = client.get("/api/v2/assets", params={"uri_pattern": ASSET}).raise_for_status().json()["assets"]
-            asset = next((a["id"] for a in found if a["uri"] == ASSET), None)
+            asset = next((a["id"] for a in found if a["uri"].rstrip("/") == ASSET), None)
             if asset is None:
                 raise UserError(
                     f"serving.dialogue.airflow: {address} has no asset {ASSET}; its DAG retrain_chat_model declares it"

@@ -43,7 +43,7 @@ def test_enough_conversations_start_a_retraining(tmp_path: Path, monkeypatch: py
         assert client.get("/assets/events").json()["total_entries"] == 0
         say()
         [event] = client.get("/assets/events").json()["asset_events"]
-        assert (event["uri"], event["extra"]["records"]) == ("parlance://conversations", 2)
+        assert (event["uri"], event["extra"]["records"]) == ("parlance://conversations/", 2)
         while not _triggered(client):
             assert time.monotonic() < until + 60, "no run was started"
             time.sleep(0.5)
