@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 MODELS := tests/training/ tests/serving/ tests/end_to_end/
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup system demo test test-data test-models lint ui chat serve cluster-test spark-package clean
+.PHONY: help setup system demo test test-data test-models lint ui chat serve cluster-test circle-test spark-package clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 15
@@ -68,6 +68,9 @@ test-models:
 cluster-test: setup  ## tests on several hosts and under Slurm, which it installs; as root, on Debian
 	apt-get install -y -qq --no-install-recommends iproute2 openssh-server pdsh slurmctld slurmd slurm-client munge
 	$(BIN)/python -m pytest -q -m cluster
+
+circle-test: setup  ## people talk to the champion, it is trained anew, one of them is erased: ten minutes
+	$(BIN)/python -m pytest -q -m circle tests/end_to_end
 
 spark-package: setup  ## dist/: the code and the packages that Spark executors need (docs/operating.md); ARGS="--with torch"
 	@$(BIN)/python -m pipeline.spark.package dist $(ARGS)

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,8 @@ from pipeline.contract.artifact import Artifact
 from pipeline.contract.run import Run
 from tests.artifacts import files_with
 from tests.end_to_end.conftest import PROJECT, SMALL, parlance
+
+pytestmark = pytest.mark.circle
 
 WORD = "zyzzyva"
 """Nobody says it but ada."""
@@ -151,7 +154,8 @@ def test_what_people_said_and_corrected_trains_the_next_champion_and_one_of_them
         sources = [{"name": "feedback", "path": str(circle.root / "feedback")}, {"name": "old", "path": str(theirs)}]
         circle.profile = write_profile(circle.root.parent / "second.yaml", sources)
         second = circle.run("train.steps=60")
-        assert len(rows(second.artifact("acquire"), "ada")) == len(THINGS) + 1
+        read = Counter(row["origin"]["file"] for row in rows(second.artifact("acquire"), "ada"))
+        assert (read["preferences-000001.jsonl"], read["elsewhere.jsonl"]) == (len(THINGS), 1)
         pairs = [json.loads(line) for line in written.read_text().splitlines()]
         replied = sum(bool(pair["rejected"][0]["content"].strip()) for pair in pairs)  # it may have nothing to say
         assert second.artifact("acquire").metrics["feedback"].get("rejected_sides", 0) == replied
