@@ -37,6 +37,7 @@ OWNED = {
     "launch.hostfile": "it says which machines run the code",
     "launch.deepspeed": "DeepSpeed writes files and opens connections by it",
     "approval": "it says who may approve",
+    "serving": "it says where people talk to the champion, and what is kept of it",
     "audit.emotion.training_data": "it says which files are read",
     "audit.lexicon": "it says which files are read",
     "balance.generator": "it says which model or server writes rows",
