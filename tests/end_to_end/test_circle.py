@@ -163,7 +163,7 @@ def test_what_people_said_and_corrected_trains_the_next_champion_and_one_of_them
         promotion = second.artifact("promote").json("promotion.json")
         assert promotion["decision"] in ("promoted", "kept_champion")
         if promotion["decision"] == "promoted":
-            version = str(promotion["version"])
+            version = f"version-{promotion['version']}"
             await_(lambda: str(bob.get("/v1/models").json()["data"][0]["version"]) == version, seconds=120)
         talk(bob, "Good evening, how are you today?", "Very well, thank you.")
         talk(ada, f"Call me {WORD.title()}.", "Gladly.")
