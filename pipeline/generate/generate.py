@@ -14,6 +14,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from configs.audit import phrases_of
 from configs.balance import Generator
 from configs.clean import Clean
 from configs.deduplicate import Deduplicate
@@ -51,7 +52,7 @@ def generate(context: StageContext) -> None:
     if not settings.model:
         return
     given: dict[str, str | tuple[str, ...]] = context.config("audit.topics")
-    topics = {name: (phrases,) if isinstance(phrases, str) else phrases for name, phrases in given.items()}
+    topics = {name: phrases_of(described) for name, described in given.items()}
     corpus, seed = context.inputs["deduplicate"], context.config("seed")
     removed = context.inputs["review"].json("decision.json").get("remove") or {}
     wanted = targets(settings, topics, corpus, context.inputs["annotate"], removed, seed)

@@ -8,7 +8,7 @@ import fcntl
 import time
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from sqlalchemy import delete, func, select
@@ -20,9 +20,6 @@ from serving.api_error import ApiError
 from serving.dialogue.database import Database
 from serving.dialogue.facts import sentence, shown, stated
 from serving.dialogue.tables import Conversation, Fact, Forgotten, Message, Segment
-
-if TYPE_CHECKING:
-    pass
 
 COLLECTION = "parlance-memory"
 SEGMENTS_A_MESSAGE = 8

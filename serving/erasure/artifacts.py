@@ -90,13 +90,12 @@ def learned_rows(store: ArtifactStore, theirs: Theirs) -> dict[str, int]:
     return found
 
 
-def take_out(store: ArtifactStore, theirs: Theirs, at: str, vectors: Any) -> Iterator[dict[str, Any]]:
+def take_out(store: ArtifactStore, theirs: Theirs, words: Words, at: str, vectors: Any) -> Iterator[dict[str, Any]]:
     """Rewrites every artifact that holds something; yields {stage, fingerprint, rows, files} of each.
 
     Those of acquire, by which the rows are known, come last: after a crash, the same is found again.
-    vectors: the section of the profile, for collections on a Qdrant server.
+    words: of `theirs`. vectors: the section of the profile, for collections on a Qdrant server.
     """
-    words = Words(theirs.texts, theirs.rows)
     artifacts = sorted(store.all(), key=lambda a: -ORDER.index(a.path.parent.name))
     for artifact in artifacts:
         changes = _changes(store, artifact, theirs.rows, words)

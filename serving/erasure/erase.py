@@ -51,7 +51,7 @@ def erase(profile: Profile, root: Path, user: str) -> tuple[Path, list[str]]:
         models = flag_models(store, every, learned, at)
         feedback = kept.erase_feedback(root, user)
         changed = []
-        for entry in artifacts.take_out(store, theirs, at, profile.vectors):
+        for entry in artifacts.take_out(store, theirs, words, at, profile.vectors):
             say(f"erase: {entry['stage']} {entry['fingerprint'][:12]}: {entry['rows']:,} rows, {entry['files']} files")
             changed.append(entry)
         beside = [*_scrub_beside(root, words), *_scrub_notes(root, theirs.rows)]

@@ -100,14 +100,14 @@ def feedback_texts(root: Path, user: str) -> tuple[set[str], list[list[tuple[str
     """(what a user wrote, their conversations, content hashes of the files) of the feedback that was written."""
     texts: set[str] = set()
     conversations: list[list[tuple[str, str]]] = []
-    files: set[str] = set()
+    files: set[Path] = set()
     for path, record in _records(root, user):
         turns = record.get("messages") or record["prompt"] + record["chosen"]
         conversations.append([(turn["role"], turn["content"]) for turn in turns])
         texts |= {turn["content"] for turn in turns if turn["role"] == "user"}
         texts |= {turn["content"] for turn in record.get("chosen", [])}
-        files.add(file_sha256(path))
-    return texts, conversations, files
+        files.add(path)
+    return texts, conversations, {file_sha256(path) for path in files}
 
 
 def feedback_records(root: Path, user: str) -> list[dict[str, Any]]:
