@@ -67,7 +67,7 @@ class Artifact:
     def sealed(self) -> bool:
         """Whether the manifest is what was committed; of the files it tells nothing."""
         seal = self.path / SEAL
-        return seal.is_file() and seal.read_bytes() == _seal(self.path / MANIFEST)
+        return seal.is_file() and seal.read_bytes() == seal_of(self.path / MANIFEST)
 
     @property
     def ledger(self) -> Ledger:
@@ -76,6 +76,11 @@ class Artifact:
     @property
     def metrics(self) -> dict[str, Any]:
         return self.manifest["metrics"]
+
+    @cached_property
+    def digests(self) -> dict[str, str]:
+        """Path of each file to its sha256, as committed."""
+        return {entry["path"]: entry["sha256"] for entry in self.manifest["files"]}
 
     def parquet(self, name: str = "data") -> Path:
         """The folder of Parquet files called `name`."""
@@ -210,19 +215,20 @@ class ArtifactStore:
 
     def commit(self, partial: Path, manifest: dict[str, Any]) -> Artifact:
         """Checks the ledger, writes the manifest last, and renames the folder into its place; then deletes what lies
-        beside it. A crash in between leaves that to `sweep`."""
+        beside it. A crash in between leaves that to `sweep`.
+
+        manifest: its `parts`, path of a file to fingerprint of the part that it is a link to, become the files' own.
+        """
         ledger: Ledger = manifest["ledger"]
+        parts: dict[str, str] = manifest.pop("parts", {})
         _check_rows(partial, manifest["stage"], ledger)
         remove_partials(partial)
         digests = self.hashes.of(sorted(_files(partial)))
-        files = [
-            {"path": _relative(p, partial), "bytes": p.stat().st_size, "sha256": digest}
-            for p, digest in digests.items()
-        ]
+        files = [_entry(_relative(p, partial), p.stat().st_size, digest, parts) for p, digest in digests.items()]
         manifest = {**manifest, "ledger": asdict(ledger), "files": files}
         write_text(partial / MANIFEST, json.dumps(manifest, indent=1, ensure_ascii=False))
-        write_text(partial / SEAL, _seal(partial / MANIFEST).decode())
-        _sync(partial)
+        write_text(partial / SEAL, seal_of(partial / MANIFEST).decode())
+        sync_all(partial)
         stage, print_ = manifest["stage"], manifest["fingerprint"]
         target = self.root / stage / print_
         if not self._committed(stage, print_):
@@ -278,6 +284,12 @@ def _check_rows(partial: Path, stage: str, ledger: Ledger) -> None:
             assert held == rows, f"{stage}: {name}/ holds {held} rows, the ledger says {rows}"
 
 
+def _entry(path: str, size: int, digest: str, parts: dict[str, str]) -> dict[str, Any]:
+    """What a manifest says of a file."""
+    entry = {"path": path, "bytes": size, "sha256": digest}
+    return entry | {"part": parts[path]} if path in parts else entry
+
+
 def _untouched_days(folder: Path) -> float:
     """Days since anything in a folder was written."""
     times = [p.lstat().st_mtime for p in (folder, *folder.rglob("*"))]
@@ -310,12 +322,12 @@ def _relative(path: Path, folder: Path) -> str:
     return path.relative_to(folder).as_posix()
 
 
-def _seal(manifest: Path) -> bytes:
+def seal_of(manifest: Path) -> bytes:
     """The line that sha256sum prints for the manifest."""
     return f"{file_sha256(manifest) if manifest.is_file() else 'missing'}  {MANIFEST}\n".encode()
 
 
-def _sync(folder: Path) -> None:
+def sync_all(folder: Path) -> None:
     """Everything on disk before the rename makes it visible."""
     for path in [*_files(folder), *(p for p in folder.rglob("*") if p.is_dir()), folder]:
         sync(path)
