@@ -4,7 +4,8 @@ import fcntl
 import json
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -51,6 +52,17 @@ class Ledger:
     def imbalance(self) -> int:
         """Rows unaccounted for; 0 when the ledger balances."""
         return self.rows_in + sum(self.added.values()) - self.rows_out - sum(self.dropped.values())
+
+
+def total(ledgers: Iterable[Ledger]) -> Ledger:
+    """The sum of the ledgers of parts."""
+    rows_in = rows_out = 0
+    added, dropped = Counter[str](), Counter[str]()
+    for ledger in ledgers:
+        rows_in, rows_out = rows_in + ledger.rows_in, rows_out + ledger.rows_out
+        added.update(ledger.added)
+        dropped.update(ledger.dropped)
+    return Ledger(rows_in, rows_out, dict(sorted(added.items())), dict(sorted(dropped.items())))
 
 
 @dataclass(frozen=True)
