@@ -95,6 +95,8 @@ class FileHashes:
         before = _identity(path)
         try:
             os.link(path, to)
+        except (FileExistsError, FileNotFoundError):
+            raise
         except OSError:
             shutil.copyfile(path, to)
             return

@@ -16,8 +16,9 @@ from pipeline.acquire import slices
 from pipeline.contract.execute import execute
 from pipeline.contract.run import Run
 from pipeline.contract.stages import stages_of
+from tests.kills import killed_and_run_again
 
-TASKS = ("acquire", "clean", "deduplicate")
+TASKS = ("acquire", "clean", "deduplicate", "embed")
 BY_PART = ("acquire", "score", "clean")
 NOT_COMPARED = {"shuffle_bytes_a_row"}
 ROWS = 60
@@ -66,8 +67,13 @@ def left(run: Run) -> dict[str, Any]:
     return found
 
 
-def done(run: Run) -> Run:
-    for task in TASKS:
+def splits(run: Run) -> dict[str, str]:
+    table = run.artifact("deduplicate").read().to_table(columns=["row_id", "split"])
+    return dict(zip(*(column.to_pylist() for column in table.columns), strict=True))
+
+
+def done(run: Run, tasks: tuple[str, ...] = TASKS) -> Run:
+    for task in tasks:
         execute(run, task)
     return run
 
@@ -76,23 +82,50 @@ def parts(root: Path) -> dict[str, int]:
     return {name: len(list((root / "parts" / name).glob("[!.]*"))) for name in BY_PART}
 
 
-def weeks(said: list[list[tuple[str, str]]]) -> Iterator[tuple[str, Files, int]]:
-    """What happens, the files after it, and how many parts a stage makes for it."""
+def weeks(said: list[list[tuple[str, str]]]) -> Iterator[tuple[str, Files, int, bool]]:
+    """What happens, the files after it, how many parts a stage makes for it, and whether to compare the run."""
     files: Files = {f"{number}.jsonl": rows for number, rows in enumerate(said[:5])}
-    yield "begins", dict(files), 5
-    yield "grows", dict(files := {**files, "5.jsonl": said[5]}), 1
-    yield "grows before others", dict(files := {"0a.jsonl": said[6], **files}), 1
-    yield "a file is replaced", dict(files := {**files, "2.jsonl": said[7]}), 1
-    yield "a file is removed", dict(files := {k: v for k, v in files.items() if k != "1.jsonl"}), 0
-    yield "a file is renamed", {("renamed.jsonl" if k == "3.jsonl" else k): v for k, v in files.items()}, 1
+    yield "begins", dict(files), 5, False
+    yield "grows", dict(files := {**files, "5.jsonl": said[5]}), 1, False
+    yield "grows before others", dict(files := {"0a.jsonl": said[6], **files}), 1, True
+    yield "a file is replaced", dict(files := {**files, "2.jsonl": said[7]}), 1, False
+    yield "a file is removed", dict(files := {k: v for k, v in files.items() if k != "1.jsonl"}), 0, False
+    yield "a file is renamed", {("renamed.jsonl" if k == "3.jsonl" else k): v for k, v in files.items()}, 1, True
 
 
 def test_a_run_on_what_has_changed_is_a_run_from_nothing(
     begin: Callable[..., Run], said: list[list[tuple[str, str]]], tmp_path: Path
 ) -> None:
     before = dict.fromkeys(BY_PART, 0)
-    for number, (what, files, new) in enumerate(weeks(said)):
-        grown = left(done(begin(files, "root", f"week-{number}")))
+    for number, (what, files, new, compared) in enumerate(weeks(said)):
+        grown = done(begin(files, "root", f"week-{number}"), TASKS if compared else TASKS[:2])
         assert parts(tmp_path / "root") == {name: count + new for name, count in before.items()}, what
         before = parts(tmp_path / "root")
-        assert grown == left(done(begin(files, f"from-nothing-{number}", "first"))), what
+        if compared:
+            assert left(grown) == left(done(begin(files, f"from-nothing-{number}", "first"))), what
+
+
+def test_a_killed_run_on_what_has_changed_is_a_run_from_nothing(
+    begin: Callable[..., Run], said: list[list[tuple[str, str]]]
+) -> None:
+    files: Files = {f"{number}.jsonl": rows for number, rows in enumerate(said[:3])}
+    done(begin(files, "root", "before"))
+    run = begin({**files, "3.jsonl": said[3]}, "root", "after")
+    for task, trials in killed_and_run_again(run, acquire=2, clean=3, deduplicate=2, embed=2).items():
+        assert trials["differing"] == [], task
+    assert left(run) == left(done(begin({**files, "3.jsonl": said[3]}, "from-nothing", "first")))
+
+
+def test_a_conversation_does_not_leave_the_test_split_because_others_came(
+    begin: Callable[..., Run], said: list[list[tuple[str, str]]]
+) -> None:
+    """Others that are new, that give other answers to the same prompts, and that repeat what is there."""
+    files: Files = {f"{number}.jsonl": rows for number, rows in enumerate(said[:4])}
+    before = splits(done(begin(files, "root", "before"), TASKS[:3]))
+    answers = [(prompt, reply) for (prompt, _), (_, reply) in zip(said[0], reversed(said[1]), strict=True)]
+    grown = {**files, "5.jsonl": said[5], "6.jsonl": answers, "7.jsonl": said[2][:20]}
+    after = splits(done(begin(grown, "root", "after"), TASKS[:3]))
+    stayed = before.keys() & after.keys()
+    held_out = {row for row in stayed if before[row] != "train"}
+    assert len(held_out) > 20
+    assert {row for row in held_out if after[row] == "train"} == set()
