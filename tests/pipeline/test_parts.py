@@ -12,7 +12,7 @@ import pytest
 
 from benchmarks.corpus import exchanges
 from configs.acquire import Source
-from pipeline.acquire import slices
+from pipeline.acquire.slices import LEAST_BYTES
 from pipeline.contract.execute import execute
 from pipeline.contract.run import Run
 from pipeline.contract.stages import stages_of
@@ -22,13 +22,10 @@ TASKS = ("acquire", "clean", "deduplicate", "embed")
 BY_PART = ("acquire", "score", "clean")
 NOT_COMPARED = {"shuffle_bytes_a_row"}
 ROWS = 60
+PADDING = " " * (LEAST_BYTES // ROWS)
+"""So that each file is a slice of its own."""
 
 Files = dict[str, list[tuple[str, str]]]
-
-
-@pytest.fixture(autouse=True)
-def _small_slices(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(slices, "LEAST_BYTES", 2000)
 
 
 @pytest.fixture(scope="module")
@@ -47,8 +44,8 @@ def begin(make_run: Callable[..., Run], tmp_path: Path) -> Callable[..., Run]:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
         for name, rows in files.items():
-            lines = [json.dumps({"prompt": prompt, "response": reply}) + "\n" for prompt, reply in rows]
-            (folder / name).write_text("".join(lines))
+            lines = [json.dumps({"prompt": prompt, "response": reply}) + PADDING for prompt, reply in rows]
+            (folder / name).write_text("\n".join(lines))
         settings = [f"storage.root={tmp_path / root}", "deduplicate.test_share=0.1", "deduplicate.validation_share=0.1"]
         return make_run(data=folder, overrides=settings, run_id=run_id)
 
