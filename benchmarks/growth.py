@@ -1,6 +1,6 @@
 """What a corpus costs that grows by a file, beside another build of the project: JSON lines.
 
-    python -m benchmarks.growth --rows 50000 [--files 50] [--tasks acquire,clean,…] [--beside FOLDER] [--root FOLDER]
+    python -m benchmarks.growth --rows 50000 [--files 50] [--tasks acquire,…] [--beside TREE] [--root FOLDER]
 
 Rows of benchmarks/corpus.py lie in so many files. The first run is on all but one, the second on all; then a tenth of
 the files are replaced, and a third run follows. Every task is a process of its own, as under Airflow, with its start.
