@@ -2,10 +2,10 @@
 
     python -m benchmarks.growth --rows 50000 [--files 50] [--tasks acquire,…] [--beside TREE] [--root FOLDER]
 
-Rows of benchmarks/corpus.py lie in so many files. The first run is on all but one, the second on all; then a tenth of
-the files are replaced, and a third run follows. Every task is a process of its own, as under Airflow, with its start.
---beside: a working tree of the build to compare with (`git worktree add FOLDER REVISION`); its runs alternate with ours,
-each on an own root, so that other load on the machine meets both alike.
+Rows of benchmarks/corpus.py lie in so many files. The second run has one file more, the third another tenth of the
+files. Every task is a process of its own, as under Airflow, with its start.
+--beside: a working tree of the build to compare with (`git worktree add TREE REVISION`); its tasks alternate with ours,
+each build on a root of its own, so that other load on the machine meets both alike.
 
 seconds: wall time of the task's process. cpu_seconds: of it and all that it started. peak_memory_mb: largest sum of
 proportional set sizes. bytes_a_row: of all that lies under the root after a run, a file with several names once.

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from configs.errors import UserError
 from pipeline.contract.atomic_write import remove_partials, sync, write_text
-from pipeline.contract.fingerprint import FileHashes, file_sha256, fingerprint
+from pipeline.contract.fingerprint import FileHashes, ReadOnce, file_sha256, fingerprint
 from pipeline.contract.lock import await_free, hold
 from pipeline.contract.progress import say
 from pipeline.contract.sealed_json import DamagedError
@@ -22,7 +22,7 @@ from pipeline.contract.sealed_json import DamagedError
 if TYPE_CHECKING:
     import pyarrow.dataset as ds
 
-ARTIFACTS = "artifacts"
+ARTIFACTS, PARTS = "artifacts", "parts"
 MANIFEST = "manifest.json"
 SEAL = "manifest.sha256"
 MADE_BY = "its artifact is being made by"
@@ -108,10 +108,16 @@ class Artifact:
         """The parsed contents of a JSON file of the artifact."""
         return json.loads((self.path / name).read_text(encoding="utf-8"))
 
-    def damage(self) -> list[str]:
+    @property
+    def made_of(self) -> dict[str, "Artifact"]:
+        """Path of each file that is a part's, to the part."""
+        store = self.path.parents[2] / PARTS / self.path.parent.name
+        return {entry["path"]: Artifact(store / entry["part"]) for entry in self.manifest["files"] if "part" in entry}
+
+    def damage(self, hashes: ReadOnce | None = None) -> list[str]:
         """One line for each file that is missing, changed or unexpected, and for what contradicts itself; empty when
-        all is well. Reads every file."""
-        found = self.changed(None)
+        all is well. Reads every file. hashes: those that were read already."""
+        found = self.changed(hashes or ReadOnce())
         if self.sealed:
             manifest, m = self.path / MANIFEST, self.manifest
             if fingerprint(m["stage"], m["version"], m["config"], m["inputs"]) != m["fingerprint"]:
@@ -120,14 +126,14 @@ class Artifact:
                 found.append(f"{manifest}: the ledger does not balance")
         return found
 
-    def changed(self, hashes: FileHashes | None) -> list[str]:
+    def changed(self, hashes: FileHashes | ReadOnce) -> list[str]:
         """One line for each file that is missing, changed or unexpected. hashes: remembers what it has read."""
         try:
             return list(self._changed(hashes))
         except OSError as error:
             return [f"{error.filename or self.path}: cannot be read ({error.strerror})"]
 
-    def _changed(self, hashes: FileHashes | None) -> Iterator[str]:
+    def _changed(self, hashes: FileHashes | ReadOnce) -> Iterator[str]:
         manifest = self.path / MANIFEST
         if not self.sealed:
             yield f"{manifest}: does not match {SEAL}"
@@ -145,8 +151,7 @@ class Artifact:
                 yield f"{file}: {file.stat().st_size} bytes instead of {entry['bytes']}"
             else:
                 whole.append(file)
-        digests = hashes.of(whole) if hashes else {file: file_sha256(file) for file in whole}
-        for file, digest in digests.items():
+        for file, digest in hashes.of(whole).items():
             if digest != expected[_relative(file, self.path)]["sha256"]:
                 yield f"{file}: contents changed (sha256 differs from the manifest)"
         yield from (f"{present[name]}: not in the manifest" for name in sorted(present.keys() - expected.keys()))

@@ -120,6 +120,22 @@ class FileHashes:
             self._written = time.monotonic()
 
 
+class ReadOnce:
+    """Content hashes of files as they are now: each is read, and once if it has several names."""
+
+    def __init__(self) -> None:
+        self._known: dict[Identity, str] = {}
+
+    def of(self, paths: Iterable[Path]) -> dict[Path, str]:
+        """path to sha256."""
+        found = {}
+        for path in paths:
+            identity = _identity(path)
+            found[path] = self._known.get(identity) or file_sha256(path)
+            self._known[identity] = found[path]
+        return found
+
+
 def _append(memory: Journal, unwritten: list[list[Any]]) -> None:
     with suppress(OSError):  # of a root that is full or cannot be written, all can still be read
         memory.append(unwritten)

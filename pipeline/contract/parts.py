@@ -23,12 +23,11 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from configs.errors import UserError
-from pipeline.contract.artifact import MANIFEST, SEAL, Artifact, Ledger, seal_of, sync_all
+from pipeline.contract.artifact import MANIFEST, PARTS, SEAL, Artifact, Ledger, seal_of, sync_all
 from pipeline.contract.fingerprint import FileHashes, file_sha256, fingerprint
 from pipeline.contract.lock import await_free, hold
 from pipeline.contract.progress import say
 
-PARTS = "parts"
 PARTIAL, LOCK = ".partial", ".lock"
 
 MOST_CLAIMED = 500

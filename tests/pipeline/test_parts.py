@@ -8,14 +8,17 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import pyarrow.compute as pc
 import pytest
 
 from benchmarks.corpus import exchanges
 from configs.acquire import Source
 from pipeline.acquire.slices import LEAST_BYTES
+from pipeline.cli import main
 from pipeline.contract.execute import execute
 from pipeline.contract.run import Run
 from pipeline.contract.stages import stages_of
+from pipeline.report.explain import explain
 from tests.kills import killed_and_run_again
 
 TASKS = ("acquire", "clean", "deduplicate", "embed")
@@ -100,6 +103,10 @@ def test_a_run_on_what_has_changed_is_a_run_from_nothing(
         before = parts(tmp_path / "root")
         if compared:
             assert left(grown) == left(done(begin(files, f"from-nothing-{number}", "first"))), what
+    assert main(["verify", "--root", str(tmp_path / "root")]) == 0
+    table = grown.artifact("acquire").read().to_table(filter=pc.field("origin", "file") == "0.jsonl")
+    story = explain(grown, table["row_id"][0].as_py())
+    assert {"acquire", "score", "clean"} <= {line.split(":")[0].strip() for line in story if "from run week-0" in line}
 
 
 def test_a_killed_run_on_what_has_changed_is_a_run_from_nothing(
