@@ -57,7 +57,7 @@ class Reading:
     def slices(self, size: int, ranges: int) -> Iterator[Slice]:
         """What becomes one part each. Files of more than `ranges` bytes, which were looked at, may be several."""
         for group in groups(self.files, size):
-            large = self.units.get(group[0].name) if group[0].size > ranges else None
+            large = self.units.get(group[0].name) if len(group) == 1 and group[0].size > ranges else None
             pieces = self.pieces.setdefault(large.file, large.split(ranges)) if large and not large.refused else []
             if len(pieces) < 2:
                 yield Slice(self.source.name, group)
