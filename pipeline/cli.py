@@ -34,6 +34,7 @@ COMMANDS = (
     Row("chat", "talk to the champion", "eval.commands.chat:command"),
     Row("export", "write a model for llama.cpp, vLLM or transformers", "eval.commands.export:command"),
     Row("report", "write a run's report.json and report.html anew", "pipeline.commands.report:command"),
+    Row("gc", "what no kept run, champion or challenger needs, and delete it", "eval.commands.gc:command"),
     Row("rollback", "make the previous champion champion again", "eval.commands.rollback:command"),
 )
 """A command's file is loaded when it is chosen, and the engines it needs when it runs: help is quick."""
