@@ -12,6 +12,7 @@ from pipeline.contract.artifact import Artifact, Ledger
 from pipeline.contract.garbage import garbage
 from pipeline.contract.parts import Part, PartStore
 from pipeline.contract.run import Run
+from pipeline.contract.stage import config_slice
 from pipeline.contract.stages import STAGES
 
 BYTES = 1000
@@ -58,8 +59,8 @@ def commit(run: Run, letters: str) -> None:
             run.file_hashes.link(part.path / "data.txt", partial / name, part.digests["data.txt"])
             of_files[name] = part.path.name
         about = {"stage": "acquire", "version": STAGES["acquire"].version, "fingerprint": print_, "metrics": {}}
-        inputs = {"config": {}, "inputs": run.input_fingerprints("acquire"), "ledger": Ledger(), "parts": of_files}
-        run.store.commit(partial, about | inputs)
+        inputs = {"config": config_slice(STAGES["acquire"], run.profile), "inputs": run.input_fingerprints("acquire")}
+        run.store.commit(partial, about | inputs | {"ledger": Ledger(), "parts": of_files})
 
 
 def made_of(artifact: Artifact) -> set[str]:
