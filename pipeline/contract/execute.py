@@ -37,7 +37,8 @@ LIBRARIES = {
 
 @dataclass
 class StageContext:
-    """All that a stage's function sees of the world. parts: path of a file in `out` to the part that it belongs to."""
+    """All that a stage's function sees of the world. parts: path of a file in `out` to the part that it belongs to.
+    parts_made: how many were `made`, and `taken_over`."""
 
     stage: Stage
     profile: Profile
@@ -48,6 +49,7 @@ class StageContext:
     ledger: Ledger = field(default_factory=Ledger)
     metrics: dict[str, Any] = field(default_factory=dict)
     parts: dict[str, str] = field(default_factory=dict)
+    parts_made: dict[str, int] = field(default_factory=dict)
 
     def config(self, key: str) -> Any:
         """The part of the profile called `key`, which the stage must have declared.
@@ -70,6 +72,7 @@ class StageContext:
     def obtain(self, parts: list[Part], make: Callable[[list[Part]], None]) -> list[Artifact]:
         """Each part, found or made now by `make` (see PartStore.obtain)."""
         found, made = self.part_store.obtain(parts, self.run.file_hashes, make)
+        self.parts_made = {"made": made, "taken_over": len(found) - made}
         say(f"{self.stage.name}: {made:,} of {len(found):,} parts made, {len(found) - made:,} taken over")
         return [found[part.fingerprint] for part in parts]
 
@@ -198,7 +201,8 @@ def _build(
                 "started": started.isoformat(timespec="seconds"),
                 "seconds": round(time.monotonic() - clock, 3),
                 "peak_memory_mb": _peak_memory_mb(),
-            },
+            }
+            | ({"parts": context.parts_made} if context.parts_made else {}),
             "libraries": _versions(stage.engine),
         },
     )
