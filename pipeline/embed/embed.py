@@ -89,18 +89,19 @@ def _make(context: StageContext, shards: dict[Part, tuple[Path, str]], missing: 
                     same = unchanged(table, said)
                     ids = table["row_id"].combine_chunks().filter(same)
                     known[shard.name] = vectors.filter(pc.is_in(vectors["row_id"], ids))
-                    table = table.filter(pc.invert(same))
-                yield shard.name, table
+                    table = table.filter(pc.invert(same)).combine_chunks()
+                if table.num_rows:
+                    yield shard.name, table
+                else:
+                    write(shard.name, known[shard.name].slice(0, 0))
 
     def write(name: str, table: pa.Table) -> None:
         if name in known:
-            table = pa.concat_tables([known.pop(name), table]).sort_by(
-                [("row_id", "ascending"), ("segment", "ascending")]
-            )
+            order = [("row_id", "ascending"), ("segment", "ascending")]
+            table = pa.concat_tables([known.pop(name), table]).sort_by(order)
         with store.making(names[name]) as made:
-            pq.write_table(
-                table.combine_chunks(), made.folder / "data.parquet", compression="zstd", use_dictionary=["row_id"]
-            )
+            file = made.folder / "data.parquet"
+            pq.write_table(table.combine_chunks(), file, compression="zstd", use_dictionary=["row_id"])
             made.ledger.rows_in = made.ledger.rows_out = table.num_rows
 
     encoded, before = 0, progress.done

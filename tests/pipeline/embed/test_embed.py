@@ -108,6 +108,20 @@ execute(Run(Path({str(run.folder)!r})), 'embed')
     assert bytes_of(artifact.parquet()) == bytes_of(execute(undisturbed, "embed")[0].parquet())
 
 
+def test_what_only_lost_rows_is_not_encoded_at_all(begin, deduplicated, talk, capsys):
+    rows = conversations(talk, 40)
+    deduplicated(begin(), rows, 1)
+    execute(begin(), "embed")
+    found = []
+    for name in ("root", "from nothing"):
+        run = begin("seed=2", name=name)
+        deduplicated(run, rows[3:], 1)
+        capsys.readouterr()
+        found.append(bytes_of(execute(run, "embed")[0].parquet()))
+        assert f"embed: {0 if name == 'root' else 37} conversations encoded" in capsys.readouterr().out
+    assert found[0] == found[1]
+
+
 def test_what_has_a_vector_is_not_encoded_again_and_only_if_it_says_the_same(begin, deduplicated, talk, capsys):
     rows = conversations(talk, 40)
     deduplicated(begin(), rows, 1)
