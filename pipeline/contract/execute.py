@@ -72,8 +72,10 @@ class StageContext:
     def obtain(self, parts: list[Part], make: Callable[[list[Part]], None]) -> list[Artifact]:
         """Each part, found or made now by `make` (see PartStore.obtain)."""
         found, made = self.part_store.obtain(parts, self.run.file_hashes, make)
-        self.parts_made = {"made": made, "taken_over": len(found) - made}
-        say(f"{self.stage.name}: {made:,} of {len(found):,} parts made, {len(found) - made:,} taken over")
+        self.parts_made = {"made": len(made), "taken_over": len(found) - len(made)}
+        new, old = (sum(found[name].ledger.rows_in for name in names) for names in (made, found.keys() - made))
+        taken = f"{len(found) - len(made):,} taken over of {old:,}"
+        say(f"{self.stage.name}: {len(made):,} parts made of {new:,} rows, {taken}")
         return [found[part.fingerprint] for part in parts]
 
     def link(self, part: Artifact, files: dict[str, str]) -> None:

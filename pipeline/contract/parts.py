@@ -107,8 +107,8 @@ class PartStore:
 
     def obtain(
         self, parts: Iterable[Part], hashes: FileHashes, make: Callable[[list[Part]], None]
-    ) -> tuple[dict[str, Artifact], int]:
-        """Fingerprint to part, found or made now; and how many `make` was told to make.
+    ) -> tuple[dict[str, Artifact], set[str]]:
+        """Fingerprint to part, found or made now; and the fingerprints of those that `make` was told to make.
 
         make: commits all parts that it is given. What another process is making at the time is waited for. A part that
         is not what was committed is made again.
@@ -117,15 +117,15 @@ class PartStore:
         for stage in sorted({part.stage for part in wanted.values()}):
             self._sweep(stage)
         found: dict[str, Artifact] = {}
-        count = 0
+        made: set[str] = set()
         while missing := [part for part in wanted.values() if part.fingerprint not in found]:
             with self._claimed([part for part in missing if not self._found(part, hashes, found)]) as claimed:
                 mine = [part for part in claimed if not self._found(part, hashes, found, remove=True)]
                 if mine:
                     make(mine)
                 found |= {part.fingerprint: self.at(part) for part in mine}
-                count += len(mine)
-        return found, count
+                made.update(part.fingerprint for part in mine)
+        return found, made
 
     def _found(self, part: Part, hashes: FileHashes, found: dict[str, Artifact], remove: bool = False) -> bool:
         """Whether the part is there and whole; notes it then. remove: what is left of a damaged one, claimed before."""

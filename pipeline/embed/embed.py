@@ -101,7 +101,8 @@ def _make(context: StageContext, shards: dict[Part, tuple[Path, str]], missing: 
             table = pa.concat_tables([known.pop(name), table]).sort_by(order)
         with store.making(names[name]) as made:
             file = made.folder / "data.parquet"
-            pq.write_table(table.combine_chunks(), file, compression="zstd", use_dictionary=["row_id"])
+            table = table.cast(segments_schema(encoder.dimensions)).combine_chunks()
+            pq.write_table(table, file, compression="zstd", use_dictionary=["row_id"])
             made.ledger.rows_in = made.ledger.rows_out = table.num_rows
 
     encoded, before = 0, progress.done
