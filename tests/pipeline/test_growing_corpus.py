@@ -93,6 +93,21 @@ def weeks(said: list[list[tuple[str, str]]]) -> Iterator[tuple[str, Files, int, 
     yield "a file is renamed", {("renamed.jsonl" if k == "3.jsonl" else k): v for k, v in files.items()}, 1, True
 
 
+def test_a_conversation_does_not_leave_the_test_split_because_others_came(
+    begin: Callable[..., Run], said: list[list[tuple[str, str]]]
+) -> None:
+    """Others that are new, that give other answers to the same prompts, and that repeat what is there."""
+    files: Files = {f"{number}.jsonl": rows for number, rows in enumerate(said[:4])}
+    before = splits(done(begin(files, "root", "before"), TASKS[:3]))
+    answers = [(prompt, reply) for (prompt, _), (_, reply) in zip(said[0], reversed(said[1]), strict=True)]
+    grown = {**files, "5.jsonl": said[5], "6.jsonl": answers, "7.jsonl": said[2][:20]}
+    after = splits(done(begin(grown, "root", "after"), TASKS[:3]))
+    stayed = before.keys() & after.keys()
+    held_out = {row for row in stayed if before[row] != "train"}
+    assert len(held_out) > 20
+    assert {row for row in held_out if after[row] == "train"} == set()
+
+
 def test_a_run_on_what_has_changed_is_a_run_from_nothing(
     begin: Callable[..., Run], said: list[list[tuple[str, str]]], tmp_path: Path
 ) -> None:
@@ -115,21 +130,6 @@ def test_a_killed_run_on_what_has_changed_is_a_run_from_nothing(
     files: Files = {f"{number}.jsonl": rows for number, rows in enumerate(said[:3])}
     done(begin(files, "root", "before"))
     run = begin({**files, "3.jsonl": said[3]}, "root", "after")
-    for task, trials in killed_and_run_again(run, acquire=2, clean=3, deduplicate=2, embed=2).items():
+    for task, trials in killed_and_run_again(run, acquire=1, clean=2, deduplicate=1, embed=1).items():
         assert trials["differing"] == [], task
     assert left(run) == left(done(begin({**files, "3.jsonl": said[3]}, "from-nothing", "first")))
-
-
-def test_a_conversation_does_not_leave_the_test_split_because_others_came(
-    begin: Callable[..., Run], said: list[list[tuple[str, str]]]
-) -> None:
-    """Others that are new, that give other answers to the same prompts, and that repeat what is there."""
-    files: Files = {f"{number}.jsonl": rows for number, rows in enumerate(said[:4])}
-    before = splits(done(begin(files, "root", "before"), TASKS[:3]))
-    answers = [(prompt, reply) for (prompt, _), (_, reply) in zip(said[0], reversed(said[1]), strict=True)]
-    grown = {**files, "5.jsonl": said[5], "6.jsonl": answers, "7.jsonl": said[2][:20]}
-    after = splits(done(begin(grown, "root", "after"), TASKS[:3]))
-    stayed = before.keys() & after.keys()
-    held_out = {row for row in stayed if before[row] != "train"}
-    assert len(held_out) > 20
-    assert {row for row in held_out if after[row] == "train"} == set()
