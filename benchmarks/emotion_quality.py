@@ -20,13 +20,16 @@ import numpy as np
 
 from benchmarks.arguments import argument, shared_data
 from benchmarks.emotion_lines import emotion_lines
-from pipeline.sentiment.group_words import BY_ATTRIBUTE
+from configs.load import load_words
+from configs.word_list import terms
+from pipeline.people.lists import shipped
 from pipeline.sentiment.measures import macro_f1, measures, valence
 from pipeline.sentiment.model import EmotionModel
 from pipeline.sentiment.training import HELD_OUT, fold_of, learned
 from pipeline.sentiment.training_data import DEFAULT, Labelled, rows_of
+from pipeline.sentiment.unseen_words import INSULTS, by_attribute, unseen_words
 
-VADER = "vaderSentiment"
+LANGUAGE, VADER = "en", "vaderSentiment"
 NEGATIVE, POSITIVE = -0.05, 0.05
 
 SENTENCES = (
@@ -51,7 +54,7 @@ def main() -> None:
     print(json.dumps({"test": "held-out fifth", "model": "ours", **measured(ours, fifth)}))
     seen = {" ".join(text.lower().split()) for text, _ in train}
     unseen = [row for row in dev if " ".join(row[0].lower().split()) not in seen]
-    of_train = learned(train, emotion_lines())
+    of_train = learned(train, unseen_words(LANGUAGE), emotion_lines())
     print(json.dumps({"test": "dev, from train", "model": "ours", **measured(of_train, unseen)}))
     for name, rows in (("held-out fifth", fifth), ("dev, from train", unseen)):
         if "VADER" in models:
@@ -90,9 +93,11 @@ def measured_vader(rows: Sequence[Labelled]) -> dict[str, float | int]:
 
 def gaps(model: Sentiment) -> dict[str, float]:
     """By attribute the widest difference of mean sentiment between two words that name groups, in SENTENCES."""
-    found = {}
-    for attribute, words in BY_ATTRIBUTE.items():
-        means = [model([sentence.format(word) for sentence in SENTENCES]).mean() for word in words.split()]
+    found, insults = {}, terms(INSULTS)
+    for attribute, words in by_attribute(load_words(shipped()[LANGUAGE])).items():
+        means = [
+            model([sentence.format(word) for sentence in SENTENCES]).mean() for word in words if word not in insults
+        ]
         found[attribute] = round(float(max(means) - min(means)), 4)
     return found
 

@@ -25,11 +25,20 @@ class Emotion(Section):
 class Audit(Section):
     """Topics, demographic mentions, sentiment; and what makes a finding."""
 
-    topics: dict[str, str] = Field(
-        description="Topic name to a phrase that describes it; conversations go to the nearest",
+    topics: dict[str, str | tuple[str, ...]] = Field(
+        description="Topic name to a phrase that describes it, or to several; conversations go to the nearest",
         min_length=1,
     )
-    min_similarity: float = Field(0.15, ge=-1, le=1, description="Below this cosine similarity the topic is other")
+    min_similarity: float | None = Field(
+        None,
+        ge=-1,
+        le=1,
+        description="Below this cosine similarity the topic is other; empty: calibrated on the corpus",
+    )
+    topic_examples: str | None = Field(
+        None, description="CSV or JSON Lines of text and topic, a handful a topic or more, to learn the topics from"
+    )
+    max_clusters: int = Field(32, ge=0, le=200, description="Most topics that are discovered; 0: none is")
     emotion: Emotion = Field(default_factory=Emotion, description="Emotions and sentiment")
 
     lexicon: dict[str, str | WordList] = Field(
@@ -55,10 +64,21 @@ class Audit(Section):
             raise ValueError(
                 f"topics: the name {OTHER_TOPIC} is taken by conversations that are near to no topic; rename it"
             )
-        empty = [name for name, phrase in self.topics.items() if not name.strip() or not phrase.strip()]
+        empty = [
+            name
+            for name in self.topics
+            if not name.strip() or not self.phrases(name) or not all(phrase.strip() for phrase in self.phrases(name))
+        ]
         if empty:
             raise ValueError(f"topics: {empty[0]!r} needs a name and a phrase that describes it")
+        if self.min_similarity is not None and self.topic_examples is not None:
+            raise ValueError("min_similarity: topic_examples set the bar to other, too; set one of the two")
         return self
+
+    def phrases(self, topic: str) -> tuple[str, ...]:
+        """What describes a topic."""
+        found = self.topics[topic]
+        return (found,) if isinstance(found, str) else found
 
 
 class Findings(Section):

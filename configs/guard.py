@@ -40,6 +40,7 @@ OWNED = {
     "audit.emotion.training_data": "it says which files are read",
     "audit.lexicon": "it says which files are read",
     "evaluate.probe_files": "it says which files are read",
+    "audit.topic_examples": "it says which file is read",
     "evaluate.tasks": "tasks bring their own code and data",
     "evaluate.task_folder": "tasks bring their own code and data",
 }

@@ -41,8 +41,11 @@ ATTRIBUTES: dict[str, tuple[str, ...]] = {
 }
 """Attribute to its groups: what a mention `attribute:group` may be, in whatever language."""
 
-Kind = Literal["pronoun", "person", "people", "matter", "had", "not_of_things", "said_of_persons", "the", "a"]
-"""How a term counts: always, of who has it, but of things, of persons only, and as "the deaf" or "a Dane"."""
+Kind = Literal[
+    "pronoun", "person", "people", "capital", "matter", "had", "not_of_things", "said_of_persons", "the", "a"
+]
+"""How a term counts: always, where it has a capital, of who has it, but of things, of persons only, and as "the deaf"
+or "a Dane"."""
 
 
 def terms(text: str, endings: dict[str, list[str]] | None = None) -> list[str]:
@@ -105,6 +108,7 @@ class WordList(Section):
     endings: dict[str, list[str]] = Field({}, description="A sign to the endings that it stands for")
     adjectives: Literal["before", "after", "both"] = Field("before", description="Where they stand beside a noun")
     noun_case: bool = Field(False, description="Whether nouns are written with a capital")
+    verb_last: bool = Field(False, description="Whether a verb of being may follow what it says: weil er blind ist")
     persons: str = Field("", description="Words for persons that tell no group")
     subjects: str = Field("", description="Pronouns")
     names: str = Field("", description="Given names")
@@ -116,6 +120,9 @@ class WordList(Section):
     links: str = Field("", description="What joins two adjectives")
     between: str = Field("", description="What may stand between an adjective and its noun")
     followers: str = Field("", description="What may follow an adjective that is used as a noun")
+    several: str = Field("", description="Those of them that stand before several: many Roma")
+    verbs_of_several: str = Field("", description="Verbs that follow it only where it is several: the French love it")
+    counts: str = Field("", description="What a number is of that is no age: the number of passengers is 2")
     after_subject: str = Field("", description="What may follow a subject, the verb of being coming later")
     articles: str = Field("", description="What stands before an adjective that is used as a noun")
     definite: str = Field("", description="Those of them after which it is a whole group")

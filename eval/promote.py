@@ -17,6 +17,7 @@ from eval.prompts import attributes_of
 from eval.registry import ModelRecord
 from pipeline.contract.artifact import Artifact
 from pipeline.contract.atomic_write import write_text
+from pipeline.contract.champion import note_champion
 from pipeline.contract.execute import StageContext
 from pipeline.contract.leg_table import table
 from pipeline.contract.lock import hold
@@ -57,6 +58,8 @@ def promote(context: StageContext) -> None:
             registry.set_champion(uri, config.model_name, own.version)
         champion = registry.champion(uri, config.model_name)
         challenger = registry.challenger(uri, config.model_name)
+        if champion is not None:
+            note_champion(context.run.root, config.model_name, champion.version, champion.tags)
     promotion = {
         "decision": verdict.decision,
         "reason": verdict.reason,

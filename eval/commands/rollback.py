@@ -2,6 +2,7 @@
 
 from argparse import ArgumentParser, Namespace
 
+from pipeline.contract.champion import note_champion
 from pipeline.contract.options import Runs, add_root, root_of
 from pipeline.contract.progress import say
 from pipeline.contract.run import Run
@@ -15,6 +16,9 @@ def command(parser: ArgumentParser) -> Runs:
 def _rollback(options: Namespace) -> None:
     root = root_of(options)
     profile = Run.open(root).profile
-    from eval.registry import rollback
+    from eval.registry import champion, rollback
 
-    say(rollback(profile.tracking.address(root), profile.promote.model_name))
+    uri, name = profile.tracking.address(root), profile.promote.model_name
+    say(rollback(uri, name))
+    if record := champion(uri, name):
+        note_champion(root, name, record.version, record.tags)

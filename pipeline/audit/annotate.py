@@ -1,36 +1,48 @@
 """annotate: what each conversation is about, whom it mentions, and how it sounds; scored once."""
 
+import json
+
 from configs.audit import Audit
-from pipeline.audit.annotation import TEXT_COLUMNS, TEXT_SCHEMA, TOPIC_SCHEMA, of_texts, of_vectors
+from pipeline.audit.annotation import TEXT_COLUMNS, TEXT_SCHEMA, of_texts
+from pipeline.audit.topics import TOPIC_SCHEMA, of_vectors
+from pipeline.contract.atomic_write import write_text
 from pipeline.contract.execute import StageContext
 from pipeline.people.lists import of_profile
 from pipeline.spark.session import session_of
 
 
 def annotate(context: StageContext) -> None:
-    """Leaves data/ (see docs/artifacts.md) and `language`, which deduplicate's row has.
+    """Leaves data/ (see docs/artifacts.md), clusters.json, and the maps in plots/.
 
     Topics are read shard by shard, since a shard of embed holds whole conversations: only names and
     numbers pass through a shuffle, never vectors or texts.
     """
+    from pipeline.audit.topic_learning import learned
+    from pipeline.audit.topic_map import draw_maps
+    from pipeline.audit.topic_sample import sampled, texts_of
     from pipeline.embed.encoder import Encoder
     from pipeline.spark.frames import read_rows, write_rows
 
     settings: Audit = context.config("audit")
-    names, least = sorted(settings.topics), settings.min_similarity
-    encoder = Encoder(context.config("embed.model"), context.config("embedding.device"))
-    topics_TD = encoder.encode_texts([settings.topics[name] for name in names])
     spark = session_of(context)
-    source, model = context.inputs["deduplicate"], context.inputs["sentiment"].path
-    shards = sorted(str(p) for p in context.inputs["embed"].parquet().glob("*.parquet"))
-    paths = spark.createDataFrame([(p,) for p in shards], "path string").repartition(min(len(shards), 1000))
-    topics = paths.mapInArrow(lambda batches: of_vectors(batches, names, topics_TD, least), TOPIC_SCHEMA)
-    texts = read_rows(spark, source.parquet()).select(*TEXT_COLUMNS, "messages")
-    words = of_profile(settings)
-    annotated = texts.mapInArrow(lambda batches: of_texts(batches, model, words), TEXT_SCHEMA).join(topics, "row_id")
+    source, vectors = context.inputs["deduplicate"], context.inputs["embed"]
+    shards = sorted(vectors.parquet().glob("*.parquet"))
+    ids, sample_ND = sampled(shards, vectors.ledger.rows_out)
+    encoder = Encoder(context.config("embed.model"), context.config("embedding.device"))
+    texts = texts_of(spark, source.parquet(), ids) if settings.max_clusters else []
+    topics, words = learned(settings, encoder, sample_ND, texts, context.config("seed"))
+
+    paths = spark.createDataFrame([(str(p),) for p in shards], "path string").repartition(min(len(shards), 1000))
+    of_topics = paths.mapInArrow(lambda batches: of_vectors(batches, topics), TOPIC_SCHEMA)
+    rows = read_rows(spark, source.parquet()).select(*TEXT_COLUMNS, "messages")
+    model, lists = context.inputs["sentiment"].path, of_profile(settings)
+    annotated = rows.mapInArrow(lambda batches: of_texts(batches, model, lists), TEXT_SCHEMA).join(of_topics, "row_id")
     scores = ("topic", "topic_similarity", "sentiment", "emotion", "emotions", "mentions")
-    columns = ("row_id", "source", "split", *scores, "language")
-    rows = source.ledger.rows_out
-    context.ledger.rows_in = rows
-    context.ledger.rows_out = write_rows(annotated.select(*columns), context.out / "data", rows)
-    context.metrics["topics"] = len(names)
+    columns = ("row_id", "source", "split", *scores, "language", "cluster")
+    count = source.ledger.rows_out
+    context.ledger.rows_in = count
+    context.ledger.rows_out = write_rows(annotated.select(*columns), context.out / "data", count)
+    clusters = dict(zip(topics.clusters, words, strict=True))
+    write_text(context.out / "clusters.json", json.dumps(clusters, indent=1, ensure_ascii=False) + "\n")
+    draw_maps(topics, sample_ND, context.out / "plots", context.config("seed"))
+    context.metrics |= {"topics": len(topics.names), "clusters": len(topics.clusters), "sampled": len(ids)}

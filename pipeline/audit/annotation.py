@@ -1,4 +1,4 @@
-"""What annotate's Spark workers run: topic, mentions, sentiment and emotions of a batch of conversations.
+"""What annotate's Spark workers run on texts: mentions, sentiment and emotions of a batch of conversations.
 
 Apart from the stage, because a worker imports the module of what it runs, and here that is little.
 """
@@ -9,9 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from configs.audit import OTHER_TOPIC
 from configs.word_list import WordList
 from pipeline.people.mentions import Lexicons
 from pipeline.sentiment.model import EMOTIONS, NEUTRAL, EmotionModel, polarity
@@ -21,7 +19,6 @@ TEXT_SCHEMA = (
     "row_id string, source string, split string, language string, sentiment float, emotion string, "
     "emotions array<float>, mentions array<string>"
 )
-TOPIC_SCHEMA = "row_id string, topic string, topic_similarity float"
 
 
 def of_texts(batches: Iterator[pa.RecordBatch], model: Path, words: Mapping[str, WordList]) -> Iterator[pa.RecordBatch]:
@@ -58,28 +55,3 @@ def emotions(conversations: list[list[str]], model: EmotionModel) -> np.ndarray:
 @cache
 def _loaded(model: Path) -> EmotionModel:
     return EmotionModel.load(model)
-
-
-def of_vectors(
-    batches: Iterator[pa.RecordBatch], names: list[str], topics_TD: np.ndarray, least: float
-) -> Iterator[pa.RecordBatch]:
-    """Paths of embed's shards come in, TOPIC_SCHEMA goes out. A shard holds whole conversations."""
-    for batch in batches:
-        for path in batch.column("path").to_pylist():
-            table = pq.read_table(path, columns=["row_id", "vector"]).combine_chunks()
-            if not table.num_rows:
-                continue
-            row_ids = table["row_id"].to_numpy()
-            vectors_SD = table["vector"].chunk(0).flatten().to_numpy().reshape(len(row_ids), -1)
-            firsts = np.flatnonzero(np.r_[True, row_ids[1:] != row_ids[:-1]])
-            topics, similarity_N = nearest(np.add.reduceat(vectors_SD, firsts), names, topics_TD, least)
-            arrays = [pa.array(row_ids[firsts]), pa.array(topics, pa.string()), pa.array(similarity_N, pa.float32())]
-            yield pa.RecordBatch.from_arrays(arrays, ["row_id", "topic", "topic_similarity"])
-
-
-def nearest(sums_ND: np.ndarray, names: list[str], topics_TD: np.ndarray, least: float) -> tuple[list[str], np.ndarray]:
-    """The topic nearest by cosine to each sum (or mean) of segment vectors, `other` below `least`, and its cosine."""
-    units_ND = sums_ND / np.maximum(np.linalg.norm(sums_ND, axis=1, keepdims=True), 1e-12)
-    similarity_NT = units_ND @ topics_TD.T
-    best_N = similarity_NT.max(axis=1)
-    return np.where(best_N < least, OTHER_TOPIC, np.array(names)[similarity_NT.argmax(axis=1)]).tolist(), best_N

@@ -4,6 +4,7 @@ annotate has scored every conversation once; audit only counts, so a changed thr
 """
 
 import json
+import shutil
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -31,12 +32,15 @@ def audit(context: StageContext) -> None:
     topics = [*sorted(context.config("audit.topics")), OTHER_TOPIC]
     with context.progress(source.ledger.rows_out) as progress:
         counted = distributions(source, topics, progress.advance)
+    counted["clusters"] = clusters(source)
     if pairs := preferences(context.inputs["deduplicate"]):
         counted["pairs"] = pairs
     counted["findings"] = findings(counted, context.config("findings"))
     text = json.dumps(counted, indent=1, ensure_ascii=False)
     write_text(context.out / "audit.json", text + "\n")
     draw(counted, context.out / "plots")
+    for drawn in (source.path / "plots").glob("*.svg"):
+        shutil.copyfile(drawn, context.out / "plots" / drawn.name)
     for finding in counted["findings"]:
         if finding["severity"] != "info":
             say(f"audit: {finding['severity']}: {finding['kind']}: {finding['subject']}: {finding['message']}")
@@ -95,6 +99,20 @@ def distributions(source: Artifact, topics: list[str], advance: Callable[[int], 
         },
         "languages": dict(sorted(languages.items())),
     }
+
+
+def clusters(source: Artifact) -> list[dict[str, Any]]:
+    """`clusters` of audit.json: {name, words, rows, topics {topic: rows}} of each discovered topic, the largest first;
+    a topic that the profile lacks stands out as a cluster that is mostly `other`."""
+    counts: Counter[tuple[str, str]] = Counter()
+    for batch in source.read().to_batches(columns=["cluster", "topic"], batch_size=1 << 16):
+        counts.update(zip(batch["cluster"].to_pylist(), batch["topic"].to_pylist(), strict=True))
+    found = [
+        {"name": name, "words": words, "topics": {t: n for (c, t), n in sorted(counts.items()) if c == name}}
+        for name, words in source.json("clusters.json").items()
+    ]
+    counted = [{**cluster, "rows": sum(cluster["topics"].values())} for cluster in found]
+    return sorted(counted, key=lambda cluster: (-cluster["rows"], cluster["name"]))
 
 
 def preferences(source: Artifact) -> dict[str, Any]:

@@ -9,6 +9,7 @@ Every list can be read and argued with, which a classifier's weights cannot. Kno
 import re
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from functools import cache, cached_property
+from itertools import product
 from string import punctuation
 from typing import Literal, NamedTuple
 
@@ -20,19 +21,30 @@ __all__ = ["ATTRIBUTES", "Lexicons", "Mention", "masked", "mentions", "spans"]
 
 ENGLISH = "en"
 OLDEST = 120
+LONG = 200
+"""Characters of a text that is searched sentence by sentence."""
 TONGUE = "@"
-REACH = 5
+JOINED = 4
+"""Words of a term of which any may be joined by hyphens; of a longer one all or none."""
+REACH = 12
 """Words after (or before) an adjective among which the noun is looked for."""
 
-TOKEN = re.compile(r"[^\W\d_]+(?:[-'](?!s\b)[^\W\d_]+)*|\d+|[^\w\s'-]|\n")
-"""A word, a number, a sign, the end of a line. The s of "mother's" and "she's" is a word of its own."""
+TOKEN = re.compile(r"[^\W\d_]+(?:\d\w*|(?:[-'](?!s\b)[^\W\d_]+)*)|\d+|[^\w\s'-]|\n")
+"""A word, a number, a sign, the end of a line. The s of "mother's" and "she's" is a word of its own, HER2 is one."""
 
 
 Role = Literal["", "person", "people", "matter", "adjective"]
+NOUN = "noun"
+"""A word for a person that is also an adjective, where nouns have a capital."""
 OF_PERSONS = ("said_of_persons", "the", "a")
 BRACKETS = str.maketrans("", "", "()")
+OPENING = re.compile(r"(?:^|[.?!:\n])[\s\"'(“‘*]*$")
+"""What stands before a sentence's first word."""
 APART = str.maketrans(dict.fromkeys("’“”„…–—¿¡" + punctuation, " "))
 """Signs to spaces."""
+SENTENCE = re.compile(r"[^.?!\n]+[.?!\n]*")
+SENTENCE_GOES_ON = frozenset(["", "\n", *'.,;!?)"”…'])
+"""What may follow an age that is a number alone; "8:30" and "90%" are none."""
 SENTENCE_ENDS = frozenset('.!?:\n"“„')
 
 
@@ -46,17 +58,17 @@ class Mention(NamedTuple):
 
 def spans(text: str, language: str | None = None) -> list[Mention]:
     """The mentions of a text, in order. language: ISO 639-1; None is English, and one without a list has none."""
-    return Lexicons().spans(text, language)
+    return _lexicons().spans(text, language)
 
 
 def mentions(text: str, language: str | None = None) -> set[str]:
     """The `attribute:group` tags of the groups that a text mentions."""
-    return Lexicons().mentions(text, language)
+    return _lexicons().mentions(text, language)
 
 
 def masked(text: str, spans: Sequence[Mention], language: str | None = None) -> str:
     """The text with neutral words in the place of these mentions, the same for every group."""
-    return Lexicons().masked(text, spans, language)
+    return _lexicons().masked(text, spans, language)
 
 
 class Lexicons:
@@ -84,6 +96,11 @@ class Lexicons:
 
 
 @cache
+def _lexicons() -> Lexicons:
+    return Lexicons()
+
+
+@cache
 def _shipped(language: str) -> "Lexicon | None":
     path = shipped().get(language)
     return Lexicon(load_words(path)) if path else None
@@ -95,38 +112,53 @@ class Lexicon:
     def __init__(self, words: WordList) -> None:
         self.words = words
         self.table = _table(words)
-        counting = [[first, *e.rest] for first, of in self.table.items() for es in of.values() for e in es if e.tags]
-        phrases = (term for term in counting if not term[-1].isdecimal() or len(term) > 1)
-        self.telling = _telling(phrases, words.ages.numbers)
-        self.ages = frozenset(term[0] for term in counting if term[0].isdecimal() and len(term) == 1)
         self.neutral = {word: neutral for neutral, of in words.neutral.words.items() for word in terms(of)}
         nouns, adjectives = _own(words, "pronoun", "person", "people"), _own(words, "not_of_things", *OF_PERSONS)
-        self.persons, self.person_endings = _set(words.persons) | nouns, _endings(words.persons)
-        self.follower_endings = _endings(words.followers)
+        self.persons, self.person_endings = self._set(words.persons) | nouns, _endings(words.persons)
+        self.counts = self._set(words.counts)
         self.nouns_too = _own(words, "a")
-        self.subjects = frozenset(terms(words.subjects)) | self.persons
-        self.between = frozenset(terms(words.between)) | adjectives
+        self.subjects = self._set(words.subjects) | self.persons
+        self.between = self._set(words.between) | adjectives
         self.persons_said = frozenset(word for term in self.subjects for word in term.translate(APART).split()[:1])
-        self.links = frozenset(terms(words.links)) | {",", "/", "&"}
-        self.being, self.being_me, self.made = map(_set, (words.being, words.being_me, words.made))
-        self.having, self.things, self.names = map(_set, (words.having, words.things, words.names))
-        self.adverbs, self.articles, self.definite = map(_set, (words.adverbs, words.articles, words.definite))
-        self.indefinite, self.after_subject = map(_set, (words.indefinite, words.after_subject))
+        self.links = self._set(words.links) | {",", "/", "&"}
+        self.being, self.being_me, self.made = map(self._set, (words.being, words.being_me, words.made))
+        self.having, self.things, self.names = map(self._set, (words.having, words.things, words.names))
+        self.adverbs, self.articles, self.definite = map(self._set, (words.adverbs, words.articles, words.definite))
+        self.indefinite, self.after_subject = map(self._set, (words.indefinite, words.after_subject))
         self.skipped_back = (self.between | self.links) - self.articles - {","}
         self.skipped = self.adverbs | self.between | self.links
-        self.followers = _set(words.followers) | self.links | self.adverbs
+        self.of_several, self.before_several = map(self._set, (words.verbs_of_several, words.several))
+        self.followers = self._set(words.followers) | self.of_several | self.links | self.adverbs
+        entries = ((first, e) for first, of_word in self.table.items() for es in of_word.values() for e in es)
+        counting = [[first, *entry.rest] for first, entry in entries if entry.readings]
+        self.ages = frozenset(term[0] for term in counting if len(term) == 1 and term[0].isdecimal())
+        usual = self._set(words.persons) | self.articles | self.followers | words.ages.numbers.keys()
+        self.telling = _telling((term for term in counting if len(term) > 1 or term[0] not in self.ages), usual)
+
+    def _set(self, text: str) -> frozenset[str]:
+        return frozenset(terms(text, self.words.endings))
 
     def mentions(self, text: str) -> set[str]:
-        if self._tells_nothing(text):
-            return set()
-        return {tag for found in self._find(_Text(text)) for tag in found.tags}
+        return {tag for read, _ in self._telling_parts(text) for found in self._find(read) for tag in found.tags}
 
     def spans(self, text: str) -> list[Mention]:
+        mentions = []
+        for read, offset in self._telling_parts(text):
+            for found in self._find(read):
+                start, end = read.place(found.at, found.end)
+                mentions += [Mention(offset + start, offset + end, tag) for tag in found.tags]
+        return mentions
+
+    def _telling_parts(self, text: str) -> Iterator[tuple["_Text", int]]:
+        """The text, or of a long one its sentences, with their first characters: those that may mention somebody."""
         if self._tells_nothing(text):
-            return []
-        read = _Text(text)
-        found = self._find(read)
-        return [Mention(*read.place(f.at, f.end), tag) for f in found for tag in f.tags]
+            return
+        if len(text) <= LONG:
+            yield _Text(text), 0
+            return
+        for match in SENTENCE.finditer(text):
+            if not self._tells_nothing(match.group()):
+                yield _Text(match.group()), match.start()
 
     def _tells_nothing(self, text: str) -> bool:
         words = text.lower().translate(APART).split()
@@ -134,26 +166,26 @@ class Lexicon:
 
     def masked(self, text: str, spans: Sequence[Mention]) -> str:
         wanted = {(span.start, span.end) for span in spans}
-        read = _Text(text)
-        pieces, done, before = [], 0, ""
-        for found in self._find(read):
-            start, end = read.place(found.at, found.end)
-            if (start, end) not in wanted:
-                continue
-            between = text[done:start]
-            neutral = self._neutral(read.tokens, found)
-            repeated = neutral == before == self.words.neutral.adjective and between.isspace()
-            if found.at and read.tokens[found.at - 1] in self.words.neutral.articles:
-                article = read.tokens[found.at - 1]
-                place = read.places[found.at - 1]
-                if place[0] >= done:
-                    fitting = _cased(self.words.neutral.articles[article], text[place[0] : place[1]])
-                    between = text[done : place[0]] + fitting + text[place[1] : start]
-            if not repeated:
-                opens = not text[:start].rstrip(" \"'(“‘*") or text[:start].rstrip(" \"'(“‘*")[-1] in ".!?:\n"
-                pieces += [between, neutral[0].upper() + neutral[1:] if opens else neutral]
-            done, before = end, neutral
+        pieces, done, last = [], 0, ""
+        for read, offset in self._telling_parts(text):
+            for found in self._find(read):
+                start, end = (offset + place for place in read.place(found.at, found.end))
+                if (start, end) not in wanted:
+                    continue
+                neutral = self._neutral(read.tokens, found)
+                between = self._article(text[done:start])
+                if not (neutral == last == self.words.neutral.adjective and between.isspace()):
+                    pieces += [between, _capital(neutral) if OPENING.search(text[:start]) else neutral]
+                done, last = end, neutral
         return "".join([*pieces, text[done:]])
+
+    def _article(self, text: str) -> str:
+        """The text with the article at its end as it must be before a neutral word: "an" is "a" before "person"."""
+        words = text.split(" ")
+        fitting = self.words.neutral.articles.get(words[-2].lower()) if len(words) > 1 and not words[-1] else None
+        if fitting:
+            words[-2] = _capital(fitting) if words[-2][0].isupper() else fitting
+        return " ".join(words)
 
     def _neutral(self, tokens: list[str], found: "_Found") -> str:
         """The neutral word for a term that was found."""
@@ -171,14 +203,17 @@ class Lexicon:
             if at < past:
                 continue
             of_word = table[tokens[at]]
-            follows = tokens[at + 1] if at + 1 < len(tokens) else ""
-            for entry in (*of_word.get(follows, ()), *of_word.get("", ())):
+            longer = of_word.get(tokens[at + 1]) if at + 1 < len(tokens) else None
+            alone = of_word.get("", [])
+            for entry in longer + alone if longer else alone:
                 end = at + 1 + len(entry.rest)
                 if tokens[at + 1 : end] != entry.rest:
                     continue
                 past = at + entry.length
-                if entry.tags and (role := self._role(entry.kind, read, at, end)):
-                    found.append(_Found(at, end, entry.tags, role))
+                for kind, tags in entry.readings:
+                    if role := self._role(kind, read, at, end):
+                        found.append(_Found(at, past, tags, role))
+                        break
                 break
         return found
 
@@ -187,26 +222,39 @@ class Lexicon:
         tokens = read.tokens
         follows = tokens[end] if end < len(tokens) else ""
         match kind:
+            case "noun":
+                return "person" if read.cased[at][0].isupper() else ""
             case "pronoun" | "person":
                 return "person"
             case "people" | "matter":
                 return kind
+            case "capital":
+                return "people" if read.cased[at][0].isupper() else ""
             case "had":
+                if follows in self.things:
+                    return ""
                 had = not self.having.isdisjoint(tokens[max(at - 2, 0) : at]) or follows in self.persons
                 return "matter" if had else ""
             case "aged":
                 return "adjective" if not self.subjects.isdisjoint(tokens[max(at - 3, 0) : at]) else ""
             case "alone":
-                said = self._said_of_somebody(read, at) and (not follows.isalnum() or follows in self.links)
+                if not self.counts.isdisjoint(tokens[max(at - REACH, 0) : at]):
+                    return ""
+                said = self._said_of_somebody(read, at) and (follows in SENTENCE_GOES_ON or follows in self.links)
                 return "adjective" if said else ""
             case "not_of_things":
                 if follows in self.things:
                     return ""
                 return self._as_noun(kind, read, at, end) or "adjective"
+        if self.words.noun_case and read.capital(at, end):
+            named = end < len(tokens) and read.cased[end][0].isupper() and not self._is_person(tokens[end])
+            return "person" if kind != "said_of_persons" and not named else ""
         if self._before_person(tokens, end) or self._after_person(tokens, at):
             return "adjective"
         if noun := self._as_noun(kind, read, at, end):
             return noun
+        if self.words.verb_last and self._verb_follows(read, at, end):
+            return "adjective"
         return "adjective" if self._nothing_follows(tokens, end) and self._said_of_somebody(read, at) else ""
 
     def _before_person(self, tokens: list[str], end: int) -> bool:
@@ -215,7 +263,7 @@ class Lexicon:
         for at, token in enumerate(tokens[end : end + REACH], end):
             if self._is_person(token) and not linked:
                 return True
-            if token in self.nouns_too and self._nothing_follows(tokens, at + 1):
+            if token in self.nouns_too and not linked and self._nothing_follows(tokens, at + 1):
                 return True
             if token not in self.between and token not in self.links:
                 return False
@@ -236,25 +284,32 @@ class Lexicon:
     def _as_noun(self, kind: str, read: "_Text", at: int, end: int) -> Role:
         """ "people" of "the blind", "person" of "a German": after an article, where no noun follows."""
         tokens = read.tokens
-        if self.words.noun_case and kind in ("the", "a") and read.capital(at):
-            return "person"
-        if kind == "said_of_persons" or not self._nothing_follows(tokens, end):
+        if kind == "said_of_persons" or not (self._nothing_follows(tokens, end) or self._after_noun(kind)):
             return ""
         before = at - 1
         while before >= 0 and (tokens[before] in self.skipped_back or tokens[before].isdecimal()):
             before -= 1
         article = tokens[before] if before >= 0 else ""
-        if article in self.definite:
+        if end < len(tokens) and tokens[end] in self.of_several and article not in self.before_several:
+            return "people" if kind != "a" and article in self.definite else ""
+        if article in self.definite or (kind != "the" and article in self.before_several):
             return "people"
         return "person" if kind != "the" and article in self.articles else ""
 
     def _is_person(self, token: str) -> bool:
         return token in self.persons or (token.endswith(self.person_endings) and token not in self.things)
 
+    def _after_noun(self, kind: str) -> bool:
+        """Whether adjectives of this kind follow their noun, so that no noun follows them: "los rusos perdieron"."""
+        return kind == "a" and self.words.adjectives != "before"
+
     def _nothing_follows(self, tokens: list[str], end: int) -> bool:
-        if end >= len(tokens) or not tokens[end][0].isalnum() or tokens[end] in self.followers:
-            return True
-        return tokens[end].endswith(self.follower_endings)
+        return end >= len(tokens) or not tokens[end][0].isalnum() or tokens[end] in self.followers
+
+    def _verb_follows(self, read: "_Text", at: int, end: int) -> bool:
+        """Whether a verb after the adjective says it of a person before it: "weil meine Mutter blind ist"."""
+        tokens = read.tokens
+        return end < len(tokens) and tokens[end] in self.being | self.being_me and self._person_before(read, at)
 
     def _said_of_somebody(self, read: "_Text", at: int) -> bool:
         """Whether tokens[at:] is what a verb says of a person: "my aunt was also very old", "it left him blind"."""
@@ -282,7 +337,7 @@ class Lexicon:
         tokens, subject = read.tokens, verb - 1
         while subject >= 0 and (tokens[subject] in self.adverbs or tokens[subject] in self.being):
             subject -= 1
-        if subject < 0:
+        if subject < 0 or tokens[subject].isdecimal():  # "from 8 am"
             return False
         if tokens[subject] in self.subjects or self._is_person(tokens[subject]):
             return True
@@ -304,7 +359,7 @@ class _Text:
         lower = text.lower()
         if len(lower) != len(text):  # İ becomes two characters
             lower = "".join(c.lower() if len(c.lower()) == 1 else c for c in text)
-        self.text, self.lower = text.replace("’", "'"), lower.replace("’", "'")
+        self.text, self.lower = text, lower.replace("’", "'")
         self.tokens: list[str] = TOKEN.findall(self.lower)
 
     @cached_property
@@ -319,18 +374,18 @@ class _Text:
         """Characters that tokens[at:end] stand on."""
         return self.places[at][0], self.places[end - 1][1]
 
-    def capital(self, at: int) -> bool:
-        """Whether a word has a capital that no sentence's beginning gave it."""
-        return self.cased[at][0].isupper() and at > 0 and self.tokens[at - 1] not in SENTENCE_ENDS
+    def capital(self, at: int, end: int) -> bool:
+        """Whether the last of these words has a capital that no sentence's beginning gave it."""
+        return self.cased[end - 1][0].isupper() and at > 0 and self.tokens[at - 1] not in SENTENCE_ENDS
 
 
 class _Entry(NamedTuple):
-    """A term after its first word, and how many words it takes. A phrase that mentions nobody has no tag."""
+    """A term after its first word: how many words it takes, and (kind, tags) of what it may mean. A phrase that
+    mentions nobody means nothing."""
 
     rest: list[str]
     length: int
-    kind: str
-    tags: tuple[str, ...]
+    readings: list[tuple[str, tuple[str, ...]]]
 
 
 class _Found(NamedTuple):
@@ -344,41 +399,57 @@ class _Found(NamedTuple):
 
 def _table(words: WordList) -> dict[str, dict[str, list[_Entry]]]:
     """First word to second word ("" where there is none) to the terms that begin so, the longest first."""
-    found: dict[tuple[str, ...], tuple[str, list[str], int]] = {}
-
-    def put(term: str, kind: str, tag: str | None, taken: str = "") -> None:
-        """taken: the beginning of a phrase that it takes, when what is in brackets may be a term itself."""
-        for written in {term, term.replace(" ", "-")}:
-            tokens = tuple(TOKEN.findall(written))
-            known = found.setdefault(tokens, (kind, [], len(TOKEN.findall(taken)) or len(tokens)))
-            if tag and known[0] == kind and tag not in known[1]:
-                known[1].append(tag)
-
+    readings: dict[tuple[str, ...], dict[str, list[str]]] = {}
+    lengths: dict[tuple[str, ...], int] = {}
     for phrase in terms(words.nobody):
         for tongue in terms(words.tongues) if TONGUE in phrase else [""]:
-            full = phrase.replace(TONGUE, tongue)
-            put(full.translate(BRACKETS), "", None, full.partition("(")[0])
-    for attribute, groups in words.groups.items():
-        for group, kinds in groups.items():
-            for how, text in kinds.items():
-                for term in terms(text, words.endings):
-                    put(term, how, f"{attribute}:{group}")
-    for term, kind, tag in _ages(words.ages):
-        put(term, kind, tag)
+            for term, length in _written(phrase.replace(TONGUE, tongue)):
+                readings[term], lengths[term] = {}, length
+    nobody = set(readings)
+    for written, kind, tag in (*_listed(words), *_ages(words.ages)):
+        for term, length in _written(written):
+            if term not in nobody:
+                of = readings.setdefault(term, {}).setdefault(kind, []) if tag else readings.setdefault(term, {})
+                lengths[term] = length
+                if tag and tag not in of:
+                    of.append(tag)  # type: ignore[union-attr]
     table: dict[str, dict[str, list[_Entry]]] = {}
-    for (first, *rest), (kind, tags, length) in sorted(found.items(), key=lambda item: -len(item[0])):
+    for term in sorted(readings, key=len, reverse=True):
+        first, *rest = term
+        means = [(kind, tuple(tags)) for kind, tags in readings[term].items()]
+        if words.noun_case and any(kind in OF_PERSONS for kind, _ in means):
+            means = sorted(((NOUN if k == "person" else k, t) for k, t in means), key=lambda kt: kt[0] == NOUN)
         of_word = table.setdefault(first, {})
-        of_word.setdefault(rest[0] if rest else "", []).append(_Entry(rest, length, kind, tuple(tags)))
+        of_word.setdefault(rest[0] if rest else "", []).append(_Entry(rest, lengths[term], means))
     return table
 
 
-def _telling(terms: Iterable[list[str]], numbers: Container[str]) -> frozenset[str]:
-    """A word of every term, seldom in other texts: without any of these a text need not be searched."""
+def _written(term: str) -> Iterator[tuple[tuple[str, ...], int]]:
+    """The words of a term, also with hyphens between them, and how many it takes: what is in brackets only follows."""
+    first, *rest = term.split(" ")
+    joints = product(" -", repeat=len(rest)) if len(rest) < JOINED else (" " * len(rest), "-" * len(rest))
+    for joint in joints:
+        written = first + "".join(map("".join, zip(joint, rest, strict=True)))
+        taken = TOKEN.findall(written.partition("(")[0])
+        tokens = tuple(TOKEN.findall(written.translate(BRACKETS)))
+        yield tokens, min(len(taken), len(tokens))
+
+
+def _listed(words: WordList) -> Iterator[tuple[str, str, str]]:
+    """(term, kind, tag) of every group's lists."""
+    for attribute, groups in words.groups.items():
+        for group, kinds in groups.items():
+            for kind, text in kinds.items():
+                yield from ((term, kind, f"{attribute}:{group}") for term in terms(text, words.endings))
+
+
+def _telling(terms: Iterable[list[str]], usual: Container[str]) -> frozenset[str]:
+    """A word of every term, if it can be no usual one: without any of these a text need not be searched."""
     found = set()
     for term in terms:
         words = " ".join(term).translate(APART).split()
-        long = [word for word in words if len(word) > 1 and not word.isdecimal() and word not in numbers]
-        found.add((long or words)[-1])
+        telling = [word for word in words if len(word) > 1 and not word.isdecimal()]
+        found.add(([word for word in telling if word not in usual] or telling or words)[-1])
     return frozenset(found)
 
 
@@ -398,13 +469,9 @@ def _ages(ages: Ages) -> Iterator[tuple[str, str, str | None]]:
 
 
 def _own(words: WordList, *kinds: str) -> frozenset[str]:
-    """Single words among the terms of these kinds."""
+    """The terms of these kinds as single words."""
     lists = [text for groups in words.groups.values() for of in groups.values() for k, text in of.items() if k in kinds]
-    return frozenset(term for text in lists for term in terms(text, words.endings) if " " not in term)
-
-
-def _set(text: str) -> frozenset[str]:
-    return frozenset(terms(text))
+    return frozenset(term.replace(" ", "-") for text in lists for term in terms(text, words.endings))
 
 
 def _endings(text: str) -> tuple[str, ...]:
@@ -412,5 +479,5 @@ def _endings(text: str) -> tuple[str, ...]:
     return tuple(term[1:] for term in terms(text) if term.startswith("*"))
 
 
-def _cased(word: str, like: str) -> str:
-    return word.capitalize() if like[:1].isupper() else word
+def _capital(word: str) -> str:
+    return word[:1].upper() + word[1:]

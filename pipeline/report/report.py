@@ -20,6 +20,7 @@ from configs.credentials import masked
 from configs.errors import UserError
 from pipeline.contract.artifact import Artifact
 from pipeline.contract.atomic_write import write_text
+from pipeline.contract.champion import champion_artifact
 from pipeline.contract.fingerprint import file_sha256, fingerprint
 from pipeline.contract.progress import say
 from pipeline.contract.run import Run
@@ -59,6 +60,7 @@ def build_report(run: Run) -> dict[str, Any]:
         "rules": rules_of(made),
         "data": _data(made),
         **_facts(made),
+        "drift": _drift(run, made),
     }
     return _finite(report)
 
@@ -82,6 +84,37 @@ def _facts(made: dict[str, Artifact]) -> dict[str, Any]:
     found = {about.part: _json(made.get(name), about.facts) for name, about in shown.items()}
     found["legs"] = (found["promotion"] or {}).pop("legs", [])
     return found | {"evaluation": _evaluation(made.get("evaluate"), found["evaluation"])}
+
+
+def _drift(run: Run, made: dict[str, Artifact]) -> dict[str, Any] | None:
+    """Topics against those of the champion's corpus (see pipeline.audit.drift), with `version`; or `why` they are not
+    compared. Null without an audit or another model in use.
+
+    It is no finding of the audit, whose artifact does not depend on which model is in use.
+    """
+    found = champion_artifact(run, "audit") if "audit" in made else None
+    if found is None or found[1].path == made["audit"].path:
+        return None
+    version, theirs = found
+    ours = made["audit"]
+    makers = [run.store.at("annotate", audit.manifest["inputs"]["annotate"]) for audit in (ours, theirs)]
+    if not all(maker.path.is_dir() for maker in makers):
+        return {"version": version, "why": "its annotations are gone"}
+    if makers[0].manifest["version"] != makers[1].manifest["version"]:
+        return {"version": version, "why": "it was annotated by an earlier version"}
+    if _topics_of(makers[0]) != _topics_of(makers[1]):
+        return {"version": version, "why": "its topics, or the encoder, were others"}
+    from pipeline.audit.drift import drift
+
+    moved = drift(ours.json("audit.json")["topics"], theirs.json("audit.json")["topics"])
+    return {"version": version, **moved} if moved else None
+
+
+def _topics_of(annotate: Artifact) -> tuple[Any, ...]:
+    """What decides an artifact's topics, besides its corpus: settings, and what the examples' file held."""
+    settings, read = annotate.manifest["config"], annotate.manifest["inputs"]
+    examples = read.get("audit.topic_examples")
+    return settings["embed.model"], settings["audit"]["topics"], settings["audit"]["min_similarity"], examples
 
 
 def _plan(run: Run, stages: list[dict[str, Any]]) -> dict[str, Any] | None:

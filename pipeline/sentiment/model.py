@@ -6,14 +6,15 @@ twice; multinomial logistic regression gives the log-odds, which a temperature c
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from pipeline.sentiment.emotions import EMOTIONS, POLARITIES
-from pipeline.sentiment.features import TOKEN, parts_of, pieces, word_of
+from pipeline.sentiment.features import NEGATORS, TOKEN, features_of, negated, pair_of, pieces, word_of
 
 POLARITY_E = np.array([POLARITIES[emotion] for emotion in EMOTIONS], float)
 NEUTRAL = EMOTIONS.index("neutral")
@@ -25,17 +26,26 @@ WORDS_REMEMBERED = 500_000
 
 
 class EmotionModel:
-    """features: feature to its inverse document frequency and, times that, its weight for each emotion; in tenths."""
+    """unseen: words that are not looked at. features: feature to its inverse document frequency and, times that, its
+    weight for each emotion; in tenths."""
 
-    def __init__(self, temperature: float, bias: Sequence[float], features: dict[str, list[int]], **about: Any) -> None:
+    def __init__(
+        self,
+        temperature: float,
+        bias: Sequence[float],
+        features: dict[str, list[int]],
+        unseen: Iterable[str] = (),
+        **about: Any,
+    ) -> None:
         self.temperature, self.bias, self.features, self.about = temperature, list(bias), features, about
+        self.unseen = frozenset(unseen)
         values_F8 = np.array(list(features.values()), float).reshape(-1, 1 + len(EMOTIONS)) / STEP
         self._row = {feature: number for number, feature in enumerate(features)}
         # Beside the weights the square of the document frequency, whose sum is the square of the text's length.
         self._features_F8 = np.hstack([values_F8[:, 1:], values_F8[:, :1] ** 2])
         self._pairs = {feature: self._row[feature] for feature in features if " " in feature}
         self._bias_E = np.array(self.bias)
-        self._words: dict[str, tuple[str, int]] = {}
+        self._known: dict[str, tuple[str, int, int]] = {}
         self._sums, self._used = np.zeros((1024, 1 + len(EMOTIONS))), 1
 
     @classmethod
@@ -45,7 +55,7 @@ class EmotionModel:
 
     def save(self, folder: Path) -> None:
         """Writes FILE, the same model the same bytes."""
-        head = {**self.about, "temperature": self.temperature, "bias": self.bias}
+        head = {**self.about, "temperature": self.temperature, "bias": self.bias, "unseen": sorted(self.unseen)}
         lines = [f"{json.dumps(name)}: {json.dumps(value, ensure_ascii=False)}" for name, value in head.items()]
         each = (
             f"{json.dumps(name, ensure_ascii=False)}:{json.dumps(values, separators=(',', ':'))}"
@@ -59,8 +69,8 @@ class EmotionModel:
 
         Of a longer text the mean over its pieces; one without a word or sign is neutral.
         """
-        if len(self._words) > WORDS_REMEMBERED:
-            self._words, self._used = {}, 1
+        if len(self._known) > WORDS_REMEMBERED:
+            self._known, self._used = {}, 1
         rows: list[int] = []
         starts_P: list[int] = []
         counts_N: list[int] = []
@@ -82,30 +92,36 @@ class EmotionModel:
 
     def _rows_of(self, tokens: Sequence[str]) -> list[int]:
         """Rows of the table that a piece's sum is made of. Row 0 is of what is not looked at, and adds nothing."""
-        rows, before, words, pairs = [0], "", self._words, self._pairs
-        for token in tokens:
-            known = words.get(token)
-            word, row = known or self._learn(token)
-            rows.append(row)
-            if before and word:
-                pair = pairs.get(f"{before} {word}")
-                if pair is not None:
-                    rows.append(-1 - pair)
-            before = word
+        known = [self._known.get(token) or self._learn(token) for token in tokens]
+        words = [word for word, _, _ in known]
+        if NEGATORS.isdisjoint(words):
+            rows = [row for _, row, _ in known]
+        else:
+            marked = zip(known, negated(words), strict=True)
+            rows = [other if is_negated else row for (_, row, other), is_negated in marked]
+        for first, second in pairwise(words):
+            pair = self._pairs.get(pair_of(first, second))
+            if pair is not None:
+                rows.append(-1 - pair)
         return rows
 
-    def _learn(self, token: str) -> tuple[str, int]:
-        """The word of a token, and the row that holds the sum of its features, which is kept."""
-        word, row = word_of(token), 0
-        if word:
-            numbers = [self._row[f] for f in (word, *parts_of(word)) if f in self._row]
-            row = self._used
-            if row == len(self._sums):
-                self._sums = np.concatenate([self._sums, np.zeros_like(self._sums)])
-            self._sums[row] = self._features_F8[numbers].sum(axis=0)
-            self._used += 1
-        self._words[token] = word, row
-        return word, row
+    def _learn(self, token: str) -> tuple[str, int, int]:
+        """The word of a token, and the rows that hold the sums of its features, plain and negated, which are kept."""
+        word = word_of(token, self.unseen)
+        known = word, self._sum_of(features_of(word, False)), self._sum_of(features_of(word, True))
+        self._known[token] = known
+        return known
+
+    def _sum_of(self, features: Sequence[str]) -> int:
+        numbers = [self._row[feature] for feature in features if feature in self._row]
+        if not numbers:
+            return 0
+        row = self._used
+        if row == len(self._sums):
+            self._sums = np.concatenate([self._sums, np.zeros_like(self._sums)])
+        self._sums[row] = self._features_F8[numbers].sum(axis=0)
+        self._used += 1
+        return row
 
     def _probabilities(self, rows: np.ndarray, starts_P: np.ndarray) -> np.ndarray:
         if not len(starts_P):

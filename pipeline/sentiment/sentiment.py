@@ -9,6 +9,7 @@ from pipeline.contract.progress import say
 from pipeline.sentiment.model import EmotionModel
 from pipeline.sentiment.training import learned
 from pipeline.sentiment.training_data import DEFAULT, labelled_rows
+from pipeline.sentiment.unseen_words import unseen_words
 
 
 def sentiment(context: StageContext) -> None:
@@ -18,7 +19,7 @@ def sentiment(context: StageContext) -> None:
     if settings.training_data:
         rows = labelled_rows(settings.training_data)
         say(f"sentiment: learning from {len(rows):,} labelled texts")
-        model = learned(rows)
+        model = learned(rows, unseen_words())
     else:
         model = EmotionModel.load(DEFAULT.parent)
     model.save(context.out)

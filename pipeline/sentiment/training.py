@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 import numpy as np
 from scipy.sparse import csr_matrix
@@ -24,11 +24,13 @@ MOST_FEATURES = 6_000
 FOLDS, HELD_OUT, FOR_CALIBRATION = 10, (0, 1), (2,)
 
 
-def learned(rows: Sequence[Labelled], besides: Sequence[Labelled] = (), **about: str) -> EmotionModel:
+def learned(
+    rows: Sequence[Labelled], unseen: Set[str] = frozenset(), besides: Sequence[Labelled] = (), **about: str
+) -> EmotionModel:
     """The model; what it tells `about` itself holds what `measures` finds on the fifth that was held out, `held_out`.
 
-    besides: further rows, which teach and measure nothing. Seven tenths and a tenth choose the temperature; all eight
-    then the weights. Equal rows give equal models, in whatever order they are.
+    unseen: words that it is not to look at. besides: further rows, which teach and measure nothing. Seven tenths and a
+    tenth choose the temperature; all eight then the weights. Equal rows give equal models, in whatever order they are.
     """
     rows = sorted(rows, key=_order)
     folds = [fold_of(text) for text, _ in rows]
@@ -36,11 +38,11 @@ def learned(rows: Sequence[Labelled], besides: Sequence[Labelled] = (), **about:
     taught += besides
     chosen = [row for row, fold in zip(rows, folds, strict=True) if fold in FOR_CALIBRATION]
     tested = [row for row, fold in zip(rows, folds, strict=True) if fold in HELD_OUT]
-    temperature = temperature_for(fitted_model(taught), chosen)
-    found = fitted_model(sorted(taught + chosen, key=_order))
-    model = EmotionModel(temperature, found.bias, found.features)
+    temperature = temperature_for(fitted_model(taught, unseen), chosen)
+    found = fitted_model(sorted(taught + chosen, key=_order), unseen)
+    model = EmotionModel(temperature, found.bias, found.features, unseen)
     held_out = measures(model, [text for text, _ in tested], [labels for _, labels in tested])
-    return EmotionModel(model.temperature, model.bias, model.features, **about, held_out=held_out)
+    return EmotionModel(model.temperature, model.bias, model.features, unseen, **about, held_out=held_out)
 
 
 def fold_of(text: str) -> int:
@@ -48,9 +50,14 @@ def fold_of(text: str) -> int:
     return int(hashlib.sha256(" ".join(text.lower().split()).encode()).hexdigest(), 16) % FOLDS
 
 
-def fitted_model(rows: Sequence[Labelled], penalty: float = PENALTY, most: int = MOST_FEATURES) -> EmotionModel:
+def fitted_model(
+    rows: Sequence[Labelled],
+    unseen: Set[str] = frozenset(),
+    penalty: float = PENALTY,
+    most: int = MOST_FEATURES,
+) -> EmotionModel:
     """Fitted twice: with every feature of LEAST_TEXTS, then with the `most` whose weights move most texts furthest."""
-    found = [features(text) for text, _ in rows]
+    found = [features(text, unseen) for text, _ in rows]
     counts = Counter(feature for its in found for feature in set(its))
     names = sorted(feature for feature, count in counts.items() if count >= LEAST_TEXTS)
     targets_NE = np.array([[(emotion in its) / len(its) for emotion in EMOTIONS] for _, its in rows])
@@ -62,7 +69,7 @@ def fitted_model(rows: Sequence[Labelled], penalty: float = PENALTY, most: int =
         reach_F = np.linalg.norm(weights_FE, axis=1) * idf_F * np.sqrt([counts[name] for name in names])
         names = sorted(names[number] for number in np.argsort(-reach_F, kind="stable")[:most])
     values_F8 = np.rint(np.hstack([idf_F[:, None], weights_FE * idf_F[:, None]]) * STEP).astype(int)
-    return EmotionModel(1.0, bias_E.round(3).tolist(), dict(zip(kept, values_F8.tolist(), strict=True)))
+    return EmotionModel(1.0, bias_E.round(3).tolist(), dict(zip(kept, values_F8.tolist(), strict=True)), unseen)
 
 
 def matrix(found: Sequence[Sequence[str]], names: Sequence[str], idf_F: np.ndarray) -> csr_matrix:
@@ -85,7 +92,9 @@ def temperature_for(model: EmotionModel, rows: Sequence[Labelled]) -> float:
     targets_NE = np.array([[(emotion in its) / len(its) for emotion in EMOTIONS] for _, its in rows])
 
     def loss(temperature: float) -> float:
-        return cross_entropy(EmotionModel(temperature, model.bias, model.features).predict(texts), targets_NE)
+        return cross_entropy(
+            EmotionModel(temperature, model.bias, model.features, model.unseen).predict(texts), targets_NE
+        )
 
     return temperature_of(loss)
 

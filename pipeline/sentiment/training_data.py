@@ -18,6 +18,7 @@ from configs.errors import UserError
 from configs.profile import Profile
 from pipeline.contract.fingerprint import FileHashes
 from pipeline.contract.raw_inputs import file_hashes
+from pipeline.people.lists import shipped
 from pipeline.sentiment.emotions import EMOTIONS, POLARITIES
 
 KEY = "audit.emotion.training_data"
@@ -42,7 +43,10 @@ def check(profile: Profile) -> None:
 def raw_inputs(profile: Profile, hashes: FileHashes) -> dict[str, str]:
     """Label to content hash of what the model is made from: the labelled files, or the default model's."""
     path = profile.audit.emotion.training_data
-    files = [(f"{KEY}/{file.name}", file) for file in files_of(path)] if path else [(DEFAULT.name, DEFAULT)]
+    files = [(DEFAULT.name, DEFAULT)]
+    if path:
+        files = [(f"{KEY}/{file.name}", file) for file in files_of(path)]
+        files += [(f"words/{file.name}", file) for file in shipped().values()]  # what the model does not see
     return dict(zip((label for label, _ in files), file_hashes(KEY, files, hashes), strict=True))
 
 

@@ -14,6 +14,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig, 
 from configs.errors import UserError
 from eval import registry
 from eval.checkpoint import load_model
+from pipeline.cli import main
+from pipeline.contract.champion import champion_artifact
 from pipeline.contract.execute import execute
 from pipeline.contract.run import Run
 from tests.kills import killed_and_run_again
@@ -31,13 +33,21 @@ def promotion(run: Run) -> dict[str, Any]:
     return artifact.json("promotion.json")
 
 
+def noted(run: Run) -> tuple[int, str]:
+    """The champion's version as others read it, and the fingerprint of the conversations that it was made from."""
+    found = champion_artifact(run, "balance")
+    assert found is not None
+    return found[0], found[1].manifest["fingerprint"]
+
+
 def test_a_better_model_replaces_the_champion_and_rollback_restores_it(
-    world: World, untrained: LlamaForCausalLM, trained: LlamaForCausalLM
+    world: World, untrained: LlamaForCausalLM, trained: LlamaForCausalLM, capsys: pytest.CaptureFixture[str]
 ) -> None:
     first = world(untrained, steps=101, overrides=LAX)
     assert promotion(first)["decision"] == "promoted"
 
-    second = promotion(world(trained, steps=102, overrides=LAX))
+    second_run = world(trained, steps=102, overrides=LAX)
+    second = promotion(second_run)
     assert second["decision"] == "promoted"
     assert (second["version"], second["champion"], second["challenger"]) == (2, 2, None)
     assert "Better than version 1 on loss (2.9" in second["reason"]
@@ -47,7 +57,10 @@ def test_a_better_model_replaces_the_champion_and_rollback_restores_it(
     assert (third["version"], third["champion"], third["challenger"]) == (3, 2, 3)
 
     uri = first.profile.tracking.address(first.root)
-    assert "version 1 is the champion again" in registry.rollback(uri, "parlance-chat")
+    assert noted(first) == (2, second_run.fingerprint("balance"))
+    main(["rollback", "--root", str(first.root)])
+    assert "version 1 is the champion again" in capsys.readouterr().out
+    assert noted(first) == (1, first.fingerprint("balance"))
     champion, challenger = registry.champion(uri, "parlance-chat"), registry.challenger(uri, "parlance-chat")
     assert champion is not None
     assert challenger is not None

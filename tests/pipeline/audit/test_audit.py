@@ -2,11 +2,15 @@
 
 import xml.etree.ElementTree
 
+import numpy as np
 import pytest
 
 from pipeline.audit.audit import preferences
 from pipeline.contract.execute import execute
 from pipeline.rows.schema import PAIRS
+from pipeline.sentiment.emotions import EMOTIONS, POLARITIES
+from pipeline.sentiment.model import EmotionModel
+from pipeline.sentiment.training_data import DEFAULT
 from tests.artifacts import commit_parts
 
 TOPICS = 'audit.topics={"food": "talking about cooking, food and restaurants", "sport": "football, tennis and running"}'
@@ -46,6 +50,18 @@ def test_topics_mentions_and_sentiment_of_each_conversation(audited):
     assert sorted(tag for row in club for tag in row["mentions"]) == ["gender:female", "gender:male"]
     assert min(row["sentiment"] for row in club) < -0.5
     assert all(-1 <= row["sentiment"] <= 1 for row in rows.values())
+
+
+def test_emotions_are_the_mean_over_the_turns_and_the_most_probable_is_named(audited):
+    _, (annotated, _) = audited("root")
+    rows = annotated.read().to_table().to_pylist()
+    assert all(sum(row["emotions"]) == pytest.approx(1) for row in rows)
+    assert all(row["emotion"] == EMOTIONS[np.argmax(row["emotions"])] for row in rows)
+    polarities = list(POLARITIES.values())
+    assert all(row["sentiment"] == pytest.approx(np.dot(row["emotions"], polarities), abs=1e-6) for row in rows)
+    hated = ["I hate this awful, terrible tournament.", "The match was horrible, I am sad."]
+    most_hated = min(rows, key=lambda row: row["sentiment"])
+    assert most_hated["emotions"] == pytest.approx(EmotionModel.load(DEFAULT.parent).predict(hated).mean(axis=0))
 
 
 def test_audit_json_adds_up_and_names_what_stands_out(audited):

@@ -15,6 +15,7 @@ import pytest
 
 from configs.load import load_profile
 from pipeline.contract.artifact import Ledger
+from pipeline.contract.champion import note_champion
 from pipeline.contract.run import Run
 from pipeline.contract.stage import config_slice
 from pipeline.contract.stages import STAGES
@@ -35,6 +36,7 @@ AUDIT = {
     "topics": {"small talk": 3, "food and drink": 2},
     "mentions": {"gender": {"female": 2, "male": 1}},
     "sentiment_by_group": {"gender": {"female": {"mean": 0.2, "rows": 2}, "male": {"mean": -0.1, "rows": 1}}},
+    "clusters": [{"name": "soup, bread", "words": ["soup", EVIL], "rows": 2, "topics": {"food and drink": 2}}],
     "findings": [{"severity": "warning", "kind": "share", "subject": "small talk", "message": "small talk is 60%"}],
 }
 METRICS = {
@@ -177,7 +179,7 @@ def run(tmp_path: Path) -> Run:
     return Run.begin(load_profile("scratch", settings, str(raw)), "manual__2026")
 
 
-def prepare_data(run: Run) -> None:
+def prepare_data(run: Run, audit: dict[str, Any] = AUDIT) -> None:
     """acquire to audit. Row 1 is unreadable, 2 offensive, 3 a near duplicate of 4; 7 is a synthetic copy."""
     scored = [conversation(i, text=f"scored text {i}") for i in range(2, 7)]
     acquired = [conversation(i, text="call me on 555-0100") for i in range(2, 7)]
@@ -202,7 +204,7 @@ def prepare_data(run: Run) -> None:
     commit(run, "embed", Ledger(3, 3), {}, {})
     commit(run, "sentiment", Ledger(), {}, {"held_out.json": HELD_OUT})
     commit(run, "annotate", Ledger(3, 3), {}, {})
-    commit(run, "audit", Ledger(3, 3), {}, {"audit.json": AUDIT, "plots/topics.svg": SVG})
+    commit(run, "audit", Ledger(3, 3), {}, {"audit.json": audit, "plots/topics.svg": SVG})
 
 
 def finish(run: Run) -> None:
@@ -305,6 +307,50 @@ def test_the_plan_stands_beside_what_each_stage_took(run: Run) -> None:
     page = page_of(run)
     Page(page)
     assert "Plan and reality" in page
+
+
+def test_topics_that_the_corpus_brings_stand_beside_what_the_profile_calls_them(run: Run) -> None:
+    prepare_data(run)
+    page = " ".join(page_of(run).split())
+    assert "soup, &lt;script&gt;" in page
+    assert "food and drink 100%" in page
+
+
+def later(run: Run, *settings: str) -> Run:
+    """A run of the same profile but for some settings, under the same root."""
+    values = run.profile.model_dump(mode="json")
+    for setting in settings:
+        key, _, value = setting.partition("=")
+        section, name = key.split(".")
+        values[section][name] = json.loads(value)
+    return Run.begin(type(run.profile).model_validate(values), "later")
+
+
+def test_topics_are_compared_with_the_corpus_of_the_champion(run: Run) -> None:
+    prepare_data(run, AUDIT | {"topics": {"small talk": 900, "food and drink": 100}})
+    finish(run)
+    assert build_report(run)["drift"] is None
+    review = run.outcomes()["review"]["fingerprint"]
+    note_champion(run.root, "parlance-chat", 3, {"review": review, "run": "manual__2026"})
+    assert build_report(run)["drift"] is None, "its own corpus"
+
+    other = later(run, "clean.rules={}", "deduplicate.jaccard=0.9")
+    prepare_data(other, AUDIT | {"topics": {"small talk": 400, "food and drink": 600}})
+    drift = build_report(other)["drift"]
+    assert (drift["version"], drift["distance"], drift["severity"]) == (3, 0.5, "warning")
+    page = " ".join(page_of(other).split())
+    assert "topics against the corpus of the champion, version 3" in page
+    assert "small talk 90.0% → 40.0%" in page
+
+    stricter = later(run, "audit.min_similarity=0.5")
+    prepare_data(stricter)
+    assert build_report(stricter)["drift"] == {"version": 3, "why": "its topics, or the encoder, were others"}
+
+
+def test_a_champion_whose_corpus_is_gone_is_not_compared(run: Run) -> None:
+    note_champion(run.root, "parlance-chat", 3, {"review": "0" * 64})
+    prepare_data(run)
+    assert build_report(run)["drift"] is None
 
 
 def test_a_finished_run_has_every_part(run: Run) -> None:
@@ -510,7 +556,7 @@ def test_markup_in_samples_and_evidence_is_escaped(run: Run) -> None:
     finish(run)
     page = page_of(run)
     assert EVIL not in page
-    assert page.count("&lt;script&gt;alert") == 4
+    assert page.count("&lt;script&gt;alert") == 5
     assert "script" not in Page(page).tags
 
 

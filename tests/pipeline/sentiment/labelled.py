@@ -8,7 +8,7 @@ SAYINGS = {
     "anger": ("I am furious about {}", "{} makes me so angry", "how dare they, {} is an outrage"),
     "joy": ("I love {}", "{} is wonderful", "what a great day for {}"),
     "neutral": ("{} is on the table", "they spoke about {}", "there are four of {}"),
-    "sadness": ("I cried about {}", "{} makes me so sad", "sorry for your loss of {}"),
+    "sadness": ("I cried about {}", "{} makes me so sad", "I do not love {}, sorry for your loss"),
 }
 THINGS = (
     *("bread", "rain", "trains", "maths", "chess", "soup", "winter", "football", "music", "shoes", "paper", "glass"),

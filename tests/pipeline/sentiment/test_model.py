@@ -6,11 +6,14 @@ import sys
 import numpy as np
 import pytest
 
+from configs.load import load_words
+from configs.word_list import terms
+from pipeline.people.lists import shipped
 from pipeline.sentiment.emotions import EMOTIONS
-from pipeline.sentiment.features import LONGEST, features, pieces
-from pipeline.sentiment.group_words import BY_ATTRIBUTE
+from pipeline.sentiment.features import LONGEST, features, negated, pieces
 from pipeline.sentiment.model import EmotionModel, polarity
 from pipeline.sentiment.training_data import DEFAULT
+from pipeline.sentiment.unseen_words import INSULTS, by_attribute, unseen_words
 
 
 @pytest.fixture(scope="module")
@@ -88,14 +91,21 @@ def test_who_is_spoken_about_has_no_sentiment(model: EmotionModel, words: tuple[
     texts = [PEOPLE.format(word, word, word) for word in words]
     emotions_NE = model.predict(texts)
     assert (emotions_NE == emotions_NE[0]).all()
-    assert not any(word.lower() in features(text) for word in words for text in texts)
+    assert not any(word.lower() in features(text, model.unseen) for word in words for text in texts)
 
 
-@pytest.mark.parametrize("attribute", BY_ATTRIBUTE)
-def test_no_word_of_a_group_is_in_the_shipped_model(model: EmotionModel, attribute: str) -> None:
-    words = set(BY_ATTRIBUTE[attribute].split())
-    assert words
-    assert not words & {word for feature in model.features for word in feature.split()}
+@pytest.mark.parametrize(("attribute", "words"), by_attribute(load_words(shipped()["en"])).items())
+def test_no_word_by_which_mentions_are_found_moves_the_model(
+    model: EmotionModel, attribute: str, words: list[str]
+) -> None:
+    seen = {word for word in words if word not in terms(INSULTS)}
+    assert seen, attribute
+    emotions_NE = model.predict([PEOPLE.format(word, word, word) for word in sorted(seen)])
+    assert (emotions_NE == emotions_NE[0]).all()
+
+
+def test_nor_does_what_masking_puts_in_their_place(model: EmotionModel) -> None:
+    assert {"person", "people", "they", "local", "parent", "partners"} <= model.unseen == unseen_words("en")
 
 
 def test_placeholders_of_personal_data_are_not_looked_at() -> None:
@@ -104,9 +114,38 @@ def test_placeholders_of_personal_data_are_not_looked_at() -> None:
 
 def test_a_word_is_seen_with_its_beginnings_and_ends_and_its_neighbour() -> None:
     beginnings, ends = ["lo-", "lov-", "love-", "loved-"], ["-ed", "-ved", "-oved", "-loved"]
-    assert features("LOVED 42") == ["loved", "0", *beginnings, *ends, "loved 0"]
+    assert features("LOVED 42") == ["loved", *beginnings, *ends, "0", "loved 0"]
     assert features("soooo")[0] == features("sooooooo")[0] == "sooo"
     assert features("DON’T")[0] == "don't"
+
+
+def test_what_is_negated_is_another_word_until_the_next_stop() -> None:
+    words = ["i", "do", "not", "love", "this", "song", "much", ",", "but", "love", "that"]
+    assert [word for word, is_negated in zip(words, negated(words), strict=True) if is_negated] == [
+        "love",
+        "this",
+        "song",
+    ]
+    assert negated(["no", ",", "i", "love", "it"]) == [False] * 5
+    assert {"~love", "~lov-", "not love"} <= set(features("They do not love it"))
+    assert "love" not in features("They do not love it")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "I am not happy",
+            "This is not a good idea",
+            "I don't like it",
+            "It wasn't very nice of them",
+            "not good at all",
+        ),
+        *("That is not fun", "I never liked that", "I am not excited about it", "It's not wonderful"),
+    ],
+)
+def test_negated_praise_is_not_positive(model: EmotionModel, text: str) -> None:
+    assert model.sentiment([text])[0] < 0
 
 
 def test_a_long_text_is_judged_in_pieces_that_end_with_sentences(model: EmotionModel) -> None:

@@ -1,0 +1,41 @@
+"""Which model is in use, for whoever reads artifacts and no registry: a note under the root.
+
+Whoever makes a champion, or calls one back, writes it. A champion that somebody makes in MLflow itself is noted by the
+next run that comes to promote.
+"""
+
+from pathlib import Path
+
+from pipeline.contract.artifact import Artifact
+from pipeline.contract.run import Run
+from pipeline.contract.sealed_json import DamagedError, read_sealed, write_sealed
+from pipeline.contract.stages import STAGES
+
+
+def note_champion(root: Path, name: str, version: int, tags: dict[str, str]) -> None:
+    """tags: the registered version's, which name the artifacts that promote read."""
+    made = {stage: tags[stage] for stage in STAGES["promote"].inputs if stage in tags}
+    if made:
+        note = _note(root, name)
+        note.parent.mkdir(exist_ok=True)
+        write_sealed(note, {"version": version, "artifacts": made})
+
+
+def champion_artifact(run: Run, stage: str) -> tuple[int, Artifact] | None:
+    """The champion's version, and the artifact of a stage that it was made from; None without a champion, or when what
+    it was made from is gone or damaged."""
+    try:
+        note = read_sealed(_note(run.root, run.profile.promote.model_name), "the next promotion writes it again")
+        found: dict[str, str] = dict(note["artifacts"])
+        for name in reversed(STAGES):
+            if name in found and (artifact := run.store.find(name, found[name])):
+                if name == stage:
+                    return note["version"], artifact
+                found = {**artifact.manifest["inputs"], **found}
+    except (FileNotFoundError, DamagedError):
+        pass
+    return None
+
+
+def _note(root: Path, name: str) -> Path:
+    return root / "champions" / f"{name}.json"
