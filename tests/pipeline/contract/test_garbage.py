@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from configs.load import load_profile
+from pipeline.cli import main
 from pipeline.contract import garbage as module
 from pipeline.contract.artifact import Artifact, Ledger
 from pipeline.contract.garbage import garbage
@@ -112,6 +113,23 @@ def test_an_interrupted_deletion_ends_with_the_next(week: Week, tmp_path: Path) 
     garbage(tmp_path / "root", 1, []).delete()
     assert list((tmp_path / "root").rglob("*.deleted")) == []
     assert len(list((tmp_path / "root" / "artifacts" / "acquire").glob("[!.]*"))) == 1
+
+
+def test_the_command_deletes_nothing_unless_told(
+    week: Week, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old, _ = week(1, "a"), week(2, "b")
+    arguments = ["gc", "--root", str(tmp_path / "root"), "--keep", "1"]
+    assert main(arguments) == 0
+    said = capsys.readouterr().out
+    assert f"artifact artifacts/acquire/{old.fingerprint('acquire')}\n" in said
+    assert "1 runs, 1 artifacts and 1 parts" in said
+    assert "--delete deletes them" in said
+    assert old.folder.is_dir()
+    assert main([*arguments, "--delete"]) == 0
+    assert not old.folder.exists()
+    assert main([*arguments[:-1], "0"]) == 2
+    assert "--keep 0: at least one run is kept" in capsys.readouterr().err
 
 
 def stored(root: Path) -> int:
