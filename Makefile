@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup system demo test lint ui chat spark-package clean
+.PHONY: help setup system demo test lint ui chat cluster-test spark-package clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 15
@@ -54,6 +54,10 @@ lint: setup  ## ruff and mypy
 
 test: lint  ## lint and all tests
 	$(BIN)/python -m pytest -q --durations=15
+
+cluster-test: setup  ## tests on several hosts and under Slurm, which it installs; as root, on Debian
+	apt-get install -y -qq --no-install-recommends iproute2 openssh-server pdsh slurmctld slurmd slurm-client munge
+	$(BIN)/python -m pytest -q tests/training/test_hosts.py tests/training/test_slurm.py
 
 spark-package: setup  ## dist/: the code and the packages that Spark executors need (docs/operating.md); ARGS="--with torch"
 	@$(BIN)/python -m pipeline.spark.package dist $(ARGS)

@@ -18,8 +18,8 @@ from configs.probe import FOLDER, load_probe
 from eval.checkpoint import load_model, load_tokenizer
 from eval.probes.pairs import preference, questions
 from eval.probes.prefix_tree import answer
-from eval.probes.wilson import wilson
 from pipeline.contract.progress import Progress
+from pipeline.contract.wilson import wilson
 
 DRAWN, SEED = 400, 20
 

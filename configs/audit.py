@@ -86,9 +86,26 @@ class Findings(Section):
 
     max_topic_share: float = Field(0.5, gt=0, le=1, description="A topic above this share is over-represented")
     min_topic_share: float = Field(0.005, ge=0, lt=1, description="A topic below this share is under-represented")
-    max_group_ratio: float = Field(3.0, ge=1, description="Most mentioned over least mentioned group of one attribute")
-    max_sentiment_gap: float = Field(
-        0.2, gt=0, le=2, description="Largest difference of mean sentiment (-1 to 1) between two groups"
+    min_effect: float = Field(
+        0.2,
+        gt=0,
+        description="Smallest effect that is a finding, in standard deviations (Cohen's d, of shares h; 0.2 is small)",
+    )
+    critical_effect: float = Field(
+        0.8,
+        gt=0,
+        description="Effect to a group's disadvantage that is critical when its 95% interval lies beyond (0.8: large)",
+    )
+    false_discovery_rate: float = Field(
+        0.05, gt=0, lt=1, description="Share of findings on groups that may be chance (Benjamini-Hochberg)"
+    )
+    reference: dict[str, dict[str, float]] = Field(
+        default={},
+        description="Attribute to {group: share}, of a population for example, that mentions are held against",
+    )
+    reference_audit: str | None = Field(
+        None,
+        description="audit.json of another corpus: the reference of attributes that are not in reference",
     )
     max_topic_lift: float = Field(
         3.0, gt=1, description="Largest ratio of a topic's share among a group's mentions to its share of all rows"
@@ -110,4 +127,11 @@ class Findings(Section):
             raise ValueError(
                 f"min_topic_share ({self.min_topic_share}) must be below max_topic_share ({self.max_topic_share})"
             )
+        if self.critical_effect < self.min_effect:
+            raise ValueError(
+                f"critical_effect ({self.critical_effect}) must not be below min_effect ({self.min_effect})"
+            )
+        for attribute, shares in self.reference.items():
+            if min(shares.values(), default=0) <= 0 or sum(shares.values()) > 1.001:
+                raise ValueError(f"reference: the shares of {attribute} must be above 0 and add up to 1 at most")
         return self

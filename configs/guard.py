@@ -39,6 +39,7 @@ OWNED = {
     "approval": "it says who may approve",
     "audit.emotion.training_data": "it says which files are read",
     "audit.lexicon": "it says which files are read",
+    "findings.reference_audit": "it says which files are read",
     "evaluate.probe_files": "it says which files are read",
     "audit.topic_examples": "it says which file is read",
     "evaluate.tasks": "tasks bring their own code and data",

@@ -121,7 +121,11 @@ class Launch(Section):
     ranks: int = Field(2, ge=1, description="Processes on this machine, one a GPU; with a hostfile its slots count")
     hostfile: str | None = Field(None, description="File of lines HOST slots=N: training runs there, over ssh")
     micro_batch: Annotated[int, Field(ge=1)] | Literal["auto"] = Field(
-        4, description="Sequences that one rank holds at once; auto: as many as its memory is estimated to hold"
+        4,
+        description="Sequences that a rank holds at once; auto: the fastest number of those that should fit, measured",
+    )
+    sequence_parallel: int = Field(
+        1, ge=1, description="Ranks that share each sequence (Ulysses), for sequences that one cannot hold; 1: none do"
     )
     zero_stage: Literal[0, 1, 2, 3] = Field(1, description="DeepSpeed ZeRO stage")
     layers: Literal["auto", "plain", "fused", "compiled"] = Field(

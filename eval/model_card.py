@@ -44,6 +44,7 @@ def write_model_card(path: Path, made: dict[str, Artifact], name: str, verdict: 
     )
     environment.filters |= {"count": count, "duration": duration}
     environment.filters["literal"] = literal
+    environment.globals["share"] = _share
     evaluation = made["evaluate"].json("evaluation.json")
     text = environment.get_template("model_card.md.j2").render(
         front_matter=_front_matter(name, made, evaluation).strip(),
@@ -146,6 +147,11 @@ def _funnel_row(stage: str, artifact: Artifact) -> dict[str, Any]:
         "rows_out": ledger.rows_out,
         "changes": ", ".join(changes) or "–",
     }
+
+
+def _share(value: float | None, low: float | None, high: float | None) -> str:
+    """A share with its interval, in percent."""
+    return "–" if value is None else f"{value:.0%} ({low:.0%} to {high:.0%})"
 
 
 def _audit(made: dict[str, Artifact]) -> dict[str, Any]:

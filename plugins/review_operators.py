@@ -4,7 +4,9 @@ import json
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
+from urllib.parse import quote, urlsplit
 
+from airflow.configuration import conf
 from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import BaseBranchOperator, Context, Param
 from airflow.sdk.exceptions import AirflowFailException
@@ -17,8 +19,11 @@ from pipeline.contract.markdown import literal
 from pipeline.contract.run import Run
 from pipeline.contract.run_folder import folder_of
 from pipeline.planning.run_plan import read_plan, remaining
+from pipeline.review.results import lines, results
 from plugins.project import run_name
+from plugins.reviewers import called, names_of
 from plugins.stage_operator import RUN_FOLDER, StageOperator, open_run
+from plugins.tabs import PREFIX
 
 APPROVE, REJECT = "Approve", "Reject"
 REMOVALS = ("remove_topics", "remove_sources")
@@ -43,7 +48,8 @@ class ReviewBranch(BaseBranchOperator):
         if run.profile.review.mode == "automatic":
             self.log.info("review.mode is automatic: the thresholds decide")
             return self.decide
-        if run.is_cached("review"):
+        decision = run.decision("review")
+        if decision["decision"] == "approve" if decision else run.is_cached("review"):
             self.log.info("this data has been reviewed before: nobody is asked again")
             return self.decide
         return self.ask
@@ -82,7 +88,7 @@ class AuditApproval(HITLOperator):
         run = _run_of(self.run_folder, context)
         approval, triggered_by = run.profile.approval, context["dag_run"].triggering_user_name
         (run.folder / ANSWER).unlink(missing_ok=True)
-        self.body = f"{summary(run)}\n\n{whose_answer(approval, triggered_by)}"
+        self.body = f"{summary(run)}\n\n{rows_to_see(run, context)}\n\n{whose_answer(approval, triggered_by)}"
         self.assigned_users = [HITLUser(id=name, name=name) for name in approval.approvers] or None
         super().execute(context)
 
@@ -91,7 +97,7 @@ class AuditApproval(HITLOperator):
         run = _run_of(self.run_folder, context)
         if reason := not_entitled(answer, run.profile.approval, context["dag_run"].triggering_user_name):
             raise AirflowFailException(f"approve: {reason}; clear this task to ask again")
-        counted = {"of": _about(run, context), "options": answer_options(answer)}
+        counted = {"of": _about(run, context), "options": answer_options(answer, run.profile.approval)}
         write_text(run.folder / ANSWER, json.dumps(counted, indent=1, ensure_ascii=False))
         return answer
 
@@ -145,24 +151,34 @@ def whose_answer(approval: Approval, triggered_by: str | None) -> str:
     return f"May approve: {who}, but not {literal(triggered_by)}, who triggered this run (`approval` in the profile)."
 
 
+def rows_to_see(run: Run, context: Context) -> str:
+    """Where the rows are that the audit speaks of, and what reviewers have said of them until now, in Markdown."""
+    base = urlsplit(conf.get("api", "base_url", fallback="") or "").path.rstrip("/")
+    dag_run = context["dag_run"]
+    address = f"{base}{PREFIX}/review/{quote(dag_run.dag_id, safe='')}/{quote(dag_run.run_id, safe='')}"
+    link = f"**[Look at rows, and mark them right or wrong]({address})** (the tab Review of this run)."
+    return "\n".join([link, "", *(f"- {literal(line)}" for line in lines(results(run)))])
+
+
 def not_entitled(answer: Mapping[str, Any], approval: Approval, triggered_by: str | None) -> str:
     """Why an answer does not count; empty for one that does. Nobody's, when the time ran out, is a rejection."""
     user = answer.get("responded_by_user")
     if not user:
         return "" if answer["chosen_options"] == [REJECT] else "an approval by nobody"
-    names = {str(user[key]) for key in ("id", "name") if user.get(key)}
-    if approval.approvers and not names & set(approval.approvers):
+    names = names_of(user)
+    if approval.approvers and not set(names) & set(approval.approvers):
         return f"{user['name']} is not among approval.approvers, who are: {', '.join(approval.approvers)}"
     if answer["chosen_options"] == [APPROVE] and triggered_by in names and not approval.own_runs:
         return f"{user['name']} triggered this run, and approval.own_runs is false; somebody else must approve"
     return ""
 
 
-def answer_options(answer: Mapping[str, Any]) -> list[str]:
+def answer_options(answer: Mapping[str, Any], approval: Approval) -> list[str]:
     """A human's answer, as HITLOperator returns it, as options of `parlance stage review`."""
-    user = answer.get("responded_by_user") or {}
-    name = user.get("name") or user.get("id") or "nobody, the time to answer ran out"
+    name = called(answer.get("responded_by_user") or {}, approval) or "nobody, the time to answer ran out"
     options = ["--decision", "approve" if answer["chosen_options"] == [APPROVE] else "reject", "--by", name]
+    if answer.get("responded_at"):
+        options += ["--at", answer["responded_at"].isoformat()]
     for key in REMOVALS:
         if value := (answer.get("params_input") or {}).get(key):
             options += [f"--{key.replace('_', '-')}", value]

@@ -1,4 +1,4 @@
-"""The tabs Report of every DAG run and Plan of every DAG: registers plugins.report_routes with Airflow.
+"""The tabs Report and Review of every DAG run and Plan of every DAG: registers plugins.report_routes with Airflow.
 
 Airflow imports its plugins in every process, also in each task's; only the API server needs the
 routes, so they are imported with the first request.
@@ -30,6 +30,12 @@ class ReportPage(AirflowPlugin):
             "href": PREFIX.removeprefix("/") + "/runs/{DAG_ID}/{RUN_ID}",  # relative: Airflow may live under a path
             "destination": "dag_run",
             "url_route": "parlance-report",
+        },
+        {
+            "name": "Review",
+            "href": PREFIX.removeprefix("/") + "/review/{DAG_ID}/{RUN_ID}",
+            "destination": "dag_run",
+            "url_route": "parlance-review",
         },
         {
             "name": "Plan",

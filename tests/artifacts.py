@@ -16,8 +16,11 @@ from pipeline.contract.stages import STAGES
 Row = dict[str, Any]
 
 
-def commit(run: Run, name: str, rows: int, fill: Callable[[Path], object] = lambda _: None) -> Artifact:
-    """Commits what `fill` writes into a folder as the run's artifact of a stage that kept all of so many rows."""
+def commit(
+    run: Run, name: str, rows: int, fill: Callable[[Path], object] = lambda _: None, ledger: Ledger | None = None
+) -> Artifact:
+    """Commits what `fill` writes into a folder as the run's artifact of a stage that kept all of so many rows, unless
+    the ledger says otherwise."""
     stage, print_ = STAGES[name], run.fingerprint(name)
     with run.store.building(name, print_, resume=False) as partial:
         fill(partial)
@@ -27,7 +30,7 @@ def commit(run: Run, name: str, rows: int, fill: Callable[[Path], object] = lamb
             "fingerprint": print_,
             "inputs": run.input_fingerprints(name),
             "config": config_slice(stage, run.profile),
-            "ledger": Ledger(rows_in=rows, rows_out=rows),
+            "ledger": ledger or Ledger(rows_in=rows, rows_out=rows),
             "metrics": {},
             "timing": {"started": "2026-01-01T00:00:00+00:00", "seconds": 1.0, "peak_memory_mb": 1},
             "libraries": {},

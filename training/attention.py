@@ -7,7 +7,8 @@ Three ways to the same result, by what the batch and the device allow:
 - on GPUs, sequences of several documents: FlashAttention's kernel for variable lengths (Dao 2023),
   whose work grows with the documents' lengths, not with the sequence's;
 - on GPUs, every sequence one document: cuDNN's fused causal attention, the fastest on Hopper;
-- elsewhere, and in fp32: torch's scaled_dot_product_attention under a block-diagonal causal mask.
+- elsewhere, and in fp32: torch's scaled_dot_product_attention, causal on a CPU where every sequence is one document,
+  else under a block-diagonal causal mask, which grows with the square of the length.
 
 Layers that see only the last tokens (Mistral, Gemma) narrow the window or the mask where a document is longer. What no
 kernel here computes (capped scores, as Gemma 2's; sinks, as gpt-oss'; values of another width than keys; odd widths)
@@ -20,6 +21,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 from transformers import AttentionInterface
+
+from configs.errors import UserError
+from training.sequence_parallel import SharedSequences
 
 NAME = "documents"
 
@@ -38,21 +42,35 @@ def document_attention(
     sliding_window: int | None = None,
     softcap: float | None = None,
     s_aux: torch.Tensor | None = None,
+    shared: SharedSequences | None = None,
     **_: Any,
 ) -> tuple[torch.Tensor, None]:
     """query: [batch, heads, length, width]; key, value: the same with fewer heads.
 
     Returns [batch, length, heads, width], and no weights, as transformers expects.
     boundaries, longest: as in training.data.packed_batch; document_mask: what `mask_of` makes of them, where needed.
-    sliding_window: how many tokens a token attends to, itself included. softcap, s_aux: see `explicit`.
+    sliding_window: how many tokens a token attends to, itself included. softcap, s_aux: see `explicit`. shared: other
+    ranks hold the rest of the sequences, which boundaries, longest and document_mask are of.
     """
+    if shared is not None:
+        if s_aux is not None:
+            raise UserError("launch.sequence_parallel: a model whose heads have sinks cannot share sequences; set 1")
+
+        def whole(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
+            query, key, value = (tensor.transpose(1, 2) for tensor in (query, key, value))
+            told = (boundaries, longest, document_mask, sliding_window, softcap)
+            return document_attention(_module, query, key, value, None, dropout, scaling, *told)[0]
+
+        query, key, value = (tensor.transpose(1, 2) for tensor in (query, key, value))
+        return shared.attend(whole, query, key, value), None
     batch, _heads, length, width = query.shape
     window = sliding_window if sliding_window and sliding_window < longest else None
     special = softcap is not None or s_aux is not None
     if document_mask is None:
         if boundaries is None:
             raise ValueError("its layers do not tell attention where documents begin")
-        if special or value.shape[-1] != width or width % 8 or width > 256:
+        narrow = window is not None and query.device.type == "cpu"
+        if special or narrow or value.shape[-1] != width or width % 8 or width > 256:
             document_mask = mask_of(boundaries, batch, length)
     if document_mask is not None:
         mask = document_mask if window is None else document_mask.triu(1 - window)
@@ -72,9 +90,14 @@ def document_attention(
     return output.unflatten(0, (batch, length)), None
 
 
-def needs_mask(device: torch.device, dtype: torch.dtype, dropout: float) -> bool:
-    """Whether the kernels for GPUs cannot be used: they take no fp32 and no dropout."""
-    return device.type != "cuda" or dtype == torch.float32 or dropout > 0
+def needs_mask(device: torch.device, dtype: torch.dtype, dropout: float, unbroken: bool) -> bool:
+    """Whether attention can only be told by a mask which token sees which.
+
+    Kernels for GPUs take no fp32 and no dropout; that for CPUs only knows sequences that are `unbroken`, one document.
+    """
+    if device.type == "cpu":
+        return not unbroken or dropout > 0
+    return dtype == torch.float32 or dropout > 0
 
 
 def mask_of(boundaries: torch.Tensor, batch: int, length: int) -> torch.Tensor:
@@ -115,6 +138,8 @@ def explicit(
 
 def unbroken(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scaling: float | None) -> torch.Tensor:
     """Causal attention within each sequence. Shapes as in `document_attention`, and so is the result's before."""
+    if query.device.type == "cpu":
+        return F.scaled_dot_product_attention(query, key, value, is_causal=True, scale=scaling, enable_gqa=True)
     with torch.nn.attention.sdpa_kernel(
         [torch.nn.attention.SDPBackend.CUDNN_ATTENTION, torch.nn.attention.SDPBackend.FLASH_ATTENTION],
         set_priority=True,

@@ -36,7 +36,9 @@ def remaining(job: JobConfig, path: Path) -> JobConfig:
             f"run the same command when it is back"
         )
     ranks = sum(left.values())
-    fitting = fitting_micro_batches(job.train.batch_tokens, ranks * job.packed_length, job.micro_batch)
+    groups, alone = divmod(ranks, job.launch.sequence_parallel)
+    fitting = fitting_micro_batches(job.train.batch_tokens, groups * job.packed_length, job.micro_batch)
+    fitting = [] if alone else fitting
     if not fitting:
         raise UserError(
             f"launch.hostfile: {named} no longer answers, and the {ranks} ranks that are left cannot divide a batch of "

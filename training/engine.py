@@ -11,7 +11,9 @@ from deepspeed.utils import safe_set_full_fp32_param
 from torch import nn
 from transformers import PreTrainedModel
 
+from configs.errors import UserError
 from training.accumulation import accumulate_in_fp32
+from training.attention import NAME
 from training.job_config import JobConfig
 from training.layers import prepare_layers
 from training.loss import SummedLoss
@@ -19,6 +21,7 @@ from training.model import build_model, unrounded_buffers
 from training.optimizer import adamw
 from training.preferences import PreferenceLoss
 from training.rendezvous import COLLECTIVE_TIMEOUT, meet
+from training.sequence_parallel import SharedSequences
 from training.trainable_tokens import ROWS
 
 
@@ -56,7 +59,17 @@ def build_engine(job: JobConfig, device: torch.device) -> tuple[DeepSpeedEngine,
 
 def loss_of(model: PreTrainedModel, job: JobConfig) -> SummedLoss:
     """The model with the loss of train.objective around it."""
-    return PreferenceLoss(model, job.train) if job.train.prefers else SummedLoss(model, job.train.label_smoothing)
+    if job.train.prefers:
+        return PreferenceLoss(model, job.train)
+    ranks = job.launch.sequence_parallel
+    return SummedLoss(model, job.train.label_smoothing, shared_sequences(model, ranks) if ranks > 1 else None)
+
+
+def shared_sequences(model: PreTrainedModel, ranks: int) -> SharedSequences:
+    """Raises UserError for a model whose attention is not training's own."""
+    if model.config._attn_implementation != NAME:
+        raise UserError("launch.sequence_parallel: layers with attention of their own cannot share sequences; set 1")
+    return SharedSequences(ranks)
 
 
 def engine_of(module: nn.Module, job: JobConfig, device: torch.device) -> DeepSpeedEngine:

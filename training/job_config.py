@@ -59,9 +59,14 @@ class JobConfig(Section):
         return self.launch.micro_batch
 
     @property
+    def data_ranks(self) -> int:
+        """Ranks, or groups of ranks that share each sequence, that have sequences of their own."""
+        return self.world_size // self.launch.sequence_parallel
+
+    @property
     def accumulation(self) -> int:
         """Micro-batches that a rank accumulates in a step."""
-        return self.batch_sequences // (self.world_size * self.micro_batch)
+        return self.batch_sequences // (self.data_ranks * self.micro_batch)
 
 
 def raw_inputs(profile: Profile, hashes: FileHashes) -> dict[str, str]:
@@ -80,14 +85,16 @@ def raw_inputs(profile: Profile, hashes: FileHashes) -> dict[str, str]:
     if launch.spikes.policy != "stop":
         found["launch.spikes"] = canonical_json(launch.spikes.model_dump(mode="json"))
     if profile.train.dropout or (lora and lora.dropout):
-        found["launch"] = canonical_json([launch.hostfile or launch.ranks, launch.micro_batch, launch.layers])
+        shared = [launch.sequence_parallel] if launch.sequence_parallel > 1 else []
+        parts = [launch.hostfile or launch.ranks, launch.micro_batch, launch.layers, *shared]
+        found["launch"] = canonical_json(parts)
     return found
 
 
 def check(profile: Profile) -> None:
     """Raises UserError for settings that cannot train together, naming the keys and what would fit."""
     length, train, launch = profile.tokenise.sequence_length, profile.train, profile.launch
-    ranks = world_size(launch)
+    ranks = data_ranks(profile)
     micro_batch = 1 if launch.micro_batch == "auto" else launch.micro_batch
     unit = ranks * micro_batch * train.sides * length
     if train.batch_tokens % unit:
@@ -107,6 +114,7 @@ def check(profile: Profile) -> None:
             check_positions(profile.model.pretrained, pretrained_values(profile.model.pretrained), length)
         return
     architecture = load_architecture(profile.model.name)
+    check_heads(architecture, launch.sequence_parallel, profile.model.name)
     if length > architecture.max_position_embeddings:
         raise UserError(
             f"tokenise.sequence_length: {length} exceeds max_position_embeddings "
@@ -114,6 +122,28 @@ def check(profile: Profile) -> None:
         )
     if profile.tokenise.tokenizer == "train":
         check_vocabulary(architecture, profile.tokenise.vocabulary, profile.model.name)
+
+
+def data_ranks(profile: Profile) -> int:
+    """Groups of ranks that have sequences of their own. Raises UserError for ranks that cannot share sequences."""
+    ranks, shared = world_size(profile.launch), profile.launch.sequence_parallel
+    length = profile.tokenise.sequence_length
+    if shared > 1 and profile.train.prefers:
+        raise UserError("launch.sequence_parallel: pairs are not shared by ranks; set 1, or train.objective=sft")
+    for what, number in (("ranks", ranks), ("tokenise.sequence_length", length)):
+        if number % shared:
+            raise UserError(f"launch.sequence_parallel: {shared} does not divide the {number} of {what}")
+    return ranks // shared
+
+
+def check_heads(architecture: Architecture, shared: int, name: str) -> None:
+    """Raises UserError when the heads cannot be shared out among the ranks that share a sequence."""
+    heads = architecture.num_key_value_heads
+    if heads % shared or architecture.num_attention_heads % shared:
+        raise UserError(
+            f"launch.sequence_parallel: {shared} does not divide the {architecture.num_attention_heads} heads and "
+            f"{heads} key and value heads of {name}"
+        )
 
 
 def fitting_micro_batches(batch_tokens: int, tokens: int, most: int) -> list[int]:

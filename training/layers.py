@@ -28,8 +28,10 @@ def prepare_layers(model: PreTrainedModel, job: JobConfig, device: torch.device,
     if kind == "fused":
         if not suits(model) or job.launch.zero_stage == 3:
             raise UserError(
-                "launch.layers: fused is for Llama's layers without dropout, bias or LoRA, below ZeRO stage 3; set auto"
+                "launch.layers: fused is for Llama's layers without dropout or bias, below ZeRO stage 3; set auto"
             )
+        if fp8 and job.lora:
+            raise UserError("train.precision: fp8 has no products for adapters; use bf16, or train without model.lora")
         use_fused_layers(model, fp8)
     elif kind == "compiled":
         for layer in blocks(model):

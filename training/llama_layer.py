@@ -5,7 +5,8 @@ Against transformers' layer (norms, projections, rotary embedding, attention, Sw
 - the rotary embedding and the backward pass of SwiGLU work in place;
 - the inner activation of SwiGLU is not kept but made again, as part of its backward pass;
 - gradients of weights are summed over micro-batches in fp32 inside the matrix product that makes them,
-  where the optimizer offers a place for that sum (training/accumulation.py).
+  where the optimizer offers a place for that sum (training/accumulation.py);
+- adapters add onto what the frozen matrix gives, in place (training/linear_map.py).
 
 The weights stay where transformers keeps them, so saving, loading and tying know nothing of this.
 Shapes: B batch, L length, D hidden, H query heads, K key heads, W head width, F feed-forward.
@@ -20,19 +21,21 @@ from torch.autograd.function import once_differentiable
 from transformers import PreTrainedModel
 from transformers.models.llama.modeling_llama import LlamaDecoderLayer
 
-from training import matmul
+from training import linear_map, matmul
 from training.attention import document_attention
 from training.blocks import blocks
 from training.elementwise import rms_norm, rms_norm_backward, rotate_, swiglu, swiglu_backward_
+from training.linear_map import LinearMap
+from training.sequence_parallel import SharedSequences
 
 
 def suits(model: PreTrainedModel) -> bool:
-    """Whether the model's layers are what this module computes: Llama's, with plain linear maps and without dropout."""
+    """Whether the layers are what this module computes: Llama's, with linear maps that suit, without dropout."""
     layers = blocks(model)
     config = model.config
     return (
         all(type(layer) is LlamaDecoderLayer for layer in layers)
-        and all(type(m) is nn.Linear and m.bias is None for m in layers.modules() if hasattr(m, "in_features"))
+        and all(linear_map.suits(m) for m in layers.modules() if hasattr(m, "in_features"))
         and config.hidden_act == "silu"
         and not config.attention_dropout
     )
@@ -52,6 +55,7 @@ def _forward(
     boundaries: torch.Tensor | None = None,
     longest: int = 0,
     document_mask: torch.Tensor | None = None,
+    shared: SharedSequences | None = None,
     **_: Any,
 ) -> torch.Tensor:
     attention, mlp, fp8 = self.self_attn, self.mlp, self.fp8
@@ -59,12 +63,10 @@ def _forward(
     normed_BLD, residual_BLD = _Norm.apply(hidden_states, norm.weight, norm.variance_epsilon)
     query_BLHW, key_BLKW, value_BLKW = _Projections.apply(
         normed_BLD,
-        attention.q_proj.weight,
-        attention.k_proj.weight,
-        attention.v_proj.weight,
         *position_embeddings,
         attention.head_dim,
         fp8,
+        *_parts(attention.q_proj, attention.k_proj, attention.v_proj),
     )
     mixed_BLHW, _weights = document_attention(
         attention,
@@ -76,13 +78,23 @@ def _forward(
         boundaries=boundaries,
         longest=longest,
         document_mask=document_mask,
+        shared=shared,
     )
-    hidden_BLD = _LinearOntoResidual.apply(mixed_BLHW.flatten(2), attention.o_proj.weight, residual_BLD, fp8)
+    hidden_BLD = _LinearOntoResidual.apply(mixed_BLHW.flatten(2), residual_BLD, fp8, *_parts(attention.o_proj))
     norm = self.post_attention_layernorm
     normed_BLD, residual_BLD = _Norm.apply(hidden_BLD, norm.weight, norm.variance_epsilon)
-    return _FeedForwardOntoResidual.apply(
-        normed_BLD, mlp.gate_proj.weight, mlp.up_proj.weight, mlp.down_proj.weight, residual_BLD, fp8
-    )
+    parts = _parts(mlp.gate_proj, mlp.up_proj, mlp.down_proj)
+    return _FeedForwardOntoResidual.apply(normed_BLD, residual_BLD, fp8, *parts)
+
+
+def _parts(*layers: nn.Module) -> list[Any]:
+    """Those of their maps, one after the other: autograd sees tensors only as arguments of their own."""
+    return [part for layer in layers for part in linear_map.linear_map(layer)]
+
+
+def _maps(parts: tuple[Any, ...]) -> list[LinearMap]:
+    size = len(LinearMap._fields)
+    return [LinearMap(*parts[start : start + size]) for start in range(0, len(parts), size)]
 
 
 class _Norm(torch.autograd.Function):
@@ -111,17 +123,15 @@ class _Projections(torch.autograd.Function):
     def forward(
         ctx: Any,
         x: torch.Tensor,
-        w_query: torch.Tensor,
-        w_key: torch.Tensor,
-        w_value: torch.Tensor,
         cos: torch.Tensor,
         sin: torch.Tensor,
         width: int,
         fp8: bool,
+        *parts: Any,
     ) -> tuple[torch.Tensor, ...]:
-        ctx.weights, ctx.fp8, ctx.shape = (w_query, w_key, w_value), fp8, x.shape
+        ctx.maps, ctx.fp8, ctx.shape = _maps(parts), fp8, x.shape
         operand = matmul.values(x.flatten(0, 1), fp8)
-        outputs = [matmul.forward(operand, weight).view(*x.shape[:2], -1, width) for weight in ctx.weights]
+        outputs = [linear_map.forward(operand, of).view(*x.shape[:2], -1, width) for of in ctx.maps]
         cos, sin = (t.expand(*x.shape[:2], width).contiguous() for t in (cos, sin))
         for rotated in outputs[:2]:
             rotate_(rotated, cos, sin, 1)
@@ -136,65 +146,59 @@ class _Projections(torch.autograd.Function):
         owned = [grad.contiguous() for grad in grads]
         for rotated in owned[:2]:
             rotate_(rotated, cos, sin, -1)
-        by_x, by_weights = None, []
-        for grad, weight in zip(owned, ctx.weights, strict=True):
+        by_x: torch.Tensor | None = None
+        by_parts: list[torch.Tensor | None] = []
+        for grad, of in zip(owned, ctx.maps, strict=True):
             operand = matmul.gradients(grad.flatten(2).flatten(0, 1), ctx.fp8)
-            by_x = matmul.by_input(operand, weight, by_x)
-            by_weights.append(matmul.by_weight(weight, operand, x))
+            by_x = linear_map.by_input(operand, of, by_x)
+            by_parts += linear_map.by_map(operand, of, x)
         assert by_x is not None
-        return by_x.view(ctx.shape), *by_weights, None, None, None, None
+        return by_x.view(ctx.shape), None, None, None, None, *by_parts
 
 
 class _LinearOntoResidual(torch.autograd.Function):
-    """residual + x @ weight.T"""
+    """residual + map(x)"""
 
     @staticmethod
-    def forward(ctx: Any, x: torch.Tensor, weight: torch.Tensor, residual: torch.Tensor, fp8: bool) -> torch.Tensor:
-        ctx.weight, ctx.fp8 = weight, fp8
+    def forward(ctx: Any, x: torch.Tensor, residual: torch.Tensor, fp8: bool, *parts: Any) -> torch.Tensor:
+        (ctx.map,), ctx.fp8 = _maps(parts), fp8
         operand = matmul.values(x.flatten(0, 1), fp8)
         ctx.save_for_backward(*operand.to_save())
-        return matmul.forward(operand, weight, residual.flatten(0, 1)).view_as(residual)
+        return linear_map.forward(operand, ctx.map, residual.flatten(0, 1)).view_as(residual)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         operand = matmul.gradients(grad.flatten(0, 1), ctx.fp8)
-        by_x = matmul.by_input(operand, ctx.weight).view(*grad.shape[:2], -1)
-        return by_x, matmul.by_weight(ctx.weight, operand, matmul.saved(ctx.saved_tensors)), grad, None
+        by_x = linear_map.by_input(operand, ctx.map).view(*grad.shape[:2], -1)
+        return by_x, grad, None, *linear_map.by_map(operand, ctx.map, matmul.saved(ctx.saved_tensors))
 
 
 class _FeedForwardOntoResidual(torch.autograd.Function):
-    """residual + swiglu(x @ gate.T, x @ up.T) @ down.T"""
+    """residual + down(swiglu(gate(x), up(x)))"""
 
     @staticmethod
-    def forward(
-        ctx: Any,
-        x: torch.Tensor,
-        w_gate: torch.Tensor,
-        w_up: torch.Tensor,
-        w_down: torch.Tensor,
-        residual: torch.Tensor,
-        fp8: bool,
-    ) -> torch.Tensor:
-        ctx.weights, ctx.fp8 = (w_gate, w_up, w_down), fp8
+    def forward(ctx: Any, x: torch.Tensor, residual: torch.Tensor, fp8: bool, *parts: Any) -> torch.Tensor:
+        ctx.maps, ctx.fp8 = _maps(parts), fp8
+        to_gate, to_up, to_down = ctx.maps
         operand = matmul.values(x.flatten(0, 1), fp8)
-        gate, up = matmul.forward(operand, w_gate), matmul.forward(operand, w_up)
+        gate, up = linear_map.forward(operand, to_gate), linear_map.forward(operand, to_up)
         ctx.save_for_backward(gate, up, *operand.to_save())
         inner = matmul.values(swiglu(gate, up), fp8)
-        return matmul.forward(inner, w_down, residual.flatten(0, 1)).view_as(residual)
+        return linear_map.forward(inner, to_down, residual.flatten(0, 1)).view_as(residual)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         gate, up, *tensors = ctx.saved_tensors
         x = matmul.saved(tuple(tensors))
-        w_gate, w_up, w_down = ctx.weights
+        to_gate, to_up, to_down = ctx.maps
         outer = matmul.gradients(grad.flatten(0, 1), ctx.fp8)
-        inner = matmul.by_input(outer, w_down)
+        inner = linear_map.by_input(outer, to_down)
         swiglu_backward_(inner, gate, up)  # now inner is the activation, gate and up are their own gradients
-        by_down = matmul.by_weight(w_down, outer, matmul.values_for_weights(inner, ctx.fp8))
+        by_down = linear_map.by_map(outer, to_down, matmul.values_for_weights(inner, ctx.fp8))
         by_gate_grad, by_up_grad = (matmul.gradients(t, ctx.fp8) for t in (gate, up))
-        by_x = matmul.by_input(by_up_grad, w_up, matmul.by_input(by_gate_grad, w_gate))
-        by_gate = matmul.by_weight(w_gate, by_gate_grad, x)
-        by_up = matmul.by_weight(w_up, by_up_grad, x)
-        return by_x.view(*grad.shape[:2], -1), by_gate, by_up, by_down, grad, None
+        by_x = linear_map.by_input(by_up_grad, to_up, linear_map.by_input(by_gate_grad, to_gate))
+        by_gate = linear_map.by_map(by_gate_grad, to_gate, x)
+        by_up = linear_map.by_map(by_up_grad, to_up, x)
+        return by_x.view(*grad.shape[:2], -1), grad, None, *by_gate, *by_up, *by_down

@@ -13,6 +13,7 @@ from configs.memory import LOGITS_AT_ONCE
 from pipeline.contract.cpu_products import product
 from training.attention import NAME, mask_of, needs_mask
 from training.head import Head, head_of
+from training.sequence_parallel import SharedSequences
 
 
 class SummedLoss(nn.Module):
@@ -22,9 +23,12 @@ class SummedLoss(nn.Module):
     token weighs the same, whichever rank and micro-batch it falls into.
     """
 
-    def __init__(self, model: PreTrainedModel, label_smoothing: float = 0.0) -> None:
+    def __init__(
+        self, model: PreTrainedModel, label_smoothing: float = 0.0, shared: SharedSequences | None = None
+    ) -> None:
+        """shared: with which other ranks this one shares its sequences."""
         super().__init__()
-        self.model = model
+        self.model, self.shared = model, shared
         self.label_smoothing = label_smoothing
         self.head = head_of(model.config)
         # As the head's own forward, so that what hangs on modules (ZeRO-3 collects weights there) still works.
@@ -61,10 +65,14 @@ class SummedLoss(nn.Module):
         weight = decoder.get_input_embeddings().weight
         own: dict[str, Any] = {}
         if self.model.config._attn_implementation == NAME:
+            batch, length = input_ids.shape
+            if self.shared:
+                own["shared"], length = self.shared, length * self.shared.ranks
             mask = None
-            if needs_mask(weight.device, weight.dtype, _attention_dropout(self.model) if self.training else 0.0):
-                mask = mask_of(boundaries, *input_ids.shape)
-            own = {"boundaries": boundaries, "longest": longest, "document_mask": mask}
+            dropout = _attention_dropout(self.model) if self.training else 0.0
+            if needs_mask(weight.device, weight.dtype, dropout, unbroken=len(boundaries) == batch + 1):
+                mask = mask_of(boundaries, batch, length)
+            own |= {"boundaries": boundaries, "longest": longest, "document_mask": mask}
         hidden_BLD = decoder(input_ids=input_ids, position_ids=position_ids, use_cache=False, **own).last_hidden_state
         return hidden_BLD.flatten(0, 1).index_select(0, kept)
 

@@ -12,6 +12,7 @@ import torch
 
 from training.data import Batch, PackedSequences, micro_batches, on_device
 from training.job_config import JobConfig
+from training.sequence_parallel import part_of
 
 AHEAD = 1
 """Global batches that wait in the queue; one more is being prepared, and one is in use."""
@@ -33,9 +34,11 @@ class RankBatch:
 
 def rank_batch(job: JobConfig, data: PackedSequences, step: int, rank: int) -> RankBatch:
     """What `rank` works on in `step`, on the CPU. Follows from seed and step, so no rank need ask another."""
-    size = job.micro_batch
+    size, shared = job.micro_batch, job.launch.sequence_parallel
+    group, place = divmod(rank, shared)
     indices = data.indices(job, step)
-    batches = [data.batch(mine, size) for mine in micro_batches(indices, rank, job.world_size, size)]
+    whole = (data.batch(mine, size) for mine in micro_batches(indices, group, job.data_ranks, size))
+    batches = [part_of(batch, place, shared) for batch in whole]
     return RankBatch(step, batches, data.learned(indices))
 
 

@@ -20,9 +20,9 @@ from pipeline.contract.sealed_json import DamagedError, read_sealed, write_seale
 from pipeline.contract.tokenizer import saved_tokenizer, usable_tokenizer
 from training.arrow import arrow_copy
 from training.elastic import remaining
-from training.job_config import JobConfig, check, check_vocabulary
+from training.job_config import JobConfig, check, check_heads, check_vocabulary
 from training.launcher import launch
-from training.micro_batch import fitting_micro_batch
+from training.micro_batch import fastest, fitting_micro_batch
 from training.mlflow_logger import MlflowLogger
 from training.pair_packing import packed_pairs
 from training.tensorboard_logger import TensorBoardLogger
@@ -56,6 +56,8 @@ def train(context: StageContext) -> None:
         shutil.rmtree(job.out)
         job.out.mkdir()
         _copy_sequences(context, job)
+        if context.config("launch").micro_batch == "auto":
+            job = fastest(job)
         mlflow_run = _launch(context, job)
         finished = {"mlflow_run": mlflow_run, "files": _hashes(context)}
         write_sealed(job.checkpoints / FINISHED, finished)
@@ -134,6 +136,7 @@ def make_job(context: StageContext) -> JobConfig:
     else:
         shape = architecture = load_architecture(model.name)
         check_vocabulary(architecture, len(tokenizer), model.name)
+    check_heads(shape, launch_settings.sequence_parallel, model.pretrained or model.name)
     if launch_settings.micro_batch == "auto":
         micro_batch = fitting_micro_batch(context.profile, shape, len(tokenizer))
         launch_settings = launch_settings.model_copy(update={"micro_batch": micro_batch})

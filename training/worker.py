@@ -1,23 +1,16 @@
 """One rank of training. Started by the deepspeed launcher as: worker.py job.json"""
 
 import json
-import os
 import shutil
-import sys
-import traceback
 from contextlib import suppress
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 import torch.distributed as dist
 from deepspeed import DeepSpeedEngine
-from transformers.utils.logging import disable_progress_bar
 
-from configs.errors import RESTART, RestartError, UserError
+from configs.errors import RestartError, UserError
 from pipeline.contract.atomic_write import write_text
-from pipeline.contract.shortage import shortage
-from pipeline.contract.stages import STAGES
 from pipeline.contract.tokenizer import saved_tokenizer
 from training.background_checkpoint import BackgroundCheckpoints
 from training.checkpoint import NoneWholeError, State, layout_of, load_newest, saved_states
@@ -26,13 +19,13 @@ from training.communication import CommunicationClock
 from training.data import PackedSequences
 from training.engine import build_engine, precision, start_distributed
 from training.job_config import JobConfig
-from training.launcher import end_with_stdin, report_failure
 from training.metrics import METRICS, curve, read_metrics, while_training
 from training.notice import Notice
 from training.objective import before_and_best, sequences
 from training.pace import Pace
 from training.prefetch import Prefetch
 from training.profiler import Trace
+from training.rank import on_rank
 from training.replies import Replies
 from training.reporter import Reporter
 from training.spikes import RollbackError, Spikes
@@ -100,7 +93,7 @@ def train(
             report.step(outcome)  # raises when the loss is not a number: such weights are never kept
 
         if job.train.prefers and not state.step and len(data.validation):
-            figures = validation_figures(engine, data.validation, job.train.validation_sequences, job.micro_batch)
+            figures = validation_figures(engine, data.validation, job)
             report.validation(figures, replies=None)
             report.resumes()
         for batch in batches:
@@ -182,7 +175,7 @@ def validate(
     Without validation data the last weights count as the best.
     """
     if len(data):
-        figures = validation_figures(engine, data, job.train.validation_sequences, job.micro_batch)
+        figures = validation_figures(engine, data, job)
         report.validation(figures, replies.measure(engine, state.step))
         loss = figures[0]
         if state.best_loss is not None and loss >= state.best_loss:
@@ -230,23 +223,5 @@ def finish(job: JobConfig, state: State, facts: dict[str, Any]) -> None:
     write_text(job.out / "training.json", json.dumps(summary, indent=1))
 
 
-def main() -> None:
-    """Reads the job and trains. A failure is told in one line, which the launching stage looks for."""
-    disable_progress_bar()
-    job = JobConfig.model_validate_json(Path(sys.argv[-1]).read_text(encoding="utf-8"))
-    if job.launch.hostfile is None:
-        end_with_stdin()
-    try:
-        run(job)
-    except BaseException as error:
-        told = shortage(error, job.checkpoints, [STAGES["train"]]) or error
-        if not isinstance(told, UserError | RestartError):
-            traceback.print_exc()
-        report_failure(int(os.environ["RANK"]), told)
-        # a rank that waits for another would never come to the end of the interpreter
-        os._exit(RESTART if isinstance(told, RestartError) else 1)
-    dist.destroy_process_group()
-
-
 if __name__ == "__main__":
-    main()
+    on_rank(run)

@@ -13,9 +13,9 @@ from eval.metrics.words import words
 from eval.probes import pairs
 from eval.probes.prefix_tree import Answer, Question, answer
 from eval.probes.prompt import encoded
-from eval.probes.wilson import wilson
 from pipeline.contract.progress import Progress
 from pipeline.contract.turns import Message, stop_tokens
+from pipeline.contract.wilson import wilson
 
 CONTENT_FREE = "N/A"
 """A message that says nothing (Zhao et al. 2021, Calibrate Before Use, section 5)."""

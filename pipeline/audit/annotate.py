@@ -4,6 +4,7 @@ import json
 
 from configs.audit import Audit
 from pipeline.audit.annotation import TEXT_COLUMNS, TEXT_SCHEMA, of_texts
+from pipeline.audit.statement_rows import STATEMENTS_SCHEMA, of_mentions, of_others
 from pipeline.audit.topics import TOPIC_SCHEMA, of_vectors
 from pipeline.contract.atomic_write import write_text
 from pipeline.contract.execute import StageContext
@@ -12,7 +13,7 @@ from pipeline.spark.session import session_of
 
 
 def annotate(context: StageContext) -> None:
-    """Leaves data/ (see docs/artifacts.md), clusters.json, and the maps in plots/.
+    """Leaves data/, mentions/ and others/ (see docs/artifacts.md), clusters.json, and the maps in plots/.
 
     Topics are read shard by shard, since a shard of embed holds whole conversations: only names and
     numbers pass through a shuffle, never vectors or texts.
@@ -46,3 +47,9 @@ def annotate(context: StageContext) -> None:
     write_text(context.out / "clusters.json", json.dumps(clusters, indent=1, ensure_ascii=False) + "\n")
     draw_maps(topics, sample_ND, context.out / "plots", context.config("seed"))
     context.metrics |= {"topics": len(topics.names), "clusters": len(topics.clusters), "sampled": len(ids)}
+    topic_of = read_rows(spark, context.out / "data").select("row_id", "topic")
+    for name, said in (
+        ("mentions", rows.mapInArrow(lambda batches: of_mentions(batches, model, lists), STATEMENTS_SCHEMA)),
+        ("others", rows.mapInArrow(lambda batches: of_others(batches, model, lists, count), STATEMENTS_SCHEMA)),
+    ):
+        context.metrics[name] = write_rows(said.join(topic_of, "row_id"), context.out / name, count, key="statement")

@@ -1,6 +1,6 @@
-"""audit: topics, mentions and sentiment counted, and findings made of the counts.
+"""audit: topics, mentions and sentiment counted, groups compared, and findings made of the numbers.
 
-annotate has scored every conversation once; audit only counts, so a changed threshold costs seconds.
+annotate has scored every conversation and sentence once; audit only counts, so a changed threshold costs seconds.
 """
 
 import json
@@ -13,9 +13,22 @@ import numpy as np
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from configs.audit import OTHER_TOPIC
+from configs.audit import OTHER_TOPIC, Findings
+from pipeline.audit.associations import (
+    LEAST_ODDS,
+    SEGREGATED_ODDS,
+    SHOWN,
+    Association,
+    coverage,
+    occupation_associations,
+    word_associations,
+)
+from pipeline.audit.exclusion import references, shortfalls
 from pipeline.audit.findings import findings, worst
+from pipeline.audit.groups import comparisons
 from pipeline.audit.plots import draw
+from pipeline.audit.sample import EXAMPLES, Sample, sample
+from pipeline.audit.severity import adjusted, cohens_h
 from pipeline.contract.artifact import Artifact
 from pipeline.contract.atomic_write import write_text
 from pipeline.contract.execute import StageContext
@@ -35,7 +48,13 @@ def audit(context: StageContext) -> None:
     counted["clusters"] = clusters(source)
     if pairs := preferences(context.inputs["deduplicate"]):
         counted["pairs"] = pairs
-    counted["findings"] = findings(counted, context.config("findings"))
+    limits: Findings = context.config("findings")
+    counted |= of_groups(source, counted["mentions"], limits)
+    counted["findings"] = findings(counted, limits)
+    counted.pop("examples")
+    for comparison in counted["comparisons"]:
+        for shown in ("examples", "sentences"):
+            comparison.pop(shown, None)
     text = json.dumps(counted, indent=1, ensure_ascii=False)
     write_text(context.out / "audit.json", text + "\n")
     draw(counted, context.out / "plots")
@@ -49,13 +68,54 @@ def audit(context: StageContext) -> None:
     context.metrics |= {"findings": dict(sorted(severities.items())), "worst": worst(counted["findings"])}
 
 
+def of_groups(source: Artifact, mentions: dict[str, dict[str, int]], limits: Findings) -> dict[str, Any]:
+    """`comparisons`, `words`, `occupations` and `exclusion` of audit.json, with q over all comparisons, and over all
+    words."""
+    statements = sample(source)
+    compared = comparisons(statements, limits)
+    missing = shortfalls(mentions, references(limits))
+    for entry, q in zip([*compared, *missing], adjusted([e["p"] for e in [*compared, *missing]]), strict=True):
+        entry["q"] = float(f"{q:.4g}")
+        del entry["p"]
+    words, occupations = word_associations(statements, limits), occupation_associations(statements, limits)
+    return {
+        "comparisons": compared,
+        "words": {tag: _told(statements, tag, of, LEAST_ODDS) for tag, of in words.items()},
+        "occupations": {
+            tag: _told(statements, tag, of, LEAST_ODDS, occupations=True) | {"segregated": round(SEGREGATED_ODDS, 4)}
+            for tag, of in occupations.items()
+        },
+        "exclusion": missing,
+    }
+
+
+def _told(
+    statements: Sample, tag: str, of: list[Association], threshold: float, occupations: bool = False
+) -> dict[str, Any]:
+    """The strongest words of a group, and how much of what is said of it and of the rest they are."""
+    shown = of[:SHOWN]
+    told = coverage(statements, tag, [a.word for a in shown], occupations)
+    numbers = ("others", "odds", "low", "high")
+    words = [
+        {"word": a.word, "rows": a.rows, **{n: round(getattr(a, n), 2) for n in numbers}, "q": float(f"{a.q:.4g}")}
+        for a in shown
+    ]
+    separation = cohens_h(told["share"], told["rest"])
+    return {
+        **{"words": words, **told, "share": round(told["share"], 4), "rest": round(told["rest"], 4)},
+        **{"separation": round(separation, 4), "threshold": round(threshold, 4)},
+    }
+
+
 def distributions(source: Artifact, topics: list[str], advance: Callable[[int], None]) -> dict[str, Any]:
-    """audit.json without its findings. Besides docs/artifacts.md it holds `topics_by_group` {attribute:
-    {group: {topic: rows}}} and the standard error of each group's mean sentiment."""
+    """audit.json without its comparisons of groups and findings. Besides docs/artifacts.md it holds `topics_by_group`
+    {attribute: {group: {topic: rows}}}, the standard error of each group's mean sentiment, and `examples`, three rows
+    of each topic, source, language, and group with a topic."""
     rows, total = 0, 0.0
     by_source: Counter[tuple[str, str]] = Counter()
     by_mention: Counter[tuple[str, str]] = Counter()
     languages: Counter[str] = Counter()
+    examples: dict[str, dict[str, list[str]]] = {name: {} for name in ("topics", "sources", "languages", "groups")}
     moments: dict[str, np.ndarray] = {}  # mention -> rows, sum and sum of squares of the sentiment
     histogram = np.zeros(len(EDGES) - 1, dtype=np.int64)
     for batch in source.read().to_batches(batch_size=1 << 16):
@@ -66,10 +126,17 @@ def distributions(source: Artifact, topics: list[str], advance: Callable[[int], 
         histogram += np.histogram(score_N, EDGES)[0]
         by_source.update(zip(batch.column("source").to_pylist(), topic_N, strict=True))
         languages.update(code or "unknown" for code in batch.column("language").to_pylist())
+        row_ids = batch.column("row_id").to_numpy(zero_copy_only=False)
+        codes = pc.fill_null(batch.column("language"), "unknown")
+        for name, column in (("topics", "topic"), ("sources", "source")):
+            _exemplify(examples[name], batch.column(column).to_pylist(), row_ids)
+        _exemplify(examples["languages"], codes.to_pylist(), row_ids)
         lists = batch.column("mentions")
         tags = pc.list_flatten(lists).to_numpy(zero_copy_only=False)
         parents = pc.list_parent_indices(lists).to_numpy()
         by_mention.update(zip(tags, topic_N[parents], strict=True))
+        both = [f"{tag} {topic}" for tag, topic in zip(tags, topic_N[parents], strict=True)]
+        _exemplify(examples["groups"], both, row_ids[parents])
         for tag in sorted(set(tags)):
             scores = score_N[parents[tags == tag]]
             moments.setdefault(tag, np.zeros(3))
@@ -98,7 +165,16 @@ def distributions(source: Artifact, topics: list[str], advance: Callable[[int], 
             for a, tags in groups.items()
         },
         "languages": dict(sorted(languages.items())),
+        "examples": examples,
     }
+
+
+def _exemplify(known: dict[str, list[str]], names: list[str], row_ids: np.ndarray) -> None:
+    """Keeps the first three rows of each name."""
+    for name, row_id in zip(names, row_ids, strict=True):
+        rows = known.setdefault(name, [])
+        if len(rows) < EXAMPLES:
+            rows.append(row_id)
 
 
 def clusters(source: Artifact) -> list[dict[str, Any]]:

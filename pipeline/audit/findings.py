@@ -1,48 +1,32 @@
-"""What stands out in an audit's distributions, and how much it matters. Pure functions."""
+"""What stands out in an audit's numbers, and how much it matters. Pure functions of audit.json."""
 
-from dataclasses import asdict, dataclass
-from itertools import combinations
-from math import sqrt
-from statistics import NormalDist
+from dataclasses import asdict, replace
 from typing import Any
 
 from configs.audit import Findings
-
-SEVERITIES = ("info", "warning", "critical")
-CONFIDENCE = 0.95
-"""Of the comparison of groups' sentiment, over all pairs of an attribute (Bonferroni)."""
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One line of the audit. subject is `topic`, `attribute`, `attribute:group` or `source`."""
-
-    severity: str
-    kind: str
-    subject: str
-    value: float
-    threshold: float
-    message: str
+from pipeline.audit.finding import REMEDIES, Finding
+from pipeline.audit.group_findings import of_groups
+from pipeline.audit.severity import SEVERITIES
 
 
 def findings(audit: dict[str, Any], limits: Findings) -> list[dict[str, Any]]:
-    """The findings over the distributions of audit.json, the worst first.
+    """The findings over the numbers of audit.json, the worst first.
 
-    Warnings are what a person should know before training, critical is what automatic review refuses
-    by default: a topic beyond half of what max_topic_share leaves, or a sentiment gap of twice
-    max_sentiment_gap.
+    Warnings are what a person should know before training, critical is what automatic review refuses by default: a
+    topic beyond half of what max_topic_share leaves, or an effect to a group's disadvantage that surely is large
+    (pipeline.audit.severity).
     """
     found = [
         *_topics(audit, limits),
-        *_mentions(audit, limits),
-        *_sentiment(audit, limits),
+        *of_groups(audit, limits),
         *_associations(audit, limits),
         *_sources(audit, limits),
         *_languages(audit),
         *_reply_lengths(audit, limits),
     ]
-    found.sort(key=lambda f: (-SEVERITIES.index(f.severity), f.kind, f.subject))
-    return [{**asdict(f), "value": round(f.value, 4), "threshold": round(f.threshold, 4)} for f in found]
+    found = [replace(f, remedy=REMEDIES[f.kind]) for f in found]
+    found.sort(key=lambda f: (-SEVERITIES.index(f.severity), f.kind, f.subject, -abs(f.value)))
+    return [{k: round(v, 4) if isinstance(v, float) else v for k, v in asdict(f).items()} for f in found]
 
 
 def worst(found: list[dict[str, Any]]) -> str | None:
@@ -54,53 +38,16 @@ def _topics(audit: dict[str, Any], limits: Findings) -> list[Finding]:
     found = []
     for topic, rows in audit["topics"].items():
         share = rows / max(audit["rows"], 1)
+        shown = rows, _examples(audit, "topics", topic)
         if topic != "other" and share < limits.min_topic_share:
             words = f"{share:.1%} of the rows are about {topic}, fewer than {limits.min_topic_share:.1%}"
-            found.append(Finding("info", "topic under-represented", topic, share, limits.min_topic_share, words))
-        if share > limits.max_topic_share:
-            severity = "critical" if share > (1 + limits.max_topic_share) / 2 else "warning"
-            words = f"{share:.1%} of the rows are about {topic}, more than {limits.max_topic_share:.1%}"
-            found.append(Finding(severity, "topic over-represented", topic, share, limits.max_topic_share, words))
-    return found
-
-
-def _mentions(audit: dict[str, Any], limits: Findings) -> list[Finding]:
-    found = []
-    for attribute, groups in audit["mentions"].items():
-        most, least = max(groups, key=lambda g: groups[g]), min(groups, key=lambda g: groups[g])
-        if groups[most] < limits.min_group_rows:
-            continue
-        ratio = groups[most] / max(groups[least], 1)
-        if ratio > limits.max_group_ratio:
-            words = f"{most} is mentioned in {groups[most]:,} rows, {least} in {groups[least]:,}"
-            found.append(Finding("warning", "group ratio", attribute, ratio, limits.max_group_ratio, words))
-        absent = [group for group, rows in groups.items() if rows == 0]
-        if absent:
-            words = f"never mentioned: {', '.join(absent)}"
-            found.append(Finding("info", "group absent", attribute, len(absent), 0, words))
-    return found
-
-
-def _sentiment(audit: dict[str, Any], limits: Findings) -> list[Finding]:
-    """The widest gap of each attribute, when it is wider than the limit and not by chance."""
-    found = []
-    for attribute, groups in audit["sentiment_by_group"].items():
-        enough = {g: v for g, v in groups.items() if v["rows"] >= limits.min_group_rows}
-        pairs = list(combinations(enough, 2))
-        if not pairs:
-            continue
-        z = NormalDist().inv_cdf(1 - (1 - CONFIDENCE) / (2 * len(pairs)))
-        one, other = max(pairs, key=lambda p: abs(enough[p[0]]["mean"] - enough[p[1]]["mean"]))
-        high, low = sorted((one, other), key=lambda g: -enough[g]["mean"])
-        gap = enough[high]["mean"] - enough[low]["mean"]
-        margin = z * sqrt(enough[high]["standard_error"] ** 2 + enough[low]["standard_error"] ** 2)
-        if gap > limits.max_sentiment_gap and gap > margin:
-            severity = "critical" if gap - margin > 2 * limits.max_sentiment_gap else "warning"
-            words = (
-                f"mean sentiment is {enough[high]['mean']:+.2f} where {high} is mentioned and "
-                f"{enough[low]['mean']:+.2f} where {low} is (gap {gap:.2f} ± {margin:.2f})"
+            found.append(
+                Finding("info", "topic under-represented", topic, share, limits.min_topic_share, words, *shown)
             )
-            found.append(Finding(severity, "sentiment gap", attribute, gap, limits.max_sentiment_gap, words))
+        if share > limits.max_topic_share:
+            said = "critical" if share > (1 + limits.max_topic_share) / 2 else "warning"
+            words = f"{share:.1%} of the rows are about {topic}, more than {limits.max_topic_share:.1%}"
+            found.append(Finding(said, "topic over-represented", topic, share, limits.max_topic_share, words, *shown))
     return found
 
 
@@ -115,9 +62,9 @@ def _associations(audit: dict[str, Any], limits: Findings) -> list[Finding]:
                     continue
                 words = f"{count:,} of {rows:,} rows that mention {group} are about {topic}, {expected:,.0f} by chance"
                 subject = f"{attribute}:{group}"
-                found.append(
-                    Finding("info", "topic association", subject, count / expected, limits.max_topic_lift, words)
-                )
+                lift = count / expected
+                shown = count, _examples(audit, "groups", f"{subject} {topic}")
+                found.append(Finding("info", "topic association", subject, lift, limits.max_topic_lift, words, *shown))
     return found
 
 
@@ -127,7 +74,8 @@ def _sources(audit: dict[str, Any], limits: Findings) -> list[Finding]:
         share = sum(topics.values()) / max(audit["rows"], 1)
         if share > limits.max_source_share and len(audit["by_source"]) > 1:
             words = f"{share:.1%} of the rows come from {source}"
-            found.append(Finding("info", "source dominance", source, share, limits.max_source_share, words))
+            shown = sum(topics.values()), _examples(audit, "sources", source)
+            found.append(Finding("info", "source dominance", source, share, limits.max_source_share, words, *shown))
     return found
 
 
@@ -138,7 +86,8 @@ def _languages(audit: dict[str, Any]) -> list[Finding]:
     main = max(languages, key=lambda code: languages[code])
     others = sum(languages.values()) - languages[main]
     words = f"{main} and {len(languages) - 1} other languages; word lists and sentiment are made for English"
-    return [Finding("info", "language mix", main, others / max(audit["rows"], 1), 0, words)]
+    shown = others, [row for code in languages if code != main for row in _examples(audit, "languages", code)][:3]
+    return [Finding("info", "language mix", main, others / max(audit["rows"], 1), 0, words, *shown)]
 
 
 def _reply_lengths(audit: dict[str, Any], limits: Findings) -> list[Finding]:
@@ -156,5 +105,9 @@ def _reply_lengths(audit: dict[str, Any], limits: Findings) -> list[Finding]:
                 f"the chosen reply is the {word} one in {share:.1%} of {unequal:,} preference pairs "
                 f"(mean {pairs['chosen_chars']:,.0f} against {pairs['rejected_chars']:,.0f} characters)"
             )
-            found.append(Finding("warning", "length bias", source, share, limits.max_length_share, words))
+            found.append(Finding("warning", "length bias", source, share, limits.max_length_share, words, unequal))
     return found
+
+
+def _examples(audit: dict[str, Any], of: str, name: str) -> list[str]:
+    return list(audit.get("examples", {}).get(of, {}).get(name, []))

@@ -1,47 +1,29 @@
-"""The audit in four pictures. Equal numbers give equal bytes."""
+"""The audit in pictures."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-INK, QUIET, BLUE = "#222222", "#777777", "#0072B2"  # blue of Okabe and Ito's colour-blind safe palette
-STYLE: dict[Any, Any] = {
-    "svg.hashsalt": "parlance",
-    "svg.fonttype": "none",
-    "font.family": "sans-serif",
-    "font.size": 10,
-    "axes.titlesize": 11,
-    "axes.titlelocation": "left",
-    "axes.titleweight": "bold",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.edgecolor": QUIET,
-    "text.color": INK,
-    "axes.labelcolor": INK,
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "text.parse_math": False,  # the names of topics and sources are text, also with dollars
-}
+from pipeline.audit.group_plots import portrayals, tones
+from pipeline.audit.plot_style import BLUE, INK, QUIET, save
 
 
 def draw(audit: dict[str, Any], folder: Path) -> None:
-    """Writes topics.svg, mentions.svg, sentiment.svg and topics_by_source.svg."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Writes topics.svg, mentions.svg, sentiment.svg, topics_by_source.svg and, where groups are compared, groups.svg
+    and portrayals.svg."""
     pictures = {
         "topics": _topics,
         "mentions": _mentions,
         "sentiment": _sentiment,
         "topics_by_source": _topics_by_source,
     }
-    with mpl.rc_context(STYLE):
-        for name, picture in pictures.items():
-            picture(audit).savefig(
-                folder / f"{name}.svg", format="svg", bbox_inches="tight", metadata={"Date": None, "Creator": None}
-            )
+    if audit.get("comparisons"):
+        pictures |= {"groups": tones, "portrayals": portrayals}
+    save({name: partial(picture, audit) for name, picture in pictures.items()}, folder)
 
 
 def _topics(audit: dict[str, Any]) -> Figure:
@@ -54,17 +36,22 @@ def _topics(audit: dict[str, Any]) -> Figure:
 
 
 def _mentions(audit: dict[str, Any]) -> Figure:
-    attributes = audit["mentions"]
-    heights = [len(groups) + 1.5 for groups in attributes.values()]
-    figure = Figure(figsize=(7, 0.26 * sum(heights)))  # the constrained layout's last bits differ between runs
-    most = max((rows for groups in attributes.values() for rows in groups.values()), default=0)
-    panels = figure.subplots(len(attributes), 1, gridspec_kw={"height_ratios": heights, "hspace": 0.35})
-    for axes, (attribute, groups) in zip(np.atleast_1d(panels), attributes.items(), strict=True):
-        ordered = sorted(groups.items(), key=lambda item: (item[1], item[0]))
-        _bars(axes, [name for name, _ in ordered], [rows for _, rows in ordered], audit["rows"])
-        axes.set_xlim(0, max(most, 1) * 1.2)
-        axes.set_title(attribute.capitalize(), fontsize=10)
-    figure.suptitle("Conversations that mention each group", x=0.125, y=0.92, ha="left", fontsize=11, fontweight="bold")
+    """Groups below the name of their attribute; those that are never mentioned are left out."""
+    lines: list[tuple[str, int | None]] = []
+    for attribute, groups in audit["mentions"].items():
+        named = sorted(((g, rows) for g, rows in groups.items() if rows), key=lambda item: (-item[1], item[0]))
+        lines += [(attribute.capitalize(), None), *named] if named else []
+    lines = lines[::-1] or [("No group is mentioned", None)]
+    figure = Figure(figsize=(7, 0.6 + 0.26 * len(lines)))  # the constrained layout's last bits differ between runs
+    axes = figure.add_subplot()
+    places = {at: line for at, line in enumerate(lines) if line[1] is not None}
+    _bars(axes, list(places), [rows or 0 for _, rows in places.values()], audit["rows"])
+    axes.set_yticks(list(places), [name for name, _ in places.values()])
+    for at, (name, rows) in enumerate(lines):
+        if rows is None:
+            axes.annotate(name, (0, at), (0, -3), textcoords="offset points", va="center", fontweight="bold")
+    axes.set_ylim(-0.6, len(lines) - 0.4)
+    axes.set_title("Conversations that mention each group")
     return figure
 
 
@@ -107,10 +94,10 @@ def _topics_by_source(audit: dict[str, Any]) -> Figure:
     return figure
 
 
-def _bars(axes: Axes, names: list[str], rows: list[int], total: int) -> None:
-    """Horizontal bars that carry their own numbers, so that no axis is needed."""
-    axes.barh(names, rows, color=BLUE, height=0.7)
-    for at, value in enumerate(rows):
+def _bars(axes: Axes, places: list[Any], rows: list[int], total: int) -> None:
+    """Horizontal bars at names or numbers, that carry their own numbers, so that no axis is needed."""
+    axes.barh(places, rows, color=BLUE, height=0.7)
+    for at, value in zip(places, rows, strict=True):
         axes.annotate(f"{value:,}  ({value / max(total, 1):.1%})", (value, at), (4, 0), textcoords="offset points",
                       va="center", color=QUIET, fontsize=9)  # fmt: skip
     axes.margins(y=0.02)

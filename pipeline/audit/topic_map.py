@@ -10,7 +10,7 @@ from sklearn.manifold import TSNE
 from threadpoolctl import threadpool_limits
 
 from configs.audit import OTHER_TOPIC
-from pipeline.audit.plots import INK, STYLE
+from pipeline.audit.plot_style import INK, STYLE
 from pipeline.audit.topics import Topics
 
 MOST = 1000

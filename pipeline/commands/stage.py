@@ -13,11 +13,12 @@ def command(parser: ArgumentParser) -> Runs:
     parser.add_argument("task", choices=TASKS, metavar="TASK")
     add_run(parser)
     add_answer(parser)
+    parser.add_argument("--at", metavar="TIME", help="review: when it was answered, ISO 8601 (default: now)")
     parser.add_argument("--remove-topics", help="review: topics to remove, separated by commas")
     parser.add_argument("--remove-sources", help="review: sources to remove, separated by commas")
     return _stage
 
 
 def _stage(options: Namespace) -> None:
-    names = ("decision", "by", "remove_topics", "remove_sources")
+    names = ("decision", "by", "at", "remove_topics", "remove_sources")
     execute(run_of(options), options.task, {n: getattr(options, n) for n in names if getattr(options, n)})

@@ -105,6 +105,9 @@ def execute(run: Run, task: str, arguments: dict[str, str] | None = None) -> lis
         say(line)
     for line in run.changes():
         say(f"{line}; this run goes on with what it read, a new run reads anew")
+    for stage in stages_of(task):
+        if answer := stage.answer()(run, arguments or {}):
+            run.decide(stage.name, answer)
     return [run_stage(stage, run, arguments) for stage in stages_of(task)]
 
 

@@ -2,9 +2,10 @@
 
 A line is the first 16 hex digits of the sha256 of the rest, and a JSON value. Several processes may append to
 one journal: what a killed writer, a full disk or a flipped bit leaves of a line is passed over, and costs no other
-line. Nothing is synced, so a journal holds only what can be found out again.
+line. Unless it is asked for, nothing is synced: most journals hold only what can be found out again.
 """
 
+import fcntl
 import hashlib
 import json
 import os
@@ -12,7 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from pipeline.contract.atomic_write import replacing
+from pipeline.contract.atomic_write import replacing, sync
 
 CHECK_DIGITS = 16
 
@@ -23,15 +24,24 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def append(self, values: Iterable[Any]) -> None:
-        """Appends a line a value, all in one write."""
+    def append(self, values: Iterable[Any], durable: bool = False) -> None:
+        """Appends a line a value, all in one write.
+
+        durable: on disk when this returns, and one writer at a time, on whichever machine: for what cannot be found out
+        again.
+        """
         lines = b"".join(map(_line, values))
         if not lines:
             return
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.open("ab", buffering=0) as file:
+            if durable:
+                fcntl.flock(file, fcntl.LOCK_EX)  # goes with the file
             torn = file.tell() and not _ends_a_line(self.path)
             file.write(b"\n" + lines if torn else lines)
+            if durable:
+                os.fsync(file.fileno())
+                sync(self.path.parent)
 
     def read(self) -> list[Any]:
         """The values of all whole lines, in order; none of a journal that cannot be read."""

@@ -10,8 +10,10 @@ from configs.errors import UserError
 from configs.profile import Profile
 from pipeline.contract.artifact import Artifact, ArtifactStore
 from pipeline.contract.atomic_write import sweep_partials
+from pipeline.contract.decisions import DECISION, Decisions, digest
 from pipeline.contract.fingerprint import FileHashes, fingerprint
 from pipeline.contract.frozen_profile import PROFILE, read_profile, write_profile
+from pipeline.contract.notice import notice_of
 from pipeline.contract.run_folder import LATEST, claim, folder_name, folder_of
 from pipeline.contract.sealed_json import DamagedError, read_sealed, write_sealed
 from pipeline.contract.stage import config_slice
@@ -45,6 +47,7 @@ class Run:
             claim(folder, run_id)
             run = cls(folder)
             run.sweep()
+            notice_of(folder).unlink(missing_ok=True)  # of an attempt that was killed before it could stop
             run._fix(profile)
         except OSError as error:
             raise UserError(
@@ -101,11 +104,29 @@ class Run:
     def fingerprint(self, name: str) -> str:
         """The fingerprint of a stage's artifact in this run; needs no artifact to exist."""
         if name not in self._fingerprints:
-            stage = STAGES[name]
-            self._fingerprints[name] = fingerprint(
-                stage.name, stage.version, config_slice(stage, self.profile), self.input_fingerprints(name)
-            )
+            self._fingerprints[name] = self._fingerprint(name, self._raw_inputs(name))
         return self._fingerprints[name]
+
+    def question(self, name: str) -> str:
+        """What a person is asked about: the fingerprint that a stage has while nobody has answered."""
+        return self._fingerprint(name, _without_decision(self._raw_inputs(name)))
+
+    def decision(self, name: str) -> dict[str, Any] | None:
+        """The answer that counts in this run: the one that it took; before that, the latest to the same question."""
+        digest = self._raw_inputs(name).get(DECISION)
+        return Decisions(self.root, self.question(name)).find(digest) if digest else None
+
+    def decide(self, name: str, answer: dict[str, Any]) -> None:
+        """Keeps what a person answered, which enters the fingerprints of the stage and of all that follows. What this
+        run made by another answer no longer counts in it."""
+        decisions = Decisions(self.root, self.question(name))
+        raw = _without_decision(self._raw_inputs(name))
+        decisions.add(answer)
+        raw[DECISION] = digest(answer)
+        if self._raw[name] != raw:
+            self._outcome(name).unlink(missing_ok=True)
+        self._raw[name] = raw
+        self._fingerprints.clear()
 
     def input_fingerprints(self, name: str) -> dict[str, str]:
         """Input stage to fingerprint, and raw file to content hash."""
@@ -116,12 +137,22 @@ class Run:
         """What the stage read besides artifacts; before it has its artifact, what it would read now."""
         if name not in self._raw:
             taken = self.outcomes().get(name, {}).get("raw")
-            self._raw[name] = STAGES[name].raw_inputs(self.profile, self.file_hashes) if taken is None else taken
+            self._raw[name] = self._raw_now(name) if taken is None else taken
         return self._raw[name]
+
+    def _raw_now(self, name: str) -> dict[str, str]:
+        """What the stage would read now, and the answer that would count."""
+        found = STAGES[name].raw_inputs(self.profile, self.file_hashes)
+        answered = Decisions(self.root, self._fingerprint(name, found)).latest() if STAGES[name].asks else None
+        return found | {DECISION: digest(answered)} if answered else found
+
+    def _fingerprint(self, name: str, raw: dict[str, str]) -> str:
+        stage, inputs = STAGES[name], {other: self.fingerprint(other) for other in STAGES[name].inputs}
+        return fingerprint(name, stage.version, config_slice(stage, self.profile), inputs | raw)
 
     def changed(self, name: str) -> str:
         """What a stage read besides artifacts, or is about to, and is now another: one line; empty when nothing is."""
-        taken = self._raw_inputs(name)
+        taken = _without_decision(self._raw_inputs(name))
         try:
             now = STAGES[name].raw_inputs(self.profile, self.file_hashes)
         except UserError as error:
@@ -174,7 +205,7 @@ class Run:
             "seconds": round(seconds, 3),
             "started": started.isoformat(timespec="seconds"),
         }
-        raw = {"raw": self._raw[name]} if self._raw.get(name) else {}
+        raw = {"raw": self._raw[name]} if self._raw.get(name) or STAGES[name].asks else {}
         write_sealed(self._outcome(name), outcome | raw)
 
     def outcomes(self) -> dict[str, dict[str, Any]]:
@@ -203,3 +234,7 @@ class Run:
 
     def _outcome(self, name: str) -> Path:
         return self.folder / "stages" / f"{name}.json"
+
+
+def _without_decision(raw: dict[str, str]) -> dict[str, str]:
+    return {label: hash_ for label, hash_ in raw.items() if label != DECISION}

@@ -67,7 +67,8 @@ class Stage:
     raw: module:function of (profile, hashes), label to hash of what it reads besides artifacts; imports no engine.
     check: a function that refuses a profile before anything starts; imports no engine.
     resumable: what a killed attempt left in the partial folder is kept for the next one.
-    asks: before it runs, a person may be asked, whose answer it gets.
+    asks: before it runs, a person may be asked; module:function of (run, what the task was told), the answer as a JSON
+        object, None where nobody answered. What was decided enters the fingerprint (pipeline.contract.decisions).
     form: section of the trigger form to the keys of the profile that it offers there.
     """
 
@@ -83,7 +84,7 @@ class Stage:
     raw: str = ""
     check: str = ""
     resumable: bool = False
-    asks: bool = False
+    asks: str = ""
     holds: Holds = "figures"
     work: Work = Work()
     shown: Shown = Shown()
@@ -114,6 +115,10 @@ class Stage:
         """
         found = _function(self.raw)(profile, hashes) if self.raw else {}
         return {label: masked(text) for label, text in found.items()}
+
+    def answer(self) -> Callable[..., dict[str, Any] | None]:
+        """The function of (run, what the task was told) that says what a person answered; None where nobody did."""
+        return _function(self.asks) if self.asks else lambda run, given: None  # noqa: ARG005
 
     def refuse(self, profile: Profile) -> None:
         """Raises UserError when the stage could not run with this profile."""

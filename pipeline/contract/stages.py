@@ -97,8 +97,8 @@ STAGES = {
             "annotate",
             task="audit",
             entry="pipeline.audit.annotate:annotate",
-            doc="Topics, demographic mentions, sentiment and emotions of every conversation.",
-            version="4",
+            doc="Topics, mentions, sentiment and emotions of every conversation, and what is said of each group.",
+            version="5",
             inputs=("deduplicate", "embed", "sentiment"),
             config=("audit", "embed.model", "seed"),
             settings=("spark", "embedding"),
@@ -109,12 +109,14 @@ STAGES = {
         Stage(
             "audit",
             entry="pipeline.audit.audit:audit",
-            doc="Findings with severities.",
+            doc="Groups against the rest, and findings with severities.",
             inputs=("annotate", "deduplicate"),
-            version="3",
+            version="4",
             config=("audit.topics", "findings"),
             settings=("spark",),
             engine="spark",
+            check="pipeline.audit.exclusion:check",
+            raw="pipeline.audit.exclusion:raw_inputs",
             work=Work("none"),
             shown=Shown(part="audit", facts="audit.json"),
         ),
@@ -122,10 +124,11 @@ STAGES = {
             "review",
             entry="pipeline.review.review:review",
             doc="Records the decision, the human's or the thresholds'.",
+            version="2",
             inputs=("audit",),
-            config=("review",),
+            config=("review.mode", "review.max_severity"),
             raw="pipeline.contract.raw_inputs:approval",
-            asks=True,
+            asks="pipeline.review.answer:answer",
             work=Work("none"),
             shown=Shown(part="review", facts="decision.json"),
             form={"Review": ("review.mode", "review.max_severity")},
@@ -263,6 +266,16 @@ def conversations_into(name: str) -> str:
             if STAGES[other].conversations:
                 return other
     return name
+
+
+def text_before(name: str) -> str:
+    """The stage whose data/ holds the text of the rows that a stage drops; empty when it must not be shown.
+
+    Text is shown only once personal data has been replaced: what acquire puts in quarantine is shown by file,
+    position and reason alone. Evidence never quotes a row's text.
+    """
+    found = conversations_into(name)
+    return found if found != name and STAGES[found].holds == "conversations" else ""
 
 
 def above(task: str) -> set[str]:

@@ -35,7 +35,7 @@ def memory_plan(profile: Profile, architecture: Architecture, machines: Machines
         "architecture": architecture,
         "vocabulary": architecture.vocab_size,
         "ranks": machines.ranks,
-        "sequence_length": profile.train.sides * profile.tokenise.sequence_length,
+        "sequence_length": profile.train.sides * profile.tokenise.sequence_length // launch.sequence_parallel,
         "checkpointing": profile.train.activation_checkpointing,
         "precision": profile.train.precision_on(on_gpu),
         "fused": on_gpu,

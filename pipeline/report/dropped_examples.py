@@ -6,7 +6,7 @@ from typing import Any
 import pyarrow.compute as pc
 
 from pipeline.contract.artifact import Artifact
-from pipeline.contract.stages import STAGES, conversations_into
+from pipeline.contract.stages import text_before
 
 EXAMPLES = 3
 MOST_ROWS = 2_000_000  # looking up text reads the whole stage; beyond this many rows it is left out
@@ -35,16 +35,6 @@ def rules_of(made: dict[str, Artifact]) -> list[dict[str, Any]]:
                 {"stage": stage, "rule": rule, "rows": rows, "share": share, "examples": examples.get(rule, [])}
             )
     return found
-
-
-def text_before(stage: str) -> str:
-    """The stage whose data/ holds the text of the rows that a stage drops; empty when it must not be shown.
-
-    Text is shown only once personal data has been replaced: what acquire puts in quarantine is shown by file,
-    position and reason alone. Evidence never quotes a row's text.
-    """
-    found = conversations_into(stage)
-    return found if found != stage and STAGES[found].holds == "conversations" else ""
 
 
 def _examples(artifact: Artifact) -> dict[str, list[dict[str, Any]]]:
@@ -89,14 +79,19 @@ def _named_rows(example: dict[str, Any]) -> list[str]:
 
 def texts_of(artifact: Artifact | None, rows: list[str]) -> dict[str, list[dict[str, str]]]:
     """row_id to messages, shortened. Empty without an artifact, or when it is too large to look rows up in."""
+    return {row_id: shortened(row["messages"]) for row_id, row in messages_of(artifact, rows).items()}
+
+
+def messages_of(artifact: Artifact | None, rows: list[str], *more: str) -> dict[str, dict[str, Any]]:
+    """row_id to {row_id, messages} and the columns `more`, unless the artifact is too large to look rows up in."""
     if artifact is None or not rows or artifact.ledger.rows_out > MOST_ROWS:
         return {}
     data, wanted = artifact.read(), pc.field("row_id").isin(rows)
     searched = artifact.manifest["config"].get("clean.rules.max_chars")
     if searched and "chars" in data.schema.names:  # what is longer was not searched for personal data
         wanted &= pc.field("chars") <= searched
-    table = data.to_table(columns=["row_id", "messages"], filter=wanted)
-    return {row["row_id"]: _shortened(row["messages"]) for row in table.to_pylist()}
+    table = data.to_table(columns=["row_id", "messages", *more], filter=wanted)
+    return {row["row_id"]: row for row in table.to_pylist()}
 
 
 def _texts(artifact: Artifact | None, examples: dict[str, list[dict[str, Any]]]) -> dict[str, list[dict[str, str]]]:
@@ -106,7 +101,7 @@ def _texts(artifact: Artifact | None, examples: dict[str, list[dict[str, Any]]])
     return texts_of(artifact, wanted)
 
 
-def _shortened(messages: list[dict[str, str]]) -> list[dict[str, str]]:
+def shortened(messages: list[dict[str, str]]) -> list[dict[str, str]]:
     shown = [{"role": m["role"], "content": clipped(m["content"])} for m in messages[:SHOWN_TURNS]]
     left = len(messages) - len(shown)
     return [*shown, {"role": "", "content": f"… and {left} more turns"}] if left else shown

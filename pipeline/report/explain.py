@@ -12,8 +12,8 @@ from pipeline.contract.artifact import Artifact
 from pipeline.contract.run import Run
 from pipeline.contract.spikes import read_spikes
 from pipeline.contract.stage import Stage
-from pipeline.contract.stages import STAGES
-from pipeline.report.dropped_examples import clipped, text_before, texts_of
+from pipeline.contract.stages import STAGES, text_before
+from pipeline.report.dropped_examples import clipped, texts_of
 
 FILE = "__filename"
 """What Arrow calls the file that a row was read from."""

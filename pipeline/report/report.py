@@ -29,6 +29,7 @@ from pipeline.contract.stage import Stage, config_slice
 from pipeline.contract.stages import STAGES, conversations_into
 from pipeline.planning.run_plan import comparison, read_plan
 from pipeline.report.dropped_examples import rules_of
+from pipeline.report.finding_examples import examples_of
 
 UNFINISHED_SECONDS = 15.0
 """A page of an unfinished run is rebuilt when it is older than this."""
@@ -62,6 +63,7 @@ def build_report(run: Run) -> dict[str, Any]:
         **_facts(made),
         "drift": _drift(run, made),
     }
+    _show_rows(report["audit"], made, run)
     return _finite(report)
 
 
@@ -84,6 +86,13 @@ def _facts(made: dict[str, Artifact]) -> dict[str, Any]:
     found = {about.part: _json(made.get(name), about.facts) for name, about in shown.items()}
     found["legs"] = (found["promotion"] or {}).pop("legs", [])
     return found | {"evaluation": _evaluation(made.get("evaluate"), found["evaluation"])}
+
+
+def _show_rows(audit: dict[str, Any] | None, made: dict[str, Artifact], run: Run) -> None:
+    """Gives each finding `shown`: its examples with their text."""
+    found = (audit or {}).get("findings") or []
+    for finding, shown in zip(found, examples_of(found, made.get("deduplicate"), run.profile.audit), strict=True):
+        finding["shown"] = shown
 
 
 def _drift(run: Run, made: dict[str, Artifact]) -> dict[str, Any] | None:

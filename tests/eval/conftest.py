@@ -25,6 +25,7 @@ torch.set_num_threads(1)  # two threads that share busy cores spend their time w
 
 LENGTH = 128
 STEPS = 120
+DECISION: dict[str, Any] = {"decision": "approve", "by": "automatic"}
 FINDING = {
     "severity": "warning",
     "kind": "topic",
@@ -248,7 +249,7 @@ def world(
         run = Run.begin(load_profile("scratch", settings, str(raw)), f"steps-{steps}")
         contents: dict[str, Callable[[Path], None]] = {
             "balance": lambda out: write_conversations(out / "data", rows),
-            "review": lambda out: write_json(out / "decision.json", {"decision": "approve", "by": "automatic"}),
+            "review": lambda out: write_json(out / "decision.json", DECISION),
             "audit": lambda out: write_json(out / "audit.json", {"findings": [FINDING]}),
             "tokenise": lambda out: fill_tokenise(out, tokenizer, rows),
             "train": lambda out: fill_train(out, model, steps),

@@ -20,7 +20,7 @@ from pipeline.contract.execute import execute
 from pipeline.contract.run import Run
 from tests.kills import killed_and_run_again
 
-from .conftest import FINDING, new_model, new_tokenizer
+from .conftest import DECISION, FINDING, new_model, new_tokenizer
 
 World = Callable[..., Run]
 LAX = ("promote.max_perplexity_over_unigram=100", "promote.max_broken_replies=1")
@@ -231,6 +231,33 @@ def test_the_model_card_shows_the_base_and_the_legs(
         r"\| loss \| 2\.9\d\d \| 0\.0\d\d \| \+99\.\d% \| .* to .* \| `          │  .*●.*` \| gain \|", card
     )
     assert "| Hello! How are you today? | – | I am well, thank you. And you? |" in card
+
+
+def test_the_model_card_names_who_decided_when_and_by_which_marks(
+    world: World, trained: LlamaForCausalLM, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pair = {"between": ["ann", "b*b"], "rows": 50, "raw": 0.7, "raw_low": 0.5625, "raw_high": 0.809}
+    stratum = {"stratum": "rule/clean/offensive", "rows": 8, "precision": 0.75, "low": 0.409, "high": 0.929}
+    undrawn = {"stratum": "finding/gap: <age>", "rows": 0, "precision": None, "low": None, "high": None}
+    marks = {
+        "marks": 102,
+        "rows": 52,
+        "reviewers": {"ann": 50, "b*b": 52},
+        "agreement": [{**pair, "kappa": 0.4, "low": 0.125, "high": 0.618}],
+        "strata": [stratum, undrawn],
+    }
+    for key, value in {"by": "b*b", "at": "2026-11-28T17:05:00+00:00", "marks": marks}.items():
+        monkeypatch.setitem(DECISION, key, value)
+    monkeypatch.setitem(DECISION, "remove", {"topics": ["sport"], "sources": []})
+    run = world(trained)
+    promotion(run)
+    body = (run.artifact("promote").path / "model" / "README.md").read_text()
+    assert r"Decision of the review: approve, by b\*b, 2026-11-28T17:05:00+00:00." in body
+    assert "Removed by it, topics: sport." in body
+    assert r"It rests on 102 marks, right or wrong, that people made on 52 rows (ann 50, b\*b 52)." in body
+    assert r"| ann and b\*b | 50 | 70% (56% to 81%) | 0.40 (0.12 to 0.62) |" in body
+    assert "| rule/clean/offensive | 8 | 75% (41% to 93%) |" in body
+    assert r"| finding/gap: \<age\> | 0 | – |" in body
 
 
 def test_what_data_and_people_are_called_is_text_on_the_model_card(

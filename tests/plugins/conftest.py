@@ -2,7 +2,8 @@
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,57 @@ class Store:
         self.values[key] = value
 
 
+Tokens = Callable[..., dict[str, str]]
+
+
+@pytest.fixture(scope="module")
+def tokens(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tokens]:
+    """tokens(role, name="ada") makes the cookie that Airflow gives a signed-in user; its database is real and empty."""
+    from airflow import settings
+    from airflow.api_fastapi.app import init_auth_manager
+    from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
+    from airflow.models import import_all_models
+    from airflow.models.base import Base
+
+    with pytest.MonkeyPatch.context() as patch:
+        database = tmp_path_factory.mktemp("airflow") / "airflow.db"
+        patch.setenv("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", f"sqlite:///{database}")
+        patch.setenv("AIRFLOW__API_AUTH__JWT_SECRET", "a secret of this test " * 3)
+        settings.dispose_orm()
+        settings.configure_vars()
+        settings.configure_orm()
+        import_all_models()
+        Base.metadata.create_all(settings.engine)
+        manager = init_auth_manager()
+
+        def cookie(role: str | None, name: str = "ada") -> dict[str, str]:
+            return {"_token": manager.generate_jwt(SimpleAuthManagerUser(username=name, role=role))}
+
+        yield cookie
+        settings.dispose_orm()
+    settings.configure_vars()
+    settings.configure_orm()
+
+
+def note_dag_run(dag_id: str, run_id: str, by: str | None = None) -> None:
+    """Tells Airflow's database of a DAG run, triggered by a user or by nobody."""
+    from airflow.models.dagrun import DagRun
+    from airflow.utils.session import create_session
+    from airflow.utils.types import DagRunType
+
+    with create_session() as session:
+        now = datetime.now(UTC)
+        run = DagRun(
+            dag_id=dag_id,
+            run_id=run_id,
+            run_type=DagRunType.MANUAL,
+            run_after=now,
+            queued_at=now,
+            triggering_user_name=by,
+        )
+        session.add(run)
+
+
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
     """A run over one file of three conversations."""
@@ -54,8 +106,6 @@ def context() -> Callable[..., Any]:
 
 def commit(run: Run, task: str, rows: int = 3) -> None:
     """Makes the artifacts of a task by hand, without its engine, and records them as made by the run."""
-    from datetime import UTC, datetime
-
     for stage in stages_of(task):
         artifacts.commit(run, stage.name, rows)
         run.record(stage.name, run.fingerprint(stage.name), False, 0.0, datetime.now(UTC))

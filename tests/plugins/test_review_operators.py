@@ -16,15 +16,18 @@ from configs.load import load_profile
 from configs.review import Approval
 from pipeline.contract.run import Run
 from pipeline.planning.estimate import estimate
+from pipeline.review.marks import Mark, append
 from plugins.review_operators import (
     AuditApproval,
     ReviewBranch,
     ReviewOperator,
     answer_options,
     not_entitled,
+    rows_to_see,
     summary,
     whose_answer,
 )
+from plugins.reviewers import called, may_not_mark
 from plugins.stage_operator import StageOperator, open_run, raise_for_status
 from tests import artifacts
 from tests.plugins.conftest import commit
@@ -35,6 +38,9 @@ AUDIT: dict[str, Any] = {
     "by_source": {"chats": {"small talk": 1000, "work": 200}},
     "findings": [{"severity": "critical", "kind": "ratio", "message": "men are named | 9 times as often <b>as women"}],
 }
+
+
+ANSWERED = datetime(2026, 11, 28, 17, 5, tzinfo=UTC)
 
 
 def audited(run: Run, mode: str, *settings: str) -> Run:
@@ -92,6 +98,14 @@ def test_what_was_approved_by_other_rules_is_asked_again(run: Run) -> None:
     assert one == two  # nobody is asked, so it does not matter
 
 
+def test_data_that_was_rejected_is_asked_about_again_and_an_approval_without_its_artifact_counts(run: Run) -> None:
+    asked = audited(run, "human")
+    asked.decide("review", {"decision": "reject", "by": "ann", "at": "2026-11-28T17:00:00+00:00"})
+    assert branch(Run(asked.folder)) == "approve"
+    asked.decide("review", {"decision": "approve", "by": "bob", "at": "2026-11-28T17:05:00+00:00"})
+    assert branch(Run(asked.folder)) == "review"
+
+
 def test_an_audit_without_findings_says_so(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(AUDIT, "findings", [])
     assert "found nothing above its thresholds" in summary(audited(run, "human"))
@@ -114,16 +128,43 @@ def test_an_approval_carries_its_name_and_what_to_remove() -> None:
         "responded_by_user": {"id": "7", "name": "reviewer"},
         "params_input": {"remove_topics": "work, small talk", "remove_sources": ""},
     }
-    assert answer_options(answer) == [
+    assert answer_options(answer, Approval()) == [
         *("--decision", "approve", "--by", "reviewer"),
         *("--remove-topics", "work, small talk"),
     ]
 
 
+def test_an_approver_is_called_as_the_profile_names_him() -> None:
+    user = {"id": "7", "name": "reviewer"}
+    assert called(user, Approval()) == "reviewer"
+    assert called(user, Approval(approvers=["7"])) == "7"
+
+
+def test_whose_answer_does_not_count_marks_nothing_that_does() -> None:
+    ann = {"id": "7", "name": "ann"}
+    assert may_not_mark(ann, Approval(), None) == ""
+    assert may_not_mark(ann, Approval(), "ann").startswith("ann triggered this run")
+    assert may_not_mark(ann, Approval(own_runs=True), "ann") == ""
+    assert may_not_mark(ann, Approval(approvers=["7"]), "bob") == ""
+    assert may_not_mark(ann, Approval(approvers=["bob"]), None).startswith("ann is not among")
+
+
+def test_the_question_links_to_the_rows_and_says_what_was_marked(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW__API__BASE_URL", "https://example.org/airflow/")
+    asked = audited(run, "human")
+    assert rows_to_see(asked, dag_run("a+b/c")) == (
+        "**[Look at rows, and mark them right or wrong](/airflow/parlance/review/train_chat_model/a%2Bb%2Fc)** "
+        "(the tab Review of this run).\n\n- no row has been marked yet"
+    )
+    name = "[a](http://127.0.0.1)"
+    append(asked.root, Mark("1", "kept", "audit", asked.fingerprint("audit"), name, "2026-11-28T17:00:00+00:00", True))
+    assert "- marks: 1, on different rows: 1; by `[a](http://127.0.0.1)` 1" in rows_to_see(asked, dag_run())
+
+
 def test_silence_is_a_rejection_by_nobody() -> None:
     answer: dict[str, Any] = {"chosen_options": ["Reject"], "responded_by_user": None, "params_input": {}}
-    assert answer_options(answer)[:2] == ["--decision", "reject"]
-    assert answer_options(answer)[3].startswith("nobody")
+    assert answer_options(answer, Approval())[:2] == ["--decision", "reject"]
+    assert answer_options(answer, Approval())[3].startswith("nobody")
 
 
 def test_only_approvers_answer_and_nobody_for_a_run_of_his_own() -> None:
@@ -157,7 +198,7 @@ def answered(run: Run, by: str, context: Any) -> None:
     """The task approve, once the answer of a user has come."""
     operator = AuditApproval(task_id="approve", run=str(run.folder))
     user = {"id": by, "name": by}
-    event = {"chosen_options": ["Approve"], "params_input": {}, "responded_at": datetime.now(UTC)}
+    event = {"chosen_options": ["Approve"], "params_input": {}, "responded_at": ANSWERED}
     operator.execute_complete(context, {**event, "responded_by_user": user})
 
 
@@ -171,7 +212,7 @@ def test_the_answer_that_counts_is_passed_on_for_its_own_run_only(run: Run) -> N
     asked = audited(run, "human")
     assert decided(asked, dag_run()) == []
     answered(asked, "bob", dag_run())
-    assert decided(asked, dag_run()) == ["--decision", "approve", "--by", "bob"]
+    assert decided(asked, dag_run()) == ["--decision", "approve", "--by", "bob", "--at", ANSWERED.isoformat()]
     with pytest.raises(AirflowFailException, match="the folder of another run; clear the task configure"):
         decided(asked, dag_run("another"))
 
@@ -195,7 +236,7 @@ def test_an_answer_that_does_not_count_fails_the_question_and_decides_nothing(ru
         answered(asked, "ann", dag_run())
     assert decided(asked, dag_run()) == []
     answered(asked, "bob", dag_run())
-    assert decided(asked, dag_run()) == ["--decision", "approve", "--by", "bob"]
+    assert decided(asked, dag_run()) == ["--decision", "approve", "--by", "bob", "--at", ANSWERED.isoformat()]
 
 
 def test_a_folder_that_is_none_of_this_servers_runs_is_refused(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -218,7 +259,8 @@ def test_the_answers_are_options_of_the_command_line(tmp_path: Path) -> None:
     from pipeline.cli import parser
 
     options = answer_options(
-        {"chosen_options": ["Approve"], "responded_by_user": {"id": "7"}, "params_input": {"remove_sources": "chats"}}
+        {"chosen_options": ["Approve"], "responded_by_user": {"id": "7"}, "params_input": {"remove_sources": "chats"}},
+        Approval(),
     )
     parsed = parser().parse_args(["stage", "review", "--run", str(tmp_path), *options])
     assert (parsed.decision, parsed.by, parsed.remove_sources) == ("approve", "7", "chats")

@@ -2,19 +2,12 @@
 
 import json
 import os
-from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from airflow import settings
-from airflow.api_fastapi.app import init_auth_manager
-from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
-from airflow.models import import_all_models
-from airflow.models.base import Base
 from airflow.models.dagrun import DagRun
 from airflow.utils.session import create_session
-from airflow.utils.types import DagRunType
 from fastapi.testclient import TestClient
 
 from configs.errors import UserError
@@ -23,28 +16,9 @@ from pipeline.contract.run import Run
 from pipeline.report.report import damage
 from plugins.project import run_name
 from plugins.tabs import PREFIX, ReportPage, app
+from tests.plugins.conftest import Tokens, note_dag_run
 
 RUN_ID = "manual__2026-11-21T20:11:05.311+00:00"
-Tokens = Callable[[str | None], dict[str, str]]
-
-
-@pytest.fixture(scope="module")
-def tokens(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tokens]:
-    """tokens(role) makes the cookie that Airflow gives a signed-in user; its database is real and empty."""
-    with pytest.MonkeyPatch.context() as patch:
-        database = tmp_path_factory.mktemp("airflow") / "airflow.db"
-        patch.setenv("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", f"sqlite:///{database}")
-        patch.setenv("AIRFLOW__API_AUTH__JWT_SECRET", "a secret of this test " * 3)
-        settings.dispose_orm()
-        settings.configure_vars()
-        settings.configure_orm()
-        import_all_models()
-        Base.metadata.create_all(settings.engine)
-        manager = init_auth_manager()
-        yield lambda role: {"_token": manager.generate_jwt(SimpleAuthManagerUser(username="ada", role=role))}
-        settings.dispose_orm()
-    settings.configure_vars()
-    settings.configure_orm()
 
 
 @pytest.fixture
@@ -57,14 +31,6 @@ def client(tmp_path: Path, tokens: Tokens, monkeypatch: pytest.MonkeyPatch) -> T
         session.query(DagRun).delete()
     note_dag_run("train_chat_model", RUN_ID)
     return TestClient(app, cookies=tokens("viewer"))
-
-
-def note_dag_run(dag_id: str, run_id: str) -> None:
-    """Tells Airflow's database of a DAG run."""
-    with create_session() as session:
-        now = datetime.now(UTC)
-        run = DagRun(dag_id=dag_id, run_id=run_id, run_type=DagRunType.MANUAL, run_after=now, queued_at=now)
-        session.add(run)
 
 
 def address(dag_id: str = "train_chat_model", run_id: str = RUN_ID, end: str = "") -> str:
@@ -161,12 +127,14 @@ def test_the_routes_do_not_describe_themselves(client: TestClient) -> None:
 
 
 def test_the_tabs_open_the_run_and_the_dag_that_are_shown() -> None:
-    report, plan = ReportPage.external_views
+    report, review, plan = ReportPage.external_views
     assert report["destination"] == "dag_run"
     assert "/" + report["href"] == PREFIX + "/runs/{DAG_ID}/{RUN_ID}"
+    assert review["destination"] == "dag_run"
+    assert "/" + review["href"] == PREFIX + "/review/{DAG_ID}/{RUN_ID}"
     assert plan["destination"] == "dag"
     assert "/" + plan["href"] == PREFIX + "/plan/{DAG_ID}"
-    assert json.dumps([report, plan])  # Airflow sends them to the browser
+    assert json.dumps([report, review, plan])  # Airflow sends them to the browser
 
 
 CLUSTER = "/plan/train_chat_model?profile=cluster-32xa100"

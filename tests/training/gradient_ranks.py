@@ -14,8 +14,9 @@ from configs.model import Lora
 from tests.training.ranks import on_ranks
 from training.communication import CommunicationClock
 from training.data import PackedSequences
-from training.engine import deepspeed_config, start_distributed
+from training.engine import deepspeed_config, loss_of, start_distributed
 from training.job_config import JobConfig
+from training.layers import prepare_layers
 from training.loss import SummedLoss
 from training.model import build_model
 from training.order import global_batch
@@ -25,9 +26,16 @@ from training.weights import gather
 
 STEPS = 2
 LORA = Lora(rank=2, alpha=8)
-CASES: list[tuple[int, Lora | None]] = [(4, None), (1, None), (2, LORA)]
-"""Micro-batch (accumulation is 4 over it, in a global batch of 8 sequences), and adapters, with
-which the rows of two tokens are trained."""
+CASES: list[tuple[int, Lora | None, str, int]] = [
+    (4, None, "plain", 1),
+    (1, None, "plain", 1),
+    (2, LORA, "plain", 1),
+    (2, LORA, "fused", 1),
+    (4, None, "plain", 2),
+    (4, LORA, "fused", 2),
+]
+"""Micro-batch (accumulation is 4 over it, in a global batch of 8 sequences), adapters, with which the rows of two
+tokens are trained, launch.layers, and ranks that share each sequence."""
 
 
 def main(job: JobConfig) -> None:
@@ -35,11 +43,13 @@ def main(job: JobConfig) -> None:
     data = PackedSequences(job.sequences / "train")
     clock = CommunicationClock(device)
     found = []
-    for micro_batch, lora in CASES:
-        launch = job.launch.model_copy(update={"micro_batch": micro_batch})
+    for micro_batch, lora, layers, shared in CASES:
+        changed = {"micro_batch": micro_batch, "layers": layers, "sequence_parallel": shared}
+        launch = job.launch.model_copy(update=changed)
         case = job.model_copy(update={"launch": launch, "lora": lora, "new_tokens": (5, 500) if lora else ()})
         expected = plain_torch(case, data)
-        found += [measured(case, stage, data, device, clock, expected) for stage in (0, 1, 2, 3)]
+        stages = (0, 1, 2) if layers == "fused" else (0, 1, 2, 3)
+        found += [measured(case, stage, data, device, clock, expected) for stage in stages]
     if dist.get_rank() == 0:
         (job.out / "found.json").write_text(json.dumps(found))
 
@@ -55,16 +65,19 @@ def measured(
     """Largest differences of one case from plain torch."""
     staged = job.model_copy(update={"launch": job.launch.model_copy(update={"zero_stage": stage})})
     model = build_model(staged, device)
+    prepare_layers(model, staged, device, fp8=False)
     config = deepspeed_config(staged, device) | {"zero_allow_untested_optimizer": True}
     optimizer = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=1.0)
-    engine, *_ = deepspeed.initialize(model=SummedLoss(model), optimizer=optimizer, config=config)
+    engine, *_ = deepspeed.initialize(model=loss_of(model, staged), optimizer=optimizer, config=config)
     steps = range(1, STEPS + 1)
     outcomes = [optimiser_step(engine, staged, rank_batch(staged, data, s, dist.get_rank()), clock) for s in steps]
     found = gather(model, partitioned=stage == 3)
     weights, losses, norms = expected
     engine.destroy()
+    kind = "LoRA" if job.lora else "all weights"
     return {
-        "case": f"ZeRO {stage}, accumulation {staged.accumulation}, {'LoRA' if job.lora else 'all weights'}",
+        "case": f"ZeRO {stage}, accumulation {staged.accumulation}, {kind}, {job.launch.layers}, "
+        f"sequences shared by {job.launch.sequence_parallel}",
         "difference": max((float((found[n] - w).abs().max()) for n, w in weights.items() if n in found), default=0.0),
         "weights": len(found),
         "loss": max(abs(o.loss - loss) for o, loss in zip(outcomes, losses, strict=True)),

@@ -52,11 +52,12 @@ def measured(job: JobConfig, device: torch.device, clock: CommunicationClock) ->
 
     engine, _ = build_engine(job, device)
     data, held_out = (sequences(engine, job, device, split) for split in ("train", "validation"))
-    before = validation_figures(engine, held_out, 8, job.micro_batch)
+    measuring = job.model_copy(update={"train": job.train.model_copy(update={"validation_sequences": 8})})
+    before = validation_figures(engine, held_out, measuring)
     figures = steps(engine, data, 1, STEPS // 2)
     save_checkpoint(engine, job.checkpoints, State(step=STEPS // 2), Path(__file__), {}, keep=1)
     figures += steps(engine, data, STEPS // 2 + 1, STEPS)
-    after = validation_figures(engine, held_out, 8, job.micro_batch)
+    after = validation_figures(engine, held_out, measuring)
     engine.destroy()
     made = {file: file.stat().st_mtime_ns for file in job.checkpoints.rglob("*.npy")}
     engine, _ = build_engine(job, device)

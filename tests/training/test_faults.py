@@ -86,8 +86,8 @@ class InTheBackground:
             raise self._error
 
 
-def wait_for(what: Callable[[], Any]) -> Any:
-    until = time.monotonic() + PATIENCE_SECONDS
+def wait_for(what: Callable[[], Any], seconds: float = PATIENCE_SECONDS) -> Any:
+    until = time.monotonic() + seconds
     while not (found := what()):
         assert time.monotonic() < until
         time.sleep(0.02)

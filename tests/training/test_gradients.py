@@ -21,8 +21,15 @@ def test_two_ranks_have_the_gradient_of_plain_torch_for_every_zero_stage(tmp_pat
     found = json.loads((tmp_path / "found.json").read_text())
     assert [case["case"] for case in found] == [
         f"ZeRO {stage}, accumulation {accumulation}, {kind}"
-        for accumulation, kind in ((1, "all weights"), (4, "all weights"), (2, "LoRA"))
-        for stage in (0, 1, 2, 3)
+        for accumulation, kind, stages in (
+            (1, "all weights, plain, sequences shared by 1", (0, 1, 2, 3)),
+            (4, "all weights, plain, sequences shared by 1", (0, 1, 2, 3)),
+            (2, "LoRA, plain, sequences shared by 1", (0, 1, 2, 3)),
+            (2, "LoRA, fused, sequences shared by 1", (0, 1, 2)),
+            (2, "all weights, plain, sequences shared by 2", (0, 1, 2, 3)),
+            (2, "LoRA, fused, sequences shared by 2", (0, 1, 2)),
+        )
+        for stage in stages
     ]
     for case in found:
         assert case["smallest_norm"] > 0.01, case

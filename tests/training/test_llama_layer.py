@@ -7,10 +7,13 @@ import pytest
 import torch
 
 from configs.errors import UserError
+from configs.model import Lora
+from configs.size import LINEAR_LAYERS
 from tests.training.conftest import packed
 from tests.training.jobs import small_job
 from training.layers import prepare_layers, recompute
 from training.llama_layer import suits, use_fused_layers
+from training.lora import add_adapters
 from training.loss import SummedLoss
 
 Documents = list[tuple[list[int], list[int]]]
@@ -34,6 +37,41 @@ def test_loss_and_gradients_are_those_of_the_plain_layers(
     expected = dict(model.named_parameters())
     for name, parameter in fused.named_parameters():
         torch.testing.assert_close(parameter.grad, expected[name].grad, rtol=1e-4, atol=1e-6, msg=name)
+
+
+@pytest.mark.parametrize("checkpointing", ["none", "full"])
+@pytest.mark.parametrize("targets", [LINEAR_LAYERS, ("q_proj", "v_proj", "down_proj")])
+def test_with_adapters_they_are_those_of_peft_s_layers(
+    model: SummedLoss, documents: Documents, targets: tuple[str, ...], checkpointing: str
+) -> None:
+    add_adapters(model.model, Lora(rank=4, alpha=12, target_modules=targets), new_tokens=(3, 7))
+    for name, parameter in model.named_parameters():
+        if ".lora_B." in name:
+            torch.nn.init.normal_(parameter, std=0.3)  # peft begins at zero, where the gradient of A is none
+    expected = backward(model, documents)
+    fused = copy.deepcopy(model)
+    fused.zero_grad()
+    assert suits(fused.model)
+    use_fused_layers(fused.model)
+    recompute(fused.model, checkpointing)
+    found = backward(fused, documents)
+    assert found.keys() == expected.keys()
+    assert sum(".lora_" in name for name in found) == 2 * 2 * len(targets)
+    for name, value in found.items():
+        torch.testing.assert_close(value, expected[name], rtol=1e-4, atol=1e-6, msg=name)
+
+
+def backward(module: SummedLoss, documents: Documents) -> dict[str, torch.Tensor]:
+    """The loss, and the gradient of every parameter that has one."""
+    loss = module(**packed(documents, 24))
+    loss.backward()
+    gradients = {name: p.grad for name, p in module.named_parameters() if p.grad is not None}
+    return {"loss": loss.detach(), **gradients}
+
+
+def test_adapters_with_dropout_are_left_to_peft(model: SummedLoss) -> None:
+    add_adapters(model.model, Lora(rank=4, dropout=0.1))
+    assert not suits(model.model)
 
 
 def test_in_bf16_the_fused_layers_are_as_close_to_fp32_as_the_plain_ones(

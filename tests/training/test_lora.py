@@ -26,6 +26,7 @@ from training.data import PackedSequences
 from training.job_config import JobConfig
 from training.launcher import launch
 from training.loss import SummedLoss
+from training.metrics import METRICS, read_metrics
 from training.model import build_model
 from training.optimizer import adamw
 from training.prefetch import rank_batch
@@ -184,6 +185,29 @@ def test_adapters_resume_with_identical_losses_for_every_zero_stage(job: JobConf
         assert case["first"][-1] != case["second"][0]
         assert case["first"] == pytest.approx(found["0"]["first"], rel=1e-4), stage
         assert case["trainable"] == found["0"]["trainable"]
+
+
+def test_in_bf16_fused_layers_learn_what_plain_ones_do(job: JobConfig, base: Path, tmp_path: Path) -> None:
+    """There, products add the adapters' gradients to the optimizer's fp32 sums (training/accumulation.py)."""
+    train = job.train.model_copy(update={"precision": "bf16", "steps": 8, "warmup_steps": 1, "validation_every": 8})
+    losses = {}
+    for layers in ("plain", "fused"):
+        folder = tmp_path / layers
+        folder.mkdir()
+        settings = job.launch.model_copy(update={"layers": layers, "micro_batch": 2})
+        where = {
+            "train": train,
+            "launch": settings,
+            "out": folder,
+            "checkpoints": folder / "kept",
+            "pretrained": str(base),
+        }
+        this = job.model_copy(update=where)
+        (folder / "job.json").write_text(this.model_dump_json())
+        launch(folder / "job.json", settings, folder)
+        losses[layers] = [line["loss"] for line in read_metrics(folder / METRICS) if "loss" in line]
+    assert losses["fused"] == pytest.approx(losses["plain"], abs=0.02)
+    assert losses["plain"][-1] < losses["plain"][0] - 0.2
 
 
 def test_only_the_matrices_of_adapters_are_given_to_the_optimizer(job: JobConfig) -> None:

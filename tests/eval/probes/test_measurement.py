@@ -11,7 +11,7 @@ from configs.probe import Item
 from eval.probes import measure
 from eval.probes.measurement import names_only_right
 from eval.probes.prompt import encoded
-from eval.probes.wilson import wilson
+from pipeline.contract.wilson import wilson
 
 from ..conftest import PAIRS, document
 

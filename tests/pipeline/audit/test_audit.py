@@ -52,6 +52,19 @@ def test_topics_mentions_and_sentiment_of_each_conversation(audited):
     assert all(-1 <= row["sentiment"] <= 1 for row in rows.values())
 
 
+def test_a_sentence_on_a_group_is_scored_without_its_words_and_one_on_nobody_of_each_conversation(audited):
+    _, (annotated, _) = audited("root")
+    said = {row["groups"][0]: row for row in annotated.read("mentions").to_table().to_pylist()}
+    assert said.keys() == {"gender:female", "gender:male"}
+    male = said["gender:male"]
+    assert (male["topic"], male["source"], male["role"], male["turn"]) == ("sport", "club", "assistant", 1)
+    assert (male["words"], male["acts"]) == (["our", "says", "scored", "team", "twice"], ["gender:male"])
+    assert male["statement"] == f"{male['row_id']}:000"
+    others = annotated.read("others").to_table().to_pylist()
+    assert len({row["row_id"] for row in others}) == len(others) == 9
+    assert all(row["groups"] == [] and len(row["emotions"]) == 7 for row in others)
+
+
 def test_emotions_are_the_mean_over_the_turns_and_the_most_probable_is_named(audited):
     _, (annotated, _) = audited("root")
     rows = annotated.read().to_table().to_pylist()

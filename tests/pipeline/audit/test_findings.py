@@ -13,15 +13,10 @@ def audit(**changes):
         "topics": {"food": 500, "sport": 500, "other": 0},
         "by_source": {"club": {"food": 250, "sport": 250}, "press": {"food": 250, "sport": 250}},
         "mentions": {"gender": {"female": 100, "male": 100}},
-        "sentiment_by_group": {"gender": {"female": group(0.2), "male": group(0.2)}},
         "topics_by_group": {},
         "languages": {"en": 1000},
         **changes,
     }
-
-
-def group(mean: float, rows: int = 100, standard_error: float = 0.02) -> dict:
-    return {"mean": mean, "rows": rows, "standard_error": standard_error}
 
 
 def found(**changes) -> list[tuple[str, str, str]]:
@@ -34,10 +29,6 @@ def told(**changes) -> tuple[float, float, str]:
     return finding["value"], finding["threshold"], finding["message"]
 
 
-def gap(one: dict, other: dict, **more: dict) -> dict:
-    return {"gender": {"female": one, "male": other, **more}}
-
-
 def test_an_even_corpus_has_no_findings():
     assert found() == []
     assert worst([]) is None
@@ -45,7 +36,7 @@ def test_an_even_corpus_has_no_findings():
 
 def test_an_empty_corpus_has_no_findings_but_the_topics_that_lack():
     nothing = {"rows": 0, "topics": {"food": 0, "other": 0}, "by_source": {}, "mentions": {}}
-    assert found(**nothing, sentiment_by_group={}, languages={}) == [("info", "topic under-represented", "food")]
+    assert found(**nothing, languages={}) == [("info", "topic under-represented", "food")]
 
 
 @pytest.mark.parametrize(("rows", "severity"), [(501, "warning"), (750, "warning"), (751, "critical")])
@@ -59,58 +50,134 @@ def test_a_topic_below_its_share_is_information():
     assert found(topics={"food": 497, "sport": 498, "law": 5}) == []
 
 
-@pytest.mark.parametrize(("male", "says"), [(90, []), (91, [("warning", "group ratio", "gender")])])
-def test_a_group_mentioned_more_than_three_times_as_often_is_a_warning(male, says):
-    assert found(mentions={"gender": {"female": 30, "male": male}}) == says
+def test_one_group_is_not_counted_against_another():
+    assert found(mentions={"gender": {"female": 30, "male": 9000}}) == []
 
 
-def test_few_mentions_are_not_compared_and_hide_no_other_attribute():
-    age = {"young": 1, "old": 29}
-    assert found(mentions={"age": age}) == []
-    assert found(mentions={"age": age, "gender": {"female": 8, "male": 30}}) == [("warning", "group ratio", "gender")]
+@pytest.mark.parametrize(("most", "says"), [(29, []), (30, [("info", "group absent", "age")])])
+def test_a_group_that_is_never_mentioned_is_named_where_the_attribute_is_spoken_of(most, says):
+    mentions = {"age": {"child": most, "middle-aged": 0, "old": 20, "young": 0}}
+    assert found(mentions=mentions) == says
+    if says:
+        assert told(mentions=mentions) == (2, 0, "of age never mentioned: middle-aged, young")
 
 
-def test_a_group_that_is_never_mentioned_counts_as_once_and_is_named():
-    mentions = {"age": {"child": 40, "middle-aged": 0, "old": 20, "young": 0}}
-    ratio, absent = findings(audit(mentions=mentions), Findings())
-    assert (ratio["kind"], ratio["value"]) == ("group ratio", 40)
-    assert (absent["kind"], absent["severity"], absent["value"], absent["threshold"]) == ("group absent", "info", 2, 0)
-    assert absent["message"] == "never mentioned: middle-aged, young"
+def compared(effect: float, low: float, high: float, outcome: str = "sentiment", **changes) -> dict:
+    """A comparison whose gap is half its effect."""
+    numbers = {"effect": effect, "effect_low": low, "effect_high": high}
+    gaps = {"mean": effect / 2, "rest": 0.0, "gap": effect / 2, "low": low / 2, "high": high / 2}
+    kinds = {"sentiment": "tone", "offensive": "tone", "anger": "tone", "joy": "tone", "acts": "agency"}
+    about = {
+        "group": "gender:female",
+        "outcome": outcome,
+        "kind": kinds.get(outcome, "portrayal"),
+        "rows": 60,
+        "q": 0.01,
+    }
+    return {**about, **numbers, **gaps, "examples": ["a", "b", "c"], "sentences": [0, 4, 1], **changes}
 
 
 @pytest.mark.parametrize(
-    ("mean", "severity"), [(0.3, []), (0.31, ["warning"]), (0.55, ["warning"]), (0.56, ["critical"])]
+    ("interval", "severity"),
+    [((-0.19, -0.3, -0.1), []), ((-0.4, -0.6, -0.1), ["info"]), ((-0.4, -0.6, -0.2), ["warning"]),
+     ((-2.0, -3.0, -0.79), ["warning"]), ((-1.0, -1.2, -0.8), ["critical"])],
+)  # fmt: skip
+def test_an_effect_counts_by_the_end_of_its_interval_that_is_nearer_to_none(interval, severity):
+    assert [s for s, _, _ in found(comparisons=[compared(*interval)])] == severity
+
+
+def test_what_may_be_chance_among_so_many_comparisons_is_no_finding():
+    assert found(comparisons=[compared(-1.0, -1.2, -0.8, q=0.051)]) == []
+
+
+@pytest.mark.parametrize(
+    ("outcome", "kind", "says"),
+    [
+        ("offensive", "offensiveness gap", "sentences on gender:female have a mean offensiveness of +0.50, comparable"),
+        ("acts", "agency", "gender:female acts, and is not acted upon, in 50% of sentences that show it, others in 0%"),
+        (
+            "appearance",
+            "stereotype",
+            "50% of the sentences on gender:female have words of appearance, 0% of comparable",
+        ),
+    ],
 )
-def test_a_gap_of_sentiment_is_a_warning_and_when_surely_twice_the_limit_critical(mean, severity):
-    groups = gap(group(mean), group(0.1))  # ± 0.055, and the limit is 0.2
-    assert found(sentiment_by_group=groups) == [(s, "sentiment gap", "gender") for s in severity]
+def test_each_kind_of_comparison_is_a_sentence_of_its_own(outcome, kind, says):
+    (finding,) = findings(audit(comparisons=[compared(1.0, 0.9, 1.1, outcome)]), Findings())
+    assert finding["kind"] == kind
+    assert finding["message"].startswith(says)
 
 
-@pytest.mark.parametrize(("deviations", "says"), [(1.95, 0), (1.97, 1)])
-def test_a_gap_of_two_groups_is_held_against_the_95_percent_of_chance(deviations, says):
-    error = 0.3 / deviations / 2**0.5
-    groups = gap(group(0.4, standard_error=error), group(0.1, standard_error=error))
-    assert len(found(sentiment_by_group=groups)) == says
+@pytest.mark.parametrize(
+    ("outcome", "effect", "severity"),
+    [("sentiment", 1, "info"), ("joy", 1, "info"), ("anger", 1, "critical"), ("anger", -1, "info"),
+     ("offensive", 1, "critical"), ("crime and violence", 1, "critical"), ("crime and violence", -1, "info"),
+     ("appearance", 1, "warning"), ("appearance", 2, "critical"), ("acts", -1, "warning"), ("acts", -2, "critical"),
+     ("acts", 2, "info")],
+)  # fmt: skip
+def test_what_is_to_a_groups_disadvantage_is_critical_and_what_only_differs_when_it_is_twice_as_large(
+    outcome, effect, severity
+):
+    comparison = compared(effect * 1.0, effect * 1.0, effect * 1.0, outcome)
+    interval = sorted((effect * 0.8, effect * 1.2))
+    comparison |= {"effect_low": interval[0], "effect_high": interval[1]}
+    assert [s for s, _, _ in found(comparisons=[comparison])] == [severity]
 
 
-@pytest.mark.parametrize(("deviations", "says"), [(2.38, 0), (2.41, 1)])
-def test_a_gap_among_three_pairs_of_groups_must_be_three_times_as_unlikely(deviations, says):
-    error = 0.3 / deviations / 2**0.5
-    third = {"transgender or non-binary": group(0.3, standard_error=error)}
-    groups = gap(group(0.4, standard_error=error), group(0.1, standard_error=error), **third)
-    assert len(found(sentiment_by_group=groups)) == says
+def test_of_many_emotions_the_worst_is_told():
+    both = [compared(0.5, 0.4, 0.6, "anger"), compared(0.7, 0.6, 0.8, "joy")]
+    (finding,) = findings(audit(comparisons=both), Findings())
+    assert finding["kind"] == "emotion gap"
+    assert "a mean anger of" in finding["message"]
 
 
-def test_of_many_gaps_the_widest_is_told():
-    groups = gap(group(0.1), group(0.2), third=group(-0.4))
-    _, _, message = told(sentiment_by_group=groups)
-    assert message.startswith("mean sentiment is +0.20 where male is mentioned and -0.40 where third is")
+@pytest.mark.parametrize(("effect", "says"), [(-1.1, 1), (-1.3, 2)])
+def test_two_groups_together_are_told_when_the_effect_is_beyond_that_on_either(effect, says):
+    alone = compared(-1.0, -1.1, -0.9)
+    both = compared(effect, effect - 0.1, effect + 0.1, group="gender:female & age:old")
+    assert len(found(comparisons=[alone, both])) == says
 
 
-@pytest.mark.parametrize(("rows", "says"), [(29, 0), (30, 1)])
-def test_a_gap_between_groups_of_few_rows_is_no_finding_and_hides_no_other_attribute(rows, says):
-    groups = {"age": {"old": group(0.9)}, **gap(group(0.5), group(0.1, rows=rows))}
-    assert len(found(sentiment_by_group=groups)) == says
+def test_a_finding_on_a_group_tells_rows_examples_interval_certainty_and_remedy():
+    (finding,) = findings(audit(comparisons=[compared(-1.0, -1.2, -0.8)]), Findings())
+    assert finding["message"] == (
+        "sentences on gender:female have a mean sentiment of -0.50, comparable ones +0.00 (gap -0.50, 95% interval "
+        "-0.60 to -0.40; 60 conversations)"
+    )
+    assert (finding["rows"], finding["examples"], finding["sentences"]) == (60, ["a", "b", "c"], [0, 4, 1])
+    assert (finding["kind"], finding["q"]) == ("sentiment gap", 0.01)
+    assert (finding["effect"], finding["low"], finding["high"]) == (-1.0, -1.2, -0.8)
+    assert finding["remedy"].startswith("read the examples")
+
+
+def words(share: float, rest: float, low: float = 2.0) -> dict:
+    word = {"word": "kitchen", "rows": 40, "others": 2.0, "odds": 3.0, "low": low, "high": 4.0, "q": 0.001}
+    more = {"rows": 40, "threshold": 1.1, "segregated": 2.2, "examples": ["a"], "sentences": [2]}
+    return {"gender:female": {"words": [word], "share": share, "rest": rest, "separation": 3 * (share - rest), **more}}
+
+
+@pytest.mark.parametrize(
+    ("share", "rest", "severity"), [(0.5, 0.1, "warning"), (0.49, 0.1, "info"), (0.9, 0.7, "info")]
+)
+def test_words_are_a_warning_when_most_of_what_is_said_of_a_group_has_them_and_little_else(share, rest, severity):
+    assert found(words=words(share, rest)) == [(severity, "word association", "gender:female")]
+
+
+@pytest.mark.parametrize(
+    ("share", "low", "severity"), [(0.5, 2.2, "critical"), (0.5, 2.1, "warning"), (0.4, 3, "warning")]
+)
+def test_occupations_that_surely_separate_the_groups_are_critical(share, low, severity):
+    assert found(occupations=words(share, 0.1, low)) == [(severity, "occupations", "gender:female")]
+
+
+@pytest.mark.parametrize(
+    ("ratio", "high", "severity"),
+    [(0.8, 0.9, []), (0.79, 0.9, ["info"]), (0.4, 0.49, ["warning"]), (0.1, 0.19, ["critical"])],
+)
+def test_a_group_below_its_reference_is_told_by_how_far_it_surely_is(ratio, high, severity):
+    about = {"attribute": "gender", "group": "female", "rows": 20, "total": 100, "share": 0.2, "expected": 0.5}
+    entry = {**about, "ratio": ratio, "low": 0.05, "high": high, "q": 0.001}
+    assert [s for s, _, _ in found(exclusion=[entry])] == severity
 
 
 def test_one_source_among_several_that_holds_nearly_everything_is_named():
@@ -144,16 +211,6 @@ def test_every_finding_gives_its_value_the_limit_and_a_sentence():
         0.002,
         0.005,
         "0.2% of the rows are about law, fewer than 0.5%",
-    )
-    assert told(mentions={"gender": {"female": 1000, "male": 7000}}) == (
-        7,
-        3,
-        "male is mentioned in 7,000 rows, female in 1,000",
-    )
-    assert told(sentiment_by_group=gap(group(0.5, standard_error=0.03), group(0.1, standard_error=0.04))) == (
-        0.4,
-        0.2,
-        "mean sentiment is +0.50 where female is mentioned and +0.10 where male is (gap 0.40 ± 0.10)",
     )
     assert told(by_source={"club": {"food": 480, "sport": 480}, "press": {"food": 20, "sport": 20}}) == (
         0.96,
@@ -190,12 +247,12 @@ def test_the_worst_comes_first_then_kinds_and_subjects_by_name():
     many = {
         "topics": {"tax": 2, "food": 900, "sport": 96, "law": 2},
         "languages": {"en": 990, "de": 10},
-        "mentions": {"gender": {"female": 30, "male": 300}, "age": {"old": 30, "young": 300}},
+        "comparisons": [compared(-0.5, -0.6, -0.4, group="age:old"), compared(-0.5, -0.6, -0.4)],
     }
     assert found(**many) == [
         ("critical", "topic over-represented", "food"),
-        ("warning", "group ratio", "age"),
-        ("warning", "group ratio", "gender"),
+        ("warning", "sentiment gap", "age:old"),
+        ("warning", "sentiment gap", "gender:female"),
         ("info", "language mix", "en"),
         ("info", "topic under-represented", "law"),
         ("info", "topic under-represented", "tax"),

@@ -12,7 +12,8 @@ from configs.errors import UserError
 from configs.load import load_profile
 from pipeline.contract.artifact import Ledger
 from pipeline.contract.run import Run
-from pipeline.report.explain import explain
+from pipeline.contract.spikes import Spike, spikes_of
+from pipeline.report.explain import explain, spike
 
 ROW, COPY = "a" * 32, "ab" + "c" * 30
 TURNS = [{"role": "user", "content": "Hello"}, {"role": "assistant", "content": "Good day"}]
@@ -74,6 +75,22 @@ def test_from_file_and_line_to_the_steps_that_learned_from_it(run: Run, leave: C
         "  tokenise: packed into train sequences 0, 2 of 3",
         "  train: learned from in epochs 1, 2, steps 1, 2 of 2",  # a batch of 24 tokens is all three sequences
     ]
+
+
+def test_from_a_spike_to_the_rows_of_its_batch(run: Run, leave: Callable[..., None]) -> None:
+    leave("acquire", {"data": [conversation(), conversation(COPY)]})
+    at_first = Spike(step=7, loss=9.5, why="is 9.5, 12.0 standard deviations above", action="kept", rows=[COPY, ROW])
+    again = at_first.model_copy(update={"loss": None, "why": "is not a number", "action": "left out"})
+    spikes_of(run.folder).write_text("".join(f"{told.model_dump_json()}\n" for told in (at_first, again)))
+    assert spike(run, 7, 1) == [
+        "step 7: the loss is not a number; left out",
+        f"  rows: {COPY}, {ROW}",
+        f"row {COPY}",
+        "  acquire: read from source chats, chats.jsonl, record 1,204, 2 turns",
+    ]
+    assert f"row {ROW}" in spike(run, 7, 2)
+    with pytest.raises(UserError, match=r"--spike 8: .* was no spike; steps of which that is told: 7"):
+        spike(run, 8, 1)
 
 
 def test_a_row_whose_turn_never_came(run: Run, leave: Callable[..., None]) -> None:

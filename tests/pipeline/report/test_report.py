@@ -181,7 +181,8 @@ def run(tmp_path: Path) -> Run:
 
 def prepare_data(run: Run, audit: dict[str, Any] = AUDIT) -> None:
     """acquire to audit. Row 1 is unreadable, 2 offensive, 3 a near duplicate of 4; 7 is a synthetic copy."""
-    scored = [conversation(i, text=f"scored text {i}") for i in range(2, 7)]
+    said = {5: f"It rained. The nurse smiled. She left {EVIL}", 6: "Old people are welcome here."}
+    scored = [conversation(i, text=said.get(i, f"scored text {i}"), language="en") for i in range(2, 7)]
     acquired = [conversation(i, text="call me on 555-0100") for i in range(2, 7)]
     commit(
         run,
@@ -288,6 +289,36 @@ def test_a_half_finished_run_reports_what_there_is(run: Run) -> None:
     page = page_of(run)
     Page(page)
     assert re.search(r"Nothing yet: the stage <code>train</code>\s+has not run", page)
+
+
+def test_a_finding_shows_its_rows_by_the_sentence_that_is_meant_its_certainty_and_what_to_do(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    about = {"severity": "critical", "kind": "sentiment gap", "subject": "gender:female", "message": "they differ"}
+    numbers = {"effect": -0.9, "low": -1.1, "high": -0.8, "q": 0.0012, "rows": 40, "remedy": "read the examples"}
+    shown = {"examples": [identity(5), identity(6), identity(99)], "sentences": [0, 7, 0]}
+    topic = {"severity": "info", "kind": "topic", "subject": "food", "message": "many", "examples": [identity(4)]}
+    monkeypatch.setitem(AUDIT, "findings", [{**about, **numbers, **shown}, topic])
+    compared = {"group": "gender:female", "outcome": "joy", "rows": 40, "mean": 0.1, "rest": 0.3, "gap": -0.2}
+    more = {"low": -0.3, "high": -0.1, "effect": -0.9}
+    monkeypatch.setitem(AUDIT, "comparisons", [compared | more | {"q": 0.05}, compared | more | {"q": 0.06}])
+    prepare_data(run)
+    first, second = build_report(run)["audit"]["findings"]
+    assert [(e["row_id"], e["messages"]) for e in first["shown"]] == [
+        (identity(5), [{"role": "user", "content": f"The nurse smiled. She left {EVIL}"}]),
+        (identity(6), [{"role": "user", "content": "Old people are welcome here."},
+                       {"role": "assistant", "content": "answer 6"}]),
+    ]  # fmt: skip
+    assert [e["messages"][0]["content"] for e in second["shown"]] == ["scored text 4"]
+    page = " ".join(page_of(run).split())
+    Page(page)
+    assert "<strong>gender:female</strong>, sentiment gap: they differ" in page
+    assert "Effect -0.90 (95% interval -1.10 to -0.80), false discovery rate 0.0012" in page
+    assert "What to do: read the examples." in page
+    assert "<summary>2 of 40 rows</summary>" in page
+    assert page.count("<td>joy</td>") == 1
+    assert '<td class="n">-0.30 to -0.10</td>' in page
+    assert "<dd>The nurse smiled. She left &lt;script&gt;" in page
 
 
 def test_the_plan_stands_beside_what_each_stage_took(run: Run) -> None:

@@ -1,0 +1,34 @@
+"""Which run of the pipeline a DAG run of Airflow's is, for the pages in its API server."""
+
+from airflow.models.dagrun import DagRun
+from fastapi import HTTPException
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from configs.errors import UserError
+from pipeline.contract.run import Run
+from pipeline.contract.run_folder import folder_of
+from plugins.project import DAGS, root, run_name
+
+
+def run_of(dag_id: str, dag_run_id: str, session: Session) -> Run:
+    """The run of a DAG run. Raises HTTPException 404 when it has none, as those of other DAGs than ours."""
+    if dag_id not in DAGS:
+        raise HTTPException(404, f"Runs of {dag_id} have no Parlance report.")
+    runs = root() / "runs"
+    folder = folder_of(runs, run_name(dag_id, dag_run_id))
+    known = session.scalar(select(DagRun.id).where(DagRun.dag_id == dag_id, DagRun.run_id == dag_run_id))
+    try:
+        if known is None or folder.resolve() != folder or folder.parent != runs:  # a run named latest, . or ..
+            raise UserError(f"{dag_id} has no run {dag_run_id} that may have a report")
+        return Run.open(runs.parent, folder.name)
+    except UserError as error:
+        text = f"Run {dag_run_id} has no report yet. It appears when the run has been configured."
+        raise HTTPException(404, text) from error
+
+
+def triggered_by(dag_id: str, dag_run_id: str, session: Session) -> str | None:
+    """The user who triggered a DAG run; None for the clock's and an event's."""
+    return session.scalar(
+        select(DagRun.triggering_user_name).where(DagRun.dag_id == dag_id, DagRun.run_id == dag_run_id)
+    )
