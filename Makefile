@@ -4,9 +4,10 @@ PROFILE ?= demo
 PORT ?= 8080
 VENV := .venv
 BIN := $(VENV)/bin
+MODELS := tests/training/ tests/serving/ tests/end_to_end/
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup system demo test lint ui chat cluster-test spark-package clean
+.PHONY: help setup system demo test test-data test-models lint ui chat serve cluster-test circle-test spark-package clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 15
@@ -47,17 +48,29 @@ ui: setup  ## Airflow with the DAGs; prints address and login; PORT=8080
 chat: setup  ## talk to the champion
 	@$(BIN)/parlance chat
 
+serve: setup  ## the champion over HTTP, as OpenAI's API; ARGS="--port 9000"
+	@$(BIN)/parlance serve $(ARGS)
+
 lint: setup  ## ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy .
 
-test: lint  ## lint and all tests
-	$(BIN)/python -m pytest -q --durations=15
+test: lint  ## lint and all tests, in two processes side by side
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=line test-data test-models
+
+test-data:
+	$(BIN)/python -m pytest -q --durations=15 -p no:cacheprovider $(filter-out $(MODELS),$(wildcard tests/*/ tests/test_*.py)) $(ARGS)
+
+test-models:
+	$(BIN)/python -m pytest -q --durations=15 -p no:cacheprovider $(MODELS) $(ARGS)
 
 cluster-test: setup  ## tests on several hosts and under Slurm, which it installs; as root, on Debian
 	apt-get install -y -qq --no-install-recommends iproute2 openssh-server pdsh slurmctld slurmd slurm-client munge
-	$(BIN)/python -m pytest -q tests/training/test_hosts.py tests/training/test_slurm.py
+	$(BIN)/python -m pytest -q -m cluster
+
+circle-test: setup  ## people talk to the champion, it is trained anew, one of them is erased: ten minutes
+	$(BIN)/python -m pytest -q -m circle tests/end_to_end
 
 spark-package: setup  ## dist/: the code and the packages that Spark executors need (docs/operating.md); ARGS="--with torch"
 	@$(BIN)/python -m pipeline.spark.package dist $(ARGS)

@@ -22,6 +22,11 @@ class Emotion(Section):
     )
 
 
+def phrases_of(described: str | tuple[str, ...]) -> tuple[str, ...]:
+    """What describes a topic, be it one phrase or several."""
+    return (described,) if isinstance(described, str) else described
+
+
 class Audit(Section):
     """Topics, demographic mentions, sentiment; and what makes a finding."""
 
@@ -77,8 +82,7 @@ class Audit(Section):
 
     def phrases(self, topic: str) -> tuple[str, ...]:
         """What describes a topic."""
-        found = self.topics[topic]
-        return (found,) if isinstance(found, str) else found
+        return phrases_of(self.topics[topic])
 
 
 class Findings(Section):

@@ -13,6 +13,11 @@ class Evaluate(Section):
 
     generations: int = Field(64, ge=1, description="Replies generated for BLEU and ROUGE")
     max_new_tokens: int = Field(48, ge=1, description="Longest generated reply (tokens)")
+    max_prompt_tokens: int | None = Field(
+        None,
+        ge=16,
+        description="Longest prompt, its latest turns; empty takes what the sequence length leaves (tokens)",
+    )
     repetition_penalty: float = Field(
         1.0,
         ge=1,

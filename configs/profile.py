@@ -17,6 +17,7 @@ from configs.plan import Plan
 from configs.promote import Promote, Tracking
 from configs.review import Approval, Review
 from configs.section import Section
+from configs.serving import Serving
 from configs.tokenise import Tokenise
 from configs.train import Launch, Train
 from configs.vectors import Vectors
@@ -49,6 +50,7 @@ class Profile(Section):
     vectors: Vectors = Field(default_factory=Vectors, description="Vector store")
     launch: Launch = Field(default_factory=Launch, description="Where training runs")
     tracking: Tracking = Field(default_factory=Tracking, description="MLflow")
+    serving: Serving = Field(default_factory=Serving, description="`parlance serve`")
     plan: Plan = Field(default_factory=Plan, description="What `parlance plan` assumes")
 
     @model_validator(mode="before")

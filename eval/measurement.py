@@ -94,7 +94,8 @@ def _reply(
 ) -> tuple[list[str], list[Message]]:
     """The model's greedy replies to the prompts, and [{prompt, reply}] of the everyday prompts."""
     everyday = [[{"role": "user", "content": greeting}] for greeting in GREETINGS]
-    limit = max(sequence_length(tokenise) - config.max_new_tokens, sequence_length(tokenise) // 2)
+    room = max(sequence_length(tokenise) - config.max_new_tokens, sequence_length(tokenise) // 2)
+    limit = min(room, config.max_prompt_tokens or room)
     encoded = [encode_prompt(tokenizer, turns, limit) for turns in [*everyday, *(p.messages for p in prompts)]]
     with Progress("evaluate: replies", len(encoded), "replies") as progress:
         replies = greedy_replies(

@@ -156,9 +156,9 @@ def _missing(ours: Artifact, theirs: Artifact | None, version: int) -> dict[str,
         why = f"version {version} was measured by an earlier evaluate"
         return {"replies": why, "probes": why}
     before, now = (artifact.manifest["config"]["evaluate"] for artifact in (theirs, ours))
-    for key in ("max_new_tokens", "repetition_penalty"):
-        if before[key] != now[key]:
-            return {"replies": f"evaluate.{key} was {before[key]} for version {version} and is {now[key]}"}
+    for key in ("max_new_tokens", "max_prompt_tokens", "repetition_penalty"):
+        if before.get(key) != now.get(key):
+            return {"replies": f"evaluate.{key} was {before.get(key)} for version {version} and is {now.get(key)}"}
     return {}
 
 

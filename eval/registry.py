@@ -113,6 +113,17 @@ def registered(uri: str, name: str, tag: str, value: str) -> ModelRecord | None:
     return max((_record(uri, v) for v in versions), key=lambda v: v.version, default=None)
 
 
+def flag(uri: str, tag: str, value: str, flagged: str, number: int) -> list[str]:
+    """Adds a number to the tag `flagged` of every version whose `tag` has this value; "NAME version N" of each."""
+    with _answering(uri):
+        client = _client(uri)
+        found = sorted(client.search_model_versions(f"tags.{tag} = '{value}'"), key=lambda v: (v.name, int(v.version)))
+        for version in found:
+            known = int(version.tags.get(flagged, 0))
+            client.set_model_version_tag(version.name, version.version, flagged, str(known + number))
+    return [f"{version.name} version {version.version}" for version in found]
+
+
 def register(uri: str, name: str, folder: Path, committed: Path, mlflow_run: str, tags: dict[str, str]) -> ModelRecord:
     """A new version, as challenger.
 

@@ -12,6 +12,7 @@ from pipeline.contract.artifact import Artifact, Ledger
 from pipeline.contract.run import Run
 from pipeline.contract.stage import config_slice
 from pipeline.contract.stages import STAGES
+from pipeline.contract.tokenizer import saved_tokenizer
 
 Row = dict[str, Any]
 
@@ -76,3 +77,19 @@ def dropped(artifact: Artifact) -> dict[str, tuple[str, dict[str, Any]]]:
     """row_id to (rule, evidence) of dropped/."""
     rows = artifact.read("dropped").to_table().to_pylist()
     return {row["row_id"]: (row["rule"], json.loads(row["evidence"])) for row in rows}
+
+
+def files_with(root: Path, word: str) -> list[str]:
+    """Files under a root whose bytes, Parquet values or packed tokens hold a word."""
+    found = []
+    for path in (p for p in root.rglob("*") if p.is_file() and not p.is_symlink()):
+        held = word.encode() in path.read_bytes()
+        if path.suffix == ".parquet":
+            table = pq.read_table(path)
+            held |= word in json.dumps(table.to_pylist(), default=str)
+            if "input_ids" in table.column_names:
+                tokenizer = saved_tokenizer(path.parents[2] / "tokenizer")
+                held |= any(word in tokenizer.decode(ids) for ids in table["input_ids"].to_pylist())
+        if held:
+            found.append(path.relative_to(root).as_posix())
+    return found

@@ -14,12 +14,16 @@ FLOORS = """
     dags
     plugins
     pipeline                    the doors: cli, spark_stage
+    serving/commands
     pipeline/commands           eval/commands
+    serving/erasure             serving/dialogue/migrations  serving/dialogue/migrations/versions
+    serving/dialogue
+    serving
     pipeline/report
     pipeline/planning
-    pipeline/index              pipeline/review
+    pipeline/index  pipeline/review  pipeline/generate  pipeline/balance  serving/filter  serving/engine
     pipeline/deduplicate        pipeline/audit
-    pipeline/acquire  pipeline/clean  pipeline/embed  pipeline/sentiment  pipeline/balance  pipeline/tokenise
+    pipeline/acquire  pipeline/clean  pipeline/embed  pipeline/sentiment  pipeline/tokenise
     pipeline/acquire/shapes     pipeline/clean/scores
     pipeline/acquire/containers  pipeline/clean/privacy      pipeline/clean/repair      pipeline/clean/rules
     pipeline/spark

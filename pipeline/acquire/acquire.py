@@ -25,6 +25,7 @@ from pipeline.acquire.units import RANGE_BYTES, Unit, count
 from pipeline.contract.execute import StageContext
 from pipeline.contract.parts import Making, Part
 from pipeline.contract.progress import say, watching
+from pipeline.rows.bans import Bans
 from pipeline.rows.parquet import ROWS_PER_FILE
 from pipeline.rows.schema import CONVERSATIONS, DROPPED, REJECTED
 from pipeline.spark.external_sort import Runs, merge_part
@@ -44,20 +45,23 @@ def acquire(context: StageContext) -> None:
     """data/ conversations, dropped/ quarantined records and, if any, rejected/ worse sides of all sources.
 
     The sources are cut into slices (see slices.py), each of which becomes a part, read by one task: those that are
-    there already are not read again. With a limit, all of a source is counted, and its parts hold for as long as the
-    limit keeps the same records.
+    there already are not read again, unless somebody was erased from their files since. With a limit, all of a source
+    is counted, and its parts hold for as long as the limit keeps the same records.
 
     Raises UserError when a profile maps a column that is nowhere, and when nothing at all is found.
     """
     scratch, store = context.out / "acquire.spark", context.part_store
     readings = [_reading(context, source, scratch) for source in context.config("acquire.sources")]
+    bans = Bans.read(context.run.root)
     size = slice_bytes(sum(file.size for reading in readings for file in reading.files))
-    slices = {context.part(r.settings(), s.inputs): (r, s) for r in readings for s in r.slices(size, RANGE_BYTES)}
+    slices = {context.part(r.settings(), s.inputs(bans)): (r, s) for r in readings for s in r.slices(size, RANGE_BYTES)}
     _look(context, [slices[part] for part in slices if not store.has(part)])
     for reading in readings:
         there = [part for part, (of, _) in slices.items() if of is reading and store.has(part)]
         reading.check([Held.of(store.at(part).metrics) for part in there])
-    parts = context.obtain(list(slices), lambda missing: _read(context, [(p, *slices[p]) for p in missing], scratch))
+    parts = context.obtain(
+        list(slices), lambda missing: _read(context, [(p, *slices[p]) for p in missing], bans, scratch)
+    )
     _account(context, readings, [(of, part.metrics) for (of, _), part in zip(slices.values(), parts, strict=True)])
     for part in parts:
         files = [entry["path"] for entry in part.manifest["files"]]
@@ -130,7 +134,7 @@ class Job:
         return sum(u.size * (GZIP_WEIGHT if u.container and u.container.gzipped else 1) for u in self.units)
 
 
-def _read(context: StageContext, missing: list[tuple[Part, Reading, Slice]], scratch: Path) -> None:
+def _read(context: StageContext, missing: list[tuple[Part, Reading, Slice]], bans: Bans, scratch: Path) -> None:
     """Makes parts, showing the bytes read."""
     spark, store = session_of(context), context.part_store
     _look(context, [(reading, piece) for _, reading, piece in missing])  # of a part that was damaged
@@ -148,7 +152,7 @@ def _read(context: StageContext, missing: list[tuple[Part, Reading, Slice]], scr
             note, before = progress / str(index), 0
             for job in tasks[index]:
                 with store.making(job.part) as made:
-                    make_part(job, made, note, before)
+                    make_part(job, made, bans, note, before)
                 before += sum(unit.size for unit in job.units)
             yield pa.RecordBatch.from_pydict({"id": [index]})
 
@@ -156,7 +160,7 @@ def _read(context: StageContext, missing: list[tuple[Part, Reading, Slice]], scr
         one_task_each(spark, len(tasks)).mapInArrow(read, "id bigint").collect()
 
 
-def make_part(job: Job, made: Making, note: Path, before: int) -> None:
+def make_part(job: Job, made: Making, bans: Bans, note: Path, before: int) -> None:
     """Reads the units of a part into data/, dropped/ and, beside the file of the conversations, rejected/; each in
     files of about ROWS_PER_FILE rows, by ranges of row ids. What was read so far is noted in a file."""
     spills = made.folder / "spills"
@@ -167,7 +171,7 @@ def make_part(job: Job, made: Making, note: Path, before: int) -> None:
         (made.folder / name).mkdir()
         runs[schema] = Runs(spills / name, 0, buckets)
     held: dict[str, Held] = {}
-    for batch in batches_of_task(job.units, note, held, before):
+    for batch in batches_of_task(job.units, note, held, bans, before):
         runs[batch.schema].add(batch)
     for run in runs.values():
         run.flush()

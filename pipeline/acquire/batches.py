@@ -15,12 +15,15 @@ from pipeline.acquire.containers.malformed import Malformed
 from pipeline.acquire.shapes.conversation import Conversation
 from pipeline.acquire.shapes.detect import Reader
 from pipeline.acquire.units import Unit, records
+from pipeline.rows.bans import Bans
 from pipeline.rows.row_id import row_id
 from pipeline.rows.schema import CONVERSATIONS, DROPPED, MESSAGES, METADATA, ORIGIN, REJECTED
 
 BATCH_ROWS = 2000
 BATCH_CHARS = 4 << 20
 MAX_COLUMNS_SEEN = 1000
+NONE_BANNED = Bans()
+ERASED = "its user asked to be erased"
 
 
 @dataclass
@@ -54,13 +57,15 @@ class Held:
         return {rule: n for rule, n in sorted(self.read.items()) if rule != "conversations"}
 
 
-def batches_of_task(task: list[Unit], note: Path, held: dict[str, Held], before: int = 0) -> Iterator[pa.RecordBatch]:
+def batches_of_task(
+    task: list[Unit], note: Path, held: dict[str, Held], bans: Bans, before: int = 0
+) -> Iterator[pa.RecordBatch]:
     """The batches of all units of a task; the bytes read so far, `before` them too, are noted in a file.
 
     held: source to what its units held, filled on the way.
     """
     for unit in task:
-        yield from batches_of(unit, held.setdefault(unit.source, Held()), partial(_write, note, before))
+        yield from batches_of(unit, held.setdefault(unit.source, Held()), partial(_write, note, before), bans)
         before += unit.size
 
 
@@ -68,10 +73,12 @@ def _write(note: Path, before: int, consumed: int) -> None:
     note.write_text(str(before + consumed))
 
 
-def batches_of(unit: Unit, held: Held, consumed: Callable[[int], None]) -> Iterator[pa.RecordBatch]:
+def batches_of(
+    unit: Unit, held: Held, consumed: Callable[[int], None], bans: Bans = NONE_BANNED
+) -> Iterator[pa.RecordBatch]:
     """Every record of a unit as a row, of the schema CONVERSATIONS or DROPPED; and worse sides, of REJECTED.
 
-    consumed: told the bytes read so far, after every batch.
+    consumed: told the bytes read so far, after every batch. bans: whose conversations are refused.
     """
     rows, dropped, rejected = gathered = _Conversations(unit), _Dropped(unit), _Rejected(unit)
     conversation_of = Reader(unit.layout) if unit.layout else None
@@ -86,6 +93,8 @@ def batches_of(unit: Unit, held: Held, consumed: Callable[[int], None]) -> Itera
                 raise record
             assert conversation_of is not None
             found = conversation_of(record)
+            if bans.hold(found.user_id, found.messages):
+                raise Malformed("erased", ERASED)
             if found.left_out:
                 held.left_out.update(found.left_out)
             size += rows.add(ordinal, found)

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from pipeline.acquire.containers.container import WHOLE, Part
 from pipeline.acquire.sources import is_closed
-from pipeline.contract.fingerprint import FileHashes
+from pipeline.contract.fingerprint import FileHashes, canonical_json
 from pipeline.contract.raw_inputs import file_hashes
+from pipeline.rows.bans import Bans
 
 LEAST_BYTES = 1 << 20
 """Of a slice of small files: about a second of all data stages."""
@@ -45,11 +46,17 @@ class Slice:
     files: tuple[File, ...]
     range: Part = WHOLE
 
-    @property
-    def inputs(self) -> dict[str, str]:
-        """What of its files decides the part; where they lie does not."""
+    def inputs(self, bans: Bans) -> dict[str, str]:
+        """What of its files decides the part, and how often somebody was erased from them; where they lie does not."""
         bounds = {} if self.range == WHOLE else {"range": f"{self.range.start}-{self.range.stop}"}
-        return {f"file/{file.name}": file.digest for file in self.files} | bounds
+        erased = bans.touching(file.digest for file in self.files)
+        files = {file_label(file.name): file.digest for file in self.files}
+        return files | bounds | ({"erased": canonical_json(erased)} if erased else {})
+
+
+def file_label(name: str) -> str:
+    """How the inputs of a part call a file of its source."""
+    return f"file/{name}"
 
 
 def hashed(source: str, files: list[tuple[str, Path]], hashes: FileHashes) -> list[File]:

@@ -1,6 +1,9 @@
 """The declared sources: their files, and what of them enters acquire's fingerprint."""
 
+import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from configs.acquire import Source
@@ -9,10 +12,15 @@ from configs.profile import Profile
 from pipeline.acquire.containers.malformed import printable
 from pipeline.contract.fingerprint import FileHashes, canonical_json
 from pipeline.contract.raw_inputs import file_hashes, package_version
+from pipeline.rows.bans import Bans
+
+LOCK = ".lock"
+"""In a folder to which a program adds files that only grow."""
 
 
 def raw_inputs(profile: Profile, hashes: FileHashes) -> dict[str, str]:
-    """Label to content hash (or exact version) of every source, and Spark's settings that decide what is read.
+    """Label to content hash (or exact version) of every source, and Spark's settings that decide what is read; of files
+    that somebody was erased from, also that, since they are to be read anew.
 
     Raises UserError for a source that is missing. The files of all sources are hashed at once: what is known of files
     is read and written once, and not once a file.
@@ -30,8 +38,22 @@ def raw_inputs(profile: Profile, hashes: FileHashes) -> dict[str, str]:
             readable |= {label: path for label, path in files.items() if path.is_file() and not is_closed(path)}
     digests = file_hashes("acquire.sources", list(readable.items()), hashes)
     found |= dict(zip(readable, digests, strict=True))
+    if erased := Bans.read(hashes.root).touching(found.values()):
+        found["erased"] = canonical_json(erased)
     deciding = profile.spark.deciding
     return found | {"spark.conf": canonical_json(deciding)} if deciding else found
+
+
+@contextmanager
+def standing_still(profile: Profile) -> Iterator[None]:
+    """Holds the lock of every folder that has one and is a source, or has a file that is one: who writes there waits
+    (serving/dialogue/feedback.py)."""
+    paths = [Path(source.path) for source in profile.acquire.sources if source.path]
+    with ExitStack() as held:
+        for lock in sorted({(path.parent if path.is_file() else path) / LOCK for path in paths}):
+            if lock.is_file():
+                fcntl.flock(held.enter_context(lock.open()), fcntl.LOCK_SH)
+        yield
 
 
 def source_files(source: Source) -> list[tuple[str, Path]]:

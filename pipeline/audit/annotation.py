@@ -4,7 +4,6 @@ Apart from the stage, because a worker imports the module of what it runs, and h
 """
 
 from collections.abc import Iterator, Mapping
-from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,7 @@ import pyarrow as pa
 
 from configs.word_list import WordList
 from pipeline.people.mentions import Lexicons
-from pipeline.sentiment.model import EMOTIONS, NEUTRAL, EmotionModel, polarity
+from pipeline.sentiment.model import EMOTIONS, NEUTRAL, EmotionModel, loaded, polarity
 
 TEXT_COLUMNS = ("row_id", "source", "split", "language")
 TEXT_SCHEMA = (
@@ -28,7 +27,7 @@ def of_texts(batches: Iterator[pa.RecordBatch], model: Path, words: Mapping[str,
     for batch in batches:
         turns = [[m["content"] for m in messages] for messages in batch.column("messages").to_pylist()]
         arrays = [batch.column(name) for name in TEXT_COLUMNS]
-        emotions_NE = emotions(turns, _loaded(model))
+        emotions_NE = emotions(turns, loaded(model))
         arrays.append(pa.array(polarity(emotions_NE), pa.float32()))
         arrays.append(pa.array([EMOTIONS[number] for number in emotions_NE.argmax(axis=1)], pa.string()))
         arrays.append(pa.array(list(emotions_NE), pa.list_(pa.float32())))
@@ -50,8 +49,3 @@ def emotions(conversations: list[list[str]], model: EmotionModel) -> np.ndarray:
     np.add.at(means_NE, np.repeat(np.arange(len(conversations)), counts_N), model.predict(turns))
     means_NE[counts_N == 0, NEUTRAL] = 1
     return means_NE / np.maximum(counts_N, 1)[:, None].astype(np.float32)
-
-
-@cache
-def _loaded(model: Path) -> EmotionModel:
-    return EmotionModel.load(model)

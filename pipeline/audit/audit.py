@@ -62,7 +62,8 @@ def audit(context: StageContext) -> None:
         shutil.copyfile(drawn, context.out / "plots" / drawn.name)
     for finding in counted["findings"]:
         if finding["severity"] != "info":
-            say(f"audit: {finding['severity']}: {finding['kind']}: {finding['subject']}: {finding['message']}")
+            told = (finding[name] for name in ("severity", "kind", "subject", "message"))
+            say(": ".join([context.stage.name, *told]))
     context.ledger.rows_in = context.ledger.rows_out = counted["rows"]
     severities = Counter(finding["severity"] for finding in counted["findings"])
     context.metrics |= {"findings": dict(sorted(severities.items())), "worst": worst(counted["findings"])}
@@ -184,7 +185,7 @@ def clusters(source: Artifact) -> list[dict[str, Any]]:
     for batch in source.read().to_batches(columns=["cluster", "topic"], batch_size=1 << 16):
         counts.update(zip(batch["cluster"].to_pylist(), batch["topic"].to_pylist(), strict=True))
     found = [
-        {"name": name, "words": words, "topics": {t: n for (c, t), n in sorted(counts.items()) if c == name}}
+        {"name": name, "words": words, "topics": dict(sorted((t, n) for (c, t), n in counts.items() if c == name))}
         for name, words in source.json("clusters.json").items()
     ]
     counted = [{**cluster, "rows": sum(cluster["topics"].values())} for cluster in found]

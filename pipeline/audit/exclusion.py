@@ -17,11 +17,11 @@ from configs.errors import UserError
 from configs.profile import Profile
 from pipeline.contract.fingerprint import FileHashes
 from pipeline.contract.raw_inputs import file_hashes
+from pipeline.contract.wilson import wilson
 from pipeline.people.mentions import ATTRIBUTES
 
 TOLD, WARNED, CRITICAL = 0.8, 0.5, 0.2
 """Ratios below which a group's share is told; surely below which it is a warning, and critical."""
-Z = 1.96
 
 
 def references(limits: Findings) -> dict[str, dict[str, float]]:
@@ -62,8 +62,8 @@ def shortfalls(mentions: dict[str, dict[str, int]], reference: dict[str, dict[st
             if not total:
                 continue
             expected = given / sum(shares.values())
-            low, high = wilson(rows[group], total)
             share = rows[group] / total
+            low, high = wilson(share, total)
             z = (share - expected) / sqrt(max(expected * (1 - expected), 1e-12) / total)
             found.append(
                 {
@@ -78,14 +78,6 @@ def shortfalls(mentions: dict[str, dict[str, int]], reference: dict[str, dict[st
                 }
             )
     return found
-
-
-def wilson(successes: int, trials: int) -> tuple[float, float]:
-    """Wilson's 95% interval of a share."""
-    share, square = successes / trials, Z * Z
-    centre = (share + square / (2 * trials)) / (1 + square / trials)
-    half = Z / (1 + square / trials) * sqrt(share * (1 - share) / trials + square / (4 * trials * trials))
-    return max(centre - half, 0.0), min(centre + half, 1.0)
 
 
 def severity(ratio: float, high: float, q: float, limits: Findings) -> str | None:

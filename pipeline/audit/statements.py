@@ -42,7 +42,7 @@ ACTIVE = re.compile(
     re.IGNORECASE,
 )
 ARTICLE = re.compile(r"\b(?:the|a|an|this|that|those|these|my|your|our|some)\W+$", re.IGNORECASE)
-OBJECT = re.compile(r"(?:ed|ing|\bto|\bat|\bhit|\bmade|\bgave|\btold|\bhelp|\btaught|\bleft)\W+$", re.IGNORECASE)
+OBJECT = re.compile(r"(?:ed|ing|\bto|\bat|\bhit|\bmade|\bgave|\btold|\bhelp|\btaught|\bleft)\s+$", re.IGNORECASE)
 AGENT = re.compile(r"\w(?:ed|en|de|lt|ght|wn|un|ne|on|led|it|ut)\W+(?:\w+ly\W+)?by\W+$", re.IGNORECASE)
 
 

@@ -1,14 +1,13 @@
 """How sentences sound: sentiment, emotions, offensiveness, in one place, whatever models score them."""
 
 from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from pipeline.clean.scores.offensive import offensiveness
-from pipeline.sentiment.model import EmotionModel, polarity
+from pipeline.sentiment.model import loaded, polarity
 
 
 class Tone(NamedTuple):
@@ -21,10 +20,5 @@ class Tone(NamedTuple):
 
 def tone_of(texts: Sequence[str], model: Path) -> Tone:
     """Of each text by itself. model: folder of the stage sentiment's artifact."""
-    emotions_NE = _loaded(model).predict(texts)
+    emotions_NE = loaded(model).predict(texts)
     return Tone(polarity(emotions_NE), emotions_NE, np.array(offensiveness(texts), np.float32))
-
-
-@cache
-def _loaded(model: Path) -> EmotionModel:
-    return EmotionModel.load(model)

@@ -1,4 +1,5 @@
-"""balance: what the review removed goes, over-represented topics shrink, gender-swapped copies are added.
+"""balance: what the review removed goes, over-represented topics, groups and emotions shrink, counterfactual copies and
+generated rows are added.
 
 Validation and test rows are never changed, but for what the review removed.
 """
@@ -7,27 +8,19 @@ from collections.abc import Iterator
 from typing import Any
 
 import pyarrow as pa
-from pyspark.sql import DataFrame, Window
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from configs.balance import Balance
 from configs.errors import UserError
-from pipeline.balance.counterfactual import swap_gender
-from pipeline.balance.topic_cap import rows_to_keep
+from pipeline.balance.counterfactual import PREFIX, copies
+from pipeline.balance.downsample import over_caps, over_topic_share
 from pipeline.contract.execute import StageContext
-from pipeline.contract.formatting import percent
-from pipeline.contract.progress import say
 from pipeline.rows.parquet import count_by, rows_in
-from pipeline.rows.row_id import row_id
-from pipeline.rows.text_hash import text_hash
 from pipeline.spark.draw import uniform
 from pipeline.spark.frames import read_rows, write_rows
 from pipeline.spark.pairs import with_fate, write_pairs
 from pipeline.spark.session import session_of, task_progress
-
-AUGMENTATION = "counterfactual_gender"
-BINS = 4096
-"""Slices that a topic's rows are ranked in, so that no task sorts a whole topic."""
 
 
 def balance(context: StageContext) -> None:
@@ -40,28 +33,32 @@ def balance(context: StageContext) -> None:
     seed: int = context.config("seed")
     source = context.inputs["deduplicate"].parquet()
     total = rows_in(source)
-    topics = read_rows(session_of(context), context.inputs["annotate"].parquet()).select("row_id", "topic")
-    rows = read_rows(session_of(context), source).join(topics, "row_id", "left")
+    annotated = read_rows(session_of(context), context.inputs["annotate"].parquet())
+    rows = read_rows(session_of(context), source).join(annotated.select("row_id", "topic"), "row_id", "left")
     remove = context.inputs["review"].json("decision.json").get("remove") or {}
 
     removed = _removed(rows, remove.get("topics", []), remove.get("sources", []))
     slim = rows.select("row_id", "source", "split", "topic").join(removed, "row_id", "left_anti")
     counts = _count_topics(slim, context.metrics)
-    over = _over_cap(slim.where("split = 'train'"), counts, config.max_topic_share, seed, context.metrics)
-    dropped = removed.union(over)
+    over = over_topic_share(slim.where("split = 'train'"), counts, config.max_topic_share, seed, context.metrics)
+    train = slim.where("split = 'train'").join(over, "row_id", "left_anti").select("row_id", "topic")
+    dropped = removed.union(over).union(over_caps(train, annotated, config.caps, seed))
     kept = rows.join(dropped.select("row_id"), "row_id", "left_anti")
     originals = kept.withColumns({"augmentation": F.lit(None).cast("string"), "parent": F.lit(None).cast("string")})
-    copies = _counterfactuals(originals, config.counterfactual_share, seed)
+    swapped = _counterfactuals(originals, config, seed)
 
+    made = originals.unionByName(swapped)
+    if rows_in(written := context.inputs["generate"].parquet()):
+        made = made.unionByName(_generated(read_rows(session_of(context), written)), allowMissingColumns=True)
     context.ledger.rows_in = total
-    context.ledger.rows_out = write_rows(originals.unionByName(copies), context.out / "data", total)
+    context.ledger.rows_out = write_rows(made.select(originals.columns), context.out / "data", total)
     gone = rows.select("row_id", "source", "origin").join(dropped, "row_id")
     write_rows(gone, context.out / "dropped", total)
     context.ledger.dropped = count_by(context.out / "dropped", "rule")
-    added = context.ledger.rows_out + sum(context.ledger.dropped.values()) - total
-    context.ledger.added = {AUGMENTATION: added} if added else {}
+    context.ledger.added = count_by(context.out / "data", "augmentation")
     context.metrics["splits"] = count_by(context.out / "data", "split")
-    context.metrics["counterfactual_copies"] = added
+    copied = {name: rows for name, rows in context.ledger.added.items() if name.startswith(PREFIX)}
+    context.metrics["counterfactual_copies"] = sum(copied.values())
     pairs = context.inputs["deduplicate"].parquet("pairs")
     if count := rows_in(pairs):
         write_pairs(context, with_fate(read_rows(session_of(context), pairs), context.out / "dropped"), count)
@@ -93,71 +90,21 @@ def _count_topics(slim: DataFrame, metrics: dict[str, Any]) -> dict[str, int]:
     return metrics["topics_before"]
 
 
-def _over_cap(train: DataFrame, counts: dict[str, int], share: float, seed: int, metrics: dict[str, Any]) -> DataFrame:
-    """(row_id, rule, evidence) of the training rows above the cap of their topic, chosen by a hash of row_id."""
-    spark = train.sparkSession
-    keep = rows_to_keep(counts, share)
-    metrics["topic_caps"] = keep
-    if keep is None:
-        names = ", ".join(sorted(counts))
-        say(
-            f"balance: {len(counts)} topics ({names}) cannot all stay below a share of {share}, so none was downsampled"
-        )
-    if not keep:
-        return spark.createDataFrame([], "row_id string, rule string, evidence string")
-    total = sum(counts.values())
-    for topic, cap in keep.items():
-        now = f"{percent(counts[topic] / total)} of the training rows"
-        say(f"balance: topic {topic} has {now}: {cap:,} of {counts[topic]:,} stay")
-    caps = spark.createDataFrame(
-        [(topic, cap, round(counts[topic] / total, 4)) for topic, cap in keep.items()],
-        "topic string, cap bigint, share double",
-    )
-    drawn = train.join(F.broadcast(caps), "topic").withColumn("draw", uniform(seed, "row_id"))
-    binned = drawn.withColumn("bin", F.floor(F.col("draw") * BINS))
-    earlier = Window.partitionBy("topic").orderBy("bin").rowsBetween(Window.unboundedPreceding, -1)
-    before = (
-        binned.groupBy("topic", "bin")
-        .count()
-        .select("topic", "bin", F.coalesce(F.sum("count").over(earlier), F.lit(0)).alias("before"))
-    )
-    place = F.row_number().over(Window.partitionBy("topic", "bin").orderBy("draw", "row_id"))
-    over = binned.withColumn("place", place).join(before, ["topic", "bin"]).where("before + place > cap")
-    evidence = F.to_json(F.struct("topic", "share", F.lit(share).alias("cap")))
-    return over.select("row_id", F.lit("topic_over_cap").alias("rule"), evidence.alias("evidence"))
+def _generated(rows: DataFrame) -> DataFrame:
+    """What generate wrote, as training rows, each a cluster of its own."""
+    return rows.withColumns({"split": F.lit("train"), "cluster": F.col("row_id")})
 
 
-def _counterfactuals(originals: DataFrame, share: float, seed: int) -> DataFrame:
-    """A gender-swapped copy of the drawn training rows that can be swapped, in the columns of `originals`.
-
-    A copy keeps its parent's origin, conversation, user, cluster, topic and scores; the spans of personal
-    data lay in the parent's text and are left out.
-    """
+def _counterfactuals(originals: DataFrame, config: Balance, seed: int) -> DataFrame:
+    """Copies of the drawn training rows, in the columns of `originals`; none that says what some row says already."""
     schema = originals.schema
 
     def swap(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
-            copies = [copy for row in batch.to_pylist() if (copy := _copy(row))]
-            yield pa.RecordBatch.from_pylist(copies, schema=batch.schema)
+            made = [copy for row in batch.to_pylist() for copy in copies(row, config.counterfactual_attributes)]
+            yield pa.RecordBatch.from_pylist(made, schema=batch.schema)
 
     draw = uniform(seed, F.concat(F.lit("counterfactual/"), "row_id"))
-    return originals.where((F.col("split") == "train") & (draw < share)).mapInArrow(swap, schema)
-
-
-def _copy(row: dict[str, Any]) -> dict[str, Any] | None:
-    turns = swap_gender([(m["role"], m["content"] or "") for m in row["messages"]])
-    if turns is None:
-        return None
-    lengths = [len(content) for role, content in turns if role == "assistant"]
-    changed = {
-        "row_id": row_id(row["source"], f"counterfactual/{row['row_id']}", 0, turns),
-        "messages": [{"role": role, "content": content} for role, content in turns],
-        "chars": sum(len(content) for _, content in turns),
-        "reply_chars": min(lengths, default=0),
-        "assistant_chars": sum(lengths),
-        "text_hash": text_hash(turns),
-        "pii": None,
-        "augmentation": AUGMENTATION,
-        "parent": row["row_id"],
-    }
-    return {**row, **{name: value for name, value in changed.items() if name in row}}
+    drawn = originals.where((F.col("split") == "train") & (draw < config.counterfactual_share))
+    made = drawn.mapInArrow(swap, schema)
+    return made.join(originals.select("text_hash"), "text_hash", "left_anti").select(originals.columns)

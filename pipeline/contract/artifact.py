@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from configs.errors import UserError
 from pipeline.contract.atomic_write import remove_partials, sync, write_text
-from pipeline.contract.fingerprint import FileHashes, ReadOnce, file_sha256, fingerprint
+from pipeline.contract.fingerprint import FileHashes, ReadOnce, file_sha256, fingerprint, link_or_copy
 from pipeline.contract.lock import await_free, hold
 from pipeline.contract.progress import say
 from pipeline.contract.sealed_json import DamagedError
@@ -236,16 +236,7 @@ class ArtifactStore:
 
         manifest: its `parts`, path of a file to fingerprint of the part that it is a link to, become the files' own.
         """
-        ledger: Ledger = manifest["ledger"]
-        parts: dict[str, str] = manifest.pop("parts", {})
-        _check_rows(partial, manifest["stage"], ledger)
-        remove_partials(partial)
-        digests = self.hashes.of(sorted(_files(partial)))
-        files = [_entry(_relative(p, partial), p.stat().st_size, digest, parts) for p, digest in digests.items()]
-        manifest = {**manifest, "ledger": asdict(ledger), "files": files}
-        write_text(partial / MANIFEST, json.dumps(manifest, indent=1, ensure_ascii=False))
-        write_text(partial / SEAL, seal_of(partial / MANIFEST).decode())
-        sync_all(partial)
+        self._describe(partial, manifest)
         stage, print_ = manifest["stage"], manifest["fingerprint"]
         target = self.root / stage / print_
         if not self._committed(stage, print_):
@@ -256,6 +247,52 @@ class ArtifactStore:
             shutil.rmtree(partial)
         self._clear(stage, print_)
         return Artifact(target)
+
+    @contextmanager
+    def rewriting(self, artifact: Artifact) -> Iterator[tuple[Path, dict[str, Any]]]:
+        """A copy of an artifact, and its manifest with a Ledger, to take rows out of; in its place when the body ends
+        without an error. The copy's files are links: they are to be replaced or deleted, not written into.
+
+        Raises UserError while a process makes the artifact. A crash leaves the old one, or the new one to `recover`.
+        """
+        stage, print_ = artifact.path.parent.name, artifact.path.name
+        with self._lock(stage, print_).open("a+") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise UserError(f"{artifact.path}: {MADE_BY} a run; wait until it has ended, or stop it") from None
+            copy, aside = self._beside(stage, print_, PARTIAL), self._beside(stage, print_, DAMAGED)
+            _remove(copy)
+            shutil.copytree(artifact.path, copy, copy_function=link_or_copy)
+            manifest = {**artifact.manifest, "ledger": artifact.ledger}
+            yield copy, manifest
+            manifest["parts"] = self._still_of_parts(artifact, copy)
+            self._describe(copy, manifest)
+            shutil.rmtree(aside, ignore_errors=True)
+            artifact.path.rename(aside)
+            copy.rename(artifact.path)
+            sync(artifact.path.parent)
+            shutil.rmtree(aside)
+
+    def recover(self) -> None:
+        """Puts what `rewriting` had finished into its place, where a crash came between its two renames."""
+        for copy in self.root.glob(f"*/.*{PARTIAL}"):
+            target = copy.with_name(copy.stem.removeprefix("."))
+            if (copy / SEAL).is_file() and not target.exists() and copy.with_suffix(DAMAGED).is_dir():
+                copy.rename(target)
+
+    def leftovers(self) -> list[Path]:
+        """What lies beside artifacts: of attempts under way, killed ones, and damaged artifacts."""
+        return sorted(p for p in self.root.glob("*/.*") if p.suffix in (PARTIAL, SCRATCH, DAMAGED))
+
+    def is_held(self, left: Path) -> bool:
+        """Whether a live process works on what lies beside an artifact."""
+        with left.with_suffix(".lock").open("a+") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+        return False
 
     def sweep(self, stage: str, print_: str, resumable: bool) -> None:
         """Deletes what killed attempts at the stage's artifacts left and nobody will use: all of it beside an artifact
@@ -272,6 +309,25 @@ class ArtifactStore:
                 forgotten = other != print_ and (not resumable or _untouched_days(left) > UNTOUCHED_DAYS)
                 if self._committed(stage, other) or forgotten:
                     self._clear(stage, other)
+
+    def _describe(self, folder: Path, manifest: dict[str, Any]) -> None:
+        """Checks the ledger, and writes manifest and seal durably. manifest: as `commit` takes it."""
+        ledger: Ledger = manifest["ledger"]
+        parts: dict[str, str] = manifest.pop("parts", {})
+        _check_rows(folder, manifest["stage"], ledger)
+        remove_partials(folder)
+        digests = self.hashes.of(sorted(_files(folder)))
+        files = [_entry(_relative(p, folder), p.stat().st_size, digest, parts) for p, digest in digests.items()]
+        manifest = {**manifest, "ledger": asdict(ledger), "files": files}
+        write_text(folder / MANIFEST, json.dumps(manifest, indent=1, ensure_ascii=False))
+        write_text(folder / SEAL, seal_of(folder / MANIFEST).decode())
+        sync_all(folder)
+
+    def _still_of_parts(self, artifact: Artifact, copy: Path) -> dict[str, str]:
+        """Path of each file that a copy has as the artifact has it, to the part that it belongs to."""
+        parts = {name: part.path.name for name, part in artifact.made_of.items() if (copy / name).is_file()}
+        now = self.hashes.of(copy / name for name in parts)
+        return {name: part for name, part in parts.items() if now[copy / name] == artifact.digests[name]}
 
     def _clear(self, stage: str, print_: str) -> None:
         """Deletes what lies beside an artifact. The lock's file stays: another process may be waiting for it."""

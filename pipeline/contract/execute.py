@@ -113,6 +113,11 @@ def execute(run: Run, task: str, arguments: dict[str, str] | None = None) -> lis
 
 def run_stage(stage: Stage, run: Run, arguments: dict[str, str] | None = None) -> Artifact:
     """The stage's artifact: found, or made now and committed. Records the outcome in the run."""
+    with stage.holding(run.profile):
+        return _run_stage(stage, run, arguments)
+
+
+def _run_stage(stage: Stage, run: Run, arguments: dict[str, str] | None) -> Artifact:
     started, clock = datetime.now(UTC), time.monotonic()
     print_ = run.fingerprint(stage.name)
     run.store.sweep(stage.name, print_, stage.resumable)

@@ -60,6 +60,16 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def link_or_copy(path: Path | str, to: Path | str) -> None:
+    """Gives a file a further name, or copies it where the file system has no hard links."""
+    try:
+        os.link(path, to)
+    except (FileExistsError, FileNotFoundError):
+        raise
+    except OSError:
+        shutil.copyfile(path, to)
+
+
 class FileHashes:
     """Content hashes of files, remembered by device, inode, size and the times of the last change.
 
@@ -93,16 +103,15 @@ class FileHashes:
         A link moves the time of the inode's last change, which costs no second reading here: all else is as it was.
         """
         before = _identity(path)
-        try:
-            os.link(path, to)
-        except (FileExistsError, FileNotFoundError):
-            raise
-        except OSError:
-            shutil.copyfile(path, to)
-            return
+        link_or_copy(path, to)
         after = _identity(to)
         if after._replace(ctime_ns=before.ctime_ns) == before:
             self._remember({after: digest})
+
+    @property
+    def root(self) -> Path:
+        """The folder whose memory this is."""
+        return self.memory.path.parent
 
     @cached_property
     def _known(self) -> dict[Identity, str]:

@@ -5,6 +5,7 @@ Whatever runs, plans, shows or explains stages asks their declarations, and none
 
 import importlib
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -65,6 +66,7 @@ class Stage:
     settings: dotted keys that the stage may read but that do not change the output.
     inputs: stages whose artifacts it reads; its task runs after theirs.
     raw: module:function of (profile, hashes), label to hash of what it reads besides artifacts; imports no engine.
+    held: module:function of a profile, a context in which nobody writes to what it reads raw; imports no engine.
     check: a function that refuses a profile before anything starts; imports no engine.
     resumable: what a killed attempt left in the partial folder is kept for the next one.
     asks: before it runs, a person may be asked; module:function of (run, what the task was told), the answer as a JSON
@@ -82,6 +84,7 @@ class Stage:
     settings: tuple[str, ...] = ()
     engine: Literal["python", "spark", "deepspeed"] = "python"
     raw: str = ""
+    held: str = ""
     check: str = ""
     resumable: bool = False
     asks: str = ""
@@ -115,6 +118,10 @@ class Stage:
         """
         found = _function(self.raw)(profile, hashes) if self.raw else {}
         return {label: masked(text) for label, text in found.items()}
+
+    def holding(self, profile: Profile) -> AbstractContextManager[None]:
+        """In which writers that know of it leave alone what the stage reads raw."""
+        return _function(self.held)(profile) if self.held else nullcontext()
 
     def answer(self) -> Callable[..., dict[str, Any] | None]:
         """The function of (run, what the task was told) that says what a person answered; None where nobody did."""

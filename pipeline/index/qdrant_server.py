@@ -89,19 +89,21 @@ class ServerStore:
         return self._patiently(lambda: self._client.count(self._collection, exact=True)).count
 
     def search(self, vector_D: np.ndarray, limit: int, where: dict[str, str] | None = None) -> list[Hit]:
-        conditions: list[Any] = [
-            models.FieldCondition(key=key, match=models.MatchValue(value=value)) for key, value in (where or {}).items()
-        ]
         found = self._patiently(
             lambda: self._client.query_points(
                 self._collection,
                 query=vector_D.tolist(),
                 limit=limit,
-                query_filter=models.Filter(must=conditions) if conditions else None,
+                query_filter=_filter(where) if where else None,
                 with_payload=True,
             )
         )
         return [Hit(str(p.id), (p.payload or {})["row_id"], p.score, p.payload or {}) for p in found.points]
+
+    def delete(self, where: dict[str, str]) -> None:
+        """The server's optimiser frees the bytes of deleted points."""
+        if where:
+            self._patiently(lambda: self._client.delete(self._collection, _filter(where), wait=True))
 
     def close(self) -> None:
         self._client.close()
@@ -123,6 +125,12 @@ class ServerStore:
                 say(f"index: {self._url} does not answer ({reason}), trying again")
                 time.sleep(FIRST_PAUSE_SECONDS * 2**attempt)
         raise AssertionError
+
+
+def _filter(where: dict[str, str]) -> models.Filter:
+    return models.Filter(
+        must=[models.FieldCondition(key=key, match=models.MatchValue(value=value)) for key, value in where.items()]
+    )
 
 
 def requests(ids: list[str], dimensions: int, payloads: list[dict[str, Any]]) -> Iterator[slice]:

@@ -1,7 +1,8 @@
 """The vector store that the index stage writes and a search reads.
 
 Two implementations pass the same tests: Qdrant Edge in this process (pipeline.index.qdrant_edge) and a
-Qdrant server (pipeline.index.qdrant_server). Vectors are compared by cosine.
+Qdrant server (pipeline.index.qdrant_server). Vectors are compared by cosine. The memory of the server
+(serving.dialogue.memory) is another such store.
 """
 
 from dataclasses import dataclass
@@ -47,6 +48,9 @@ class VectorStore(Protocol):
 
     def search(self, vector_D: np.ndarray, limit: int, where: dict[str, str] | None = None) -> list[Hit]:
         """The nearest points, the nearest first; `where` asks for equal payload values."""
+
+    def delete(self, where: dict[str, str]) -> None:
+        """Deletes the points whose payload has these values; none when it names nothing."""
 
     def close(self) -> None:
         """Flushes and releases everything."""

@@ -19,6 +19,7 @@ from pipeline.planning.deployment import estimate_deployment
 from pipeline.planning.hardware import Machines, machines_of
 from pipeline.planning.memory import memory_plan
 from pipeline.planning.rates import Rate, rates_of
+from pipeline.planning.served import measured
 from pipeline.planning.stages import PROCESS_SECONDS, StageTime, stage_times
 from pipeline.planning.storage import estimate_storage
 from pipeline.planning.textbook import preparation_seconds, training_seconds
@@ -43,6 +44,7 @@ def estimate(profile: Profile, root: Path) -> dict[str, Any]:
     memory = memory_plan(profile, architecture, machines)
     storage = estimate_storage(profile, work, training, profile.train.precision_on(machines.gpu is not None))
     deployment = estimate_deployment(profile, architecture)
+    served = measured(root, profile.plan.deployment, deployment.peak_requests_a_second)
     gpu = machines.gpu
     return {
         "layout": LAYOUT,
@@ -62,7 +64,7 @@ def estimate(profile: Profile, root: Path) -> dict[str, Any]:
         "seconds": _total(stages),
         "memory": [asdict(m) for m in memory],
         "storage": asdict(storage),
-        "deployment": asdict(deployment),
+        "deployment": asdict(deployment) | {"measured": asdict(served) if served else None},
         "cost": {
             "currency": profile.plan.prices.currency,
             **estimate_cost(profile, machines, stages, storage, deployment),

@@ -90,7 +90,7 @@ class JobSet:
         """A host that is told to go passes it on by the file that the ranks watch, and stays while they save."""
         notice = notice_of(self.root / "runs" / folder_name(self.run_id))
         trap = shlex.quote(f"touch {shlex.quote(str(notice))}")
-        return f"{SSHD}\ntrap {trap} TERM\nwhile :; do sleep infinity & wait $! || :; done"
+        return f"trap {trap} TERM\n{SSHD}\nwhile :; do sleep infinity & wait $! || :; done"
 
     def _job(self, name: str, pods: int, script: str) -> dict[str, Any]:
         container: dict[str, Any] = {

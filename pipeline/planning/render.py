@@ -243,6 +243,13 @@ def _deployment(plan: Plan) -> Table:
         ]
     else:
         rows.append(("GPUs", "not computed: plan.deployment.gpu is not set"))
+    if served := d["measured"]:
+        rate = f"{served['tokens_a_second']:.3g} tokens, {served['requests_a_second']:.3g} requests a second"
+        rows += [
+            (f"one server, measured on {served['on']}", f"{rate}, {served['clients']} clients at once"),
+            ("a reply there", f"{served['latency']:.3g} s"),
+            ("such servers, spares included", f"{served['servers']}"),
+        ]
     for row in rows:
         table.add_row(*row)
     return table

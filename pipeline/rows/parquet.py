@@ -34,10 +34,10 @@ def write_table(table: pa.Table, path: Path) -> None:
 
 
 def count_by(folder: Path, column: str) -> dict[str, int]:
-    """Value to number of rows of one string column, read file by file."""
+    """Value to number of rows of one string column, nulls aside, read file by file."""
     counts: dict[str, int] = {}
     for part in sorted(folder.glob("*.parquet")):
-        for entry in pq.read_table(part, columns=[column])[column].value_counts().to_pylist():
+        for entry in pq.read_table(part, columns=[column])[column].drop_null().value_counts().to_pylist():
             counts[entry["values"]] = counts.get(entry["values"], 0) + entry["counts"]
     return dict(sorted(counts.items()))
 

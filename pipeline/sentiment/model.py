@@ -7,6 +7,7 @@ twice; multinomial logistic regression gives the log-odds, which a temperature c
 
 import json
 from collections.abc import Iterable, Sequence
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -134,6 +135,12 @@ class EmotionModel:
         lengths_P = np.sqrt(sums_P8[:, -1])
         logits_PE = sums_P8[:, :-1] / np.where(lengths_P, lengths_P, 1)[:, None] + self._bias_E
         return softmax(logits_PE / self.temperature)
+
+
+@cache
+def loaded(folder: Path) -> EmotionModel:
+    """The model of an artifact, and the words that it has met: once a process, whoever asks."""
+    return EmotionModel.load(folder)
 
 
 def polarity(emotions_NE: np.ndarray) -> np.ndarray:

@@ -36,12 +36,17 @@ def test_the_run_was_planned_and_the_next_plan_knows_what_it_took(demo: Small) -
     compared = demo.report["plan"]
     assert [row["stage"] for row in compared["stages"]] == list(STAGES)
     assert all(row["real"] is not None for row in compared["stages"])
-    assert [row["stage"] for row in compared["stages"] if not row["planned"] > 0] == ["base"]  # there is none
+    assert [row["stage"] for row in compared["stages"] if not row["planned"] > 0] == [
+        "generate",
+        "base",
+    ]  # there are none
     overrides = [part for setting in SMALL for part in ("-o", setting)]
     again = parlance(demo.root, "plan", "--profile", "scratch", "--json", *overrides)
     assert again.status == 0, again.output
     plan = json.loads(again.output)
-    assert all(s["origin"].startswith("measured here") for s in plan["stages"] if s["stage"] != "base")
+    assert all(
+        s["origin"].startswith("measured here") for s in plan["stages"] if s["stage"] not in ("generate", "base")
+    )
     assert plan["data"]["origin"]["shares"].endswith("over the same sources")
 
 
@@ -122,7 +127,7 @@ def test_the_champion_answers(demo: Small) -> None:
     assert reply.output.strip()
 
 
-@pytest.mark.parametrize("name", [n for n in STAGES if n not in ("index", "train", "evaluate", "promote")])
+@pytest.mark.parametrize("name", [n for n in STAGES if n not in ("generate", "index", "train", "evaluate", "promote")])
 def test_another_root_gives_the_same_bytes_in_every_data_artifact(demo: Small, interrupted: Small, name: str) -> None:
     def files(root: Path) -> list[tuple[str, str]]:
         return [

@@ -122,6 +122,8 @@ def test_what_the_champion_said_is_compared_when_it_was_asked_the_same_way(
     longer = promotion(world(trained, steps=103, overrides=(*few, "evaluate.max_new_tokens=17")))
     assert "(evaluate.max_new_tokens was 16 for version 1 and is 17)" in longer["reason"]
     assert [leg["verdict"] for leg in longer["legs"]][1:6] == ["not compared"] * 4 + ["no change"]
+    shorter = promotion(world(trained, steps=104, overrides=(*few, "evaluate.max_prompt_tokens=16")))
+    assert "(evaluate.max_prompt_tokens was None for version 1 and is 16)" in shorter["reason"]
 
 
 def test_a_first_model_is_compared_with_its_base(

@@ -28,7 +28,7 @@ GOLDEN_RATIO = (1 + 5**0.5) / 2
 ONLY_NAMED = (".svg", ".safetensors", ".jsonl", ".md")
 """Files that differ between machines: drawn letters, weights, the log of training with its speeds, the model card."""
 
-MEASURED = {"shuffle_bytes_a_row", "seconds", "tokens_per_second", "mlflow_run_id", "validation_replies"}
+MEASURED = {"shuffle_bytes_a_row", "seconds", "tokens_per_second", "mlflow_run_id", "validation_replies", "at"}
 OF_REPLIES = {
     *("reply", "greetings", "bleu", "rouge", "rougeL", "reason"),
     *("validation_bleu", "validation_rouge_l", "validation_samples"),

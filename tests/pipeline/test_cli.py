@@ -104,6 +104,8 @@ def test_help_of_a_command_says_what_it_does_and_explains_its_options(
 ) -> None:
     text = _help(capsys, row.name)
     assert row.does[1:] + "." in text
+    if row.name == "keys":
+        text = _help(capsys, row.name, "add")
     assert "--root ROOT" in text
 
 

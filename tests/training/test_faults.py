@@ -28,7 +28,7 @@ from training.metrics import METRICS, read_metrics
 from training.pace import straggler
 from training.train import launch_until_done
 
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 300
 STEPS = 30
 SETTINGS = {
     "batch_tokens": 16 * 64,

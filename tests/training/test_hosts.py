@@ -17,7 +17,10 @@ from training.launcher import launch
 from training.markers import complete
 from training.train import launch_until_done
 
-pytestmark = pytest.mark.skipif(bool(namespaces.lacking()), reason=namespaces.lacking() or "hosts can be made")
+pytestmark = [
+    pytest.mark.cluster,
+    pytest.mark.skipif(bool(namespaces.lacking()), reason=namespaces.lacking() or "hosts can be made"),
+]
 
 
 @pytest.fixture(scope="module")

@@ -207,7 +207,7 @@ def test_in_bf16_fused_layers_learn_what_plain_ones_do(job: JobConfig, base: Pat
         launch(folder / "job.json", settings, folder)
         losses[layers] = [line["loss"] for line in read_metrics(folder / METRICS) if "loss" in line]
     assert losses["fused"] == pytest.approx(losses["plain"], abs=0.02)
-    assert losses["plain"][-1] < losses["plain"][0] - 0.2
+    assert losses["plain"][-1] < losses["plain"][0] - 0.03
 
 
 def test_only_the_matrices_of_adapters_are_given_to_the_optimizer(job: JobConfig) -> None:

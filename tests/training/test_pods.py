@@ -21,7 +21,10 @@ from tests.training.test_faults import wait_for
 from tests.training.tokenised import SETTINGS, begin_run
 from training.metrics import METRICS
 
-pytestmark = pytest.mark.skipif(bool(namespaces.lacking()), reason=namespaces.lacking() or "hosts can be made")
+pytestmark = [
+    pytest.mark.cluster,
+    pytest.mark.skipif(bool(namespaces.lacking()), reason=namespaces.lacking() or "hosts can be made"),
+]
 
 POD_SECONDS = 300
 
@@ -50,7 +53,9 @@ class Pods:
 @pytest.fixture
 def two(tmp_path: Path) -> Iterator[Hosts]:
     """Hosts without sshd, that know a JobSet's names, and the Secret that docs/clusters.md makes."""
-    Path("/root/.ssh").mkdir(mode=0o700, exist_ok=True)
+    mounted_at = Path("/root/.ssh")
+    there = mounted_at.exists()
+    mounted_at.mkdir(mode=0o700, exist_ok=True)
     with hosts(2, tmp_path / "hosts", with_sshd=False) as found:
         names = ("leader", "hosts")
         lines = [
@@ -64,6 +69,8 @@ def two(tmp_path: Path) -> Iterator[Hosts]:
         shutil.copy(found.folder / "login.pub", secret / "authorized_keys")
         (secret / "config").write_text("StrictHostKeyChecking no\nUserKnownHostsFile /dev/null\n")
         yield found
+    if not there:
+        mounted_at.rmdir()
 
 
 def test_an_evicted_host_ends_the_run_with_a_checkpoint_and_the_next_pods_go_on(

@@ -20,7 +20,10 @@ from tests.training.test_faults import wait_for
 from tests.training.tokenised import SETTINGS, begin_run
 from training.metrics import METRICS, read_metrics
 
-pytestmark = pytest.mark.skipif(bool(daemons.lacking()), reason=daemons.lacking() or "Slurm can be run")
+pytestmark = [
+    pytest.mark.cluster,
+    pytest.mark.skipif(bool(daemons.lacking()), reason=daemons.lacking() or "Slurm can be run"),
+]
 
 JOB_SECONDS = 300
 STEPS = 40

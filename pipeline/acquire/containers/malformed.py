@@ -7,6 +7,7 @@ RULES = {
     "bad_json": "text that is not JSON",
     "bad_yaml": "text that is not YAML",
     "empty_file": "a file without a record",
+    "erased": "somebody who asked to be erased said it (parlance erase)",
     "invalid_utf8": "text that is not valid UTF-8",
     "missing_columns": "none of the columns that hold the prompt or the conversation is there",
     "missing_part": "an exchange that rests on what is not text, as an image",

@@ -8,14 +8,15 @@ from scipy import stats
 from configs.audit import Findings
 from configs.errors import UserError
 from configs.load import load_profile
-from pipeline.audit.exclusion import check, raw_inputs, references, shortfalls, wilson
+from pipeline.audit.exclusion import check, raw_inputs, references, shortfalls
 from pipeline.contract.fingerprint import FileHashes
+from pipeline.contract.wilson import wilson
 
 
 @pytest.mark.parametrize(("successes", "trials"), [(0, 10), (3, 10), (10, 10), (480, 1000)])
 def test_intervals_are_wilsons(successes, trials):
     known = stats.binomtest(successes, trials).proportion_ci(0.95, method="wilson")
-    assert wilson(successes, trials) == pytest.approx((known.low, known.high), abs=1e-4)
+    assert wilson(successes / trials, trials) == pytest.approx((known.low, known.high), abs=1e-4)
 
 
 def test_without_a_reference_no_group_is_left_out():

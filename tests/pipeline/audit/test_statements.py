@@ -58,6 +58,7 @@ def test_a_sentence_that_opens_with_a_pronoun_takes_words_of_the_one_before():
         ("It was invented by a deaf quarterback.", ["disability:hearing"], []),
         ("The song is written by her.", ["gender:female"], []),
         ("They sat by the woman.", [], []),
+        ("When all are tired, a child sings.", ["age:child"], []),
         ("They arrested the woman.", [], ["gender:female"]),
         ("The woman there", [], []),
         ("He taught her.", ["gender:male"], ["gender:female"]),

@@ -8,8 +8,11 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from pydantic import ValidationError
 
+from configs.balance import Cap
 from configs.errors import UserError
+from pipeline.balance.caps import Cut, cuts
 from pipeline.balance.topic_cap import rows_to_keep
 from pipeline.contract.artifact import Artifact, Ledger
 from pipeline.contract.execute import run_stage
@@ -35,7 +38,16 @@ DEDUPLICATED = pa.schema(
         "cluster": pa.string(),
     }
 )
-ANNOTATED = pa.schema({"row_id": pa.string(), "source": pa.string(), "split": pa.string(), "topic": pa.string()})
+ANNOTATED = pa.schema(
+    {
+        "row_id": pa.string(),
+        "source": pa.string(),
+        "split": pa.string(),
+        "topic": pa.string(),
+        "mentions": pa.list_(pa.string()),
+        "emotion": pa.string(),
+    }
+)
 
 
 def row(name: str, topic: str, split: str = "train", prompt: str = "Is it late?", **columns: Any) -> dict[str, Any]:
@@ -82,6 +94,10 @@ def balanced(make_run: Callable[..., Run], tmp_path: Path) -> Made:
         run = make_run(conversations=[[("user", "unused"), ("assistant", "unused")]], overrides=settings)
         for stage, schema, beside in (("deduplicate", DEDUPLICATED, more), ("annotate", ANNOTATED, {})):
             commit_parts(run, stage, [rows[part::parts] for part in range(parts)], schema, **beside)
+        if not (generated := more.pop("generated", None)):
+            commit(run, "generate", 0)
+        else:
+            commit_parts(run, "generate", [generated[0]], generated[1])
         answer = json.dumps(decision or {"decision": "approve"})
         commit(run, "review", len(rows), lambda folder: (folder / "decision.json").write_text(answer))
         return run_stage(STAGES["balance"], run)
@@ -114,6 +130,46 @@ def test_the_seed_chooses_which_rows_stay_and_partitions_do_not(balanced: Made) 
     assert len(dropped(artifact)) == len(dropped(other_seed))
 
 
+def test_a_group_an_emotion_and_their_meeting_shrink_to_their_caps(balanced: Made) -> None:
+    women: dict[str, Any] = {"mentions": ["gender:female"]}
+    men: dict[str, Any] = {"mentions": ["gender:male"]}
+    rows = [*held_out(), *many("other", 40), *many("work", 30, **men), *many("food", 10, **women, emotion="joy")]
+    rows += [row(f"sad{n}", "home", **women, emotion="sadness") for n in range(30)]
+    sad_women = "{group: 'gender:female', emotion: sadness, within: group, max_share: 0.5}"
+    few_men = "{group: 'gender:male', max_share: 0.25}"
+    artifact = balanced(rows, ["balance.max_topic_share=1", f"balance.caps=[{sad_women}, {few_men}]"])
+    stays = Counter(name[:3] for name, of in kept(artifact).items() if of["split"] == "train")
+    assert stays == {"oth": 40, "foo": 10, "sad": 10, "wor": 20}, "20 of 80 are 25%; 10 of 20 are 50%"
+    assert artifact.ledger.dropped == {"group_over_cap": 30}
+    proofs = [proof for _, proof in dropped(artifact).values()]
+    assert {"group": "gender:male", "within": "all", "max_share": 0.25, "share": 0.3333} in proofs
+    about_women = {"group": "gender:female", "emotion": "sadness", "within": "group", "max_share": 0.5, "share": 0.75}
+    assert proofs.count(about_women) == 20
+    assert artifact.ledger.rows_out == 100
+
+
+def test_a_cap_that_says_nothing_is_refused() -> None:
+    with pytest.raises(ValidationError, match="needs a group, an emotion or a topic"):
+        Cap(max_share=0.5)
+    with pytest.raises(ValidationError, match="within: group needs a group and a further condition"):
+        Cap(group="age:old", within="group", max_share=0.5)
+    with pytest.raises(ValidationError, match="'old' is no group"):
+        Cap(group="old", max_share=0.5)
+
+
+def test_cuts_leave_the_most_rows_under_all_caps_and_shrink_what_meets_a_cap_in_proportion() -> None:
+    both, one, rest = ((True, True), (True, True)), ((True, True), (False, True)), ((False, True), (False, True))
+    found = cuts({both: 30, one: 60, rest: 60}, [0.5, 0.9])
+    assert found == {both: [Cut(0, 10, 0.6)], one: [Cut(0, 20, 0.6)]}
+    again = cuts({both: 30, one: 60, rest: 60}, [0.5, 0.1])
+    stays = {kind: n - sum(cut.rows for cut in again.get(kind, [])) for kind, n in ((both, 30), (one, 60), (rest, 60))}
+    total = sum(stays.values())
+    assert stays[rest] == 60
+    assert stays[both] + stays[one] <= 0.5 * total
+    assert stays[both] <= 0.1 * total < stays[both] + 1.2
+    assert cuts({both: 5}, [0.5, 0.5]) == {}, "no cap can hold where every row fulfils it"
+
+
 def test_a_counterfactual_copy_is_marked_and_knows_its_parent(balanced: Made) -> None:
     parent = row("p", "work", prompt="My brother lost his hat.", conversation_id="c1", user_id="u1")
     inherent = row("q", "work", prompt="My sister is pregnant.")
@@ -132,6 +188,22 @@ def test_a_counterfactual_copy_is_marked_and_knows_its_parent(balanced: Made) ->
     for same in ("source", "origin", "conversation_id", "user_id", "metadata", "split", "cluster", "topic"):
         assert copy[same] == parent.get(same)
     assert artifact.ledger == Ledger(28, 29, {"counterfactual_gender": 1}, {})
+
+
+def test_generated_rows_join_the_training_split_marked_and_without_a_parent(balanced: Made) -> None:
+    marks = {"augmentation": "generated", "parent": None, "language": "en"}
+    written = {**row("g", "work"), "metadata": [("examples", "a,b")], **marks}
+    schema = pa.schema(
+        [*(f for f in DEDUPLICATED if f.name not in ("split", "cluster"))]
+        + [pa.field(name, pa.string()) for name in ("topic", "augmentation", "parent", "language")]
+    )
+    artifact = balanced([*held_out(), *many("food", 5)], ["balance.max_topic_share=1"], generated=([written], schema))
+    made = kept(artifact)["g"]
+    assert (made["split"], made["cluster"], made["topic"]) == ("train", "g", "work")
+    assert (made["augmentation"], made["parent"]) == ("generated", None)
+    assert dict(made["metadata"]) == {"examples": "a,b"}
+    assert "language" not in made, "columns are deduplicate's"
+    assert artifact.ledger == Ledger(25, 26, {"generated": 1}, {})
 
 
 def test_a_share_of_the_gendered_rows_gets_a_copy(balanced: Made) -> None:

@@ -65,7 +65,10 @@ def test_a_stage_works_on_the_nearest_conversations_above_it() -> None:
         "annotate": "deduplicate",
         "audit": "deduplicate",
         "review": "deduplicate",
+        "generate": "deduplicate",
         "balance": "deduplicate",
+        "reannotate": "balance",
+        "reaudit": "balance",
         "index": "balance",
         "tokenise": "balance",
         "train": "balance",
@@ -90,7 +93,7 @@ def test_the_text_of_a_dropped_row_is_shown_only_once_personal_data_has_been_rep
 def test_a_task_waits_for_the_nearest_only() -> None:
     above = {task: right_above(task) for task in TASKS}
     assert above["acquire"] == set()
-    assert above["balance"] == {"review"}  # and so for deduplicate and audit, which it reads too
+    assert above["balance"] == {"generate"}  # and so for review, deduplicate and audit, which it reads too
     assert above["promote"] == {"evaluate"}
 
 

@@ -33,7 +33,10 @@ def test_every_stage_has_a_time_and_they_add_up(demo: Make, tmp_path: Path) -> N
     plan = estimate(demo(), tmp_path / "root")
     assert [s["stage"] for s in plan["stages"]] == list(STAGES)
     idle = {s["stage"]: s["origin"] for s in plan["stages"] if not s["seconds"]}
-    assert idle == {"base": "nothing to do without model.pretrained"}
+    assert idle == {
+        "generate": "nothing to do without balance.generator.model",
+        "base": "nothing to do without model.pretrained",
+    }
     assert plan["seconds"] > sum(s["seconds"] for s in plan["stages"])
 
 

@@ -39,6 +39,22 @@ AUDIT = {
     "clusters": [{"name": "soup, bread", "words": ["soup", EVIL], "rows": 2, "topics": {"food and drink": 2}}],
     "findings": [{"severity": "warning", "kind": "share", "subject": "small talk", "message": "small talk is 60%"}],
 }
+CHANGE = {
+    "rows": {"before": 3, "after": 4},
+    "findings": {"gone": AUDIT["findings"], "new": [], "stayed": []},
+    "measures": [
+        {"measure": "share of topic", "subject": EVIL, "before": 0.6, "after": 0.45, "low": -0.2, "high": -0.1},
+        {
+            "measure": "share of mentions",
+            "subject": "gender:male",
+            "before": 0.2,
+            "after": 0.3,
+            "low": 0.05,
+            "high": 0.15,
+        },
+        {"measure": "share of emotion", "subject": "joy", "before": 0.777, "after": 0.778, "low": -0.1, "high": 0.1},
+    ],
+}
 METRICS = {
     "acquire": {"chats": {"left_out": {"reasoning": 1, "rejected side": 1_200}}},
     "clean": {"pairs": {"in": 3, "out": 2, "dropped": {"rejected_same": 1}}},
@@ -215,7 +231,10 @@ def finish(run: Run) -> None:
     commit(
         run, "review", Ledger(3, 3), {}, {"decision.json": {"decision": "approved", "by": "thresholds", "findings": []}}
     )
+    commit(run, "generate", Ledger(), {}, {})
     commit(run, "balance", Ledger(3, 4, {"counterfactual": 1}), {"data": [*kept, copy]}, {})
+    commit(run, "reannotate", Ledger(4, 4), {}, {})
+    commit(run, "reaudit", Ledger(4, 4), {}, {"change.json": CHANGE})
     commit(run, "index", Ledger(4, 4), {}, {"index.json": {"engine": "qdrant-edge", "points": 4, "dimensions": 384}})
     commit(run, "tokenise", Ledger(4, 4), {}, {})
     commit(run, "train", Ledger(4, 4), {}, {"training.json": TRAINING})
@@ -400,6 +419,21 @@ def test_a_finished_run_has_every_part(run: Run) -> None:
     assert report["promotion"]["decision"] == "promoted"
     assert report["review"]["decision"] == "approved"
     assert report["sentiment"] == HELD_OUT
+
+
+def test_the_page_shows_the_audit_before_and_after_balance(run: Run) -> None:
+    prepare_data(run)
+    assert build_report(run)["mitigation"] is None
+    assert "Before and after balance" not in page_of(run)
+    finish(run)
+    page = page_of(run)
+    Page(page)
+    assert build_report(run)["mitigation"] == CHANGE
+    text = re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", page))
+    assert "1 findings are gone, 0 are new" in text
+    assert "2 of 3 measures" in text
+    assert "share of mentions gender:male 0.200 0.300 0.050 to 0.150" in text
+    assert "0.777" not in text, "what may be chance is not shown"
 
 
 def test_the_page_shows_replies_during_training_and_overfitting(run: Run) -> None:
@@ -587,7 +621,7 @@ def test_markup_in_samples_and_evidence_is_escaped(run: Run) -> None:
     finish(run)
     page = page_of(run)
     assert EVIL not in page
-    assert page.count("&lt;script&gt;alert") == 5
+    assert page.count("&lt;script&gt;alert") == 6
     assert "script" not in Page(page).tags
 
 

@@ -10,15 +10,8 @@ from pipeline.contract.execute import execute
 from pipeline.contract.run import Run
 from tests.artifacts import commit
 from tests.kills import killed_and_run_again
+from tests.pipeline.review.conftest import FINDING as WARNING
 
-WARNING = {
-    "severity": "warning",
-    "kind": "topic over-represented",
-    "subject": "sport",
-    "value": 0.7,
-    "threshold": 0.5,
-    "message": "70.0% of the rows are about sport, more than 50.0%",
-}
 CRITICAL = {**WARNING, "severity": "critical", "value": 0.9}
 
 

@@ -1,10 +1,13 @@
 """Which thresholds marks speak for, on scores that one can count through."""
 
+import time
+
 import pytest
 import yaml
 
 from configs.load import load_profile
 from pipeline.cli import main
+from pipeline.contract.fingerprint import SETTLED_NS
 from pipeline.review.desk import Desk
 from pipeline.review.sample import draw
 from pipeline.review.thresholds import Threshold, thresholds
@@ -128,6 +131,9 @@ def test_the_score_that_decided_is_read_from_the_evidence_where_it_is_told(thres
 
 def test_the_command_prints_a_patch_and_changes_nothing(marked, capsys):
     run = marked({0, 2, 3})
+    time.sleep(2 * SETTLED_NS / 1e9)
+    assert main(["tune", "--run", str(run.folder), "--least", "5"]) == 0  # hashes of settled files are remembered now
+    capsys.readouterr()
     before = sorted((p, p.read_bytes()) for p in run.root.rglob("*") if p.is_file())
     assert main(["tune", "--run", str(run.folder), "--least", "5"]) == 0
     assert yaml.safe_load(capsys.readouterr().out) == {"clean": {"rules": {"max_offensive": 0.83}}}

@@ -1,0 +1,94 @@
+"""Keys and values of the replies under way: a row each, of any length, in two tensors a layer."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers.cache_utils import Cache, CacheLayerMixin
+
+BLOCK = 128
+"""Positions by which the rows grow, and which their number is rounded up to."""
+
+
+class RowLayer(CacheLayerMixin):
+    """One layer's keys and values, [rows, heads, positions, size of a head]."""
+
+    def __init__(self, cache: "RowCache") -> None:
+        super().__init__()
+        self._cache = cache
+
+    def lazy_initialization(self, key_states: Tensor, value_states: Tensor) -> None:
+        self.keys, self.values = self._grown(self.keys, key_states), self._grown(self.values, value_states)
+
+    def update(self, key_states: Tensor, value_states: Tensor, *_: Any, **__: Any) -> tuple[Tensor, Tensor]:
+        """Writes what comes at the cache's place, and gives all that it may see."""
+        at = self._cache
+        if self.keys is None or self.keys.shape[0] < at.capacity or self.keys.shape[2] < at.positions:
+            self.lazy_initialization(key_states, value_states)
+        assert self.keys is not None
+        assert self.values is not None
+        for kept, new in ((self.keys, key_states), (self.values, value_states)):
+            kept[at.rows_B1, :, at.places_BQ] = new.transpose(1, 2)
+        return self.keys[at.shown, :, : at.seen], self.values[at.shown, :, : at.seen]
+
+    def move(self, source: int, target: int) -> None:
+        """Copies a row over another."""
+        for kept in (self.keys, self.values):
+            if kept is not None:
+                kept[target] = kept[source]
+
+    def drop(self) -> None:
+        """Gives the memory back."""
+        self.keys = self.values = None
+
+    def _grown(self, kept: Tensor | None, like: Tensor) -> Tensor:
+        grown = like.new_zeros(self._cache.capacity, like.shape[1], self._cache.positions, like.shape[3])
+        if kept is not None:
+            grown[: kept.shape[0], :, : kept.shape[2]] = kept
+        return grown
+
+    def get_mask_sizes(self, query_length: int) -> tuple[int, int]:  # noqa: ARG002
+        return self._cache.seen, 0
+
+    def get_seq_length(self) -> int:
+        return self._cache.seen
+
+    def get_max_length(self) -> int:
+        return -1
+
+
+class RowCache(Cache):
+    """What transformers' models read and write. `place` says where, before each pass of the model.
+
+    capacity, positions: of the tensors, as large as was needed since the last `drop`. seen: positions that are shown.
+    """
+
+    def __init__(self, layers: int) -> None:
+        self.capacity = self.positions = self.seen = 0
+        self.rows_B1 = self.places_BQ = torch.empty(0)
+        self.shown: slice | Tensor = slice(0, 0)
+        self._own = [RowLayer(self) for _ in range(layers)]
+        super().__init__(layers=list(self._own))
+
+    def place(self, rows: list[int], places_BQ: Tensor, seen: int, furthest: int) -> None:
+        """Tokens of these rows come, at these positions. seen: positions shown. furthest: the last written."""
+        self._fit(max(rows) + 1, furthest + 1)
+        numbers = torch.tensor(rows, device=places_BQ.device)
+        self.rows_B1, self.places_BQ, self.seen = numbers[:, None], places_BQ, seen
+        self.shown = slice(0, len(rows)) if rows == list(range(len(rows))) else numbers
+
+    def move(self, source: int, target: int) -> None:
+        """Copies a row over another, in all layers."""
+        for layer in self._own:
+            layer.move(source, target)
+
+    def drop(self) -> None:
+        """Gives the memory back; nothing is under way."""
+        self.capacity = self.positions = 0
+        for layer in self._own:
+            layer.drop()
+
+    def _fit(self, rows: int, positions: int) -> None:
+        if rows > self.capacity:
+            self.capacity = max(rows, 2 * self.capacity)
+        self.positions = max(self.positions, -(-positions // BLOCK) * BLOCK)

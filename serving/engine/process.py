@@ -1,0 +1,103 @@
+"""An engine's process: reads requests from a socket, line by line, and answers with the tokens of each step.
+
+To it: {"start": id, "prompt": [ids], "most": tokens, "stop": [ids], "temperature", "top_p", "seed"} and {"cancel": id}.
+From it: {"ready": {…}} or {"failed": why}; {"refused": id, "why": …}; then per step
+{"said": [[id, token or null, finish or null], …], "load": […]}.
+It ends when the socket closes: when whoever started it has ended, however that was.
+"""
+
+import json
+import os
+import queue
+import signal
+import socket
+import threading
+from pathlib import Path
+from typing import Any
+
+import psutil
+import torch
+from transformers import AutoModelForCausalLM  # noqa: F401 - loaded once, in the process that others are forked from
+
+from configs.errors import UserError
+from eval.checkpoint import load_model
+from serving.engine.batch import Batch, Reply
+from serving.engine.cache import BLOCK
+from serving.engine.sampling import Sampling
+
+SHARE = {"cuda": 0.8, "cpu": 0.25}
+"""Of the memory that is free when the model is loaded, for keys and values where the profile says nothing."""
+
+
+def serve(folder: str, channel: socket.socket, threads: int, rows: int, prefill: int, room: int | None) -> None:
+    """Runs an engine for the model in `folder` until `channel` closes. room: tokens of cache."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is for whoever started it
+    torch.set_num_threads(threads)
+    try:
+        model = load_model(Path(folder))
+        batch = Batch(model, rows, prefill, room or _room(model))
+    except UserError as error:
+        _send(channel, {"failed": str(error)})
+        return
+    except Exception as error:
+        _send(channel, {"failed": f"{folder}: the model does not load ({type(error).__name__}: {error})"[:500]})
+        return
+    inbox: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(channel, inbox), daemon=True).start()
+    _send(channel, {"ready": {"pid": os.getpid()}})
+    _loop(batch, channel, inbox)
+
+
+def _loop(batch: Batch, channel: socket.socket, inbox: "queue.SimpleQueue[dict[str, Any] | None]") -> None:
+    while True:
+        while not (batch.busy and inbox.empty()):
+            message = inbox.get()
+            if message is None:
+                return
+            _take(batch, channel, message)
+        said = batch.step()
+        if said and not _send(channel, {"said": [[s.id, s.token, s.finish] for s in said], "load": batch.load}):
+            return
+
+
+def _take(batch: Batch, channel: socket.socket, message: dict[str, Any]) -> None:
+    if "cancel" in message:
+        batch.cancel(message["cancel"])
+        return
+    sampling = Sampling(message["temperature"], message["top_p"], message["seed"])
+    reply = Reply(message["start"], message["prompt"], message["most"], frozenset(message["stop"]), sampling)
+    try:
+        batch.add(reply)
+    except UserError as error:
+        _send(channel, {"refused": reply.id, "why": str(error)})
+
+
+def _listen(channel: socket.socket, inbox: "queue.SimpleQueue[dict[str, Any] | None]") -> None:
+    """Gives on each line; None at the end."""
+    try:
+        with channel.makefile("rb") as lines:
+            for line in lines:
+                inbox.put(json.loads(line))
+    except OSError:
+        pass
+    inbox.put(None)
+
+
+def _send(channel: socket.socket, message: dict[str, Any]) -> bool:
+    """Whether it could be sent."""
+    try:
+        channel.sendall(json.dumps(message).encode() + b"\n")
+    except OSError:
+        return False
+    return True
+
+
+def _room(model: Any) -> int:
+    """Tokens whose keys and values fit into SHARE of the free memory."""
+    config = model.config.get_text_config()
+    heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
+    size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    token = 2 * config.num_hidden_layers * heads * size * model.dtype.itemsize
+    kind = model.device.type
+    free = torch.cuda.mem_get_info()[0] if kind == "cuda" else psutil.virtual_memory().available
+    return max(int(SHARE[kind] * free) // token, BLOCK)

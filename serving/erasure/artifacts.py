@@ -1,0 +1,273 @@
+"""A person's rows taken out of every artifact under a root."""
+
+import json
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from configs.errors import UserError
+from pipeline.acquire.batches import ERASED
+from pipeline.contract.artifact import Artifact, ArtifactStore, Ledger
+from pipeline.contract.atomic_write import write_text
+from pipeline.contract.run import Run
+from pipeline.contract.stages import STAGES
+from pipeline.index.qdrant_edge import rewrite
+from pipeline.rows.row_id import row_id
+from pipeline.rows.schema import DROPPED
+from serving.erasure.rows import conversations_of, held, ids_made_of, take_documents, take_rows
+from serving.erasure.words import Words
+
+RULE = "erased"
+ORDER = [*STAGES]
+LEARNED_FROM = ("tokenise", "packed/train", "pairs/train")
+
+
+@dataclass
+class Theirs:
+    """What of somebody lies in the artifacts. rows: ids, of their conversations and of what was made of them.
+    conversations: (role, content) pairs of each. texts: what they wrote, in any stage's words. files: content hashes of
+    the raw files that hold it. sources: file of a source to conversations of theirs, as acquire read them."""
+
+    rows: set[str] = field(default_factory=set)
+    conversations: list[list[tuple[str, str]]] = field(default_factory=list)
+    texts: set[str] = field(default_factory=set)
+    files: set[str] = field(default_factory=set)
+    sources: Counter[str] = field(default_factory=Counter)
+
+
+def find(store: ArtifactStore, user: str) -> Theirs:
+    """What lies in the artifacts of somebody whom the sources name by their id."""
+    theirs = Theirs()
+    for artifact in _of(store, "acquire"):
+        for row in conversations_of(artifact.path / "data", user):
+            theirs.rows.add(row["row_id"])
+            theirs.conversations.append([(m["role"], m["content"]) for m in row["messages"]])
+            label = f"{row['source']}/{row['origin']['file']}"
+            theirs.sources[label] += 1
+            inputs = artifact.manifest["inputs"]
+            theirs.files.add(inputs.get(label) or inputs[row["source"]])
+    for artifact in _of(store, "balance"):
+        theirs.rows |= ids_made_of(artifact.path / "data", theirs.rows)
+    for artifact in store.all():
+        if STAGES[artifact.path.parent.name].conversations:
+            theirs.texts |= _written(artifact.path / "data", theirs.rows)
+    return theirs
+
+
+def rows_of(store: ArtifactStore, user: str) -> list[dict[str, Any]]:
+    """The rows of raw conversations that name a user, each once."""
+    found = (row for artifact in _of(store, "acquire") for row in conversations_of(artifact.path / "data", user))
+    return list({row["row_id"]: row for row in found}.values())
+
+
+def _written(data: Path, rows: set[str]) -> set[str]:
+    """What users say in those of the rows that a folder holds."""
+    found: set[str] = set()
+    for path in data.glob("*.parquet"):
+        if held(path, rows):
+            mine = pq.read_table(path, columns=["messages"], filters=[("row_id", "in", rows)])
+            turns = (m for row in mine["messages"].to_pylist() for m in row)
+            found |= {m["content"] for m in turns if m["role"] == "user"}
+    return found
+
+
+def learned_rows(store: ArtifactStore, theirs: Theirs) -> dict[str, int]:
+    """Fingerprint of a training to how many of the rows it learned from; of those that had any."""
+    found = {}
+    for training in _of(store, "train"):
+        packed = store.at("tokenise", training.manifest["inputs"]["tokenise"])
+        files = [p for name in LEARNED_FROM[1:] for p in (packed.path / name).glob("*.parquet")]
+        rows = set().union(*(held(path, theirs.rows) for path in files))
+        if rows:
+            found[training.manifest["fingerprint"]] = len(rows)
+    return found
+
+
+def take_out(store: ArtifactStore, theirs: Theirs, words: Words, at: str, vectors: Any) -> Iterator[dict[str, Any]]:
+    """Rewrites every artifact that holds something; yields {stage, fingerprint, rows, files} of each.
+
+    Those of acquire, by which the rows are known, come last: after a crash, the same is found again.
+    words: of `theirs`. vectors: the section of the profile, for collections on a Qdrant server.
+    """
+    artifacts = sorted(store.all(), key=lambda a: -ORDER.index(a.path.parent.name))
+    for artifact in artifacts:
+        changes = _changes(store, artifact, theirs.rows, words)
+        remote = artifact.path.parent.name == "index" and _remote(store, artifact, theirs.rows, vectors)
+        if not changes and not remote:
+            continue
+        with store.rewriting(artifact) as (copy, manifest):
+            rows = sum(_apply(copy, name, theirs.rows, words, manifest) for name in sorted(changes))
+            manifest["erasures"] = [*manifest.get("erasures", []), {"at": at, "rows": rows}]
+        named = {"stage": artifact.path.parent.name, "fingerprint": artifact.path.name}
+        yield named | {"rows": rows, "files": len(changes)}
+
+
+def leftovers(store: ArtifactStore) -> list[str]:
+    """Deletes what may hold rows that nobody can account for: what killed attempts left beside artifacts, and artifacts
+    that are not what was committed, which no run uses. Raises UserError while an attempt is at work."""
+    store.recover()
+    found = store.leftovers()
+    for left in found:
+        if store.is_held(left):
+            raise UserError(f"{left}: a run is at work; wait until it has ended, or stop it, and erase then")
+    found += [artifact.path for artifact in store.all() if not artifact.sealed]
+    for left in found:
+        shutil.rmtree(left, ignore_errors=True)
+    return [left.relative_to(store.root).as_posix() for left in found]
+
+
+def _of(store: ArtifactStore, stage: str) -> list[Artifact]:
+    return [artifact for artifact in store.all() if artifact.path.parent.name == stage]
+
+
+def _changes(store: ArtifactStore, artifact: Artifact, rows: set[str], words: Words) -> set[str]:
+    """Names of the artifact's files that hold something."""
+    found = set()
+    for path in artifact.path.rglob("*"):
+        name = path.relative_to(artifact.path).as_posix()
+        if path.suffix == ".parquet":
+            if held(path, rows):
+                found.add(name)
+        elif _is_text(name) and _scrubbed(path, words) is not None:
+            found.add(name)
+    if (artifact.path / "store").is_dir() and _indexed(store, artifact, rows):
+        found.add("store")
+    return found
+
+
+def _indexed(store: ArtifactStore, index: Artifact, rows: set[str]) -> bool:
+    """Whether an index has points of the rows, by the conversations that it was made of, which are rewritten later."""
+    balance = store.at("balance", index.manifest["inputs"]["balance"]).path / "data"
+    return not balance.is_dir() or any(held(path, rows) for path in balance.glob("*.parquet"))
+
+
+def _is_text(name: str) -> bool:
+    """Whether a file may hold samples: no tokenizer, no weights' configuration."""
+    suffix, folder = Path(name).suffix, name.split("/")[0]
+    own = name in ("manifest.json", "manifest.sha256")
+    return not own and (suffix in (".md", ".txt", ".log", ".html") or (suffix in (".json", ".jsonl")
+                        and folder not in ("tokenizer", "model", "adapter", "store")))  # fmt: skip
+
+
+def _scrubbed(path: Path, words: Words) -> str | None:
+    """The text of a file without what is theirs; None when there is nothing."""
+    text = path.read_text(encoding="utf-8", errors="replace")
+    if path.suffix == ".json":
+        with suppress(ValueError):
+            value = json.loads(text)
+            found = words.scrubbed(value)
+            return None if found == value else json.dumps(found, indent=1, ensure_ascii=False) + "\n"
+    if path.suffix == ".jsonl":
+        with suppress(ValueError):
+            found_ = words.scrubbed_json_lines(text)
+            same = [json.loads(line) for line in text.splitlines()] == [json.loads(x) for x in found_.splitlines()]
+            return None if same else found_
+    new = words.scrubbed_text(text)
+    return None if new == text else new
+
+
+def scrub_file(path: Path, words: Words) -> bool:
+    """Takes a person's words out of a text file; whether there were any."""
+    new = _scrubbed(path, words)
+    if new is not None:
+        write_text(path, new)
+    return new is not None
+
+
+def _apply(copy: Path, name: str, rows: set[str], words: Words, manifest: dict[str, Any]) -> int:
+    """Takes out of one file of an artifact's copy what is theirs; returns the rows, and accounts for them."""
+    path, ledger = copy / name, manifest["ledger"]
+    if name == "store":
+        return _take_points(path, rows)
+    if path.suffix != ".parquet":
+        scrub_file(path, words)
+        return 0
+    if name.startswith("packed/"):
+        gone = len(held(path, rows))
+        take_documents(path, rows, _padding(copy))
+        ledger.rows_out -= gone
+        ledger.rows_in -= gone
+        return gone
+    if manifest["stage"] == "acquire" and name.startswith("data/"):
+        return _quarantine(copy, path, rows, ledger)
+    taken = take_rows(path, rows)
+    if name.startswith("data/"):
+        ledger.rows_out -= taken.rows
+        for kind, number in taken.added.items():
+            known = kind if kind in ledger.added else next(iter(ledger.added), "")
+            if known and number:
+                ledger.added[known] -= number
+    elif name.startswith("dropped/"):
+        for rule, number in taken.by_rule.items():
+            ledger.dropped[rule] -= number
+    else:
+        return taken.rows
+    ledger.added = {kind: number for kind, number in ledger.added.items() if number}
+    ledger.dropped = {rule: number for rule, number in ledger.dropped.items() if number}
+    ledger.rows_in = ledger.rows_out + sum(ledger.dropped.values()) - sum(ledger.added.values())
+    return taken.rows
+
+
+def _quarantine(copy: Path, path: Path, rows: set[str], ledger: Ledger) -> int:
+    """Rows of acquire become quarantined records, as reading the sources again would make them."""
+    gone = pq.read_table(path, columns=["source", "origin"], filters=[("row_id", "in", rows)]).to_pylist()
+    take_rows(path, rows)
+    evidence = json.dumps({"detail": ERASED})
+    records = [
+        {"row_id": row_id(r["source"], r["origin"]["file"], r["origin"]["ordinal"], []), "rule": RULE, **r}
+        | {"evidence": evidence}
+        for r in gone
+    ]
+    folder = copy / "dropped"
+    folder.mkdir(exist_ok=True)
+    number = len(list(folder.glob("*.parquet")))
+    pq.write_table(
+        pa.Table.from_pylist(sorted(records, key=lambda r: r["row_id"]), DROPPED),
+        folder / f"part-{number:05d}.parquet",
+        compression="zstd",
+    )
+    ledger.rows_out -= len(records)
+    ledger.dropped[RULE] = ledger.dropped.get(RULE, 0) + len(records)
+    return len(records)
+
+
+def _padding(tokenised: Path) -> int:
+    from pipeline.contract.tokenizer import saved_tokenizer
+
+    return int(saved_tokenizer(tokenised / "tokenizer").pad_token_id)
+
+
+def _take_points(store: Path, rows: set[str]) -> int:
+    """Qdrant Edge writes into its files, which are links here: it gets a copy."""
+    own = store.with_name("store.own")
+    shutil.copytree(store, own)
+    shutil.rmtree(store)
+    own.rename(store)
+    return rewrite(store, lambda payload: payload.get("row_id") not in rows)
+
+
+def _remote(store: ArtifactStore, index: Artifact, rows: set[str], vectors: Any) -> bool:
+    """Deletes the points of the rows in an index's collection on a Qdrant server; whether there were any."""
+    about = index.json("index.json")
+    if not about["url"] or not _indexed(store, index, rows):
+        return False
+    from pipeline.index.qdrant_server import ServerStore
+
+    points = ServerStore.connect(vectors, about["collection"])
+    for row in sorted(rows):
+        points.delete({"row_id": row})
+    points.close()
+    return True
+
+
+def runs_of(root: Path) -> list[Run]:
+    """The runs under a root."""
+    folders = (f for f in sorted((root / "runs").glob("*")) if (f / "profile.json").is_file() and not f.is_symlink())
+    return [Run(folder) for folder in folders]

@@ -1,0 +1,131 @@
+"""A person's rows in Parquet files: found, counted, taken out."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from pipeline.contract.atomic_write import replacing
+from pipeline.contract.tokenised import PADDING, UNLEARNED
+
+OF_A_ROW = ("row_id", "pair_id", "parent")
+"""Columns that name the conversation that a row is, or was made of."""
+
+
+@dataclass
+class Taken:
+    """Rows taken out of a file: how many, by rule of those in dropped/, by kind of those that a stage had added."""
+
+    rows: int = 0
+    by_rule: Counter[str] = field(default_factory=Counter)
+    added: Counter[str] = field(default_factory=Counter)
+
+
+def conversations_of(data: Path, user: str) -> Iterator[dict[str, Any]]:
+    """The rows of raw conversations that name a user, from the files of a folder."""
+    for path in sorted(data.glob("*.parquet")):
+        file = pq.ParquetFile(path)
+        for group in range(file.num_row_groups):
+            mine = pc.equal(file.read_row_group(group, ["user_id"])["user_id"], user)
+            if pc.any(mine).as_py():
+                yield from file.read_row_group(group).filter(mine).to_pylist()
+
+
+def ids_made_of(data: Path, ids: set[str]) -> set[str]:
+    """Ids of rows in a folder that were made of others'."""
+    found: set[str] = set()
+    for path in sorted(data.glob("*.parquet")):
+        if {"row_id", "parent"} <= set(pq.read_schema(path).names):
+            table = pq.read_table(path, columns=["row_id", "parent"])
+            found |= set(table.filter(pc.is_in(table["parent"], pa.array(ids, pa.string())))["row_id"].to_pylist())
+    return found
+
+
+def held(path: Path, ids: set[str]) -> set[str]:
+    """Those of the ids that a file names as its rows."""
+    file = pq.ParquetFile(path)
+    columns = [name for name in (*OF_A_ROW, "row_ids") if name in file.schema_arrow.names]
+    wanted, found = pa.array(ids, pa.string()), set()
+    for group in range(file.num_row_groups) if columns else ():
+        for column in file.read_row_group(group, columns).columns:
+            flat = pc.list_flatten(column) if pa.types.is_list(column.type) else column
+            found |= set(pc.unique(flat.filter(pc.is_in(flat, wanted))).to_pylist())
+    return found
+
+
+def take_rows(path: Path, ids: set[str]) -> Taken:
+    """Replaces a file by one without the rows that are the person's, in the same order."""
+    taken, wanted = Taken(), pa.array(ids, pa.string())
+
+    def without(table: pa.Table) -> pa.Table:
+        theirs = pa.chunked_array([pa.array(np.zeros(table.num_rows, bool))])
+        for name in OF_A_ROW:
+            if name in table.column_names:
+                theirs = pc.or_(theirs, pc.is_in(table[name], wanted))
+        gone = table.filter(theirs)
+        taken.rows += gone.num_rows
+        if "rule" in gone.column_names:
+            taken.by_rule.update(gone["rule"].to_pylist())
+        if "augmentation" in gone.column_names:
+            taken.added.update(kind for kind in gone["augmentation"].to_pylist() if kind)
+        if "segment" in gone.column_names:
+            taken.added["further segments"] += sum(number > 0 for number in gone["segment"].to_pylist())
+        return table.filter(pc.invert(theirs))
+
+    _rewrite(path, without)
+    return taken
+
+
+def take_documents(path: Path, ids: set[str], pad: int) -> int:
+    """Replaces a file of packed sequences by one without the person's documents; how many these were.
+
+    What stays of a sequence moves together, and padding follows; a sequence of which nothing stays is all padding, so
+    that the others keep their numbers, by which training chose them.
+    """
+    gone = 0
+
+    def without(table: pa.Table) -> pa.Table:
+        nonlocal gone
+        rows = table.to_pylist()
+        for row in rows:
+            if not ids.isdisjoint(row["row_ids"]):
+                gone += _take_documents(row, ids, pad)
+        return pa.Table.from_pylist(rows, table.schema)
+
+    _rewrite(path, without)
+    return gone
+
+
+def _take_documents(row: dict[str, Any], ids: set[str], pad: int) -> int:
+    documents = np.array(row["document_ids"])
+    stays = [number for number, name in enumerate(row["row_ids"]) if name not in ids]
+    kept = np.isin(documents, stays)
+    empty = {"input_ids": pad, "labels": UNLEARNED, "position_ids": 0, "document_ids": PADDING}
+    renumbered = {old: new for new, old in enumerate(stays)}
+    for name, filler in empty.items():
+        values = np.full(len(documents), filler, np.int32)
+        tokens = np.array(row[name], np.int32)[kept]
+        values[: len(tokens)] = [renumbered[n] for n in tokens.tolist()] if name == "document_ids" else tokens
+        row[name] = values.tolist()
+    gone = len(row["row_ids"]) - len(stays)
+    row["row_ids"] = [row["row_ids"][number] for number in stays]
+    if "learned_tokens" in row:
+        learned = np.array(row["labels"]) != UNLEARNED
+        row["learned_tokens"] = int((learned & (np.array(row["position_ids"]) > 0)).sum())
+    return gone
+
+
+def _rewrite(path: Path, change: Any) -> None:
+    """Row group by row group, with the same schema and compression."""
+    file = pq.ParquetFile(path)
+    groups = file.metadata.num_row_groups
+    codec = file.metadata.row_group(0).column(0).compression.lower() if groups else "zstd"
+    with replacing(path) as partial, pq.ParquetWriter(partial, file.schema_arrow, compression=codec) as writer:
+        for group in range(groups):
+            writer.write_table(change(file.read_row_group(group)))
