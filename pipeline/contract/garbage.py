@@ -33,12 +33,22 @@ class Garbage:
     def delete(self) -> None:
         """Runs first, artifacts before the parts that they are made of: what remains of an interrupted deletion is
         whole, and goes the next time."""
-        for left in (*self.root.glob(f"*/.*{GOING}"), *self.root.glob(f"*/*/.*{GOING}")):
+        for left in half_deleted(self.root):
             shutil.rmtree(left, ignore_errors=True)
         for path in (*self.runs, *self.artifacts, *self.parts):
-            aside = path.with_name(f".{path.name}{GOING}")  # gone for whoever reads before the first file of it is
-            path.rename(aside)
-            shutil.rmtree(aside)
+            remove(path)
+
+
+def remove(path: Path) -> None:
+    """Deletes a folder; for whoever reads, it is gone before the first file of it is."""
+    aside = path.with_name(f".{path.name}{GOING}")
+    path.rename(aside)
+    shutil.rmtree(aside)
+
+
+def half_deleted(root: Path) -> list[Path]:
+    """What interrupted deletions left under a root."""
+    return [*root.glob(f"*/.*{GOING}"), *root.glob(f"*/*/.*{GOING}")]
 
 
 def garbage(root: Path, keep: int | None, models: Iterable[Path]) -> Garbage:

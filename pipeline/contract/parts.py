@@ -114,8 +114,7 @@ class PartStore:
         is not what was committed is made again.
         """
         wanted = {part.fingerprint: part for part in parts}
-        for stage in sorted({part.stage for part in wanted.values()}):
-            self._sweep(stage)
+        self.sweep({part.stage for part in wanted.values()})
         found: dict[str, Artifact] = {}
         made: set[str] = set()
         while missing := [part for part in wanted.values() if part.fingerprint not in found]:
@@ -167,14 +166,17 @@ class PartStore:
         hold(stack.enter_context(file), "", self.run)
         return True
 
-    def _sweep(self, stage: str) -> None:
-        """Deletes what killed makers of parts left, and nothing of a live one."""
-        for left in self._folder(stage).glob(f".*{PARTIAL}"):
+    def sweep(self, stages: Iterable[str] = ("*",)) -> list[Path]:
+        """Deletes what killed makers of parts of some stages left, and nothing of a live one; returns what."""
+        found = []
+        for left in (left for stage in sorted(stages) for left in self._root.glob(f"{stage}/.*{PARTIAL}")):
             lock = left.with_name(f".{left.name.split('.')[1]}{LOCK}")
             with suppress(BlockingIOError), lock.open("a+") as file:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 shutil.rmtree(left, ignore_errors=True)
                 lock.unlink(missing_ok=True)
+                found.append(left)
+        return found
 
     def _folder(self, stage: str) -> Path:
         return self._root / stage

@@ -3,6 +3,7 @@ makes, and only what is new is made."""
 
 import json
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -15,10 +16,16 @@ from benchmarks.corpus import exchanges
 from configs.acquire import Source
 from pipeline.acquire.slices import LEAST_BYTES
 from pipeline.cli import main
+from pipeline.contract.artifact import ArtifactStore
 from pipeline.contract.execute import execute
+from pipeline.contract.fingerprint import file_sha256
+from pipeline.contract.parts import PartStore
 from pipeline.contract.run import Run
 from pipeline.contract.stages import stages_of
 from pipeline.report.explain import explain
+from pipeline.rows.bans import Bans
+from serving.erasure.erase import erase
+from tests.artifacts import files_with
 from tests.kills import killed_and_run_again
 
 TASKS = ("acquire", "clean", "deduplicate", "embed")
@@ -29,11 +36,15 @@ ROWS = 60
 PADDING = " " * (LEAST_BYTES // ROWS)
 """So that each file is a slice of its own."""
 
-Files = dict[str, list[tuple[str, str]]]
+WORD = "zyzzyva"
+ASKED = f"What does a {WORD} eat when the winter comes to the valley?"
+
+Files = dict[str, list[tuple[str, ...]]]
+"""Name to rows: (prompt, reply), or (prompt, reply, user)."""
 
 
 @pytest.fixture(scope="module")
-def said() -> list[list[tuple[str, str]]]:
+def said() -> list[list[tuple[str, ...]]]:
     """Files' worth of real exchanges."""
     found = exchanges(Source(name="chitchat", package="chitchat-dataset"))
     return [list(islice(found, ROWS)) for _ in range(8)]
@@ -48,7 +59,8 @@ def begin(make_run: Callable[..., Run], tmp_path: Path) -> Callable[..., Run]:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
         for name, rows in files.items():
-            lines = [json.dumps({"prompt": prompt, "response": reply}) + PADDING for prompt, reply in rows]
+            names = ("prompt", "response", "user_id")
+            lines = [json.dumps(dict(zip(names, row, strict=False))) + PADDING for row in rows]
             (folder / name).write_text("\n".join(lines))
         settings = [f"storage.root={tmp_path / root}", "deduplicate.test_share=0.1", "deduplicate.validation_share=0.1"]
         return make_run(data=folder, overrides=settings, run_id=run_id)
@@ -83,7 +95,7 @@ def parts(root: Path) -> dict[str, int]:
     return {name: len(list((root / "parts" / name).glob("[!.]*"))) for name in BY_PART}
 
 
-def weeks(said: list[list[tuple[str, str]]]) -> Iterator[tuple[str, Files, int, tuple[str, ...]]]:
+def weeks(said: list[list[tuple[str, ...]]]) -> Iterator[tuple[str, Files, int, tuple[str, ...]]]:
     """What happens, the files after it, how many parts a stage makes for it, and which tasks are run."""
     files: Files = {f"{number}.jsonl": rows for number, rows in enumerate(said[:5])}
     yield "begins", dict(files), 5, TASKS
@@ -95,7 +107,7 @@ def weeks(said: list[list[tuple[str, str]]]) -> Iterator[tuple[str, Files, int, 
 
 
 def test_a_conversation_does_not_leave_the_test_split_because_others_came(
-    begin: Callable[..., Run], said: list[list[tuple[str, str]]]
+    begin: Callable[..., Run], said: list[list[tuple[str, ...]]]
 ) -> None:
     """Others that are new, that give other answers to the same prompts, and that repeat what is there."""
     files: Files = {f"{number}.jsonl": rows for number, rows in enumerate(said[:4])}
@@ -110,7 +122,7 @@ def test_a_conversation_does_not_leave_the_test_split_because_others_came(
 
 
 def test_a_run_on_what_has_changed_is_a_run_from_nothing(
-    begin: Callable[..., Run], said: list[list[tuple[str, str]]], tmp_path: Path
+    begin: Callable[..., Run], said: list[list[tuple[str, ...]]], tmp_path: Path
 ) -> None:
     before = dict.fromkeys(BY_PART, 0)
     for number, (what, files, new, tasks) in enumerate(weeks(said)):
@@ -126,7 +138,7 @@ def test_a_run_on_what_has_changed_is_a_run_from_nothing(
 
 
 def test_a_killed_run_on_what_has_changed_is_a_run_from_nothing(
-    begin: Callable[..., Run], said: list[list[tuple[str, str]]]
+    begin: Callable[..., Run], said: list[list[tuple[str, ...]]]
 ) -> None:
     files: Files = {f"{number}.jsonl": rows for number, rows in enumerate(said[:3])}
     done(begin(files, "root", "before"))
@@ -134,3 +146,46 @@ def test_a_killed_run_on_what_has_changed_is_a_run_from_nothing(
     for task, trials in killed_and_run_again(run, acquire=1, clean=2, deduplicate=1, embed=1).items():
         assert trials["differing"] == [], task
     assert left(run) == left(done(begin({**files, "3.jsonl": said[3]}, "from-nothing", "first")))
+
+
+def test_who_was_erased_does_not_come_back_from_a_part(
+    begin: Callable[..., Run], said: list[list[tuple[str, ...]]], tmp_path: Path
+) -> None:
+    """Ada is in two files, of which one is in parts only; what she said stands in a third without a name."""
+    root, hers = tmp_path / "root", (ASKED, f"A {WORD} eats palms.")
+    files: Files = {"bob.jsonl": [(*row, "bob") for row in said[0]], "ada.jsonl": [*said[1], (*hers, "ada")]}
+    done(begin(files, "root", "before"))
+    files |= {"nobody.jsonl": [*said[2], hers], "more.jsonl": [*said[3], (f"{ASKED} And why?", "Palms.", "ada")]}
+    lost = done(begin(files, "root", "lost"))
+    for name in (stage.name for task in TASKS for stage in stages_of(task)):
+        shutil.rmtree(lost.artifact(name).path)
+    assert len(files_with(root, WORD)) > 3 * 5
+
+    certificate, remaining = erase(lost.profile, root, "ada")
+
+    assert (remaining, files_with(root, WORD)) == ([], [])
+    deleted = Counter(part["stage"] for part in json.loads(certificate.read_text())["statement"]["parts_deleted"])
+    assert {deleted[name] for name in BY_PART} == {3}
+    assert [line for part in PartStore(root).all() for line in part.damage()] == []
+    assert [line for artifact in ArtifactStore(root).all() for line in artifact.damage()] == []
+
+    after = done(begin(files, "root", "after"))
+    assert after.artifact("acquire").manifest["timing"]["parts"] == {"made": 3, "taken_over": 1}
+    assert after.artifact("acquire").ledger.dropped == {"erased": 3}
+    assert files_with(root, WORD) == []
+    shutil.copytree(root / "erasures", tmp_path / "from-nothing" / "erasures")
+    assert left(after) == left(done(begin(files, "from-nothing", "first")))
+
+
+def test_a_part_that_an_interrupted_erasure_left_is_not_used(
+    begin: Callable[..., Run], said: list[list[tuple[str, ...]]], tmp_path: Path
+) -> None:
+    """The ban is written first: from then on, nothing that was read before counts."""
+    files: Files = {"bob.jsonl": said[0], "ada.jsonl": [*said[1], (ASKED, "Palms.", "ada")]}
+    run = done(begin(files, "root", "before"), SOME)
+    Bans().adding("ada", [], [file_sha256(tmp_path / "conversations" / "ada.jsonl")]).write(tmp_path / "root")
+    again = done(begin(files, "root", "after"), SOME)
+    assert again.artifact("acquire").manifest["timing"]["parts"] == {"made": 1, "taken_over": 1}
+    for name in BY_PART:
+        assert again.artifact(name).path != run.artifact(name).path
+        assert WORD not in json.dumps(again.artifact(name).read().to_table(columns=["messages"]).to_pylist())
