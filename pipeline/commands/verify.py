@@ -63,7 +63,7 @@ def _verify(options: Namespace) -> int:
 
 def _parts(artifacts: list[Artifact]) -> list[Artifact]:
     """The parts that artifacts are made of. One that is gone is no damage: it is made again when it is needed."""
-    found = {part.path: part for artifact in artifacts if artifact.sealed for part in artifact.made_of.values()}
+    found = {part.path: part for artifact in artifacts if artifact.sealed for part in artifact.made_of}
     return [part for part in found.values() if part.path.is_dir()]
 
 

@@ -109,10 +109,19 @@ class Artifact:
         return json.loads((self.path / name).read_text(encoding="utf-8"))
 
     @property
-    def made_of(self) -> dict[str, "Artifact"]:
+    def part_files(self) -> dict[str, "Artifact"]:
         """Path of each file that is a part's, to the part."""
-        store = self.path.parents[2] / PARTS / self.path.parent.name
-        return {entry["path"]: Artifact(store / entry["part"]) for entry in self.manifest["files"] if "part" in entry}
+        return {e["path"]: Artifact(self._parts / e["part"]) for e in self.manifest["files"] if "part" in e}
+
+    @property
+    def made_of(self) -> list["Artifact"]:
+        """The parts that have the artifact's files, or were read to make them."""
+        of_files = {part.path.name for part in self.part_files.values()}
+        return [Artifact(self._parts / name) for name in sorted(of_files.union(self.manifest.get("made_of", ())))]
+
+    @property
+    def _parts(self) -> Path:
+        return self.path.parents[2] / PARTS / self.path.parent.name
 
     def damage(self, hashes: ReadOnce | None = None) -> list[str]:
         """One line for each file that is missing, changed or unexpected, and for what contradicts itself; empty when
@@ -325,7 +334,7 @@ class ArtifactStore:
 
     def _still_of_parts(self, artifact: Artifact, copy: Path) -> dict[str, str]:
         """Path of each file that a copy has as the artifact has it, to the part that it belongs to."""
-        parts = {name: part.path.name for name, part in artifact.made_of.items() if (copy / name).is_file()}
+        parts = {name: part.path.name for name, part in artifact.part_files.items() if (copy / name).is_file()}
         now = self.hashes.of(copy / name for name in parts)
         return {name: part for name, part in parts.items() if now[copy / name] == artifact.digests[name]}
 

@@ -38,7 +38,7 @@ LIBRARIES = {
 @dataclass
 class StageContext:
     """All that a stage's function sees of the world. parts: path of a file in `out` to the part that it belongs to.
-    parts_made: how many were `made`, and `taken_over`."""
+    obtained: fingerprints of the parts that it is made of. parts_made: how many were `made`, and `taken_over`."""
 
     stage: Stage
     profile: Profile
@@ -49,6 +49,7 @@ class StageContext:
     ledger: Ledger = field(default_factory=Ledger)
     metrics: dict[str, Any] = field(default_factory=dict)
     parts: dict[str, str] = field(default_factory=dict)
+    obtained: list[str] = field(default_factory=list)
     parts_made: dict[str, int] = field(default_factory=dict)
 
     def config(self, key: str) -> Any:
@@ -72,6 +73,7 @@ class StageContext:
     def obtain(self, parts: list[Part], make: Callable[[list[Part]], None]) -> list[Artifact]:
         """Each part, found or made now by `make` (see PartStore.obtain)."""
         found, made = self.part_store.obtain(parts, self.run.file_hashes, make)
+        self.obtained = [part.fingerprint for part in parts]
         self.parts_made = {"made": len(made), "taken_over": len(found) - len(made)}
         new, old = (sum(found[name].ledger.rows_in for name in names) for names in (made, found.keys() - made))
         taken = f"{len(found) - len(made):,} taken over of {old:,}"
@@ -214,7 +216,8 @@ def _build(
             }
             | ({"parts": context.parts_made} if context.parts_made else {}),
             "libraries": _versions(stage.engine),
-        },
+        }
+        | ({"made_of": read} if (read := sorted({*context.obtained} - {*context.parts.values()})) else {}),
     )
 
 

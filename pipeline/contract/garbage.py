@@ -81,7 +81,7 @@ def garbage(root: Path, keep: int | None, models: Iterable[Path]) -> Garbage:
         needed.add(path)
         inputs = Artifact(path).manifest["inputs"]
         roots += [store.root / name / print_ for name, print_ in inputs.items() if name in STAGES]
-    of_parts = {part.path for path in needed for part in Artifact(path).made_of.values()}
+    of_parts = {part.path for path in needed for part in Artifact(path).made_of}
     artifacts = [a.path for a in store.all() if a.path not in needed and _days(a.path) > YOUNG_DAYS]
     loose = [p.path for p in parts.all() if p.path not in of_parts and _days(p.path) > YOUNG_DAYS]
     old = [run.folder for run in runs if run.id not in kept]

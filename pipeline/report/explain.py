@@ -121,7 +121,7 @@ def _at_stage(run: Run, stage: Stage, artifact: Artifact, row: str, told: dict[s
 
 def _maker(run: Run, artifact: Artifact, file: str) -> str:
     """Which run made the part that a file is, if another one did."""
-    part = artifact.made_of.get(Path(file).relative_to(artifact.path).as_posix())
+    part = artifact.part_files.get(Path(file).relative_to(artifact.path).as_posix())
     if part is None or not part.sealed or part.manifest["made"]["run"] == run.id:
         return ""
     return f"; taken over from run {part.manifest['made']['run']}"

@@ -43,7 +43,7 @@ def week(tmp_path: Path) -> Week:
 
 
 def commit(run: Run, letters: str) -> None:
-    """The artifact of acquire, of parts, as a stage would."""
+    """The artifact of acquire, of parts, as a stage would. It has the files of all but c, which was only read."""
     store, parts = PartStore(run.root, run.id), [Part("acquire", "1", {}, {"data": letter}) for letter in letters]
 
     def make(missing: list[Part]) -> None:
@@ -55,17 +55,17 @@ def commit(run: Run, letters: str) -> None:
     print_ = run.fingerprint("acquire")
     with run.store.building("acquire", print_, False) as partial:
         of_files = {}
-        for part in found.values():
+        for part in (part for part in found.values() if part.manifest["inputs"]["data"] != "c"):
             name = f"{part.path.name[:16]}.txt"
             run.file_hashes.link(part.path / "data.txt", partial / name, part.digests["data.txt"])
             of_files[name] = part.path.name
         about = {"stage": "acquire", "version": STAGES["acquire"].version, "fingerprint": print_, "metrics": {}}
         inputs = {"config": config_slice(STAGES["acquire"], run.profile), "inputs": run.input_fingerprints("acquire")}
-        run.store.commit(partial, about | inputs | {"ledger": Ledger(), "parts": of_files})
+        run.store.commit(partial, about | inputs | {"ledger": Ledger(), "parts": of_files, "made_of": [*found]})
 
 
 def made_of(artifact: Artifact) -> set[str]:
-    return {(artifact.path / name).read_text()[0] for name in artifact.digests}
+    return {(part.path / "data.txt").read_text()[0] for part in artifact.made_of}
 
 
 def test_all_that_runs_need_is_kept(week: Week, tmp_path: Path) -> None:

@@ -151,5 +151,5 @@ def test_a_manifest_names_the_part_of_each_file(tmp_path: Path, store: PartStore
         (partial / "own.txt").write_text("")
         manifest = {"stage": "trial", "version": "1", "fingerprint": "print", "inputs": {}, "config": {}, "metrics": {}}
         artifact = artifacts.commit(partial, {**manifest, "ledger": Ledger(), "parts": {"data.txt": part.path.name}})
-    assert {name: made.path for name, made in artifact.made_of.items()} == {"data.txt": part.path}
+    assert {name: made.path for name, made in artifact.part_files.items()} == {"data.txt": part.path}
     assert "parts" not in json.loads((artifact.path / "manifest.json").read_text())
