@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.acquire.slices import LEAST_BYTES, MOST_SLICES, File, groups, slice_bytes
+from pipeline.acquire.slices import LEAST_BYTES, MOST_SLICES, File, Slice, groups, slice_bytes
+from pipeline.rows.bans import Bans
 
 
 def file(name: str, size: int, content: str = "") -> File:
@@ -60,3 +61,11 @@ def test_borders_of_larger_slices_are_borders_of_smaller_ones() -> None:
     files = corpus(3_000, 20_000)
     ends = [{group[-1] for group in groups(files, size)} for size in (LEAST_BYTES, 2 * LEAST_BYTES)]
     assert ends[1] <= ends[0]
+
+
+def test_only_a_slice_that_somebody_was_erased_from_is_another_part_then() -> None:
+    hers, others = Slice("s", (file("hers", 10), file("more", 10))), Slice("s", (file("others", 10),))
+    erased = Bans().adding("ann", [], [hers.files[0].digest])
+    assert others.inputs(erased) == others.inputs(Bans())
+    assert hers.inputs(erased) != hers.inputs(Bans())
+    assert hers.inputs(erased.adding("bob", [], [hers.files[0].digest])) != hers.inputs(erased)
