@@ -35,13 +35,14 @@ class Theirs:
 def find(root: Path, user: str, elsewhere: Iterable[Turns] = ()) -> Theirs:
     """What lies under a root of somebody whom the sources name by their id. elsewhere: more conversations of theirs.
 
-    A conversation that names nobody and says the same as one of theirs is theirs, as it is for the bans.
+    A conversation that names nobody and says the same as one of theirs is theirs, as it is for the bans: those under
+    the root count too, since an erasure that was interrupted has written there what it has deleted elsewhere since.
     """
     theirs = Theirs()
     for row in rows_of(root, user):
         theirs.rows.add(row["row_id"])
         theirs.conversations.append([(m["role"], m["content"]) for m in row["messages"]])
-    said = Bans().adding(user, [*theirs.conversations, *elsewhere], [])
+    said = Bans.read(root).adding(user, [*theirs.conversations, *elsewhere], [])
     read = _of(root, "acquire")
     for path in _each_once(path for whole in read for path in _data(whole)):
         theirs.rows |= ids_that_say(path, said)
