@@ -109,7 +109,7 @@ def test_texts_are_not_searched_again_for_other_topics(audited):
     assert [m.manifest["timing"]["parts"]["made"] for m in (first, again)] == [2, 0]
     assert again.made_of == first.made_of
     assert all(part.damage() == [] for part in again.made_of)
-    kept = ("row_id", "sentiment", "emotions", "mentions")
+    kept = ["row_id", "sentiment", "emotions", "mentions"]
     assert again.read().to_table(kept).equals(first.read().to_table(kept))
 
 
