@@ -32,7 +32,7 @@ def test_shards_that_other_processes_cut_hold_the_vectors_of_their_own_rows():
     messages = [[{"role": "user", "content": text}] for text in TEXTS]
     table = pa.table({"row_id": ids, "messages": messages})
     shards = [(f"{n}", table.slice(50 * n, 50)) for n in range(10)]
-    settings, written = Embed(model=MODEL, max_tokens=256), {}
+    settings, written = Embed(model=MODEL, max_tokens=256), dict[str, pa.Table]()
     assert list(write_vectors(shards, settings, Encoder(MODEL, "cuda"), written.__setitem__))[-1] == len(TEXTS)
     found = pa.concat_tables(written[name] for name, _ in shards)
     assert found["row_id"].to_pylist() == ids
