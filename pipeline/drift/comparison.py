@@ -205,7 +205,7 @@ WHAT: dict[Measure, str] = {
     "turns": "of the conversations, at least, would need more or fewer turns",
     "vocabulary": "of the words would have to be others; conversations with a word",
     "offensive": "of the conversations would have to become offensive, or cease to be",
-    "embedding": "of the conversations, at least, would have to be others: a classifier tells the corpora apart that far",
+    "embedding": "of the conversations, at least, would have to be others for a classifier to see no difference",
 }
 
 

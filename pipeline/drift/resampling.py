@@ -2,9 +2,10 @@
 
 p: a permutation test (Fisher; Phipson and Smyth 2010 for the 1 that is added). Conversations of one corpus alone change
 sides at random, those of both stay: under the hypothesis that what was added is like what went, every such exchange is
-as likely as what was seen. Distances of samples lie above those of their corpora, by what the permutations show on
-average, which is taken off. The interval is a basic bootstrap over conversations (Davison and Hinkley 1997, section
-5.2) with Poisson weights (Hanley and MacGibbon 2006); a conversation of both corpora has one weight.
+as likely as what was seen. Samples lie further apart than their corpora: what the permutations show is taken off as
+variances are, since E d² = δ² + σ² for two means that differ by δ and chance by σ. The interval is a basic bootstrap
+over conversations (Davison and Hinkley 1997, section 5.2) with Poisson weights (Hanley and MacGibbon 2006); a
+conversation of both corpora has one weight.
 """
 
 from collections.abc import Callable, Iterator
@@ -73,7 +74,7 @@ def moved(statistic: Statistic, sides: Sides, draws: int, seed: int = 0) -> Move
     seen = float(statistic(*sides.observed())[0])
     by_chance_P = np.concatenate([statistic(*weights) for weights in sides.permuted(draws, draw)])
     drawn_P = np.concatenate([statistic(*weights) for weights in sides.bootstrapped(draws, draw)])
-    effect = max(0.0, seen - float(by_chance_P.mean()))
+    effect = max(0.0, seen**2 - float((by_chance_P**2).mean())) ** 0.5
     lower, upper = np.quantile(drawn_P, [TAIL, 1 - TAIL]) - drawn_P.mean()
     p = (1 + int((by_chance_P >= seen - 1e-9).sum())) / (1 + len(by_chance_P))
     low, high = (float(np.clip(effect - by, 0, 1)) for by in (upper, lower))
