@@ -112,7 +112,7 @@ def detected(
     draw: np.random.Generator,
 ) -> dict[str, Any]:
     """How often a planted shift has a warning, by measure."""
-    warned, effects = Counter[str](), {measure: 0.0 for measure in seen_by}
+    warned, effects = Counter[str](), dict.fromkeys(seen_by, 0.0)
     for seed in range(RUNS):
         then, now = _halves(corpus, draw)
         rows = compare(shift(now, strength), then, settings, seed)

@@ -19,8 +19,11 @@ from pipeline.contract.execute import execute
 from pipeline.contract.process_group import GRACE, die_with_parent, end, start_guarded
 from pipeline.contract.run import Run
 from pipeline.contract.stages import command_of, stages_of
+from plugins.deadline import deadline
+from plugins.lineage import TellsLineage
 from plugins.project import root
 from plugins.stage_log import StageLog
+from plugins.stage_metrics import count_stages
 
 OUTLIVED_SECONDS = GRACE + 1
 """Whoever lives so long after its stage was not ended with it: see pipeline/contract/process_group.py."""
@@ -28,7 +31,7 @@ OUTLIVED_SECONDS = GRACE + 1
 RUN_FOLDER = "{{ ti.xcom_pull(task_ids='configure') }}"
 
 
-class StageOperator(BaseOperator):
+class StageOperator(TellsLineage, BaseOperator):
     """Executes the stages of `task` (a name of pipeline.contract.stages.TASKS) of the run whose folder is `run`.
 
     When every stage's artifact is found, that is noted here, in milliseconds. Otherwise
@@ -52,7 +55,9 @@ class StageOperator(BaseOperator):
         run = open_run(self.run_folder)
         with StageLog(log_path(run, self.stage_task), context.get("task_state_store"), show=print) as log:
             if not found(run, self.stage_task, log):
-                self._attend(self.command(run, context), log)
+                with deadline(run, self.stage_task, context, log.line):
+                    self._attend(self.command(run, context), log)
+        count_stages(run, self.stage_task)
         return outcome(run, self.stage_task)
 
     def command(self, run: Run, context: Context) -> list[str]:  # noqa: ARG002
