@@ -7,8 +7,9 @@ from airflow.sdk import Context
 
 from pipeline.drift.drift import read_drift
 from plugins.notify import tell
+from plugins.opened_run import open_run
 from plugins.stage_log import StageLog
-from plugins.stage_operator import StageOperator, log_path, open_run
+from plugins.stage_operator import StageOperator, log_path
 
 
 class DriftOperator(StageOperator):
@@ -25,11 +26,7 @@ class DriftOperator(StageOperator):
         with StageLog(log_path(run, "drift"), show=print) as log:
             self._attend([sys.executable, "-m", "pipeline.cli", "drift", "--run", str(run.folder)], log)
         found = (read_drift(run) or {}).get("findings", [])
-        warnings = [
-            f"{finding['subject']}: {finding['message']}" for finding in found if finding["severity"] == "warning"
-        ]
-        if warnings:
+        by = {severity: [f for f in found if f["severity"] == severity] for severity in ("warning", "info")}
+        if warnings := [f"{f['subject']}: {f['message']}" for f in by["warning"]]:
             tell(run.profile.notify, context, "drift", f"the data of run {run.id} has drifted", warnings)
-        return {
-            severity: [f["subject"] for f in found if f["severity"] == severity] for severity in ("warning", "info")
-        }
+        return {severity: [f["subject"] for f in of] for severity, of in by.items()}

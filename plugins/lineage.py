@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.contract.artifact import Artifact
 from pipeline.contract.run import Run
 from pipeline.contract.stages import STAGES, stages_of
+from plugins.opened_run import open_run
 
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
@@ -24,8 +25,6 @@ class TellsLineage:
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> "OperatorLineage":  # noqa: ARG002
         from airflow.providers.openlineage.extractors import OperatorLineage
-
-        from plugins.stage_operator import open_run
 
         if not stages_of(self.stage_task):
             return OperatorLineage()

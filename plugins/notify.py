@@ -39,15 +39,12 @@ def tell(notify: Notify, context: Mapping[str, Any], event: Event, subject: str,
         if event not in told.of:
             continue
         try:
-            _notifier(told, event, f"Parlance: {subject}", [*map(masked, lines), *_where(context)], context).notify(
-                context  # type: ignore[arg-type]
-            )
+            message = [*map(masked, lines), *_where(context)]
+            _notifier(told, event, f"Parlance: {subject}", message, context).notify(context)  # type: ignore[arg-type]
             sent += 1
         except Exception as error:
-            text = masked(" ".join(str(error).split()))
-            logger.warning(
-                "notify: %s could not tell of %s: %s: %s", told.connection, event, type(error).__name__, text
-            )
+            why = masked(f"{type(error).__name__}: {' '.join(str(error).split())}")
+            logger.warning("notify: %s could not tell of %s: %s", told.connection, event, why)
     return sent
 
 

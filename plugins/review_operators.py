@@ -22,9 +22,10 @@ from pipeline.drift.drift import read_drift
 from pipeline.planning.run_plan import read_plan, remaining
 from pipeline.review.results import lines, results
 from plugins.notify import tell
+from plugins.opened_run import open_run
 from plugins.project import run_name
 from plugins.reviewers import called, names_of
-from plugins.stage_operator import RUN_FOLDER, StageOperator, open_run
+from plugins.stage_operator import RUN_FOLDER, StageOperator
 from plugins.tabs import PREFIX
 
 APPROVE, REJECT = "Approve", "Reject"

@@ -21,9 +21,10 @@ from pipeline.contract.process_group import die_with_parent, end, guarded
 from pipeline.contract.run import Run
 from plugins.deadline import deadline
 from plugins.lineage import TellsLineage
+from plugins.opened_run import open_run
 from plugins.stage_log import StageLog
 from plugins.stage_metrics import count_stages
-from plugins.stage_operator import RUN_FOLDER, await_others, found, log_path, open_run, outcome, raise_for_status
+from plugins.stage_operator import RUN_FOLDER, await_others, found, log_path, outcome, raise_for_status
 
 PIPELINE = Path(pipeline.__file__).resolve().parent
 CONNECTION = "spark_default"

@@ -21,7 +21,7 @@ from pipeline.contract.run import Run
 from pipeline.contract.stages import command_of, stages_of
 from plugins.deadline import deadline
 from plugins.lineage import TellsLineage
-from plugins.project import root
+from plugins.opened_run import open_run
 from plugins.stage_log import StageLog
 from plugins.stage_metrics import count_stages
 
@@ -85,22 +85,6 @@ class StageOperator(TellsLineage, BaseOperator):
             end(self._process)
             die_with_parent(0)
         raise_for_status(self.stage_task, status, log.error)
-
-
-def open_run(folder: str) -> Run:
-    """The run that the task configure began. Raises AirflowFailException when there is none.
-
-    The folder comes as an XCom, which a user of Airflow may rewrite: where $PARLANCE_ROOT says where runs are, it is
-    one of those.
-    """
-    path = root() / folder  # an absolute one stays what it is
-    if os.environ.get("PARLANCE_ROOT") and path.resolve().parent != root() / "runs":
-        raise AirflowFailException(
-            "the run's folder is not one of this server's; clear the task configure, which makes it"
-        )
-    if not (path / "profile.json").is_file():
-        raise AirflowFailException(f"{folder}: not a run's folder; clear the task configure, which makes it")
-    return Run(path)
 
 
 def log_path(run: Run, task: str) -> Path:

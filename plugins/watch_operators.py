@@ -14,7 +14,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from configs.load import load_profile
 from pipeline.contract.markdown import literal
 from plugins.notify import tell
-from plugins.project import root
+from plugins.project import PROJECT
 from plugins.stage_log import StageLog
 from plugins.stage_operator import StageOperator
 
@@ -34,19 +34,19 @@ class WatchOperator(StageOperator):
         self.profile = profile
 
     def execute(self, context: Context) -> dict[str, Any]:
-        log_path = root() / "watch" / "watch.log"
-        log_path.parent.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(dir=log_path.parent) as folder, StageLog(log_path, show=print) as log:
-            out = Path(folder) / "found.json"
-            where = ["--root", str(root())] if os.environ.get("PARLANCE_ROOT") else []
+        profile = load_profile(self.profile)
+        folder = Path(os.environ.get("PARLANCE_ROOT") or PROJECT / profile.storage.root).resolve() / "watch"
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=folder) as scratch, StageLog(folder / "watch.log", show=print) as log:
+            out = Path(scratch) / "found.json"
             command = [sys.executable, "-m", "pipeline.cli", "watch", "--profile", self.profile, "--out", str(out)]
-            self._attend([*command, *where], log)
+            self._attend([*command, "--root", str(folder.parent)], log)
             found = json.loads(out.read_text(encoding="utf-8"))
         warnings = [f"{f['subject']}: {f['message']}" for f in found["findings"] if f["severity"] == "warning"]
         if found["complaint"]:
             warnings.append(found["complaint"])
         if warnings:
-            tell(load_profile(self.profile).notify, context, "drift", "new data or feedback has moved", warnings)
+            tell(profile.notify, context, "drift", "new data or feedback has moved", warnings)
         return {"reasons": found["reasons"], "digest": found["digest"]}
 
 
