@@ -3,20 +3,14 @@
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
 from configs.load import load_profile
-from pipeline.contract.champion import note_champion
 from pipeline.contract.run import Run
-from pipeline.drift.corpus import READ, Corpus, of_artifacts
+from pipeline.drift.corpus import READ, of_artifacts
 from pipeline.drift.drift import DRIFT, NONE_YET, OWN, measure_drift, read_drift, tell
-from tests import artifacts
-from tests.pipeline.drift.corpora import DIMENSIONS, KEPT, SCORED, corpus
-
-VECTORS = pa.schema([("row_id", pa.string()), ("vector", pa.list_(pa.float32(), DIMENSIONS))])
-ANNOTATED = pa.schema([("row_id", pa.string()), ("topic", pa.string())])
+from tests.pipeline.drift.corpora import corpus, hold, reign
 
 
 def begin(root: Path, name: str, *settings: str) -> Run:
@@ -24,36 +18,6 @@ def begin(root: Path, name: str, *settings: str) -> Run:
     data.write_text('{"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}\n')
     given = [f"storage.root={root}", "drift.resamples=200", *settings]
     return Run.begin(load_profile("scratch", given, str(data)), name)
-
-
-def hold(run: Run, of: Corpus) -> Run:
-    """Commits a corpus as the run's, in two files of each artifact; every conversation has two segments."""
-    order = pc.sort_indices(of.kept["row_id"])
-    kept, half = of.kept.take(order), of.kept.num_rows // 2
-    vectors_ND = of.vectors_ND[order.to_numpy()]
-    assert of.topic_N is not None
-    topics = of.topic_N[order.to_numpy()]
-    rows = kept.to_pylist()
-    segments = [
-        {"row_id": row["row_id"], "vector": part}
-        for row, vector in zip(rows, vectors_ND, strict=True)
-        for part in (vector * 0.4, vector * 0.6)
-    ]
-    annotated = [{"row_id": row["row_id"], "topic": topic} for row, topic in zip(rows, topics, strict=True)]
-    artifacts.commit_parts(run, "acquire", [rows], KEPT)
-    artifacts.commit_parts(run, "score", [of.scored.to_pylist()], SCORED)
-    artifacts.commit_parts(run, "clean", [rows], KEPT)
-    artifacts.commit_parts(run, "deduplicate", [rows[:half], rows[half:]], KEPT)
-    artifacts.commit_parts(run, "embed", [segments[: 2 * half], segments[2 * half :]], VECTORS)
-    artifacts.commit(run, "sentiment", 0)
-    artifacts.commit_parts(run, "annotate", [annotated[half:], annotated[:half]], ANNOTATED)
-    artifacts.commit(run, "audit", len(rows))
-    artifacts.commit(run, "review", len(rows))
-    return run
-
-
-def reign(run: Run, version: int = 3) -> None:
-    note_champion(run.root, run.profile.promote.model_name, version, {"review": run.fingerprint("review")})
 
 
 @pytest.fixture
