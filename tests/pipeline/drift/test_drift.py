@@ -8,7 +8,7 @@ import pytest
 
 from configs.load import load_profile
 from pipeline.contract.run import Run
-from pipeline.drift.corpus import READ, of_artifacts
+from pipeline.drift.corpus import READ, Corpus, of_artifacts
 from pipeline.drift.drift import DRIFT, NONE_YET, OWN, measure_drift, read_drift, tell
 from tests.pipeline.drift.corpora import corpus, hold, reign
 
