@@ -1,4 +1,4 @@
-"""A DAG run by Airflow itself: lineage arrives as the specification says, figures by StatsD, and the failure is told."""
+"""A DAG run by Airflow itself: lineage arrives as specified, figures by StatsD, and the failure is told."""
 
 import json
 import os
