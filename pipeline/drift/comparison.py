@@ -14,13 +14,15 @@ import pyarrow as pa
 from configs.drift import Drift, Measure
 from pipeline.audit.severity import adjusted
 from pipeline.drift.classifier import Ridge
-from pipeline.drift.corpus import UNKNOWN, Corpus
+from pipeline.drift.corpus import ROW, UNKNOWN, Corpus
 from pipeline.drift.distances import of_classes, of_numbers, of_sets
 from pipeline.drift.resampling import Moved, Sides, Statistic, moved
 from pipeline.drift.words import held, is_shown
 
 LEAST_ROWS = 50
 """Conversations of either side below which nothing is compared."""
+BOTH = 2
+"""Stands for the side of a row that both corpora hold."""
 SHOWN = 8
 QUANTILES = (0.1, 0.5, 0.9)
 
@@ -129,11 +131,16 @@ def _by_vectors(now: Corpus, then: Corpus, sides: Sides) -> Iterator[Measured]:
 
 
 def _sides(then: pa.Table, now: pa.Table) -> Sides:
-    both = pa.concat_tables([then.select(["source", "conversation_id"]), now.select(["source", "conversation_id"])])
-    number: dict[tuple[str, str], int] = {}
-    named = zip(both["source"].to_pylist(), both["conversation_id"].to_pylist(), strict=True)
-    unit_N = np.array([number.setdefault(name, len(number)) for name in named], np.int64)
-    return Sides(unit_N, np.arange(len(unit_N)) >= then.num_rows)
+    """Rows of one conversation are one unit. Those that both corpora hold, by row_id, are one unit of both; a
+    conversation's name alone says nothing, since two exports may both count from 1."""
+    common = set(then["row_id"].to_pylist()) & set(now["row_id"].to_pylist())
+    number: dict[tuple[str, str, int], int] = {}
+    units = []
+    for side, table in enumerate((then, now)):
+        for row_id, source, name in zip(*(table[column].to_pylist() for column in ROW), strict=True):
+            key = (source, name, BOTH if row_id in common else side)
+            units.append(number.setdefault(key, len(number)))
+    return Sides(np.array(units, np.int64), np.arange(len(units)) >= then.num_rows)
 
 
 def _learned(kept: pa.Table) -> np.ndarray:

@@ -1,13 +1,17 @@
 """Each measure sees the shift that it is for, says what moved, and is silent about the others."""
 
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
 import pytest
 
 from configs.drift import LIMITS, Drift
 from configs.errors import UserError
 from configs.load import load_profile
 from pipeline.drift.comparison import compare, findings
+from pipeline.drift.corpus import Corpus
 from tests.pipeline.drift.corpora import corpus
 
 SETTINGS = Drift(resamples=200)
@@ -82,6 +86,38 @@ def test_a_few_rows_are_not_compared() -> None:
 def test_a_corpus_against_itself_has_not_moved_at_all() -> None:
     same = corpus(300, 3)
     assert {row["effect"] for row in compare(same, same, SETTINGS)} == {0.0}
+
+
+def renamed(of: Corpus, names: list[str]) -> Corpus:
+    """The corpus with other names of conversations."""
+    tables = [
+        table.set_column(2, "conversation_id", pa.array(names[: table.num_rows], pa.string()))
+        for table in (of.kept, of.scored)
+    ]
+    return replace(of, kept=tables[0], scored=tables[1])
+
+
+def test_two_exports_that_both_number_from_1_are_told_apart_all_the_same() -> None:
+    names = [str(number) for number in range(600)]
+    now, then = (renamed(of, names) for of in (corpus(600, 1, german=0.3), corpus(600, 2)))
+    assert {row["measure"] for row in compare(now, then, SETTINGS) if row["severity"]} == {"languages"}
+
+
+def test_many_rows_of_few_conversations_are_few_observations() -> None:
+    """Ten conversations a side, each in a language of its own: 600 rows show nothing of the next ten."""
+    names = [str(number % 10) for number in range(600)]
+    found = []
+    for seed in range(20):
+        draw = np.random.default_rng(seed)
+        sides = []
+        for side in range(2):
+            of = renamed(corpus(600, 2 * seed + side), names)
+            german = draw.random(10) < 0.3
+            codes = pa.array(["de" if german[int(name)] else "en" for name in names], pa.string())
+            sides.append(replace(of, kept=of.kept.set_column(3, "language", codes)))
+        rows = compare(*sides, Drift(resamples=200, limits={"languages": 0}))
+        found.append(next(row["p"] for row in rows if row["measure"] == "languages"))
+    assert sum(p < 0.05 for p in found) <= 4
 
 
 def test_the_same_data_give_the_same_figures() -> None:
