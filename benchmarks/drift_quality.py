@@ -1,6 +1,6 @@
 """How often drift is found where there is none, and how much of it is found where there is some: JSON lines.
 
-    python -m benchmarks.drift_quality DATA [--splits N] [--rows N] [--resamples N]
+    python -m benchmarks.drift_quality [DATA] [--splits N] [--rows N] [--resamples N]
 
 DATA holds the corpora of Schema-Guided Dialogue, Topical-Chat and MedQuAD, and labelled tweets; German lines come from
 chatterbot-corpus. Conversations are repaired, scored and embedded as the pipeline does; their topics are 12 clusters.
@@ -24,6 +24,7 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 from sklearn.cluster import KMeans
 
+from benchmarks.arguments import shared_data
 from configs.acquire import Source
 from configs.drift import LIMITS, Drift
 from configs.load import load_profile
@@ -131,7 +132,7 @@ def detected(
 
 def _options() -> Namespace:
     parser = ArgumentParser(description=__doc__)
-    parser.add_argument("data", type=Path)
+    parser.add_argument("data", nargs="?", type=Path, default=shared_data(), help="default: %(default)s")
     parser.add_argument("--splits", type=int, default=200)
     parser.add_argument("--rows", type=int, default=2000, help="conversations of each corpus")
     parser.add_argument("--resamples", type=int, default=500)
