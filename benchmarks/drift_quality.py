@@ -3,7 +3,8 @@
     python -m benchmarks.drift_quality [DATA] [--splits N] [--rows N] [--resamples N]
 
 DATA holds the corpora of Schema-Guided Dialogue, Topical-Chat and MedQuAD, and labelled tweets; German lines come from
-chatterbot-corpus. Conversations are repaired, scored and embedded as the pipeline does; their topics are clusters, four a corpus.
+chatterbot-corpus. Conversations are repaired, scored and embedded as the pipeline does; their topics are clusters, four
+a corpus.
 
 First random halves of one mixed corpus, SPLITS times: the share with any finding, and with any were all limits 0, which
 is the test's own. Then planted shifts: a share of one half is changed in one way, RUNS times each; how often the
