@@ -8,7 +8,7 @@ a corpus.
 
 First random halves of one mixed corpus, SPLITS times: the share with any finding, and with any were all limits 0, which
 is the test's own. Then planted shifts: a share of one half is changed in one way, RUNS times each; how often the
-measures that should see it have a warning, and which others have one.
+measures that should see it have a finding, or a warning, and which others have a warning.
 """
 
 import json
@@ -114,17 +114,19 @@ def detected(
     draw: np.random.Generator,
 ) -> dict[str, Any]:
     """How often a planted shift has a warning, by measure."""
-    warned, effects = Counter[str](), dict.fromkeys(seen_by, 0.0)
+    warned, found, effects = Counter[str](), Counter[str](), dict.fromkeys(seen_by, 0.0)
     for seed in range(RUNS):
         then, now = _halves(corpus, draw)
         rows = compare(shift(now, strength), then, settings, seed)
         warned.update(row["measure"] for row in rows if row["severity"] == "warning")
+        found.update(row["measure"] for row in rows if row["severity"])
         for row in rows:
             if row["measure"] in effects:
                 effects[row["measure"]] += row["effect"] / RUNS
     return {
         "shift": name,
         "share": strength,
+        "found": {measure: found[measure] / RUNS for measure in seen_by},
         "warned": {measure: warned[measure] / RUNS for measure in seen_by},
         "effect": {measure: round(effect, 3) for measure, effect in effects.items()},
         "others": {measure: warned[measure] / RUNS for measure in LIMITS if warned[measure] and measure not in seen_by},
