@@ -3,8 +3,8 @@
 import numpy as np
 
 PENALTY = 1.0
-"""Of a standardised feature's squared weight, a row. Of 0.01 to 10 it is 1 that tells held-out rows apart best, of 300 to
-5,000 simulated vectors of 384 dimensions: the fewer rows, the more it matters."""
+"""Of a standardised feature's squared weight, a row. Of 0.01 to 10 it is 1 that tells held-out rows apart best, of 300
+to 5,000 simulated vectors of 384 dimensions: the fewer rows, the more it matters."""
 
 
 class Ridge:
