@@ -228,17 +228,21 @@ def _of(corpus: Corpus, kept: np.ndarray, scored: np.ndarray) -> Corpus:
 
 
 def _mixed_in(half: Corpus, other: Corpus, share: float, draw: np.random.Generator) -> Corpus:
-    """A share of the half's conversations, exchanged for another corpus's."""
+    """A share of the half's conversations, exchanged for another corpus's, each drawn one counting as one."""
     rows = half.kept.num_rows
     stay = np.sort(draw.permutation(rows)[: round(rows * (1 - share))])
     come = draw.choice(other.kept.num_rows, rows - len(stay), replace=rows - len(stay) > other.kept.num_rows)
-    return _together([_of(half, stay, np.arange(half.scored.num_rows)), _of(other, come, np.arange(0))])
+    others = _of(other, come, np.arange(0))
+    others = replace(others, kept=_column(others.kept, "conversation_id", [f"came {n}" for n in range(len(come))]))
+    return _together([_of(half, stay, np.arange(half.scored.num_rows)), others])
 
 
 def _named(corpus: Corpus, source: str) -> Corpus:
-    at = corpus.kept.schema.get_field_index("source")
-    names = pa.array([source] * corpus.kept.num_rows, pa.string())
-    return replace(corpus, kept=corpus.kept.set_column(at, "source", names))
+    return replace(corpus, kept=_column(corpus.kept, "source", [source] * corpus.kept.num_rows))
+
+
+def _column(table: pa.Table, name: str, values: list[str]) -> pa.Table:
+    return table.set_column(table.schema.get_field_index(name), name, pa.array(values, pa.string()))
 
 
 def _cut(half: Corpus, share: float, draw: np.random.Generator) -> Corpus:
