@@ -61,7 +61,7 @@ class ParlanceSparkOperator(TellsLineage, SparkSubmitOperator):
             else:
                 with deadline(run, self.stage_task, context, lambda line: self.log.warning("%s", log.line(line))):
                     self._submit(run, log, context)
-        count_stages(run, self.stage_task)
+        count_stages(run, self.stage_task, there)
         return outcome(run, self.stage_task)
 
     def _submit(self, run: Run, log: StageLog, context: Context) -> None:

@@ -15,12 +15,12 @@ from pipeline.contract.run import Run
 from pipeline.contract.stages import stages_of
 
 
-def count_stages(run: Run, task: str) -> None:
-    """Sends the figures of the stages of a task that has ended well."""
+def count_stages(run: Run, task: str, found: bool) -> None:
+    """Sends the figures of the stages of a task that has ended well. found: all of them were there before."""
     recorded = run.outcomes()
     for stage in stages_of(task):
         name = f"parlance.stage.{stage.name}"
-        if recorded[stage.name]["cached"]:
+        if found or recorded[stage.name]["cached"]:
             stats.incr(f"{name}.found")
             continue
         manifest = run.artifact(stage.name).manifest

@@ -54,10 +54,11 @@ class StageOperator(TellsLineage, BaseOperator):
     def execute(self, context: Context) -> dict[str, dict[str, Any]]:
         run = open_run(self.run_folder)
         with StageLog(log_path(run, self.stage_task), context.get("task_state_store"), show=print) as log:
-            if not found(run, self.stage_task, log):
+            there = found(run, self.stage_task, log)
+            if not there:
                 with deadline(run, self.stage_task, context, log.line):
                     self._attend(self.command(run, context), log)
-        count_stages(run, self.stage_task)
+        count_stages(run, self.stage_task, there)
         return outcome(run, self.stage_task)
 
     def command(self, run: Run, context: Context) -> list[str]:  # noqa: ARG002

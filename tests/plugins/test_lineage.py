@@ -137,7 +137,7 @@ def statsd(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], dict[str, s
 def test_stages_are_counted_in_airflows_metrics(
     cleaned: Run, statsd: Callable[[], dict[str, str]], context: Callable[..., Any]
 ) -> None:
-    count_stages(cleaned, "clean")
+    count_stages(cleaned, "clean", found=False)
     found = statsd()
     assert found["airflow.parlance.stage.clean.made"] == "1|c"
     assert found["airflow.parlance.stage.clean.rows_in"] == "3|g"
