@@ -115,7 +115,7 @@ def test_many_rows_of_few_conversations_are_few_observations() -> None:
             german = draw.random(10) < 0.3
             codes = pa.array(["de" if german[int(name)] else "en" for name in names], pa.string())
             sides.append(replace(of, kept=of.kept.set_column(3, "language", codes)))
-        rows = compare(*sides, Drift(resamples=200, limits={"languages": 0}))
+        rows = compare(sides[0], sides[1], Drift(resamples=200, limits={"languages": 0}))
         found.append(next(row["p"] for row in rows if row["measure"] == "languages"))
     assert sum(p < 0.05 for p in found) <= 4
 
