@@ -1,6 +1,7 @@
 """Which run of the pipeline a DAG run of Airflow's is, for the pages in its API server."""
 
 from airflow.models.dagrun import DagRun
+from airflow.models.taskinstance import TaskInstance
 from fastapi import HTTPException
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -32,3 +33,13 @@ def triggered_by(dag_id: str, dag_run_id: str, session: Session) -> str | None:
     return session.scalar(
         select(DagRun.triggering_user_name).where(DagRun.dag_id == dag_id, DagRun.run_id == dag_run_id)
     )
+
+
+def task_states(dag_id: str, dag_run_id: str, session: Session) -> dict[str, str]:
+    """Task to its state, of those that have one."""
+    rows = session.execute(
+        select(TaskInstance.task_id, TaskInstance.state).where(
+            TaskInstance.dag_id == dag_id, TaskInstance.run_id == dag_run_id, TaskInstance.state.is_not(None)
+        )
+    )
+    return {task: str(state.value if hasattr(state, "value") else state) for task, state in rows}

@@ -91,6 +91,11 @@ def recorded(run: Run) -> str:
     return hashlib.sha256("\n".join(times).encode()).hexdigest()[:16]
 
 
+def is_over(run: Run) -> bool:
+    """Whether every stage has recorded its outcome."""
+    return all((run.folder / "stages" / f"{name}.json").is_file() for name in STAGES)
+
+
 def _fingerprints(run: Run, state: str) -> dict[str, str]:
     """Those of all stages: what is to come is worked out once for every record, as it reads what stages read raw."""
     return _fingerprints_at(run.folder, state)

@@ -207,6 +207,12 @@ def prepare_data(run: Run, audit: dict[str, Any] = AUDIT) -> None:
 
 def finish(run: Run) -> None:
     """review to promote."""
+    to_tokens(run)
+    to_promotion(run)
+
+
+def to_tokens(run: Run) -> None:
+    """review to tokenise."""
     kept = [conversation(i, split="train", augmentation=None) for i in range(4, 7)]
     copy = conversation(7, split="train", augmentation="counterfactual")
     commit(
@@ -218,6 +224,10 @@ def finish(run: Run) -> None:
     commit(run, "reaudit", Ledger(4, 4), {}, {"change.json": CHANGE})
     commit(run, "index", Ledger(4, 4), {}, {"index.json": {"engine": "qdrant-edge", "points": 4, "dimensions": 384}})
     commit(run, "tokenise", Ledger(4, 4), {}, {})
+
+
+def to_promotion(run: Run) -> None:
+    """train to promote."""
     commit(run, "train", Ledger(4, 4), {}, {"training.json": TRAINING})
     commit(run, "base", Ledger(0, 0), {}, {"base.json": None})
     commit(run, "evaluate", Ledger(4, 4), {}, {"evaluation.json": SCORES, "samples.json": SAMPLES})
