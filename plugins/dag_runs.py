@@ -16,16 +16,23 @@ def run_of(dag_id: str, dag_run_id: str, session: Session) -> Run:
     """The run of a DAG run. Raises HTTPException 404 when it has none, as those of other DAGs than ours."""
     if dag_id not in DAGS:
         raise HTTPException(404, f"Runs of {dag_id} have no Parlance report.")
+    known = session.scalar(select(DagRun.id).where(DagRun.dag_id == dag_id, DagRun.run_id == dag_run_id))
+    run = begun(dag_id, dag_run_id) if known is not None else None
+    if run is None:
+        raise HTTPException(404, f"Run {dag_run_id} has no report yet. It appears when the run has been configured.")
+    return run
+
+
+def begun(dag_id: str, dag_run_id: str) -> Run | None:
+    """The run of a DAG run that Airflow knows of, once it has been configured."""
     runs = root() / "runs"
     folder = folder_of(runs, run_name(dag_id, dag_run_id))
-    known = session.scalar(select(DagRun.id).where(DagRun.dag_id == dag_id, DagRun.run_id == dag_run_id))
     try:
-        if known is None or folder.resolve() != folder or folder.parent != runs:  # a run named latest, . or ..
-            raise UserError(f"{dag_id} has no run {dag_run_id} that may have a report")
+        if folder.resolve() != folder or folder.parent != runs:  # a run named latest, . or ..
+            return None
         return Run.open(runs.parent, folder.name)
-    except UserError as error:
-        text = f"Run {dag_run_id} has no report yet. It appears when the run has been configured."
-        raise HTTPException(404, text) from error
+    except (UserError, OSError, ValueError):
+        return None
 
 
 def triggered_by(dag_id: str, dag_run_id: str, session: Session) -> str | None:

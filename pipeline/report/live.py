@@ -23,8 +23,8 @@ from pipeline.contract.run import Run
 from pipeline.contract.stages import STAGES
 from pipeline.planning.run_plan import read_plan
 from pipeline.report.report import stage_fingerprints
+from pipeline.report.tracking import TRAIN
 
-TRAIN = next(name for name, stage in STAGES.items() if stage.engine == "deepspeed")
 CURVES = (
     "loss",
     "validation_loss",

@@ -30,6 +30,7 @@ from pipeline.contract.stages import STAGES, conversations_into
 from pipeline.planning.run_plan import comparison, read_plan
 from pipeline.report.dropped_examples import rules_of
 from pipeline.report.finding_examples import examples_of
+from pipeline.report.tracking import TRAIN, tracking
 
 UNFINISHED_SECONDS = 15.0
 """A page of an unfinished run is rebuilt when it is older than this."""
@@ -58,6 +59,7 @@ def build_report(run: Run) -> dict[str, Any]:
         "profile": masked(run.profile.model_dump(mode="json")),
         "stages": stages,
         "plan": _plan(run, stages),
+        "tracking": tracking(run, prints.get(TRAIN)),
         "rules": rules_of(made),
         "data": _data(made),
         **_facts(made),
