@@ -74,10 +74,10 @@ def page(
         keys = {field.key for several in sections.values() for field in several}
         filled = {key: value for key in keys if (value := request.query_params.get(key, "").strip()[:LONGEST])}
         if profile and not only:
+            settings = [*(f"{key}={value}" for key, value in filled.items()), *_lines(overrides)]
             with planning:
-                text = plan_text(
-                    profile, data, [*(f"{key}={value}" for key, value in filled.items()), *_lines(overrides)]
-                )
+                resolved = resolve({"profile": profile, "data": data or None, "overrides": settings})
+                text, refused = plan_text(resolved), refusal(resolved)
     except UserError as problem:
         error = masked(str(problem))
     html = PAGE.render(
