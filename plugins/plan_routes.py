@@ -25,6 +25,7 @@ from configs.errors import UserError
 from configs.guard import load_guard
 from configs.load import key_and_value
 from configs.profile import Profile
+from plugins.configure_operator import resolve
 from plugins.profile_values import PRESETS, profiles
 from plugins.project import DAGS
 from plugins.trigger_form import Field, fields
