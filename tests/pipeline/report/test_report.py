@@ -3,7 +3,6 @@
 import json
 import math
 import re
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
@@ -24,6 +23,7 @@ from tests.pipeline.report.made_runs import (
     SAMPLES,
     SCORES,
     TRAINING,
+    Page,
     finish,
     identity,
     prepare_data,
@@ -37,35 +37,6 @@ def run(tmp_path: Path) -> Run:
     raw.write_text("{}\n")
     settings = [f"storage.root={tmp_path / 'root'}", "tracking.uri=http://reader:hunter2@mlflow.example:5000"]
     return Run.begin(load_profile("scratch", settings, str(raw)), "manual__2026")
-
-
-class Page(HTMLParser):
-    """Tags and addresses of a page; fails on a tag that closes another."""
-
-    VOID = frozenset({"meta", "img", "br", "link", "input", "hr"})
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: list[str] = []
-        self.addresses: list[str] = []
-        self.images: list[dict[str, str | None]] = []
-        self._open: list[str] = []
-        self.feed(text)
-        assert not self._open, self._open
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        self.addresses += [v for k, v in attrs if k in ("src", "href", "xlink:href", "action") and v]
-        if tag == "img":
-            self.images.append(dict(attrs))
-        if tag not in self.VOID:
-            self._open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # noqa: ARG002
-        self.tags.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self._open.pop() == tag, f"</{tag}> at {self.getpos()}"
 
 
 def page_of(run: Run) -> str:
