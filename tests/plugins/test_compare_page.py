@@ -66,10 +66,7 @@ def test_it_is_compared_with_the_champion_where_there_is_one(client: TestClient,
 
 
 def test_runs_of_both_dags_are_offered_and_compared(client: TestClient) -> None:
-    asked = "&".join(
-        f"run={quote(f'{d}/{r}')}" for d, r in (("retrain_chat_model", "nightly"), ("train_chat_model", "first"))
-    )
-    text = client.get(f"{PAGE}?{asked}").text
+    text = client.get(PAGE, params={"run": ["retrain_chat_model/nightly", "train_chat_model/first"]}).text
     assert ">1 retrain_chat_model/nightly" in text
     assert ">2 first" in text
     for value in ("train_chat_model/first", "train_chat_model/second", "retrain_chat_model/nightly"):
