@@ -16,7 +16,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from configs.errors import UserError
-from pipeline.contract.champion import champion_artifact
+from pipeline.contract.champion import champion_fingerprint
 from pipeline.contract.run import Run
 from pipeline.report.comparison import FEWEST, MOST, comparison
 from pipeline.report.comparison_page import render_comparison
@@ -114,13 +114,13 @@ def _choices(allowed: list[str], session: Session) -> list[Choice]:
 
 def _champions(this: Run, listed: list[Choice]) -> str:
     """The listed run whose model is in use; empty when none's is."""
-    found = champion_artifact(this, "evaluate")
+    found = champion_fingerprint(this, "evaluate")
     if found is None:
         return ""
     for choice in listed:
         run = begun(choice.dag_id, choice.run_id)
         outcome = run and run.outcome("evaluate")
-        if outcome and outcome["fingerprint"] == found[1].path.name:
+        if outcome and outcome["fingerprint"] == found:
             return choice.value
     return ""
 

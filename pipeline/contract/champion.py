@@ -4,6 +4,7 @@ Whoever makes a champion, or calls one back, writes it. A champion that somebody
 next run that comes to promote.
 """
 
+from contextlib import suppress
 from pathlib import Path
 
 from pipeline.contract.artifact import Artifact
@@ -34,6 +35,14 @@ def champion_artifact(run: Run, stage: str) -> tuple[int, Artifact] | None:
                 found = {**artifact.manifest["inputs"], **found}
     except (FileNotFoundError, DamagedError):
         pass
+    return None
+
+
+def champion_fingerprint(run: Run, stage: str) -> str | None:
+    """The fingerprint of the artifact, of one of promote's inputs, that the champion was made from; it may be gone."""
+    with suppress(FileNotFoundError, DamagedError):
+        note = read_sealed(_note(run.root, run.profile.promote.model_name), "the next promotion writes it again")
+        return note["artifacts"].get(stage)
     return None
 
 

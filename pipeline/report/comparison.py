@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from configs.errors import UserError
-from pipeline.contract.champion import champion_artifact
+from pipeline.contract.champion import champion_fingerprint
 from pipeline.contract.metrics import figures_of
 from pipeline.contract.run import Run
 from pipeline.contract.run_folder import NAME
@@ -30,7 +30,7 @@ def comparison(runs: list[Run], reports: list[Report]) -> dict[str, Any]:
     if not FEWEST <= len(runs) <= MOST:
         raise UserError(f"compare: {len(runs)} runs; give {FEWEST} to {MOST} different ones")
     evaluations = tuple(_evaluation(run, report) for run, report in zip(runs, reports, strict=True))
-    champion = champion_artifact(runs[0], "evaluate")
+    champion = champion_fingerprint(runs[0], "evaluate")
     return {
         "runs": [
             {
@@ -41,7 +41,7 @@ def comparison(runs: list[Run], reports: list[Report]) -> dict[str, Any]:
                 "description": report["profile"].get("description") or "",
                 "decision": (report["promotion"] or {}).get("decision"),
                 "version": (report["promotion"] or {}).get("version"),
-                "champion": bool(champion and folder and champion[1].path == folder),
+                "champion": bool(champion and folder and folder.name == champion),
             }
             for run, report, folder in zip(runs, reports, evaluations, strict=True)
         ],

@@ -1,6 +1,7 @@
 """Runs side by side as one self-contained page: no script, no outside resource, every value escaped."""
 
 import json
+from functools import lru_cache
 from typing import Any
 
 from markupsafe import Markup
@@ -28,16 +29,23 @@ def _curves(each: list[dict[str, Any] | None]) -> Markup | None:
     if not any(curves["train_loss"] or curves["validation_loss"] for curves in there):
         return None
     alike = len({curves["batch_tokens"] for curves in there}) == 1
-    drawn = []
-    for curves in each:
-        if curves is None:
-            drawn.append(None)
-            continue
-        scale = 1 if alike else curves["batch_tokens"] / 1e6
-        drawn.append(
-            tuple([(step * scale, loss) for step, loss in curves[name]] for name in ("train_loss", "validation_loss"))
-        )
-    return Markup(compared_losses(drawn, "optimiser step" if alike else "million tokens"))  # drawn from numbers alone
+    drawn = tuple(curves and _losses(curves, 1 if alike else curves["batch_tokens"] / 1e6) for curves in each)
+    return _plot(drawn, "optimiser step" if alike else "million tokens")
+
+
+Curve = tuple[tuple[float, float | None], ...]
+
+
+def _losses(curves: dict[str, Any], scale: float) -> tuple[Curve, Curve]:
+    train, validation = (
+        tuple((step * scale, loss) for step, loss in curves[name]) for name in ("train_loss", "validation_loss")
+    )
+    return train, validation
+
+
+@lru_cache(maxsize=32)  # the same runs are looked at again and again, and drawing takes longer than all else
+def _plot(drawn: tuple[tuple[Curve, Curve] | None, ...], label: str) -> Markup:
+    return Markup(compared_losses(drawn, label))  # drawn from numbers alone
 
 
 def setting(value: Any) -> str:

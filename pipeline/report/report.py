@@ -164,14 +164,28 @@ def damage(run: Run) -> list[str]:
 def is_current(run: Run) -> bool:
     """Whether the written page is whole and shows all that the run has recorded, in the present design."""
     page, numbers = _files(run)
-    if not (page.is_file() and numbers.is_file()) or damage(run):
+    if not (page.is_file() and numbers.is_file()):
+        return False
+    status = _written_status(run.folder, _identity(page), _identity(numbers))
+    if status is None:
         return False
     written = page.stat().st_mtime
     older = [run.folder / "profile.json", *(run.folder / "stages").glob("*.json"), *TEMPLATES.iterdir()]
     if written < max(path.stat().st_mtime for path in older):
         return False
-    finished = json.loads(numbers.read_text(encoding="utf-8"))["status"] == "finished"
-    return finished or time.time() - written < UNFINISHED_SECONDS
+    return status == "finished" or time.time() - written < UNFINISHED_SECONDS
+
+
+@lru_cache(maxsize=512)  # by what a file system says of both files, as pipeline.contract.fingerprint knows files
+def _written_status(folder: Path, page: tuple[int, ...], numbers: tuple[int, ...]) -> str | None:  # noqa: ARG001
+    """The run's status that the written report says; None when the report is not what was written."""
+    run = Run(folder)
+    return None if damage(run) else json.loads(_files(run)[1].read_text(encoding="utf-8"))["status"]
+
+
+def _identity(path: Path) -> tuple[int, ...]:
+    stat = path.stat()
+    return stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns
 
 
 def _files(run: Run) -> tuple[Path, Path]:
