@@ -20,7 +20,7 @@ from pipeline.contract.champion import champion_fingerprint
 from pipeline.contract.run import Run
 from pipeline.report.comparison import FEWEST, MOST, comparison
 from pipeline.report.comparison_page import render_comparison
-from plugins.current_report import current
+from plugins.current_report import building, current
 from plugins.dag_runs import begun, run_of
 from plugins.project import DAGS
 
@@ -79,7 +79,8 @@ def page(
         {"value": c.value, "state": c.state, "at": c.at, "chosen": c.value in wanted, "champion": c.value == champion}
         for c in listed
     ]
-    html = render_comparison(found, choices, error)
+    with building:
+        html = render_comparison(found, choices, error)
     return HTMLResponse(html, headers={"Content-Security-Policy": CONTENT_POLICY})
 
 
