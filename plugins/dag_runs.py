@@ -12,14 +12,19 @@ from pipeline.contract.run_folder import folder_of
 from plugins.project import DAGS, root, run_name
 
 
+ASKS_AGAIN_SECONDS = 5
+
+
 def run_of(dag_id: str, dag_run_id: str, session: Session) -> Run:
-    """The run of a DAG run. Raises HTTPException 404 when it has none, as those of other DAGs than ours."""
+    """The run of a DAG run. Raises HTTPException 404 when it has none, as those of other DAGs than ours; of one that is
+    to come, browsers are told to ask again."""
     if dag_id not in DAGS:
         raise HTTPException(404, f"Runs of {dag_id} have no Parlance report.")
     known = session.scalar(select(DagRun.id).where(DagRun.dag_id == dag_id, DagRun.run_id == dag_run_id))
     run = begun(dag_id, dag_run_id) if known is not None else None
     if run is None:
-        raise HTTPException(404, f"Run {dag_run_id} has no report yet. It appears when the run has been configured.")
+        text = f"Run {dag_run_id} has no report yet. It appears when the run has been configured."
+        raise HTTPException(404, text, {"Refresh": str(ASKS_AGAIN_SECONDS)} if known is not None else None)
     return run
 
 

@@ -108,6 +108,14 @@ def test_a_run_of_another_dag_with_the_same_id_does_not_open_the_report(client: 
     assert client.get(address(dag_id="retrain_chat_model")).status_code == 404
 
 
+def test_a_run_that_is_not_configured_yet_is_asked_for_again(client: TestClient) -> None:
+    note_dag_run("train_chat_model", "queued")
+    answer = client.get(address(run_id="queued"))
+    assert (answer.status_code, answer.headers["refresh"]) == (404, "5")
+    assert "It appears when the run has been configured." in answer.text
+    assert "refresh" not in client.get(address(run_id="nobody_knows")).headers
+
+
 @pytest.mark.parametrize("run_id", ["latest", ".", "a" * 240])
 def test_a_dag_run_named_like_a_link_or_too_long_opens_no_other_run(client: TestClient, run_id: str) -> None:
     note_dag_run("train_chat_model", run_id)

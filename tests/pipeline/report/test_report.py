@@ -18,15 +18,16 @@ from tests.pipeline.report.made_runs import (
     AUDIT,
     CHANGE,
     EVIL,
+    finish,
     HELD_OUT,
+    identity,
     LEGS,
+    METRICS,
+    Page,
+    prepare_data,
     SAMPLES,
     SCORES,
     TRAINING,
-    Page,
-    finish,
-    identity,
-    prepare_data,
 )
 
 
@@ -431,3 +432,17 @@ def test_the_unigram_baseline_is_told_in_every_unit() -> None:
     scores = {"loss": 2.0, "bits_per_byte": 1.0, "unigram_perplexity": math.exp(3.0)}
     assert unigram_baseline(scores) == pytest.approx({"loss": 3.0, "perplexity": math.exp(3.0), "bits_per_byte": 1.5})
     assert unigram_baseline(None)["loss"] is None
+
+
+def test_the_run_in_mlflow_is_named_without_credentials(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PARLANCE_MLFLOW", raising=False)
+    monkeypatch.setitem(METRICS, "train", {"mlflow_run_id": "a1b2c3"})
+    prepare_data(run)
+    assert build_report(run)["tracking"] == {
+        "experiment": "parlance", "run": None, "address": "http://mlflow.example:5000"
+    }  # fmt: skip
+    finish(run)
+    page = page_of(run)
+    assert "run <code>a1b2c3</code> of the experiment parlance" in page
+    assert "http://mlflow.example:5000" in Page(page).addresses
+    assert "hunter2" not in page
