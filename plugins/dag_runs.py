@@ -11,7 +11,6 @@ from pipeline.contract.run import Run
 from pipeline.contract.run_folder import folder_of
 from plugins.project import DAGS, root, run_name
 
-
 ASKS_AGAIN_SECONDS = 5
 
 

@@ -18,16 +18,16 @@ from tests.pipeline.report.made_runs import (
     AUDIT,
     CHANGE,
     EVIL,
-    finish,
     HELD_OUT,
-    identity,
     LEGS,
     METRICS,
-    Page,
-    prepare_data,
     SAMPLES,
     SCORES,
     TRAINING,
+    Page,
+    finish,
+    identity,
+    prepare_data,
 )
 
 
