@@ -3,58 +3,31 @@
 Nothing is checked against a manifest here, which costs a look at every file of every artifact: that is the report's.
 """
 
-import fcntl
 import hashlib
 import json
-import math
 import os
 import re
-import threading
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from pipeline.contract.artifact import MANIFEST
-from pipeline.contract.metrics_file import METRICS, parsed, thinned
+from pipeline.contract.metrics_file import METRICS
 from pipeline.contract.run import Run
 from pipeline.contract.stages import STAGES
 from pipeline.planning.run_plan import read_plan
+from pipeline.report.followed_metrics import training_so_far
 from pipeline.report.report import stage_fingerprints
+from pipeline.report.stage_locks import holder
 from pipeline.report.tracking import TRAIN
 
-CURVES = (
-    "loss",
-    "validation_loss",
-    "tokens_per_second",
-    "mfu",
-    "memory_gib",
-    "preference_accuracy",
-    "validation_preference_accuracy",
-    "validation_bleu",
-    "validation_rouge_l",
-)
-"""Of metrics.jsonl what is drawn while training goes on; each is there as soon as something was measured."""
-
-POINTS = 300
-SAMPLES = "validation_samples"
 LOG_TAIL = 4096
 """Bytes of a log that are looked at for its last line."""
 
-LOOKS_SECONDS = 1.0
-"""A lock is looked at so often at most, however many ask: for that moment nobody else can take it."""
-
 SHARE = re.compile(r": +(\d+)%  [\d,]+/[\d,]+ ")
 """How pipeline.contract.progress says how far a stage is."""
-
-
-class Held(NamedTuple):
-    """Who makes an artifact, as the lock's file says, and since when (seconds since 1970)."""
-
-    by: str
-    since: float
 
 
 def live(run: Run) -> dict[str, Any]:
@@ -141,35 +114,6 @@ def _ledger(manifest: Path, written: int) -> dict[str, int | None]:  # noqa: ARG
     return {key: ledger[key] for key in ("rows_in", "rows_out")}
 
 
-looked: dict[Path, tuple[float, Held | None]] = {}
-looking = threading.Lock()
-
-
-def holder(lock: Path) -> Held | None:
-    """Who makes the artifact whose lock this is; None when nobody does."""
-    with looking:
-        at, found = looked.get(lock, (-LOOKS_SECONDS, None))
-        now = time.monotonic()
-        if now - at < LOOKS_SECONDS:
-            return found
-        if len(looked) > 4096:
-            looked.clear()
-        looked[lock] = now, (found := _holder(lock))
-        return found
-
-
-def _holder(lock: Path) -> Held | None:
-    try:
-        with lock.open(encoding="utf-8") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return Held(file.read(), os.fstat(file.fileno()).st_mtime)
-    except OSError:
-        pass
-    return None
-
-
 def last_line(log: Path) -> str:
     """The last line that is there whole; empty without a log."""
     try:
@@ -182,68 +126,7 @@ def last_line(log: Path) -> str:
 
 
 def _training(run: Run, print_: str) -> dict[str, Any] | None:
-    """{steps, step, tokens, seconds_left, latest {metric: value}, curves {metric: [[step, value]]}, samples
-    [step, [{prompt, reply, reference}]] of the latest validation, or null}; None before the first step."""
+    """As `training_so_far`, with `steps` that are asked for and `tokens` so far; None before the first step."""
+    found = training_so_far(run.store.root / TRAIN / f".{print_}.partial" / METRICS)
     train = run.profile.train
-    with following:
-        read = _followed(run.store.root / TRAIN / f".{print_}.partial" / METRICS)
-        if read is None or not read.curves:
-            return None
-        return {
-            "steps": train.steps,
-            "step": read.step,
-            "tokens": read.step * train.batch_tokens,
-            "seconds_left": read.latest.get("seconds_left"),
-            "latest": {name: read.latest[name] for name in CURVES if name in read.latest},
-            "curves": {name: thinned(points[:-1], POINTS) + points[-1:] for name, points in read.curves.items()},
-            "samples": read.samples,
-        }
-
-
-@dataclass
-class Followed:
-    """A metrics.jsonl as far as it has been read. inode, offset: which file that was, and its bytes that were."""
-
-    inode: int
-    offset: int = 0
-    step: int = 0
-    latest: dict[str, float] = field(default_factory=dict)
-    curves: dict[str, list[list[float]]] = field(default_factory=dict)
-    samples: tuple[int, list[dict[str, str]]] | None = None
-
-    def take(self, line: dict[str, Any]) -> None:
-        self.step = max(self.step, line["step"])
-        if SAMPLES in line:
-            self.samples = line["step"], line[SAMPLES]
-        for name, value in line.items():
-            if isinstance(value, int | float) and math.isfinite(value) and name != "step":
-                self.latest[name] = value
-                if name in CURVES:
-                    self.curves.setdefault(name, []).append([line["step"], float(f"{value:.5g}")])
-
-
-MOST_FOLLOWED = 32
-follows: dict[Path, Followed] = {}
-following = threading.Lock()
-
-
-def _followed(path: Path) -> Followed | None:
-    """The file as it is now, of which only what is new is read; None when there is none. Under `following`."""
-    try:
-        with path.open("rb") as file:
-            state = os.fstat(file.fileno())
-            known = follows.pop(path, None)
-            if known is None or state.st_ino != known.inode or state.st_size < known.offset:
-                known = Followed(state.st_ino)  # training began, or went on at a checkpoint, which is a new file
-            file.seek(known.offset)
-            new = file.read()
-    except FileNotFoundError:
-        return None
-    whole = new[: new.rfind(b"\n") + 1]
-    known.offset += len(whole)
-    for line in parsed(whole.decode("utf-8").splitlines()):
-        known.take(line)
-    follows[path] = known
-    while len(follows) > MOST_FOLLOWED:
-        follows.pop(next(iter(follows)))
-    return known
+    return found and found | {"steps": train.steps, "tokens": found["step"] * train.batch_tokens}

@@ -15,14 +15,15 @@ from pipeline.contract.artifact import Ledger
 from pipeline.contract.metrics_file import METRICS
 from pipeline.contract.run import Run
 from pipeline.contract.stages import STAGES
-from pipeline.report import live as live_module
-from pipeline.report.live import POINTS, live
+from pipeline.report import followed_metrics, stage_locks
+from pipeline.report.followed_metrics import POINTS
+from pipeline.report.live import live
 from tests.pipeline.report.made_runs import commit
 
 
 @pytest.fixture(autouse=True)
 def _looks_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live_module, "LOOKS_SECONDS", 0.0)
+    monkeypatch.setattr(stage_locks, "LOOKS_SECONDS", 0.0)
 
 
 @pytest.fixture
@@ -162,7 +163,7 @@ def test_only_what_is_new_is_read(run: Run, trained: Path, monkeypatch: pytest.M
     write(trained, *map(step, range(1, 1001)))
     live(run)
     taken: list[int] = []
-    monkeypatch.setattr(live_module.Followed, "take", lambda _, line: taken.append(line["step"]))
+    monkeypatch.setattr(followed_metrics.Followed, "take", lambda _, line: taken.append(line["step"]))
     write(trained, step(1001))
     live(run)
     assert taken == [1001]
