@@ -3,7 +3,6 @@
 It can be built at any moment of a run, also of a failed one: what has not been made is null.
 """
 
-import fcntl
 import json
 import math
 import time
@@ -30,6 +29,7 @@ from pipeline.contract.stages import STAGES, conversations_into
 from pipeline.planning.run_plan import comparison, read_plan
 from pipeline.report.dropped_examples import rules_of
 from pipeline.report.finding_examples import examples_of
+from pipeline.report.stage_locks import holder_now
 from pipeline.report.tracking import TRAIN, tracking
 
 UNFINISHED_SECONDS = 15.0
@@ -262,14 +262,7 @@ def _unmade(run: Run, name: str, print_: str | None) -> str:
     folder = run.store.root / name
     if print_ is None or not (folder / f".{print_}.partial").is_dir():
         return "missing"
-    try:
-        with (folder / f".{print_}.lock").open() as lock:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return "running"
-    except OSError:
-        pass
-    return "failed"
+    return "running" if holder_now(folder / f".{print_}.lock") else "failed"
 
 
 def _when(run: Run, stages: list[dict[str, Any]]) -> dict[str, Any]:

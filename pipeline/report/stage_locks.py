@@ -23,7 +23,7 @@ looking = threading.Lock()
 
 
 def holder(lock: Path) -> Held | None:
-    """Who makes the artifact whose lock this is; None when nobody does."""
+    """Who makes the artifact whose lock this is, or made it a moment ago; None when nobody does."""
     with looking:
         at, found = looked.get(lock, (-LOOKS_SECONDS, None))
         now = time.monotonic()
@@ -31,11 +31,12 @@ def holder(lock: Path) -> Held | None:
             return found
         if len(looked) > 4096:
             looked.clear()
-        looked[lock] = now, (found := _holder(lock))
+        looked[lock] = now, (found := holder_now(lock))
         return found
 
 
-def _holder(lock: Path) -> Held | None:
+def holder_now(lock: Path) -> Held | None:
+    """The same, looked at this very moment."""
     try:
         with lock.open(encoding="utf-8") as file:
             try:
