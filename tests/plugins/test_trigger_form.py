@@ -9,6 +9,7 @@ from configs.errors import UserError
 from configs.keys import keys
 from configs.load import load_profile, profile_names
 from pipeline.contract.markdown import literal
+from pipeline.contract.stages import STAGES
 from plugins.configure_operator import PROJECT, resolve
 from plugins.profile_values import PRESETS
 from plugins.trigger_form import FIELDS, overrides_of, trigger_params
@@ -144,3 +145,12 @@ def test_the_advice_is_never_the_mistake(key: str, advice: str) -> None:
     with pytest.raises(UserError, match=advice) as refused:
         overrides_of({"profile": "demo", key: 3})
     assert f" {key}=VALUE" not in str(refused.value) or key in keys()
+
+
+@pytest.mark.parametrize(("what", "name"), PRESETS.items())
+def test_a_preset_is_a_profile_that_every_stage_takes(what: str, name: str) -> None:
+    profile = load_profile(name)
+    for stage in STAGES.values():
+        stage.refuse(profile)
+    assert (profile.train.objective == "dpo") == (what == "preferences")
+    assert bool(profile.model.pretrained) == (what != "from scratch")
