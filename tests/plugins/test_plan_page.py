@@ -40,7 +40,7 @@ def test_a_value_out_of_bounds_is_not_even_sent(visit: Visit) -> None:  # noqa: 
 
 
 def test_the_button_starts_what_was_estimated_and_leads_to_its_report(visit: Visit) -> None:  # noqa: F811
-    page = visit(f"{PATH}?profile=cluster-32xa100&train.steps=90", role="user")
+    page = visit(f"{PATH}?profile=cluster-32xa100&train.steps=9000", role="user")
     asked: list[Any] = []
 
     def answer(route: Any) -> None:
@@ -52,7 +52,7 @@ def test_the_button_starts_what_was_estimated_and_leads_to_its_report(visit: Vis
     page.get_by_role("button", name="Start anyway").click()
     page.get_by_text("Started as manual__1").wait_for()
     assert asked == [("POST", {"logical_date": None, "conf": {
-        "profile": "cluster-32xa100", "data": None, "overrides": [], "train.steps": 90
+        "profile": "cluster-32xa100", "data": None, "overrides": [], "train.steps": 9000
     }})]  # fmt: skip
     assert page.get_by_role("link", name="its report").get_attribute("href") == "../runs/train_chat_model/manual__1"
 
