@@ -14,6 +14,8 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from jinja2 import Template
 from starlette.exceptions import HTTPException as AnyHTTPException
 
+from configs.credentials import masked
+from configs.errors import UserError
 from pipeline.report.live import is_over, live, recorded
 from pipeline.report.live_page import CONTENT_POLICY, with_live
 from plugins.compare_routes import router as compare_router
@@ -90,3 +92,9 @@ async def notice(request: Request, error: AnyHTTPException) -> Response:  # noqa
     """Says in a page of its own what is wrong."""
     text = NOTICE.render(title=TITLES.get(error.status_code, "Error"), text=error.detail)
     return HTMLResponse(text, status_code=error.status_code, headers=error.headers)
+
+
+@routes.exception_handler(UserError)
+async def damaged(request: Request, error: UserError) -> Response:  # noqa: ARG001
+    """The same of what a run's folder no longer tells, as when its profile is damaged."""
+    return HTMLResponse(NOTICE.render(title="Not readable", text=masked(str(error))), status_code=500)

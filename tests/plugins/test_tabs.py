@@ -108,6 +108,16 @@ def test_a_run_of_another_dag_with_the_same_id_does_not_open_the_report(client: 
     assert client.get(address(dag_id="retrain_chat_model")).status_code == 404
 
 
+@pytest.mark.parametrize("end", ["", "/report.json", "/live.json"])
+def test_a_run_whose_profile_is_damaged_says_so_and_what_to_do(client: TestClient, tmp_path: Path, end: str) -> None:
+    profile = Run.open(tmp_path / "root").folder / "profile.json"
+    profile.write_bytes(profile.read_bytes().replace(b"small Llama", b"small Lhama"))
+    answer = client.get(address(end=end))
+    assert answer.status_code == 500
+    assert "is not what was written; begin the run again" in answer.text
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
 def test_a_run_that_is_not_configured_yet_is_asked_for_again(client: TestClient) -> None:
     note_dag_run("train_chat_model", "queued")
     answer = client.get(address(run_id="queued"))
