@@ -108,7 +108,7 @@ def test_a_run_of_another_dag_with_the_same_id_does_not_open_the_report(client: 
     assert client.get(address(dag_id="retrain_chat_model")).status_code == 404
 
 
-@pytest.mark.parametrize("end", ["", "/report.json", "/live.json"])
+@pytest.mark.parametrize("end", ["", "/report.json"])
 def test_a_run_whose_profile_is_damaged_says_so_and_what_to_do(client: TestClient, tmp_path: Path, end: str) -> None:
     profile = Run.open(tmp_path / "root").folder / "profile.json"
     profile.write_bytes(profile.read_bytes().replace(b"small Llama", b"small Lhama"))
