@@ -53,4 +53,4 @@ def task_states(dag_id: str, dag_run_id: str, session: Session) -> dict[str, str
             TaskInstance.dag_id == dag_id, TaskInstance.run_id == dag_run_id, TaskInstance.state.is_not(None)
         )
     )
-    return {task: str(state.value if hasattr(state, "value") else state) for task, state in rows}
+    return {task: str(state) for task, state in rows}

@@ -68,7 +68,7 @@ def test_a_misspelt_field_is_refused() -> None:
 
 
 def test_a_field_says_what_each_profile_says() -> None:
-    steps = trigger_params()["train.steps"].description
+    steps = trigger_params()["train.steps"].description or ""
     assert "Empty: as the profile says: " in steps
     for name in ("demo", "scratch"):
         assert f"{load_profile(name).train.steps:,} in {name}" in steps

@@ -78,7 +78,7 @@ TRAINING = {
     "validation_replies": {"count": 8, "seconds": 1.5, "share": 0.34},
     "overfitting": {"since": 2, "gap": [[2, 0.2], [3, 0.9]]},
 }
-SCORES = {
+SCORES: dict[str, Any] = {
     "loss": 5.0,
     "perplexity": 148.4,
     "bits_per_byte": 2.5,
