@@ -115,7 +115,7 @@ def _choices(allowed: list[str], session: Session) -> list[Choice]:
 
 def _champions(this: Run, listed: list[Choice]) -> str:
     """The listed run whose model is in use; empty when none's is."""
-    found = champion_fingerprint(this, "evaluate")
+    found = champion_fingerprint(this.root, this.profile.promote.model_name, "evaluate")
     if found is None:
         return ""
     for choice in listed:

@@ -4,7 +4,6 @@ Whoever makes a champion, or calls one back, writes it. A champion that somebody
 next run that comes to promote.
 """
 
-from contextlib import suppress
 from pathlib import Path
 
 from pipeline.contract.artifact import Artifact
@@ -38,13 +37,14 @@ def champion_artifact(run: Run, stage: str) -> tuple[int, Artifact] | None:
     return None
 
 
-def champion_fingerprint(run: Run, stage: str) -> str | None:
-    """The fingerprint of the artifact, of one of promote's inputs, that the champion was made from; it may be gone."""
-    with suppress(FileNotFoundError, DamagedError):
-        note = read_sealed(_note(run.root, run.profile.promote.model_name), "the next promotion writes it again")
-        return note["artifacts"].get(stage)
-    return None
-
-
 def _note(root: Path, name: str) -> Path:
     return root / "champions" / f"{name}.json"
+
+
+def champion_fingerprint(root: Path, model: str, stage: str) -> str | None:
+    """The fingerprint of the artifact, of one of promote's inputs, that the model in use was made of; it may be gone."""
+    try:
+        note = read_sealed(_note(root, model), "the next promotion writes it again")
+    except (FileNotFoundError, DamagedError):
+        return None
+    return note["artifacts"].get(stage)

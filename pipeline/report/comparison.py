@@ -30,7 +30,7 @@ def comparison(runs: list[Run], reports: list[Report]) -> dict[str, Any]:
     if not FEWEST <= len(runs) <= MOST:
         raise UserError(f"compare: {len(runs)} runs; give {FEWEST} to {MOST} different ones")
     evaluations = tuple(_evaluation(run, report) for run, report in zip(runs, reports, strict=True))
-    champion = champion_fingerprint(runs[0], "evaluate")
+    champion = champion_fingerprint(runs[0].root, runs[0].profile.promote.model_name, "evaluate")
     return {
         "runs": [
             {

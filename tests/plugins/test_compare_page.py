@@ -16,7 +16,7 @@ from plugins.project import run_name
 from plugins.tabs import app
 from tests.pipeline.report import made_runs
 from tests.pipeline.report.made_runs import finish, prepare_data
-from tests.pipeline.report.test_comparison import evaluation
+from tests.pipeline.report.test_runs_compared import evaluation
 from tests.plugins.browsing import Visit, address, browser, needs_chromium, shoot, visit  # noqa: F401
 from tests.plugins.conftest import Tokens, note_dag_run
 

@@ -1,6 +1,6 @@
 """How quick the plugin's pages are beside a long history, with several readers at once: one JSON line a page.
 
-    python -m benchmarks.report_load [--runs 50] [--readers 8] [--seconds 15]
+    python -m benchmarks.page_load [--runs 50] [--readers 8] [--seconds 15]
 
 The runs are made by hand, as the tests make them, with as many test conversations and findings as the demo's;
 one more is in the middle of training. The server is the plugin's application under uvicorn, one process as `make ui`
@@ -46,7 +46,7 @@ def main() -> None:
             "AIRFLOW__API_AUTH__JWT_SECRET": "a secret of this benchmark " * 3,
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         }
-        command = [sys.executable, "-m", "benchmarks.report_load", "--serve", scratch, "--runs", str(options.runs)]
+        command = [sys.executable, "-m", "benchmarks.page_load", "--serve", scratch, "--runs", str(options.runs)]
         lock = (next((root / "artifacts" / "train").glob(".*.partial"))).with_suffix(".lock").open("a+")
         fcntl.flock(lock, fcntl.LOCK_EX)
         server = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
