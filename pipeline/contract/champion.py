@@ -42,7 +42,7 @@ def _note(root: Path, name: str) -> Path:
 
 
 def champion_fingerprint(root: Path, model: str, stage: str) -> str | None:
-    """The fingerprint of the artifact, of one of promote's inputs, that the model in use was made of; it may be gone."""
+    """The fingerprint of the artifact that the model in use was made of, of one of promote's inputs; it may be gone."""
     try:
         note = read_sealed(_note(root, model), "the next promotion writes it again")
     except (FileNotFoundError, DamagedError):
