@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,7 +16,8 @@ FEWEST = 10
 
 
 class Measure(NamedTuple):
-    """better: 1 where more is better, -1 where less is, 0 where neither. items: id to (value, size)."""
+    """better: 1 where more is better, -1 where less is, 0 where neither. items: id to (value, size), whose sums' ratio
+    is the figure."""
 
     name: str
     what: str
@@ -26,8 +27,8 @@ class Measure(NamedTuple):
 
     @property
     def share(self) -> bool:
-        """Whether every item is right or wrong."""
-        return all(size == 1 and value in (0, 1) for value, size in self.items.values())
+        """Whether what is counted of every item is right or wrong."""
+        return all(0 <= value <= size and value == int(value) for value, size in self.items.values())
 
 
 class Compared(NamedTuple):
@@ -85,7 +86,8 @@ def _in_common(runs: list[Measure]) -> list[str]:
 
 
 def _share(found: Interval, count: int) -> Interval:
-    """Of zeros and ones the interval is Wilson's, which is no point where all are alike."""
+    """Of right and wrong the interval is Wilson's, which is no point where all are alike; of several replies to one
+    conversation, which are not independent, it counts the conversation."""
     return Interval(found.value, *wilson(found.value, count))
 
 
@@ -102,7 +104,16 @@ def measures(folder: Path) -> Iterator[Measure]:
         ("Empty replies", 2, 3, -1),
         ("Looping replies", 3, 3, -1),
     ):
-        yield Measure(name, "replies", digits, better, {item[0]: (float(item[place]), 1.0) for item in said})
+        yield Measure(name, "conversations", digits, better, _summed((item[0], float(item[place])) for item in said))
     for probe, found in (scores.get("probes") or {}).items():
         right = {str(item[0]): (float(item[1]), 1.0) for item in found.get("items", [])}
         yield Measure(f"Probe: {probe}", "items", 3, 0 if found.get("ideal") == 0.5 else 1, right)
+
+
+def _summed(values: Iterable[tuple[str, float]]) -> dict[str, tuple[float, float]]:
+    """Id to (sum, count): a conversation may have several replies, which are drawn together."""
+    found: dict[str, tuple[float, float]] = {}
+    for name, value in values:
+        total, count = found.get(name, (0.0, 0.0))
+        found[name] = total + value, count + 1
+    return found

@@ -70,6 +70,22 @@ def test_scores_have_intervals_and_a_small_gain_on_every_item_is_no_chance(two: 
     assert measures["Empty replies"]["own"][0].high > 0.0  # none of sixty is not never
 
 
+def test_several_replies_to_one_conversation_count_together(two: list[Run], monkeypatch: pytest.MonkeyPatch) -> None:
+    doubled = evaluation(1.0)
+    doubled["replies"]["items"] += [
+        [row, words + 2, 0, 0, rouge] for row, words, _, _, rouge in doubled["replies"]["items"]
+    ]
+    monkeypatch.setattr(made_runs, "SCORES", doubled)
+    run = Run.begin(two[0].profile.model_copy(update={"seed": 98}), "more")
+    prepare_data(run)
+    finish(run)
+    words = {m["name"]: m for m in compared([run, run])["measures"]}
+    once = {m["name"]: m for m in compared(two)["measures"]}
+    assert words["Words a reply"]["items"] == CONVERSATIONS
+    assert words["Words a reply"]["own"][0].value == pytest.approx(once["Words a reply"]["own"][0].value + 1)
+    assert words["Looping replies"]["own"][0].value == pytest.approx(0.05)
+
+
 def test_runs_of_other_test_conversations_are_not_set_against_each_other(
     two: list[Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:
