@@ -45,6 +45,7 @@ COMMANDS = (
     Row("erase", "remove a person from all that is kept, with a signed certificate", "serving.commands.erase:command"),
     Row("report", "write a run's report.json and report.html anew", "pipeline.commands.report:command"),
     Row("compare", "write runs side by side as one page", "pipeline.commands.compare:command"),
+    Row("gc", "what no kept run, champion or challenger needs, and delete it", "eval.commands.gc:command"),
     Row("rollback", "make the previous champion champion again", "eval.commands.rollback:command"),
 )
 """A command's file is loaded when it is chosen, and the engines it needs when it runs: help is quick."""
