@@ -3,7 +3,6 @@
 It can be built at any moment of a run, also of a failed one: what has not been made is null.
 """
 
-import fcntl
 import json
 import math
 import time
@@ -20,16 +19,18 @@ from configs.credentials import masked
 from configs.errors import UserError
 from pipeline.contract.artifact import Artifact
 from pipeline.contract.atomic_write import write_text
-from pipeline.contract.champion import champion_artifact
 from pipeline.contract.fingerprint import file_sha256, fingerprint
 from pipeline.contract.progress import say
 from pipeline.contract.run import Run
 from pipeline.contract.sealed_json import DamagedError, read_sealed, write_sealed
 from pipeline.contract.stage import Stage, config_slice
 from pipeline.contract.stages import STAGES, conversations_into
+from pipeline.drift.drift import DRIFT, NONE_YET, OWN, read_drift
 from pipeline.planning.run_plan import comparison, read_plan
 from pipeline.report.dropped_examples import rules_of
 from pipeline.report.finding_examples import examples_of
+from pipeline.report.stage_locks import holder_now
+from pipeline.report.tracking import TRAIN, tracking
 
 UNFINISHED_SECONDS = 15.0
 """A page of an unfinished run is rebuilt when it is older than this."""
@@ -58,10 +59,11 @@ def build_report(run: Run) -> dict[str, Any]:
         "profile": masked(run.profile.model_dump(mode="json")),
         "stages": stages,
         "plan": _plan(run, stages),
+        "tracking": tracking(run, prints.get(TRAIN)),
         "rules": rules_of(made),
         "data": _data(made),
         **_facts(made),
-        "drift": _drift(run, made),
+        "drift": _drift(run),
     }
     _show_rows(report["audit"], made, run)
     return _finite(report)
@@ -95,35 +97,14 @@ def _show_rows(audit: dict[str, Any] | None, made: dict[str, Artifact], run: Run
         finding["shown"] = shown
 
 
-def _drift(run: Run, made: dict[str, Artifact]) -> dict[str, Any] | None:
-    """Topics against those of the champion's corpus (see pipeline.audit.drift), with `version`; or `why` they are not
-    compared. Null without an audit or another model in use.
-
-    It is no finding of the audit, whose artifact does not depend on which model is in use.
+def _drift(run: Run) -> dict[str, Any] | None:
+    """The corpus against the champion's (pipeline.drift), or `why` it was not compared; null before that was looked
+    for, and without another corpus. It is no finding of the audit, whose artifact does not depend on the champion.
     """
-    found = champion_artifact(run, "audit") if "audit" in made else None
-    if found is None or found[1].path == made["audit"].path:
+    found = read_drift(run)
+    if found is None or found.get("why") in (NONE_YET, OWN):
         return None
-    version, theirs = found
-    ours = made["audit"]
-    makers = [run.store.at("annotate", audit.manifest["inputs"]["annotate"]) for audit in (ours, theirs)]
-    if not all(maker.path.is_dir() for maker in makers):
-        return {"version": version, "why": "its annotations are gone"}
-    if makers[0].manifest["version"] != makers[1].manifest["version"]:
-        return {"version": version, "why": "it was annotated by an earlier version"}
-    if _topics_of(makers[0]) != _topics_of(makers[1]):
-        return {"version": version, "why": "its topics, or the encoder, were others"}
-    from pipeline.audit.drift import drift
-
-    moved = drift(ours.json("audit.json")["topics"], theirs.json("audit.json")["topics"])
-    return {"version": version, **moved} if moved else None
-
-
-def _topics_of(annotate: Artifact) -> tuple[Any, ...]:
-    """What decides an artifact's topics, besides its corpus: settings, and what the examples' file held."""
-    settings, read = annotate.manifest["config"], annotate.manifest["inputs"]
-    examples = read.get("audit.topic_examples")
-    return settings["embed.model"], settings["audit"]["topics"], settings["audit"]["min_similarity"], examples
+    return {key: value for key, value in found.items() if key != "of"}
 
 
 def _plan(run: Run, stages: list[dict[str, Any]]) -> dict[str, Any] | None:
@@ -162,14 +143,33 @@ def damage(run: Run) -> list[str]:
 def is_current(run: Run) -> bool:
     """Whether the written page is whole and shows all that the run has recorded, in the present design."""
     page, numbers = _files(run)
-    if not (page.is_file() and numbers.is_file()) or damage(run):
+    if not (page.is_file() and numbers.is_file()):
+        return False
+    status = _written_status(run.folder, _identity(page), _identity(numbers))
+    if status is None:
         return False
     written = page.stat().st_mtime
-    older = [run.folder / "profile.json", *(run.folder / "stages").glob("*.json"), *TEMPLATES.iterdir()]
+    older = [
+        run.folder / "profile.json",
+        *run.folder.glob(DRIFT),
+        *(run.folder / "stages").glob("*.json"),
+        *TEMPLATES.iterdir(),
+    ]
     if written < max(path.stat().st_mtime for path in older):
         return False
-    finished = json.loads(numbers.read_text(encoding="utf-8"))["status"] == "finished"
-    return finished or time.time() - written < UNFINISHED_SECONDS
+    return status == "finished" or time.time() - written < UNFINISHED_SECONDS
+
+
+@lru_cache(maxsize=512)  # by what a file system says of both files, as pipeline.contract.fingerprint knows files
+def _written_status(folder: Path, page: tuple[int, ...], numbers: tuple[int, ...]) -> str | None:  # noqa: ARG001
+    """The run's status that the written report says; None when the report is not what was written."""
+    run = Run(folder)
+    return None if damage(run) else json.loads(_files(run)[1].read_text(encoding="utf-8"))["status"]
+
+
+def _identity(path: Path) -> tuple[int, ...]:
+    stat = path.stat()
+    return stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns
 
 
 def _files(run: Run) -> tuple[Path, Path]:
@@ -246,14 +246,7 @@ def _unmade(run: Run, name: str, print_: str | None) -> str:
     folder = run.store.root / name
     if print_ is None or not (folder / f".{print_}.partial").is_dir():
         return "missing"
-    try:
-        with (folder / f".{print_}.lock").open() as lock:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return "running"
-    except OSError:
-        pass
-    return "failed"
+    return "running" if holder_now(folder / f".{print_}.lock") else "failed"
 
 
 def _when(run: Run, stages: list[dict[str, Any]]) -> dict[str, Any]:

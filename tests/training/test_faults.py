@@ -18,13 +18,13 @@ import psutil
 import pytest
 
 from configs.errors import RESTART, EndedError, RestartError, UserError
+from pipeline.contract.metrics_file import METRICS, read_metrics
 from pipeline.contract.notice import notice_of
 from tests.training.jobs import small_job
 from tests.training.tokenised import begin_run
 from training.job_config import JobConfig
 from training.launcher import launch
 from training.markers import complete
-from training.metrics import METRICS, read_metrics
 from training.pace import straggler
 from training.train import launch_until_done
 
