@@ -1,7 +1,7 @@
 """Health checks of docker-compose.yml, in the standard library and Celery alone: they run every few seconds.
 
-    python docker/health.py URL [COMPONENT]      answers, and says that the component is healthy
-    python docker/health.py celery               this host's Celery worker answers a ping
+python docker/health.py URL [COMPONENT]      answers, and says that the component is healthy
+python docker/health.py celery               this host's Celery worker answers a ping
 """
 
 import json

@@ -1,0 +1,98 @@
+"""docker-compose.yml's services run a pipeline to its end, whatever is killed meanwhile."""
+
+import httpx
+import pytest
+
+from pipeline.contract.run import Run
+from pipeline.contract.stages import STAGES
+from tests.stack.conftest import DAG, Disturbed, Site, get, tasks, until
+
+pytestmark = pytest.mark.stack
+
+UNLIKE = ("store/",)
+"""How the names of files begin whose bytes differ from one run to the next: those of the index."""
+
+
+def test_every_service_is_healthy(site: Site) -> None:
+    site.stack.await_healthy(60)
+    health = httpx.get(f"{site.airflow}/api/v2/monitor/health").json()
+    assert {part: said["status"] for part, said in health.items()} == dict.fromkeys(
+        ("metadatabase", "scheduler", "triggerer", "dag_processor"), "healthy"
+    )
+
+
+def test_both_workers_of_spark_serve_its_master(site: Site) -> None:
+    master = httpx.get(f"http://{site.stack.address('spark-master', 8080)}/json/").json()
+    assert [worker["state"] for worker in master["workers"]] == ["ALIVE", "ALIVE"]
+
+
+def test_the_run_succeeds_and_the_killed_tasks_were_tried_again(disturbed: Disturbed, site: Site) -> None:
+    assert disturbed.state == "success"
+    assert disturbed.tasks["clean"]["try_number"] > 1
+    assert disturbed.tasks["train"]["try_number"] > 1
+    assert ("scheduler", 0) in site.stack.restarted
+    master = httpx.get(f"http://{site.stack.address('spark-master', 8080)}/json/").json()
+    assert any(app["name"].startswith("parlance") for app in master["completedapps"])
+
+
+def test_it_has_the_fingerprints_of_an_undisturbed_one(disturbed: Disturbed, undisturbed: Run) -> None:
+    left, right = disturbed.run, undisturbed
+    assert {n: left.fingerprint(n) for n in STAGES} == {n: right.fingerprint(n) for n in STAGES}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_every_file_is_as_in_an_undisturbed_one(disturbed: Disturbed, undisturbed: Run, stage: str) -> None:
+    assert files(disturbed.run, stage) == files(undisturbed, stage)
+
+
+def files(run: Run, stage: str) -> list[tuple[str, str]]:
+    artifact = run.artifact(stage)
+    assert artifact.damage() == []
+    return [(f["path"], f["sha256"]) for f in artifact.manifest["files"] if not f["path"].startswith(UNLIKE)]
+
+
+def test_nothing_half_written_is_left(disturbed: Disturbed, site: Site) -> None:  # noqa: ARG001
+    assert [p for p in (site.root / "artifacts").glob("*/.*") if p.suffix != ".lock"] == []
+
+
+def test_the_log_of_a_killed_workers_task_can_be_read(disturbed: Disturbed, site: Site) -> None:  # noqa: ARG001
+    with site.client() as client:
+        for number in (1, 2):
+            log = get(client, f"{DAG}/dagRuns/disturbed/taskInstances/clean/logs/{number}")
+            assert log["content"], number
+
+
+def test_roles(disturbed: Disturbed, site: Site) -> None:  # noqa: ARG001
+    """Viewers read, users trigger, nobody sets what only profiles may, or reads beside the listed folders."""
+    report = f"{site.airflow}/parlance/runs/train_chat_model/disturbed"
+    assert httpx.get(report).status_code == 401
+    with site.client("vic") as viewer, site.client("uma") as user, site.client("otto") as op:
+        assert viewer.get(report).status_code == 200
+        assert site.trigger(viewer, "by_viewer").status_code == 403
+        assert viewer.get(f"{site.airflow}/parlance/plan/train_chat_model").status_code == 403
+        assert user.get(f"{site.airflow}/parlance/plan/train_chat_model").status_code == 200
+        assert (user.get("/connections").status_code, op.get("/connections").status_code) == (403, 200)
+        refused = {
+            "root": {"overrides": ["storage.root=/etc"]},
+            "source": {"data": "/etc/hosts"},
+            "profile": {"profile": str(site.root.parent / "raw" / "ours.jsonl")},
+        }
+        for name, conf in refused.items():
+            site.trigger(op, name, **conf).raise_for_status()
+        for name in refused:
+            until(lambda name=name: tasks(op, name)["configure"]["state"] == "failed", 180, f"{name} is refused")
+            assert not site.folder(name).exists()
+
+
+def test_only_whom_the_profile_names_may_approve(disturbed: Disturbed, site: Site) -> None:  # noqa: ARG001
+    with site.client("uma") as user, site.client("rita") as approver, site.client("otto") as op:
+        site.trigger(user, "asking", profile="asking").raise_for_status()
+        until(lambda: tasks(user, "asking")["approve"]["state"] == "awaiting_input", 400, "approve asks")
+        path = f"{DAG}/dagRuns/asking/taskInstances/approve/-1/hitlDetails"
+        answer = {"chosen_options": ["Approve"], "params_input": {}}
+        assert op.patch(path, json=answer).status_code == 403
+        assert approver.patch(path, json=answer).status_code == 200
+        until(lambda: tasks(user, "asking")["approve"]["state"] == "success", 120, "approve counts")
+        counted = (site.folder("asking") / "answer.json").read_text()
+        assert "rita" in counted
+        user.patch(f"{DAG}/dagRuns/asking", json={"state": "failed"}).raise_for_status()
