@@ -42,11 +42,10 @@ class ConfigureOperator(BaseOperator):
 
 
 def resolve(params: Mapping[str, Any]) -> Profile:
-    """The profile that params of the trigger form describe. Raises UserError, also for what a trigger may not set, and for
-    paths outside of $PARLANCE_ALLOWED_PATHS.
+    """The profile that params of the trigger form describe. Raises UserError, also for what a trigger may not set.
 
-    Artifacts go to $PARLANCE_ROOT when it is set; a relative storage.root is under the project's
-    folder, wherever the worker was started.
+    Its paths lie under $PARLANCE_ALLOWED_PATHS, where that is set. Artifacts go to $PARLANCE_ROOT when it is set; a
+    relative storage.root is under the project's folder, wherever the worker was started.
     """
     values = dict(params)
     root = os.environ.get("PARLANCE_ROOT")
