@@ -1,4 +1,4 @@
-"""Airflow on Kubernetes: the chart's values and the pod of training, against compose's settings and Kubernetes' types."""
+"""Airflow on Kubernetes: the chart's values and the pod of training hold to compose and to Kubernetes' types."""
 
 from typing import Any
 
@@ -25,7 +25,9 @@ OTHERWISE = {
 def test_settings_are_those_of_compose_and_of_the_image() -> None:
     compose = image_environment() | services({"PARLANCE_SECRETS": "/srv"})["worker"].environment
     assert SETTINGS.keys() <= compose.keys()
-    assert {k: v for k, v in SETTINGS.items() if k not in OTHERWISE} == {k: compose[k] for k in SETTINGS.keys() - OTHERWISE}
+    assert {k: v for k, v in SETTINGS.items() if k not in OTHERWISE} == {
+        k: compose[k] for k in SETTINGS.keys() - OTHERWISE
+    }
 
 
 def test_values_become_a_config_map_of_texts() -> None:

@@ -134,7 +134,7 @@ def site() -> Iterator[Site]:
 
 @pytest.fixture(scope="session")
 def undisturbed(site: Site) -> Run:
-    """A run of the same profile in a terminal, on a Spark of its own, with the stack's registry, which then forgets it."""
+    """A run of the same profile in a terminal, on a Spark of its own. The stack's registry forgets it again."""
     from mlflow import MlflowClient
 
     root = site.stack.volume("undisturbed")

@@ -1,9 +1,9 @@
 """docker-compose.yml without a container engine: its services, by its commands and settings, on this machine.
 
-What an engine does is done here. A service's name is 127.0.0.1, and each port that it exposes a free one, wherever they
-stand in commands, settings and health checks; volumes and secrets are folders below one. A replica is a tree of processes
-under guard (pipeline/contract/process_group.py), which is killed as a whole, as a container is. Services start when those
-that they depend on are as they must be, and are started again when they end, as their policy says.
+What an engine does is done here. A service's name is 127.0.0.1, and each port that it exposes a free one, wherever
+they stand in commands, settings and health checks; volumes and secrets are folders below one. A replica is a tree of
+processes under guard (pipeline/contract/process_group.py), which is killed as a whole, as a container is. Services
+start when those that they depend on are as they must be, and are started again when they end, as their policy says.
 
 Images are programs of this machine: Parlance's is this Python, those of PostgreSQL and Redis are Debian's packages.
 Qdrant has none, so that the index is the embedded one.
@@ -117,9 +117,9 @@ class Stack:
     def secret(self, name: str) -> str:
         return (self.folder / "secrets" / name).read_text()
 
-    def volume(self, name: str) -> Path:
-        """The folder that is a volume, or a container's own."""
-        folder = self.folder / "volumes" / name
+    def volume(self, name: str, *below: str) -> Path:
+        """The folder that is a volume, or one below a container's own."""
+        folder = self.folder.joinpath("volumes", name, *below)
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
@@ -173,17 +173,17 @@ class Stack:
         return ["127.0.0.1" if flag == "--host" else part for flag, part in pairwise(["", *command])]
 
     def environment(self, replica: Replica) -> dict[str, str]:
-        service = self.services[replica[0]]
+        service, name = self.services[replica[0]], f"{replica[0]}-{replica[1]}"
         own = image_environment() if service.image.startswith("parlance") else {}
         said = {key: self.here(value, replica) for key, value in {**own, **service.environment}.items()}
         machine = {
-            "HOSTNAME": f"{replica[0]}-{replica[1]}",
-            "HOME": str(self.volume("home")),
+            "HOSTNAME": name,
+            "HOME": str(self.volume(name, "home")),
             "LANG": "C.UTF-8",
             "PATH": os.pathsep.join(PATH),
             "PYTHONPATH": str(PROJECT),
-            "SPARK_LOCAL_DIRS": str(self.volume("tmp")),
-            "TMPDIR": str(self.volume("tmp")),
+            "SPARK_LOCAL_DIRS": str(self.volume(name, "tmp")),
+            "TMPDIR": str(self.volume(name, "tmp")),
         }
         return {**machine, **SMALL, **said}
 
@@ -196,13 +196,14 @@ class Stack:
         text = text.replace("--host 0.0.0.0", "--host 127.0.0.1")
         for port in service.ports:
             text = re.sub(rf"(?<![\w.:/]){port}(?!\w)|(?<=localhost:){port}", str(self.ports[*replica, port]), text)
-        folders = self._folders(service)
+        folders = self._folders(service, replica)
         return re.sub(rf"(?<![\w.-])({'|'.join(folders)})(?![\w-])", lambda found: folders[found[1]], text)
 
-    def _folders(self, service: Service) -> dict[str, str]:
+    def _folders(self, service: Service, replica: Replica) -> dict[str, str]:
         """Path in the container to path on this machine."""
         mounts = {inside: str(self.volume(name)) for inside, name in service.mounts.items() if "/" not in name}
-        own = {"/opt/airflow": str(self.volume("airflow")), "/tmp": str(self.volume("tmp"))}
+        own_name = f"{replica[0]}-{replica[1]}"
+        own = {inside: str(self.volume(own_name, inside.strip("/"))) for inside in ("/opt/airflow", "/tmp")}
         return {**mounts, **own, "/run/secrets": str(self.folder / "secrets"), "/opt/parlance": str(PROJECT)}
 
     def _start(self, replica: Replica) -> None:

@@ -1,8 +1,11 @@
 """docker-compose.yml's services run a pipeline to its end, whatever is killed meanwhile."""
 
+import json
+
 import httpx
 import pytest
 
+from benchmarks.report_load import measured, signed_in
 from pipeline.contract.run import Run
 from pipeline.contract.stages import STAGES
 from tests.stack.conftest import DAG, Disturbed, Site, get, tasks, until
@@ -96,3 +99,11 @@ def test_only_whom_the_profile_names_may_approve(disturbed: Disturbed, site: Sit
         counted = (site.folder("asking") / "answer.json").read_text()
         assert "rita" in counted
         user.patch(f"{DAG}/dagRuns/asking", json={"state": "failed"}).raise_for_status()
+
+
+def test_eight_read_the_reports_of_fifty_runs_and_the_scheduler_goes_on(disturbed: Disturbed, site: Site) -> None:  # noqa: ARG001
+    client = signed_in(site.airflow, "admin", site.stack.secret("admin_password"))
+    found = measured(client, site.root, "disturbed", runs=50, readers=8, seconds=30)
+    print(f"\n{json.dumps(found)}")
+    assert found["p95_s"] < 5
+    assert found["scheduler_longest_silence_s"] < 30  # Airflow's [scheduler] scheduler_health_check_threshold
