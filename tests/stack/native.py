@@ -193,7 +193,9 @@ class Stack:
         for other in self.services.values():
             for port in other.ports:
                 text = text.replace(f"{other.name}:{port}", self.address(other.name, port))
-        text = text.replace("--host 0.0.0.0", "--host 127.0.0.1")
+        text = text.replace("--host 0.0.0.0", "--host 127.0.0.1").replace(
+            "redis-server -", "redis-server - --bind 127.0.0.1"
+        )
         for port in service.ports:
             text = re.sub(rf"(?<![\w.:/]){port}(?!\w)|(?<=localhost:){port}", str(self.ports[*replica, port]), text)
         folders = self._folders(service, replica)
