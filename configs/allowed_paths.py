@@ -34,11 +34,9 @@ PATHS = (
     "launch.hostfile",
     "evaluate.probe_files",
     "evaluate.task_folder",
-    "serving.model",
-    "serving.dialogue.database",
     "tracking.uri",
 )
-"""Keys that name files, folders, or addresses that may be such."""
+"""Keys that name files, folders, or addresses that may be such. No task of a run opens those of `serving`."""
 
 WRITTEN = ("storage.root", "tracking.uri")
 """Of these, what is no address is a folder, which is made where it is not there."""

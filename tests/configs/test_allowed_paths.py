@@ -52,8 +52,6 @@ OUTSIDE = {
     "launch.hostfile": "launch.hostfile=/etc/hosts",
     "evaluate.probe_files": "evaluate.probe_files=[/etc/probe.yaml]",
     "evaluate.task_folder": "evaluate.task_folder=/etc",
-    "serving.model": "serving.model=/opt/model",
-    "serving.dialogue.database": "serving.dialogue.database=sqlite:////etc/sessions.db",
     "tracking.uri": "tracking.uri=sqlite:////etc/mlflow.db",
 }
 
@@ -120,7 +118,8 @@ def test_a_relative_tracking_folder_that_is_not_there_yet_is_a_path(inside: Path
 NO_PATH = {
     "acquire.sources.encoding",  # how files are read
     "model.name",  # a name of configs/models
-    "serving.dialogue.backups",  # named in a report, not opened
+    "serving.model",  # of `parlance serve` alone, as all of its section
+    "serving.dialogue.database",
 }
 
 
