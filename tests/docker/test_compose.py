@@ -103,3 +103,10 @@ def test_airflow_runs_the_commands_of_secrets_without_a_shell(key: str) -> None:
 def test_a_task_that_runs_for_days_is_not_given_to_a_second_worker() -> None:
     seconds = int(SERVICES["worker"].environment["AIRFLOW__CELERY_BROKER_TRANSPORT_OPTIONS__VISIBILITY_TIMEOUT"])
     assert seconds >= 30 * 24 * 3600  # dagrun_timeout
+
+
+def test_the_file_for_gpus_changes_services_that_exist() -> None:
+    added = yaml.safe_load((PROJECT / "docker" / "compose-gpu.yaml").read_text())["services"]
+    assert added.keys() == {"worker"} <= SERVICES.keys()
+    [device] = added["worker"]["deploy"]["resources"]["reservations"]["devices"]
+    assert device["capabilities"] == ["gpu"]
