@@ -32,6 +32,9 @@ from training.machines import check_machines, on_machines
 
 FAILURE = re.compile(r"^rank (\d+) failed: (\w+): (.*)$")
 EXIT = re.compile(r"exits with return code = (-?\d+)$")
+LOST = re.compile(r"connection (reset|closed) by peer|broken pipe|remote process exit", re.IGNORECASE)
+"""What Gloo and NCCL say in a rank to which another one no longer speaks."""
+
 TOLD = {kind.__name__: kind for kind in (UserError, RestartError, EndedError)}
 """What a rank tells in one line that needs no trace."""
 
@@ -45,7 +48,7 @@ def launch(job: Path, settings: Launch, scratch: Path, script: Path = WORKER) ->
     """Runs `script`, training/worker.py, on all ranks, and streams what they print.
 
     scratch: folder for what the launch itself needs. Raises the UserError of a rank, or of machines that cannot
-    run one, RestartError of ranks that were told to stop, EndedError for a rank that was killed or hung, or
+    run one, RestartError of ranks that were told to stop, EndedError for a rank that was killed, hung or lost, or
     RuntimeError with the first failure of any rank, or with the last lines when none was told.
     """
     scratch.mkdir(parents=True, exist_ok=True)
@@ -93,6 +96,8 @@ def launch(job: Path, settings: Launch, scratch: Path, script: Path = WORKER) ->
     ended = next((int(found[1]) for line in last if (found := EXIT.search(line))), code)
     if because := killed("train: a rank", ended, [STAGES["train"]]):
         raise EndedError(because)  # the others then fail for want of it
+    if failure and LOST.search(message):
+        raise EndedError(f"train: another rank ended without a word, as one does that is killed: rank {rank}: {message}")
     if failure:
         raise RuntimeError(f"train: rank {rank}: {kind}: {message}")
     if code:

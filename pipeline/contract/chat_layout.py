@@ -7,6 +7,8 @@ tokens are those of apply_chat_template, and everything in it is text, whatever 
 
 import json
 import re
+from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -213,8 +215,9 @@ class LayoutFinder:
             begin = gap
         places.append((PARTS * (len(speakers) + 1) + HEADER, (begin, len(text))))
         items = tuple(self._items(text, places, special, contents))
-        opening, answer = (_ids_at(items, place) for place in (GAP, PARTS * (len(speakers) + 1) + HEADER))
-        return Layout(items, self._framed(items, len(speakers)), opening, answer, changed)
+        fixed = _fixed(items)
+        opening, answer = fixed[GAP], fixed[PARTS * (len(speakers) + 1) + HEADER]
+        return Layout(items, self._framed(items, fixed, len(speakers)), opening, answer, changed)
 
     def _rendered(self, given: Messages, reply: bool = False) -> tuple[str, dict[int, Span]]:
         """The text with sentinels; and where each stands, by its number. Raises RefusedError."""
@@ -328,9 +331,10 @@ class LayoutFinder:
         pieces: list[Piece] = []
         opening = ""
         said = dict.fromkeys(contents.values())
+        spans = sorted(special | said)
         for place, (start, stop) in places:
             at = start
-            for span in sorted(span for span in (special | said) if start <= span[0] < stop):
+            for span in spans[bisect_left(spans, (start, 0)) : bisect_left(spans, (stop, 0))]:
                 pieces += [(place, text[at : span[0]])] if text[at : span[0]] else []
                 at = span[1]
                 if span in said:
@@ -350,7 +354,9 @@ class LayoutFinder:
             encoding = self.tokenizer.encode(run.text([]), add_special_tokens=False)
             yield from (Fixed(place, ids) for (place, _), ids, _, _ in run.split(encoding, []))
 
-    def _framed(self, items: tuple[Fixed | Run, ...], messages: int) -> tuple[Frame, ...] | None:
+    def _framed(
+        self, items: tuple[Fixed | Run, ...], fixed: dict[int, list[int]], messages: int
+    ) -> tuple[Frame, ...] | None:
         """The frames of the messages; None unless each has a run of its own, with a literal on either side at most."""
         found: list[Frame] = []
         for number, run in enumerate(item for item in items if isinstance(item, Run)):
@@ -361,10 +367,9 @@ class LayoutFinder:
             if list(run.pieces) not in (one, [*one, (own + END, after)], [*one, (own + GAP, after)]):
                 return None
             around = run.opening + before, after
-            fixed = [_ids_at(items, own + part) for part in (HEADER, END, GAP)]
-            key = (*around, *map(tuple, fixed))
+            header, end, gap = ([*fixed[own + part]] for part in (HEADER, END, GAP))
+            key = (*around, tuple(header), tuple(end), tuple(gap))
             if key not in self._frames:
-                header, end, gap = fixed
                 before_ids, after_ids = self._literal(before, run.opening), self._literal(after, self._amid)
                 header += before_ids
                 (end if literals.get(own + END) else gap)[:0] = after_ids
@@ -381,7 +386,7 @@ class LayoutFinder:
         layout = self.of(("user", "assistant"))
         if isinstance(layout, RefusedError):
             raise UserError(f"the chat template renders no question with its answer ({layout}); correct it")
-        ends = [number for number in _ids_at(layout.items, 2 * PARTS + END) if number in self._special]
+        ends = [number for number in _fixed(layout.items)[2 * PARTS + END] if number in self._special]
         if not ends:
             raise UserError(
                 "the chat template ends a reply with no special token, so a model would never learn to stop; write "
@@ -422,8 +427,13 @@ def _numbers(message: Message) -> list[int]:
     return numbers + [number for number in own if number not in numbers]
 
 
-def _ids_at(items: tuple[Fixed | Run, ...], place: int) -> list[int]:
-    return [number for item in items if isinstance(item, Fixed) and item.place == place for number in item.ids]
+def _fixed(items: tuple[Fixed | Run, ...]) -> dict[int, list[int]]:
+    """The ids that stand at each place whatever is said."""
+    found: dict[int, list[int]] = defaultdict(list)
+    for item in items:
+        if isinstance(item, Fixed):
+            found[item.place] += item.ids
+    return found
 
 
 def _alike(one: Iterable[str], other: Iterable[str]) -> int:
