@@ -116,3 +116,11 @@ def test_the_file_for_gpus_changes_services_that_exist() -> None:
     assert added.keys() == {"worker"} <= SERVICES.keys()
     [device] = added["worker"]["deploy"]["resources"]["reservations"]["devices"]
     assert device["capabilities"] == ["gpu"]
+
+
+def test_the_executor_and_its_workers_can_be_loaded() -> None:
+    """What a package brings along may have lost what another imports of it."""
+    from airflow.providers.celery.executors.celery_executor import CeleryExecutor, app
+
+    assert CeleryExecutor.__name__ == SERVICES["scheduler"].environment["AIRFLOW__CORE__EXECUTOR"]
+    assert app.main
