@@ -53,7 +53,8 @@ class Site:
         profiles = data / "profiles"
         profiles.mkdir()
         scratch = yaml.safe_load((PROJECT / "configs" / "profiles" / "scratch.yaml").read_text())
-        scratch["acquire"]["sources"].append({"name": "ours", "path": str(data / "raw" / "ours.jsonl")})
+        ours = {"name": "ours", "path": str(data / "raw" / "ours.jsonl")}
+        scratch["acquire"]["sources"][1:] = [ours]  # the other package is of 237 files, a task of Spark's each
         scratch |= OURS | {"tracking": {"uri": f"http://{self.stack.address('mlflow', 5000)}"}}
         self.profile = profiles / "small.yaml"
         self.profile.write_text(yaml.safe_dump(scratch))
