@@ -135,12 +135,13 @@ def site() -> Iterator[Site]:
 
 @pytest.fixture(scope="session")
 def undisturbed(site: Site) -> Run:
-    """A run of the same profile in a terminal, on a Spark of its own. The stack's registry forgets it again."""
+    """A run of the same profile in a terminal, on a Spark of its own with as many cores, which the order of balance's
+    rows depends on. The stack's registry forgets it again."""
     from mlflow import MlflowClient
 
     root = site.stack.volume("undisturbed")
     environment = site.stack.environment(("worker", 0)) | {"PARLANCE_ROOT": str(root)}
-    overrides = [part for setting in (*SMALL, "spark.master=local[1]") for part in ("-o", setting)]
+    overrides = [part for setting in (*SMALL, "spark.master=local[2]") for part in ("-o", setting)]
     command = [sys.executable, "-m", "pipeline.cli", "run", "--profile", str(site.profile), "--root", str(root)]
     done = subprocess.run(
         [*command, *overrides], env=environment, cwd=PROJECT, capture_output=True, text=True, timeout=600, check=False

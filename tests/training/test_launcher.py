@@ -22,6 +22,7 @@ def test_a_rank_that_is_killed_says_so_and_is_worth_another_attempt(tmp_path: Pa
     with pytest.raises(EndedError, match=r"^train: a rank was killed \(signal 9\), .* lower launch\.micro_batch or"):
         launch(tmp_path / "job", Launch(ranks=2), tmp_path, script)
 
+
 LOSES = """
 import os, time
 import torch
