@@ -86,7 +86,7 @@ def measured(client: httpx.Client, root: Path, run_id: str, runs: int, readers: 
 
 def _make(client: httpx.Client, root: Path, run_id: str, name: str) -> None:
     """A run in Airflow's database, and a copy of the finished run's folder for it."""
-    body = {"dag_run_id": name, "logical_date": None, "conf": {}}
+    body: dict[str, Any] = {"dag_run_id": name, "logical_date": None, "conf": {}}
     client.post(f"{DAG}/dagRuns", json=body).raise_for_status()
     folder = root / "runs" / folder_name(name)
     shutil.copytree(root / "runs" / folder_name(run_id), folder)

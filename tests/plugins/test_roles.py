@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
@@ -107,7 +108,7 @@ def test_what_each_role_may(
 ) -> None:
     """404: who may trigger is told that the DAG is not there, in this empty database."""
     client = signed_in(name)
-    body = {"dag_run_id": "mine", "logical_date": None, "conf": {}}
+    body: dict[str, Any] = {"dag_run_id": "mine", "logical_date": None, "conf": {}}
     assert client.get(PLAN).status_code == plans
     assert client.post("/api/v2/dags/train_chat_model/dagRuns", json=body).status_code == triggers
     assert client.get(REVIEW).status_code == reviews

@@ -1,6 +1,8 @@
 """docker-compose.yml's services run a pipeline to its end, whatever is killed meanwhile."""
 
 import json
+from functools import partial
+from typing import Any
 
 import httpx
 import pytest
@@ -76,7 +78,7 @@ def test_roles(disturbed: Disturbed, site: Site) -> None:  # noqa: ARG001
         assert viewer.get(f"{site.airflow}/parlance/plan/train_chat_model").status_code == 403
         assert user.get(f"{site.airflow}/parlance/plan/train_chat_model").status_code == 200
         assert (user.get("/connections").status_code, op.get("/connections").status_code) == (403, 200)
-        refused = {
+        refused: dict[str, dict[str, Any]] = {
             "root": {"overrides": ["storage.root=/etc"]},
             "source": {"data": "/etc/hosts"},
             "profile": {"profile": str(site.root.parent / "raw" / "ours.jsonl")},
@@ -84,8 +86,12 @@ def test_roles(disturbed: Disturbed, site: Site) -> None:  # noqa: ARG001
         for name, conf in refused.items():
             site.trigger(op, name, **conf).raise_for_status()
         for name in refused:
-            until(lambda name=name: tasks(op, name)["configure"]["state"] == "failed", 180, f"{name} is refused")
+            until(partial(_is_refused, op, name), 180, f"{name} is refused")
             assert not site.folder(name).exists()
+
+
+def _is_refused(client: httpx.Client, run_id: str) -> bool:
+    return tasks(client, run_id)["configure"]["state"] == "failed"
 
 
 def test_only_whom_the_profile_names_may_approve(disturbed: Disturbed, site: Site) -> None:  # noqa: ARG001
