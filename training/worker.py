@@ -1,4 +1,4 @@
-"""One rank of training. Started by the deepspeed launcher as: worker.py job.json"""
+"""One rank of training. Started by training/launcher.py as: worker.py job.json"""
 
 import json
 import shutil
