@@ -38,6 +38,7 @@ OWNED = {
     "launch.deepspeed": "DeepSpeed writes files and opens connections by it",
     "approval": "it says who may approve",
     "serving": "it says where people talk to the champion, and what is kept of it",
+    "notify": "it says which connections and servers are written to",
     "audit.emotion.training_data": "it says which files are read",
     "audit.lexicon": "it says which files are read",
     "balance.generator": "it says which model or server writes rows",

@@ -9,10 +9,12 @@ from configs.audit import Audit, Findings
 from configs.balance import Balance
 from configs.clean import Clean
 from configs.deduplicate import Deduplicate
+from configs.drift import Drift, Watch
 from configs.embed import Embed, Embedding
 from configs.engines import Spark, Storage
 from configs.evaluate import Evaluate
 from configs.model import Model
+from configs.notify import Notify
 from configs.plan import Plan
 from configs.promote import Promote, Tracking
 from configs.review import Approval, Review
@@ -52,6 +54,9 @@ class Profile(Section):
     tracking: Tracking = Field(default_factory=Tracking, description="MLflow")
     serving: Serving = Field(default_factory=Serving, description="`parlance serve`")
     plan: Plan = Field(default_factory=Plan, description="What `parlance plan` assumes")
+    drift: Drift = Field(default_factory=Drift, description="A corpus against the champion's")
+    watch: Watch = Field(default_factory=Watch, description="When to train anew")
+    notify: Notify = Field(default_factory=Notify, description="Who is told of what")
 
     @model_validator(mode="before")
     @classmethod

@@ -9,7 +9,9 @@ from airflow.utils.types import DagRunType
 from pipeline.contract.stages import TASKS, right_above, stages_of
 from plugins.configure_operator import ConfigureOperator
 from plugins.deepspeed_operator import GPU_POOL, DeepSpeedOperator
+from plugins.drift_operator import DriftOperator
 from plugins.last_word import say_last
+from plugins.notify import CALLBACKS, tell_failure
 from plugins.report_operator import ReportOperator
 from plugins.review_operators import AuditApproval, ReviewBranch, ReviewOperator
 from plugins.spark_operator import ParlanceSparkOperator
@@ -20,7 +22,7 @@ DEFAULTS: dict[str, Any] = {
     "retries": 1,
     "retry_delay": timedelta(seconds=15),
     "execution_timeout": timedelta(hours=24),
-    "on_failure_callback": say_last,
+    "on_failure_callback": [say_last, tell_failure],
     "on_retry_callback": say_last,
 }
 
@@ -38,6 +40,7 @@ OPERATORS: dict[str, type[BaseOperator]] = {
 
 DOCS = {
     "configure": "Resolves the profile and the form's fields, and refuses what would fail later. Starts the run.",
+    "drift": "Holds the corpus against the champion's: topics, lengths, words and more, each tested by resampling.",
     "choose_reviewer": "Whether a human is asked: if the profile says so, and this data has no decision yet.",
     "approve": "Waits for a human, whom the profile's `approval` lets, to approve or reject the data. No answer within "
     "the time is a rejection.",
@@ -55,6 +58,7 @@ def pipeline_tasks() -> dict[str, BaseOperator]:
     [asking] = [task for task in TASKS if _asks(task)]
     tasks: dict[str, BaseOperator] = {
         "configure": ConfigureOperator(task_id="configure", execution_timeout=timedelta(hours=1)),
+        "drift": DriftOperator(task_id="drift", execution_timeout=timedelta(hours=2)),
         "choose_reviewer": ReviewBranch(task_id="choose_reviewer", ask="approve", decide=asking),
         "approve": AuditApproval(task_id="approve", execution_timeout=None),
         "report": ReportOperator(task_id="report", execution_timeout=timedelta(hours=1)),
@@ -66,7 +70,7 @@ def pipeline_tasks() -> dict[str, BaseOperator]:
     for task in TASKS:
         before = [tasks[name] for name in sorted(right_above(task))] or [tasks["configure"]]
         if task == asking:
-            before >> tasks["choose_reviewer"] >> tasks["approve"] >> tasks[task]
+            before >> tasks["drift"] >> tasks["choose_reviewer"] >> tasks["approve"] >> tasks[task]
             before = [tasks["choose_reviewer"]]
         before >> tasks[task]
     last = set(TASKS).difference(*(right_above(task) for task in TASKS))
@@ -83,6 +87,7 @@ def _stages(task: str) -> BaseOperator:
         "pool": GPU_POOL if any(stage.work.gpus != "none" for stage in stages) else "default_pool",
         "retries": max(stage.work.retries for stage in stages),
         "execution_timeout": timedelta(hours=max(stage.work.hours for stage in stages)),
+        "on_success_callback": CALLBACKS.get(task),
     }
     if _asks(task):
         return ReviewOperator(trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS, **settings)

@@ -43,6 +43,8 @@ COMMANDS = (
         "serving.commands.export:command",
     ),
     Row("erase", "remove a person from all that is kept, with a signed certificate", "serving.commands.erase:command"),
+    Row("drift", "hold a run's corpus against the champion's", "pipeline.commands.drift:command"),
+    Row("watch", "say whether new data or feedback are reason to train anew", "serving.commands.watch:command"),
     Row("report", "write a run's report.json and report.html anew", "pipeline.commands.report:command"),
     Row("compare", "write runs side by side as one page", "pipeline.commands.compare:command"),
     Row("gc", "what no kept run, champion or challenger needs, and delete it", "eval.commands.gc:command"),

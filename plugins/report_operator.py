@@ -6,8 +6,9 @@ from typing import Any
 from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowSkipException
 
+from plugins.opened_run import open_run
 from plugins.stage_log import StageLog
-from plugins.stage_operator import StageOperator, log_path, open_run
+from plugins.stage_operator import StageOperator, log_path
 
 
 class ReportOperator(StageOperator):

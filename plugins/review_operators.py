@@ -18,11 +18,14 @@ from pipeline.contract.atomic_write import write_text
 from pipeline.contract.markdown import literal
 from pipeline.contract.run import Run
 from pipeline.contract.run_folder import folder_of
+from pipeline.drift.drift import read_drift
 from pipeline.planning.run_plan import read_plan, remaining
 from pipeline.review.results import lines, results
+from plugins.notify import tell
+from plugins.opened_run import open_run
 from plugins.project import run_name
 from plugins.reviewers import called, names_of
-from plugins.stage_operator import RUN_FOLDER, StageOperator, open_run
+from plugins.stage_operator import RUN_FOLDER, StageOperator
 from plugins.tabs import PREFIX
 
 APPROVE, REJECT = "Approve", "Reject"
@@ -90,6 +93,8 @@ class AuditApproval(HITLOperator):
         (run.folder / ANSWER).unlink(missing_ok=True)
         self.body = f"{summary(run)}\n\n{rows_to_see(run, context)}\n\n{whose_answer(approval, triggered_by)}"
         self.assigned_users = [HITLUser(id=name, name=name) for name in approval.approvers] or None
+        who = ", ".join(approval.approvers) or "whoever may answer in Airflow"
+        tell(run.profile.notify, context, "approval", f"run {run.id} waits for an approval", [f"May approve: {who}."])
         super().execute(context)
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
@@ -185,6 +190,16 @@ def answer_options(answer: Mapping[str, Any], approval: Approval) -> list[str]:
     return options
 
 
+def drift_lines(run: Run) -> list[str]:
+    """How the corpus lies to the champion's, in Markdown; nothing where that was not measured."""
+    found = read_drift(run)
+    if found is None or "why" in found:
+        return []
+    told = [f"- {f['severity']}: {literal(f['subject'])}: {literal(f['message'])}" for f in found["findings"]]
+    title = f"Against the corpus of the champion, version {found['version']}:"
+    return ["", title, "", *(told or ["- no measure has moved"])]
+
+
 def summary(run: Run) -> str:
     """What approving will cost, and the audit, in Markdown: findings, topics, sources."""
     artifact: Artifact = run.artifact("audit")
@@ -199,6 +214,7 @@ def summary(run: Run) -> str:
             lines.append(f"| | and {len(findings) - LONGEST_LIST} more, in the run's report |")
     else:
         lines.append("The audit found nothing above its thresholds.")
+    lines += drift_lines(run)
     lines += ["", "| topic | conversations |", "|---|---:|"]
     lines += [f"| {literal(t)} | {n:,} |" for t, n in sorted(audit["topics"].items(), key=lambda item: -item[1])]
     lines += ["", "| source | conversations |", "|---|---:|"]

@@ -19,15 +19,19 @@ from configs.credentials import masked
 from configs.engines import LOCAL_JVM
 from pipeline.contract.process_group import die_with_parent, end, guarded
 from pipeline.contract.run import Run
+from plugins.deadline import deadline
+from plugins.lineage import TellsLineage
+from plugins.opened_run import open_run
 from plugins.stage_log import StageLog
-from plugins.stage_operator import RUN_FOLDER, await_others, found, log_path, open_run, outcome, raise_for_status
+from plugins.stage_metrics import count_stages
+from plugins.stage_operator import RUN_FOLDER, await_others, found, log_path, outcome, raise_for_status
 
 PIPELINE = Path(pipeline.__file__).resolve().parent
 CONNECTION = "spark_default"
 JVM_NOISE = "WARNING: Using incubator modules"
 
 
-class ParlanceSparkOperator(SparkSubmitOperator):
+class ParlanceSparkOperator(TellsLineage, SparkSubmitOperator):
     """As StageOperator, for stages whose engine is Spark: spark-submit under guard, same log, same result.
 
     Master, deploy mode and queue are the connection's; driver memory and further settings are the
@@ -55,7 +59,9 @@ class ParlanceSparkOperator(SparkSubmitOperator):
             if there:
                 self.log.info("%s: found, nothing to do", self.stage_task)
             else:
-                self._submit(run, log, context)
+                with deadline(run, self.stage_task, context, lambda line: self.log.warning("%s", log.line(line))):
+                    self._submit(run, log, context)
+        count_stages(run, self.stage_task, there)
         return outcome(run, self.stage_task)
 
     def _submit(self, run: Run, log: StageLog, context: Context) -> None:

@@ -19,8 +19,11 @@ from pipeline.contract.execute import execute
 from pipeline.contract.process_group import GRACE, die_with_parent, end, start_guarded
 from pipeline.contract.run import Run
 from pipeline.contract.stages import command_of, stages_of
-from plugins.project import root
+from plugins.deadline import deadline
+from plugins.lineage import TellsLineage
+from plugins.opened_run import open_run
 from plugins.stage_log import StageLog
+from plugins.stage_metrics import count_stages
 
 OUTLIVED_SECONDS = GRACE + 1
 """Whoever lives so long after its stage was not ended with it: see pipeline/contract/process_group.py."""
@@ -28,7 +31,7 @@ OUTLIVED_SECONDS = GRACE + 1
 RUN_FOLDER = "{{ ti.xcom_pull(task_ids='configure') }}"
 
 
-class StageOperator(BaseOperator):
+class StageOperator(TellsLineage, BaseOperator):
     """Executes the stages of `task` (a name of pipeline.contract.stages.TASKS) of the run whose folder is `run`.
 
     When every stage's artifact is found, that is noted here, in milliseconds. Otherwise
@@ -51,8 +54,11 @@ class StageOperator(BaseOperator):
     def execute(self, context: Context) -> dict[str, dict[str, Any]]:
         run = open_run(self.run_folder)
         with StageLog(log_path(run, self.stage_task), context.get("task_state_store"), show=print) as log:
-            if not found(run, self.stage_task, log):
-                self._attend(self.command(run, context), log)
+            there = found(run, self.stage_task, log)
+            if not there:
+                with deadline(run, self.stage_task, context, log.line):
+                    self._attend(self.command(run, context), log)
+        count_stages(run, self.stage_task, there)
         return outcome(run, self.stage_task)
 
     def command(self, run: Run, context: Context) -> list[str]:  # noqa: ARG002
@@ -80,22 +86,6 @@ class StageOperator(BaseOperator):
             end(self._process)
             die_with_parent(0)
         raise_for_status(self.stage_task, status, log.error)
-
-
-def open_run(folder: str) -> Run:
-    """The run that the task configure began. Raises AirflowFailException when there is none.
-
-    The folder comes as an XCom, which a user of Airflow may rewrite: where $PARLANCE_ROOT says where runs are, it is
-    one of those.
-    """
-    path = root() / folder  # an absolute one stays what it is
-    if os.environ.get("PARLANCE_ROOT") and path.resolve().parent != root() / "runs":
-        raise AirflowFailException(
-            "the run's folder is not one of this server's; clear the task configure, which makes it"
-        )
-    if not (path / "profile.json").is_file():
-        raise AirflowFailException(f"{folder}: not a run's folder; clear the task configure, which makes it")
-    return Run(path)
 
 
 def log_path(run: Run, task: str) -> Path:

@@ -18,7 +18,12 @@ Row = dict[str, Any]
 
 
 def commit(
-    run: Run, name: str, rows: int, fill: Callable[[Path], object] = lambda _: None, ledger: Ledger | None = None
+    run: Run,
+    name: str,
+    rows: int,
+    fill: Callable[[Path], object] = lambda _: None,
+    ledger: Ledger | None = None,
+    metrics: dict[str, Any] | None = None,
 ) -> Artifact:
     """Commits what `fill` writes into a folder as the run's artifact of a stage that kept all of so many rows, unless
     the ledger says otherwise."""
@@ -32,7 +37,7 @@ def commit(
             "inputs": run.input_fingerprints(name),
             "config": config_slice(stage, run.profile),
             "ledger": ledger or Ledger(rows_in=rows, rows_out=rows),
-            "metrics": {},
+            "metrics": metrics or {},
             "timing": {"started": "2026-01-01T00:00:00+00:00", "seconds": 1.0, "peak_memory_mb": 1},
             "libraries": {},
         }

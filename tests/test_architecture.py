@@ -20,8 +20,8 @@ FLOORS = """
     serving/dialogue
     serving
     pipeline/report
-    pipeline/planning
-    pipeline/index  pipeline/review  pipeline/generate  pipeline/balance  serving/filter  serving/engine
+    pipeline/planning           pipeline/watch
+    pipeline/index  pipeline/review  pipeline/generate  pipeline/balance  pipeline/drift  serving/filter  serving/engine
     pipeline/deduplicate        pipeline/audit
     pipeline/acquire  pipeline/clean  pipeline/embed  pipeline/sentiment  pipeline/tokenise
     pipeline/acquire/shapes     pipeline/clean/scores

@@ -12,7 +12,9 @@ from pipeline.contract.process_group import run_attached
 from pipeline.contract.progress import say
 from pipeline.contract.run import Run
 from pipeline.contract.shortage import killed, lacking
-from pipeline.contract.stages import TASKS, command_of, stages_of
+from pipeline.contract.stages import STAGES, TASKS, command_of, stages_of
+
+DRIFT_AFTER = STAGES["annotate"].task
 
 
 def command(parser: ArgumentParser) -> Runs:
@@ -46,9 +48,18 @@ def _run(options: Namespace) -> None:
     try:
         for task in TASKS[: TASKS.index(options.until) + 1]:
             _in_process(this, task, answer if any(stage.asks for stage in stages_of(task)) else {})
+            if task == DRIFT_AFTER:
+                _drift(this)
         failed = False
     finally:
         _report(this, failed)
+
+
+def _drift(this: Run) -> None:
+    """Says how the corpus lies to the champion's, before it is decided upon."""
+    from pipeline.drift.drift import measure_drift, tell
+
+    tell(measure_drift(this))
 
 
 def _report(this: Run, failed: bool) -> None:

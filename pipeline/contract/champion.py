@@ -6,8 +6,7 @@ next run that comes to promote.
 
 from pathlib import Path
 
-from pipeline.contract.artifact import Artifact
-from pipeline.contract.run import Run
+from pipeline.contract.artifact import Artifact, ArtifactStore
 from pipeline.contract.sealed_json import DamagedError, read_sealed, write_sealed
 from pipeline.contract.stages import STAGES
 
@@ -21,20 +20,26 @@ def note_champion(root: Path, name: str, version: int, tags: dict[str, str]) -> 
         write_sealed(note, {"version": version, "artifacts": made})
 
 
-def champion_artifact(run: Run, stage: str) -> tuple[int, Artifact] | None:
+def champion_artifact(store: ArtifactStore, model: str, stage: str) -> tuple[int, Artifact] | None:
     """The champion's version, and the artifact of a stage that it was made from; None without a champion, or when what
-    it was made from is gone or damaged."""
+    it was made from is gone or damaged. model: promote.model_name."""
     try:
-        note = read_sealed(_note(run.root, run.profile.promote.model_name), "the next promotion writes it again")
+        note = read_sealed(_note(store.root.parent, model), "the next promotion writes it again")
         found: dict[str, str] = dict(note["artifacts"])
         for name in reversed(STAGES):
-            if name in found and (artifact := run.store.find(name, found[name])):
+            if name in found and (artifact := store.find(name, found[name])):
                 if name == stage:
                     return note["version"], artifact
                 found = {**artifact.manifest["inputs"], **found}
     except (FileNotFoundError, DamagedError):
         pass
     return None
+
+
+def champion_noted(root: Path, model: str) -> float | None:
+    """When the model in use became so (seconds since 1970); None without one."""
+    note = _note(root, model)
+    return note.stat().st_mtime if note.is_file() else None
 
 
 def _note(root: Path, name: str) -> Path:

@@ -19,13 +19,13 @@ from configs.credentials import masked
 from configs.errors import UserError
 from pipeline.contract.artifact import Artifact
 from pipeline.contract.atomic_write import write_text
-from pipeline.contract.champion import champion_artifact
 from pipeline.contract.fingerprint import file_sha256, fingerprint
 from pipeline.contract.progress import say
 from pipeline.contract.run import Run
 from pipeline.contract.sealed_json import DamagedError, read_sealed, write_sealed
 from pipeline.contract.stage import Stage, config_slice
 from pipeline.contract.stages import STAGES, conversations_into
+from pipeline.drift.drift import DRIFT, NONE_YET, OWN, read_drift
 from pipeline.planning.run_plan import comparison, read_plan
 from pipeline.report.dropped_examples import rules_of
 from pipeline.report.finding_examples import examples_of
@@ -63,7 +63,7 @@ def build_report(run: Run) -> dict[str, Any]:
         "rules": rules_of(made),
         "data": _data(made),
         **_facts(made),
-        "drift": _drift(run, made),
+        "drift": _drift(run),
     }
     _show_rows(report["audit"], made, run)
     return _finite(report)
@@ -97,35 +97,14 @@ def _show_rows(audit: dict[str, Any] | None, made: dict[str, Artifact], run: Run
         finding["shown"] = shown
 
 
-def _drift(run: Run, made: dict[str, Artifact]) -> dict[str, Any] | None:
-    """Topics against those of the champion's corpus (see pipeline.audit.drift), with `version`; or `why` they are not
-    compared. Null without an audit or another model in use.
-
-    It is no finding of the audit, whose artifact does not depend on which model is in use.
+def _drift(run: Run) -> dict[str, Any] | None:
+    """The corpus against the champion's (pipeline.drift), or `why` it was not compared; null before that was looked
+    for, and without another corpus. It is no finding of the audit, whose artifact does not depend on the champion.
     """
-    found = champion_artifact(run, "audit") if "audit" in made else None
-    if found is None or found[1].path == made["audit"].path:
+    found = read_drift(run)
+    if found is None or found.get("why") in (NONE_YET, OWN):
         return None
-    version, theirs = found
-    ours = made["audit"]
-    makers = [run.store.at("annotate", audit.manifest["inputs"]["annotate"]) for audit in (ours, theirs)]
-    if not all(maker.path.is_dir() for maker in makers):
-        return {"version": version, "why": "its annotations are gone"}
-    if makers[0].manifest["version"] != makers[1].manifest["version"]:
-        return {"version": version, "why": "it was annotated by an earlier version"}
-    if _topics_of(makers[0]) != _topics_of(makers[1]):
-        return {"version": version, "why": "its topics, or the encoder, were others"}
-    from pipeline.audit.drift import drift
-
-    moved = drift(ours.json("audit.json")["topics"], theirs.json("audit.json")["topics"])
-    return {"version": version, **moved} if moved else None
-
-
-def _topics_of(annotate: Artifact) -> tuple[Any, ...]:
-    """What decides an artifact's topics, besides its corpus: settings, and what the examples' file held."""
-    settings, read = annotate.manifest["config"], annotate.manifest["inputs"]
-    examples = read.get("audit.topic_examples")
-    return settings["embed.model"], settings["audit"]["topics"], settings["audit"]["min_similarity"], examples
+    return {key: value for key, value in found.items() if key != "of"}
 
 
 def _plan(run: Run, stages: list[dict[str, Any]]) -> dict[str, Any] | None:
@@ -170,7 +149,12 @@ def is_current(run: Run) -> bool:
     if status is None:
         return False
     written = page.stat().st_mtime
-    older = [run.folder / "profile.json", *(run.folder / "stages").glob("*.json"), *TEMPLATES.iterdir()]
+    older = [
+        run.folder / "profile.json",
+        *run.folder.glob(DRIFT),
+        *(run.folder / "stages").glob("*.json"),
+        *TEMPLATES.iterdir(),
+    ]
     if written < max(path.stat().st_mtime for path in older):
         return False
     return status == "finished" or time.time() - written < UNFINISHED_SECONDS

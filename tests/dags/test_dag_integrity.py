@@ -31,6 +31,9 @@ for dag in bag.dags.values():
                 "timeout": t.execution_timeout and t.execution_timeout.total_seconds(),
                 "response_timeout": bool(getattr(t, "response_timeout", None)),
                 "defaults": getattr(t, "defaults", None),
+                "failed": [f.__name__ for f in t.on_failure_callback],
+                "ended": [f.__name__ for f in t.on_success_callback],
+                "starts": getattr(t, "trigger_dag_id", None),
             }
             for t in dag.tasks
         },
@@ -63,13 +66,13 @@ def test_parsing_imports_no_engine(parsed: dict[str, Any]) -> None:
 
 
 def test_both_dags_have_the_same_tasks(parsed: dict[str, Any]) -> None:
-    assert set(parsed["dags"]) == {"train_chat_model", "retrain_chat_model", "erase_person"}
+    assert set(parsed["dags"]) == {"train_chat_model", "retrain_chat_model", "erase_person", "watch_conversations"}
     assert parsed["dags"]["train_chat_model"]["tasks"] == parsed["dags"]["retrain_chat_model"]["tasks"]
 
 
 def test_every_task_of_the_pipeline_is_there_and_described(parsed: dict[str, Any]) -> None:
     tasks = parsed["dags"]["train_chat_model"]["tasks"]
-    assert set(tasks) == {*TASKS, "configure", "choose_reviewer", "approve", "report"}
+    assert set(tasks) == {*TASKS, "configure", "drift", "choose_reviewer", "approve", "report"}
     assert all(task["doc"] for task in tasks.values())
 
 
@@ -83,7 +86,8 @@ def test_what_runs_right_after_what(parsed: dict[str, Any]) -> None:
         "embed": ["deduplicate"],
         "sentiment": ["configure"],
         "audit": ["embed", "sentiment"],
-        "choose_reviewer": ["audit"],
+        "drift": ["audit"],
+        "choose_reviewer": ["drift"],
         "approve": ["choose_reviewer"],
         "review": ["approve", "choose_reviewer"],
         "generate": ["review"],
@@ -143,6 +147,25 @@ def test_retraining_is_scheduled_by_clock_and_by_asset_one_run_at_a_time(parsed:
     assert train["schedule"] == "NullTimetable"
 
 
+def test_watching_is_scheduled_paused_at_first_and_starts_retraining_after_its_look(parsed: dict[str, Any]) -> None:
+    watch = parsed["dags"]["watch_conversations"]
+    assert watch["schedule"] == "CronTriggerTimetable"
+    assert (watch["active_runs"], watch["paused"], watch["catchup"]) == (1, True, False)
+    assert watch["tasks"]["retrain"]["upstream"] == ["watch"]
+    assert watch["tasks"]["retrain"]["starts"] == "retrain_chat_model"
+    assert {name: task["type"] for name, task in watch["tasks"].items()} == {
+        "watch": "WatchOperator",
+        "retrain": "RetrainOperator",
+    }
+
+
+def test_every_failure_is_told_and_the_gates_decision(parsed: dict[str, Any]) -> None:
+    for dag in parsed["dags"].values():
+        assert all("tell_failure" in task["failed"] for task in dag["tasks"].values())
+    told = {name for name, task in parsed["dags"]["train_chat_model"]["tasks"].items() if task["ended"]}
+    assert told == {"promote"}
+
+
 def test_no_backfill_gives_a_run_of_the_clock_the_settings_of_a_user(parsed: dict[str, Any]) -> None:
     for dag in parsed["dags"].values():
         assert "backfill" not in dag["kinds"]
@@ -151,7 +174,7 @@ def test_no_backfill_gives_a_run_of_the_clock_the_settings_of_a_user(parsed: dic
 
 def test_dag_files_are_wiring_only() -> None:
     files = [file for file in DAGS.glob("*.py") if "with DAG(" in file.read_text()]
-    assert len(files) == 3
+    assert len(files) == 4
     for file in files:
         lines = file.read_text().splitlines()
         assert len(lines) < 150, file

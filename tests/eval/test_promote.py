@@ -35,7 +35,7 @@ def promotion(run: Run) -> dict[str, Any]:
 
 def noted(run: Run) -> tuple[int, str]:
     """The champion's version as others read it, and the fingerprint of the conversations that it was made from."""
-    found = champion_artifact(run, "balance")
+    found = champion_artifact(run.store, run.profile.promote.model_name, "balance")
     assert found is not None
     return found[0], found[1].manifest["fingerprint"]
 

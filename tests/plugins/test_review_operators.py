@@ -17,6 +17,7 @@ from configs.review import Approval
 from pipeline.contract.run import Run
 from pipeline.planning.estimate import estimate
 from pipeline.review.marks import Mark, append
+from plugins.opened_run import open_run
 from plugins.review_operators import (
     AuditApproval,
     ReviewBranch,
@@ -28,7 +29,7 @@ from plugins.review_operators import (
     whose_answer,
 )
 from plugins.reviewers import called, may_not_mark
-from plugins.stage_operator import StageOperator, open_run, raise_for_status
+from plugins.stage_operator import StageOperator, raise_for_status
 from tests import artifacts
 from tests.plugins.conftest import commit
 

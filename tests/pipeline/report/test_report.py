@@ -4,13 +4,15 @@ import json
 import math
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from configs.load import load_profile
-from pipeline.contract.champion import note_champion
 from pipeline.contract.run import Run
+from pipeline.contract.sealed_json import write_sealed
 from pipeline.contract.stages import STAGES
+from pipeline.drift.drift import DRIFT, NONE_YET, OWN
 from pipeline.report.loss_plot import loss_curve
 from pipeline.report.page import funnel, render_page, unigram_baseline
 from pipeline.report.report import build_report, is_current, write_report
@@ -119,41 +121,58 @@ def test_topics_that_the_corpus_brings_stand_beside_what_the_profile_calls_them(
     assert "food and drink 100%" in page
 
 
-def later(run: Run, *settings: str) -> Run:
-    """A run of the same profile but for some settings, under the same root."""
-    values = run.profile.model_dump(mode="json")
-    for setting in settings:
-        key, _, value = setting.partition("=")
-        section, name = key.split(".")
-        values[section][name] = json.loads(value)
-    return Run.begin(type(run.profile).model_validate(values), "later")
+MOVED: dict[str, Any] = {
+    "measure": "topics",
+    **{"distance": 0.52, "effect": 0.5, "low": 0.45, "high": 0.55, "p": 0.001, "q": 0.004, "limit": 0.1},
+    "severity": "warning",
+    "message": "50.0% of the conversations would have to change their topic",
+    "kind": "share",
+    "shifts": [{"name": "<small> talk", "then": 0.9, "now": 0.4}],
+    "rows": {"then": 500, "now": 500},
+}
+LONGER = MOVED | {
+    **{"measure": "reply_length", "severity": None, "effect": 0.01, "kind": "number"},
+    "shifts": [{"name": "50% are below", "then": 1200.0, "now": 1350.0}],
+}
 
 
-def test_topics_are_compared_with_the_corpus_of_the_champion(run: Run) -> None:
-    prepare_data(run, AUDIT | {"topics": {"small talk": 900, "food and drink": 100}})
-    finish(run)
-    assert build_report(run)["drift"] is None
-    review = run.outcomes()["review"]["fingerprint"]
-    note_champion(run.root, "parlance-chat", 3, {"review": review, "run": "manual__2026"})
-    assert build_report(run)["drift"] is None, "its own corpus"
-
-    other = later(run, "clean.rules={}", "deduplicate.jaccard=0.9")
-    prepare_data(other, AUDIT | {"topics": {"small talk": 400, "food and drink": 600}})
-    drift = build_report(other)["drift"]
-    assert (drift["version"], drift["distance"], drift["severity"]) == (3, 0.5, "warning")
-    page = " ".join(page_of(other).split())
-    assert "topics against the corpus of the champion, version 3" in page
-    assert "small talk 90.0% → 40.0%" in page
-
-    stricter = later(run, "audit.min_similarity=0.5")
-    prepare_data(stricter)
-    assert build_report(stricter)["drift"] == {"version": 3, "why": "its topics, or the encoder, were others"}
+def drifted(run: Run, **found: Any) -> None:
+    write_sealed(run.folder / DRIFT, {"of": {}, "version": 3, **found})
 
 
-def test_a_champion_whose_corpus_is_gone_is_not_compared(run: Run) -> None:
-    note_champion(run.root, "parlance-chat", 3, {"review": "0" * 64})
+def test_the_corpus_stands_beside_that_of_the_champion(run: Run) -> None:
     prepare_data(run)
     assert build_report(run)["drift"] is None
+    finding = {
+        "severity": "warning",
+        "kind": "drift",
+        "subject": "topics",
+        "message": MOVED["message"],
+        "remedy": "read",
+    }
+    drifted(run, measures=[MOVED, LONGER], findings=[finding])
+    drift = build_report(run)["drift"]
+    assert drift == {"version": 3, "measures": [MOVED, LONGER], "findings": [finding]}
+    page = " ".join(page_of(run).split())
+    assert "Drift from the corpus of the champion, version 3, by measure" in page
+    assert "<strong>topics</strong>, drift: 50.0% of the conversations would have to change their topic" in page
+    assert "&lt;small&gt; talk 90.0% → 40.0%" in page
+    assert "50% are below 1,200 → 1,350" in page
+
+
+def test_why_a_corpus_was_not_compared_is_said_unless_there_is_nothing_to_compare_with(run: Run) -> None:
+    prepare_data(run)
+    drifted(run, why="what the champion was made from is gone: embed")
+    assert "version 3: what the champion was made from is gone: embed" in " ".join(page_of(run).split())
+    for why in (NONE_YET, OWN):
+        drifted(run, why=why)
+        assert build_report(run)["drift"] is None
+
+
+def test_no_drift_is_said_too(run: Run) -> None:
+    prepare_data(run)
+    drifted(run, measures=[LONGER], findings=[])
+    assert "No drift from the corpus of the champion, version 3." in " ".join(page_of(run).split())
 
 
 def test_a_finished_run_has_every_part(run: Run) -> None:
