@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import MethodType
+from typing import Literal
 
 import torch
 from transformers import PreTrainedModel
@@ -38,7 +39,7 @@ def prepare_layers(model: PreTrainedModel, job: JobConfig, device: torch.device,
             layer.compile()
 
 
-def fastest_kind(model: PreTrainedModel, job: JobConfig, device: torch.device) -> str:
+def fastest_kind(model: PreTrainedModel, job: JobConfig, device: torch.device) -> Literal["plain", "fused", "compiled"]:
     """What launch.layers=auto comes to. Fusing pays on GPUs, and of adapters on CPUs; under ZeRO-3 hooks in every
     submodule gather the weights."""
     if job.launch.zero_stage == 3:
