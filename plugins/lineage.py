@@ -91,7 +91,7 @@ def _facets(artifact: Artifact) -> dict[str, Any]:
     return facets
 
 
-def _statistics(artifact: Artifact) -> dict[str, int]:
+def _statistics(artifact: Artifact) -> dict[str, Any]:
     files = artifact.manifest["files"]
     size = sum(file["bytes"] for file in files)
     return {"rowCount": artifact.ledger.rows_out, "size": size, "fileCount": len(files)}

@@ -119,7 +119,7 @@ def statsd(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], dict[str, s
         receiver.settimeout(0.2)
         for name, value in {"ON": "True", "HOST": "127.0.0.1", "PORT": str(receiver.getsockname()[1])}.items():
             monkeypatch.setenv(f"AIRFLOW__METRICS__STATSD_{name}", value)
-        stats.initialize(factory=get_statsd_logger, export_legacy_names=False)
+        stats.initialize(factory=get_statsd_logger, export_legacy_names=False)  # type: ignore[arg-type]
 
         def arrived() -> dict[str, str]:
             found = {}

@@ -35,14 +35,14 @@ def start(found: dict[str, Any] = FOUND, paused: bool = False, running: int = 0)
     """The request that Airflow is asked to carry out."""
     operator = RetrainOperator(task_id="retrain", of="watch", trigger_dag_id="retrain_chat_model")
     with pytest.raises(DagRunTriggerException) as asked:
-        operator.execute({"ti": TaskInstance(found=found, paused=paused, running=running)})  # type: ignore[arg-type]
+        operator.execute({"ti": TaskInstance(found=found, paused=paused, running=running)})  # type: ignore[typeddict-item]
     return asked.value
 
 
 def test_a_reason_starts_a_run_whose_note_it_is() -> None:
     asked = start()
     assert asked.trigger_dag_id == "retrain_chat_model"
-    assert "- rows: 5,000 conversations that no run has read" in asked.note
+    assert "- rows: 5,000 conversations that no run has read" in (asked.note or "")
     assert asked.dag_run_id == "watch__" + "ab" * 12
     assert not asked.conf
     assert asked.skip_when_already_exists, "the same files start one run"
