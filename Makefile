@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 MODELS := tests/training/ tests/serving/ tests/end_to_end/
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup system demo test test-data test-models lint ui chat serve cluster-test circle-test spark-package clean
+.PHONY: help setup system demo test test-data test-models lint ui chat serve cluster-test circle-test test-stack spark-package clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 15
@@ -71,6 +71,13 @@ cluster-test: setup  ## tests on several hosts and under Slurm, which it install
 
 circle-test: setup  ## people talk to the champion, it is trained anew, one of them is erased: ten minutes
 	$(BIN)/python -m pytest -q -m circle tests/end_to_end
+
+test-stack: setup  ## docker-compose.yml without a container engine, its parts killed; installs PostgreSQL, Redis; 20 minutes
+	@need=""; \
+	ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || need="$$need postgresql"; \
+	command -v redis-server >/dev/null || need="$$need redis-server"; \
+	if [ -n "$$need" ]; then apt-get update -qq && apt-get install -y -qq --no-install-recommends $$need; fi
+	timeout --signal=INT 1200 $(BIN)/python -m pytest -q -s -p no:cacheprovider -m stack tests/stack $(ARGS)
 
 spark-package: setup  ## dist/: the code and the packages that Spark executors need (docs/operating.md); ARGS="--with torch"
 	@$(BIN)/python -m pipeline.spark.package dist $(ARGS)

@@ -21,10 +21,9 @@ import pyarrow.parquet as pq
 from benchmarks.arguments import argument
 from benchmarks.audit_corpora import CASES, Case, Row, corpus, planted_effect
 from configs.audit import Findings
-from pipeline.audit.annotation import of_texts
+from pipeline.audit.annotation import Annotator
 from pipeline.audit.audit import distributions, of_groups
 from pipeline.audit.findings import findings
-from pipeline.audit.statement_rows import of_mentions, of_others
 from pipeline.contract.artifact import Artifact
 from pipeline.rows.schema import MESSAGES
 from pipeline.sentiment.training_data import DEFAULT
@@ -99,12 +98,9 @@ def audit_of(conversations: pa.RecordBatch, topics: list[str], limits: Findings)
     """audit.json of conversations whose topics are known."""
     topic_of = dict(zip(conversations["row_id"].to_pylist(), topics, strict=True))
     with TemporaryDirectory() as folder:
-        for name, batches in (
-            ("data", of_texts(iter([conversations]), MODEL, {})),
-            ("mentions", of_mentions(iter([conversations]), MODEL, {})),
-            ("others", of_others(iter([conversations]), MODEL, {}, conversations.num_rows)),
-        ):
-            table = pa.Table.from_batches(list(batches))
+        annotated = Annotator(MODEL, {}, others=1)(conversations)
+        for name, batch in zip(("data", "mentions", "others"), annotated, strict=True):
+            table = pa.Table.from_batches([batch])
             table = table.append_column("topic", pa.array([topic_of[row] for row in table["row_id"].to_pylist()]))
             key = "row_id" if name == "data" else "statement"
             (Path(folder) / name).mkdir()

@@ -3,8 +3,7 @@
     python -m benchmarks.audit_speed [rows]
 
 Two-turn rows from the real conversations at hand (benchmarks/corpus.py), in batches of 2,000 as in the stages, scored
-by the functions that annotate's workers run; their topic is their source. `conversations` is what annotate does without
-groups, `counting` what audit does without them.
+by the function that annotate's workers run; their topic is their source. `counting` is what audit does without groups.
 """
 
 import json
@@ -22,10 +21,9 @@ from benchmarks.arguments import argument
 from benchmarks.audit_quality import MODEL, turns
 from benchmarks.corpus import exchanges, sources
 from configs.audit import Findings
-from pipeline.audit.annotation import of_texts
+from pipeline.audit.annotation import Annotated, Annotator, others_share
 from pipeline.audit.audit import distributions, of_groups
 from pipeline.audit.findings import findings
-from pipeline.audit.statement_rows import of_mentions, of_others
 from pipeline.contract.artifact import Artifact
 from pipeline.rows.schema import MESSAGES
 
@@ -35,15 +33,13 @@ BATCH, ROWS = 2_000, 100_000
 def main() -> None:
     rows = argument(__doc__, "rows", int, ROWS, "conversations") or ROWS
     batches = list(_batches(rows))
-    list(of_mentions(iter([batches[0].slice(0, 9)]), MODEL, {}))  # loads models and lists
+    annotator = Annotator(MODEL, {}, others_share(rows))
+    annotator(batches[0].slice(0, 9))  # loads models and lists
     with TemporaryDirectory() as name:
         folder = Path(name)
-        for part, score in (
-            ("data", lambda: of_texts(iter(batches), MODEL, {})),
-            ("mentions", lambda: of_mentions(iter(batches), MODEL, {})),
-            ("others", lambda: of_others(iter(batches), MODEL, {}, rows)),
-        ):
-            table = pa.Table.from_batches(_told(part if part != "data" else "conversations", rows, score))
+        annotated: list[Annotated] = _told("annotate", rows, lambda: map(annotator, batches))
+        for part, found in zip(("data", "mentions", "others"), zip(*annotated, strict=True), strict=True):
+            table = pa.Table.from_batches(found)
             (folder / part).mkdir()
             pq.write_table(table.append_column("topic", table["source"]), folder / part / "part-00000.parquet")
         source = Artifact(folder)

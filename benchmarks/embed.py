@@ -23,10 +23,10 @@ import pyarrow.parquet as pq
 import torch
 
 from configs.embed import Embed, Embedding
-from pipeline.contract.finished import Finished
-from pipeline.embed.embed import Shards, write_vectors
+from pipeline.embed.embed import write_vectors
 from pipeline.embed.encoder import Encoder
 from pipeline.embed.segmenter import Segmenter
+from pipeline.embed.shards import shards_of
 from pipeline.rows.ordered import in_shards
 
 REAL, COMPARED = 100_000, 2_000
@@ -55,9 +55,14 @@ def main() -> None:
 def stage(source: Path, data: Path, settings: Embed, embedding: Embedding) -> dict[str, object]:
     """What the stage does, but for its manifest."""
     started, cpu = time.monotonic(), _cpu_seconds()
-    finished = Finished(data.with_name("finished.journal"), data)
-    shards = Shards(source, data, settings.shard_rows, finished)
-    marks = [(time.monotonic(), done) for done in write_vectors(shards, settings, embedding, finished)]
+    encoder = Encoder(settings.model, embedding.device, embedding.batch_size)
+    cut = (shard for file in sorted(source.glob("*.parquet")) for shard in shards_of(file, settings.shard_rows))
+
+    def write(name: str, table: pa.Table) -> None:
+        pq.write_table(table, data / name, compression="zstd", use_dictionary=["row_id"])
+
+    shards = ((shard.name, shard.table) for shard in cut)
+    marks = [(time.monotonic(), done) for done in write_vectors(shards, settings, encoder, write)]
     ended = time.monotonic()
     segments = sum(pq.read_metadata(file).num_rows for file in data.iterdir())
     (first, before), (_, after) = marks[0], marks[-1]

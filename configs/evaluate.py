@@ -11,7 +11,9 @@ REPLIES_AT_ONCE = 32
 class Evaluate(Section):
     """Scores on the held-out test split."""
 
-    generations: int = Field(64, ge=1, description="Replies generated for BLEU and ROUGE")
+    generations: int = Field(
+        64, ge=1, description="Replies generated for BLEU and ROUGE, as evenly as can be over the conversations"
+    )
     max_new_tokens: int = Field(48, ge=1, description="Longest generated reply (tokens)")
     max_prompt_tokens: int | None = Field(
         None,

@@ -15,6 +15,7 @@ from typing import Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, Field
 
+from configs.allowed_paths import within
 from configs.credentials import masked
 from configs.errors import UserError
 from configs.load import HERE, key_and_value, load_profile, read_mapping, validate
@@ -245,7 +246,7 @@ def _check_place(key: str, place: str, allowed: list[str], listed: str, most: in
     if "\0" in place or not os.path.isabs(place):
         raise UserError(f"{key}: {place!r} is not an absolute path; give one")
     found = Path(os.path.realpath(place))
-    if not _within(found, roots):
+    if not within(found, roots):
         raise _refused(key, place, "is under no folder that is listed", listed)
     try:
         found.stat()
@@ -257,7 +258,7 @@ def _check_place(key: str, place: str, allowed: list[str], listed: str, most: in
     for folder, folders, files in os.walk(found):
         for name in (*folders, *files):
             inner = Path(folder, name)
-            if inner.is_symlink() and not _within(Path(os.path.realpath(inner)), roots):
+            if inner.is_symlink() and not within(Path(os.path.realpath(inner)), roots):
                 raise _refused(key, str(inner), "is a link that leads out of the folders that are listed", listed)
         count += len(files)
         if count > most:
@@ -273,7 +274,7 @@ def _profile_file(guard: Guard, name: str) -> str:
     candidates = [folder / f"{name}.yaml" for folder in guard.profile_folders] if plain else [Path(name)]
     for path in candidates:
         is_path = "\0" not in name and path.is_absolute() and path.suffix in (".yaml", ".yml")
-        if is_path and _within(Path(os.path.realpath(path)), places) and os.path.isfile(path):
+        if is_path and within(Path(os.path.realpath(path)), places) and os.path.isfile(path):
             return str(path)
     raise UserError(
         f"profile: {name[:200]!r} is not a profile that a trigger may choose, which are: {', '.join(guard.names())}; "
@@ -298,10 +299,6 @@ def _on_hub(guard: Guard, name: str) -> bool:
 def _place(name: str) -> Path:
     """A listed folder or file without links; a relative one is the project's."""
     return Path(os.path.realpath(PROJECT / name))
-
-
-def _within(path: Path, places: list[Path]) -> bool:
-    return any(path == place or place in path.parents for place in places)
 
 
 def _owned(key: str) -> str:

@@ -12,6 +12,7 @@ from plugins.deepspeed_operator import GPU_POOL, DeepSpeedOperator
 from plugins.drift_operator import DriftOperator
 from plugins.last_word import say_last
 from plugins.notify import CALLBACKS, tell_failure
+from plugins.project import PROJECT
 from plugins.report_operator import ReportOperator
 from plugins.review_operators import AuditApproval, ReviewBranch, ReviewOperator
 from plugins.spark_operator import ParlanceSparkOperator
@@ -30,6 +31,9 @@ NO_BACKFILL: list[Any] = [kind for kind in DagRunType if kind != DagRunType.BACK
 """Kinds of run. A backfill gives a run of the clock, which nobody triggered, or of another user, the settings of
 whoever makes it, who could then approve them (approval.own_runs).
 """
+
+GPU_POD = PROJECT / "docker" / "pod-train.yaml"
+"""The pod of a task on GPUs, where each task is a pod. Other executors pass it over."""
 
 OPERATORS: dict[str, type[BaseOperator]] = {
     "python": StageOperator,
@@ -81,10 +85,12 @@ def pipeline_tasks() -> dict[str, BaseOperator]:
 def _stages(task: str) -> BaseOperator:
     """The operator that runs a task's stages."""
     stages = stages_of(task)
+    on_gpus = any(stage.work.gpus != "none" for stage in stages)
     settings: dict[str, Any] = {
         "task_id": task,
         "doc_md": " ".join(stage.doc for stage in stages),
-        "pool": GPU_POOL if any(stage.work.gpus != "none" for stage in stages) else "default_pool",
+        "pool": GPU_POOL if on_gpus else "default_pool",
+        "executor_config": {"pod_template_file": str(GPU_POD)} if on_gpus else {},
         "retries": max(stage.work.retries for stage in stages),
         "execution_timeout": timedelta(hours=max(stage.work.hours for stage in stages)),
         "on_success_callback": CALLBACKS.get(task),

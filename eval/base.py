@@ -22,7 +22,7 @@ FILE = "base.json"
 
 
 def base(context: StageContext) -> None:
-    """Writes base.json: evaluation.json of the base, less what tells of the training, and `said` {row_id: reply}.
+    """Writes base.json: evaluation.json of the base, less what tells of the training, and `said` {prompt: reply}.
 
     A model that is trained from scratch has no base; then it is null. Raises UserError when the base does not load.
     """
@@ -37,12 +37,13 @@ def base(context: StageContext) -> None:
         say(f"base: {weights.num_parameters():,} parameters of {model.pretrained} on {weights.device}")
         measured = measurement(weights, tokenizer, tokenise, balance, config, context.config("seed"))
         found = measured.evaluation(metric for metric in METRICS if not metric.of_run)
-        found["said"] = dict(zip(measured.outcome.row_ids, measured.outcome.replies, strict=True))
+        asked = (prompt.key for prompt in measured.prompts)
+        found["said"] = dict(zip(asked, measured.outcome.replies, strict=True))
         context.ledger.rows_in = context.ledger.rows_out = len(found["conversations"])
     write_text(context.out / FILE, json.dumps(found, ensure_ascii=False))
 
 
 def measured_base(artifact: Artifact) -> tuple[dict[str, Any], dict[str, str]]:
-    """(the base's evaluation, row_id to its reply); both empty when there is no base."""
+    """(the base's evaluation, key of a prompt to its reply); both empty when there is no base."""
     found: dict[str, Any] = artifact.json(FILE) or {}
     return found, found.pop("said", {})

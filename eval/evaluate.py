@@ -79,9 +79,9 @@ def _token_counts(tokenise: Artifact, split: str, vocabulary: int) -> np.ndarray
 
 
 def _samples(prompts: list[Prompt], replies: list[str], base: dict[str, str]) -> list[dict[str, Any]]:
-    """base: row_id to what the base said."""
+    """base: key of a prompt to what the base said."""
     return [
         {"prompt": p.messages, "reference": p.reference, "reply": r, "row_id": p.row_id}
-        | ({"base": base[p.row_id]} if p.row_id in base else {})
+        | ({"base": base[p.key]} if p.key in base else {})
         for p, r in zip(prompts, replies, strict=False)
     ]

@@ -86,15 +86,23 @@ REPLIES: tuple[tuple[str, str, int, Statistic], ...] = (
 
 
 def _replies(before: Evaluation, after: Evaluation, least: int) -> Iterator[Pair]:
-    ours, theirs = ({row: rest for row, *rest in side.get("replies", {}).get("items", [])} for side in (after, before))
+    ours, theirs = (_by_conversation(side.get("replies", {}).get("items", [])) for side in (after, before))
     for name, unit, place, statistic in REPLIES:
         yield _common(
-            (name, unit, "replies", statistic),
-            {row: rest[place] for row, rest in theirs.items()},
-            {row: rest[place] for row, rest in ours.items()},
+            (name, unit, "conversations", statistic),
+            {row: values[place] for row, values in theirs.items()},
+            {row: values[place] for row, values in ours.items()},
             before.get("missing", {}).get("replies", ""),
             least,
         )
+
+
+def _by_conversation(items: list[list[Any]]) -> dict[str, list[float]]:
+    """row_id to the means of its replies, which are not independent of each other."""
+    found: dict[str, list[list[float]]] = defaultdict(list)
+    for row, *values in items:
+        found[row].append(values)
+    return {row: np.mean(values, axis=0).tolist() for row, values in found.items()}
 
 
 def _probes(before: Evaluation, after: Evaluation, least: int) -> Iterator[Pair]:

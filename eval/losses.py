@@ -13,8 +13,9 @@ from eval.packed import PackedBatch, read_packed, sequence_count, sequence_lengt
 from pipeline.contract.artifact import Artifact
 from pipeline.contract.progress import Progress
 
-BATCH_TOKENS = {"cpu": 1024, "cuda": 8192}
-"""Tokens of one forward pass: enough to keep the device busy, little enough for the logits to fit."""
+BATCH_TOKENS = {"cpu": 512, "cuda": 8192}
+"""Tokens of one forward pass: enough to keep the device busy, little enough for the logits to fit, which are those of
+every position that some sequence of the batch learns."""
 
 
 @dataclass

@@ -42,6 +42,11 @@ class ModelRecord:
     tags: dict[str, str]
 
     @property
+    def here(self) -> Path:
+        """Where the model's folder lies, or lay; of one that a tracking server keeps, nowhere that is."""
+        return _beside(self.registry, Path(self.source))
+
+    @property
     def folder(self) -> Path:
         """The model's folder on this machine; a model kept by a tracking server is downloaded.
 

@@ -46,6 +46,8 @@ COMMANDS = (
     Row("drift", "hold a run's corpus against the champion's", "pipeline.commands.drift:command"),
     Row("watch", "say whether new data or feedback are reason to train anew", "serving.commands.watch:command"),
     Row("report", "write a run's report.json and report.html anew", "pipeline.commands.report:command"),
+    Row("compare", "write runs side by side as one page", "pipeline.commands.compare:command"),
+    Row("gc", "what no kept run, champion or challenger needs, and delete it", "eval.commands.gc:command"),
     Row("rollback", "make the previous champion champion again", "eval.commands.rollback:command"),
 )
 """A command's file is loaded when it is chosen, and the engines it needs when it runs: help is quick."""

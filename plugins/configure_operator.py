@@ -7,6 +7,7 @@ from typing import Any
 from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowFailException
 
+from configs.allowed_paths import check_paths
 from configs.credentials import masked
 from configs.errors import UserError
 from configs.guard import triggered_profile
@@ -43,12 +44,14 @@ class ConfigureOperator(BaseOperator):
 def resolve(params: Mapping[str, Any]) -> Profile:
     """The profile that params of the trigger form describe. Raises UserError, also for what a trigger may not set.
 
-    Artifacts go to $PARLANCE_ROOT when it is set; a relative storage.root is under the project's
-    folder, wherever the worker was started.
+    Its paths lie under $PARLANCE_ALLOWED_PATHS, where that is set. Artifacts go to $PARLANCE_ROOT when it is set; a
+    relative storage.root is under the project's folder, wherever the worker was started.
     """
     values = dict(params)
     root = os.environ.get("PARLANCE_ROOT")
     operators = [f"storage.root={root}"] if root else []
     profile = triggered_profile(values["profile"], values.get("data") or None, overrides_of(values), operators)
     absolute = str((PROJECT / profile.storage.root).resolve())
-    return profile.model_copy(update={"storage": profile.storage.model_copy(update={"root": absolute})})
+    profile = profile.model_copy(update={"storage": profile.storage.model_copy(update={"root": absolute})})
+    check_paths(profile)
+    return profile

@@ -122,8 +122,8 @@ def _notifier(told: Told, event: Event, subject: str, lines: list[str], context:
         dag_run = context.get("dag_run")
         about = {"dag_id": dag_run.dag_id, "run_id": dag_run.run_id} if dag_run else {}
         message = {"event": event, "subject": subject, "lines": lines, "text": text, **about}
-        options = {"timeout": SECONDS}
-        return HttpNotifier(http_conn_id=told.connection, endpoint=told.endpoint, json=message, extra_options=options)
+        settings: dict[str, Any] = {"extra_options": {"timeout": SECONDS}}
+        return HttpNotifier(http_conn_id=told.connection, endpoint=told.endpoint, json=message, **settings)
     raise ValueError(f"connections of type {kind} tell nobody; use smtp, slackwebhook or http")
 
 

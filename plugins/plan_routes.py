@@ -1,57 +1,51 @@
-"""The page Plan of a DAG inside Airflow: what a run would take, before it is triggered.
+"""The page Plan of a DAG inside Airflow: what a run would take, before it is triggered, and a button that triggers it.
 
-The trigger form cannot compute; this page takes the same profile and settings and says hours, machines,
-memory, disk and money. Only who may trigger runs may ask, and only for what a trigger may set (configs/guard.py):
-profiles and data are files of the server.
+The trigger form cannot compute; this page has its fields with what the chosen profile says, refuses what the run would
+refuse in its first task, and says hours, machines, memory, disk and money. Only who may trigger runs may ask, and only
+for what a trigger may set (configs/guard.py): profiles and data are files of the server. The button asks Airflow's own
+API, as whoever is signed in.
 """
 
+import base64
+import hashlib
 import io
+import json
 import threading
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
 from airflow.api_fastapi.core_api.security import requires_access_dag
-from fastapi import APIRouter, Depends, HTTPException, Query
+from fastapi import APIRouter, Depends, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Template
 
 from configs.credentials import masked
 from configs.errors import UserError
 from configs.guard import load_guard
+from configs.load import key_and_value
+from configs.profile import Profile
+from plugins.configure_operator import resolve
+from plugins.profile_values import PRESETS, profiles
 from plugins.project import DAGS
+from plugins.trigger_form import Field, fields
+
+FIRST = "demo"
+"""The profile that the page begins with."""
 
 LONGEST = 10_000
 """Characters of settings that are looked at."""
 
+TEMPLATE = (Path(__file__).parent / "plan.html.j2").read_text(encoding="utf-8")
+SCRIPT = TEMPLATE.split("<script>")[1].split("</script>")[0]
+DIGEST = base64.b64encode(hashlib.sha256(SCRIPT.encode()).digest()).decode()
+
 CONTENT_POLICY = (
-    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'self'; frame-ancestors 'self'"
+    f"default-src 'none'; script-src 'sha256-{DIGEST}'; style-src 'unsafe-inline'; connect-src 'self'; "
+    "base-uri 'none'; form-action 'self'; frame-ancestors 'self'"
 )
 
-PAGE = Template(
-    """<!doctype html>
-<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<meta name="color-scheme" content="light dark"><title>Plan · Parlance</title>
-<style>
-body{font:1rem/1.5 system-ui,sans-serif;max-width:72rem;margin:1.5rem auto;padding:0 1.5rem}
-form{display:grid;grid-template-columns:max-content 1fr;gap:.5rem 1rem;max-width:48rem}
-input,textarea{font:inherit;padding:.3rem}button{grid-column:2;justify-self:start;padding:.4rem 1.2rem;font:inherit}
-pre{overflow-x:auto;font:.85rem/1.45 ui-monospace,monospace}
-.error{border-left:.25rem solid #c33;padding-left:1rem}
-</style>
-<h1>What a run would take</h1>
-<form method="get">
-<label for="profile">Profile</label><input id="profile" name="profile" value="{{ profile }}" list="names" required>
-<datalist id="names">{% for name in names %}<option value="{{ name }}">{% endfor %}</datalist>
-<label for="data">Data</label><input id="data" name="data" value="{{ data }}" placeholder="as the profile says">
-<label for="overrides">Settings</label>
-<textarea id="overrides" name="overrides" rows="3" placeholder="one section.key=value a line">{{ overrides }}</textarea>
-<button>Estimate</button>
-</form>
-{% if error %}<p class="error" role="alert">{{ error }}</p>{% endif %}
-{% if text %}<pre>{{ text }}</pre>{% endif %}
-</html>""",
-    autoescape=True,
-)
+PAGE = Template(TEMPLATE, autoescape=True, trim_blocks=True, lstrip_blocks=True)
 
 planning = threading.Lock()  # an estimate samples files: one at a time
 router = APIRouter()
@@ -60,43 +54,83 @@ may_trigger = Depends(requires_access_dag(method="POST", access_entity=DagAccess
 
 @router.get("/plan/{dag_id}", dependencies=[may_trigger])
 def page(
+    request: Request,
     dag_id: str,
     profile: Annotated[str, Query(max_length=LONGEST)] = "",
     data: Annotated[str, Query(max_length=LONGEST)] = "",
     overrides: Annotated[str, Query(max_length=LONGEST)] = "",
+    only: str = "",
 ) -> HTMLResponse:
-    """The form, and the plan of what it holds."""
+    """The form, and the plan of what it holds. only: fields, where another profile was chosen and nothing is asked."""
     if dag_id not in DAGS:
         raise HTTPException(404, f"Runs of {dag_id} are not planned by Parlance.")
-    text = error = ""
-    names: list[str] = []
+    text = error = refused = ""
+    known: dict[str, Profile] = {}
+    sections: dict[str, list[Field]] = {}
+    filled: dict[str, str] = {}
     try:
-        names = load_guard().names()
-        if profile:
+        guard = load_guard()
+        known = profiles(guard)
+        sections = fields(guard, known.get(profile or FIRST))
+        keys = {field.key for several in sections.values() for field in several}
+        filled = {key: value for key in keys if (value := request.query_params.get(key, "").strip()[:LONGEST])}
+        if profile and not only:
+            settings = [*(f"{key}={value}" for key, value in filled.items()), *_lines(overrides)]
             with planning:
-                text = plan_text(profile, data, overrides)
+                resolved = resolve({"profile": profile, "data": data or None, "overrides": settings})
+                text, refused = plan_text(resolved), refusal(resolved)
     except UserError as problem:
         error = masked(str(problem))
-    values = {"profile": profile or "demo", "data": data, "overrides": overrides}
-    html = PAGE.render(names=names, text=text, error=error, **values)
+    html = PAGE.render(
+        dag_id=dag_id,
+        profile=profile or FIRST,
+        presets={what: name for what, name in PRESETS.items() if name in known},
+        descriptions={name: found.description for name, found in known.items()},
+        sections=sections,
+        filled=filled,
+        data=data,
+        overrides=overrides,
+        text=text,
+        error=error,
+        refused=refused,
+        conf=json.dumps(conf(profile, data, filled, overrides)) if text else "",
+    )
     return HTMLResponse(html, headers={"Content-Security-Policy": CONTENT_POLICY})
 
 
-def plan_text(profile: str, data: str, overrides: str) -> str:
-    """The plan as plain text. Raises UserError."""
-    from pathlib import Path
+def conf(profile: str, data: str, filled: dict[str, str], overrides: str) -> dict[str, Any]:
+    """What a run is triggered with, by the page as by Airflow's form."""
+    values = {key: key_and_value(f"{key}={value}")[1] for key, value in filled.items()}
+    return {"profile": profile, "data": data or None, "overrides": _lines(overrides), **values}
 
+
+def _lines(overrides: str) -> list[str]:
+    return [line.strip() for line in overrides.splitlines() if line.strip()]
+
+
+def plan_text(profile: Profile) -> str:
+    """The plan as plain text. Raises UserError."""
     from rich.console import Console
 
     from pipeline.planning.estimate import estimate
     from pipeline.planning.render import print_plan
-    from plugins.configure_operator import resolve
 
-    lines = [line.strip() for line in overrides.splitlines() if line.strip()]
-    resolved = resolve({"profile": profile, "data": data or None, "overrides": lines})
     out = io.StringIO()
     try:
-        print_plan(estimate(resolved, Path(resolved.storage.root)), Console(file=out, width=130, no_color=True))
+        print_plan(estimate(profile, Path(profile.storage.root)), Console(file=out, width=130, no_color=True))
     except (OverflowError, ValueError) as problem:  # an infinite number among the results
         raise UserError("plan: a number is too large to plan with; give smaller ones under plan") from problem
     return out.getvalue()
+
+
+def refusal(profile: Profile) -> str:
+    """Why the run would end in its first task, as far as this server can see; empty when it would not. Workers may have
+    other programs and disks."""
+    from pipeline.contract.stages import STAGES
+
+    try:
+        for stage in STAGES.values():
+            stage.refuse(profile)
+    except UserError as problem:
+        return masked(str(problem))
+    return ""

@@ -1,23 +1,27 @@
-"""The routes of the run report inside Airflow: the page, and its numbers as JSON.
+"""The routes of the run report inside Airflow: the page, its numbers as JSON, and what the run is at.
 
 Airflow leaves a plugin's routes open to anyone, so each one here asks Airflow's own
 authorisation for the right to read runs of its DAG.
 """
 
-import threading
 from collections.abc import Awaitable, Callable
 
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
 from airflow.api_fastapi.common.db.common import SessionDep
 from airflow.api_fastapi.core_api.security import requires_access_dag
 from fastapi import Depends, FastAPI, Request, Response
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, JSONResponse
 from jinja2 import Template
 from starlette.exceptions import HTTPException as AnyHTTPException
 
-from pipeline.contract.run import Run
-from pipeline.report.report import is_current, write_report
-from plugins.dag_runs import run_of
+from configs.credentials import masked
+from configs.errors import UserError
+from pipeline.report.live import is_over, live, recorded
+from pipeline.report.live_page import CONTENT_POLICY, with_live
+from plugins.compare_routes import router as compare_router
+from plugins.current_report import current
+from plugins.dag_runs import run_of, task_states
+from plugins.mlflow_routes import router as mlflow_router
 from plugins.plan_routes import router as plan_router
 from plugins.review_routes import router as review_router
 
@@ -42,23 +46,36 @@ NOTICE = Template(
 
 TITLES = {401: "Not signed in", 403: "Not allowed", 404: "No report"}
 
-building = threading.Lock()  # matplotlib's settings and a report's partial files are the process's own
 routes = FastAPI(title="Parlance run report", docs_url=None, redoc_url=None, openapi_url=None)
 routes.include_router(plan_router)
 routes.include_router(review_router)
+routes.include_router(compare_router)
+routes.include_router(mlflow_router)
 may_read_runs = Depends(requires_access_dag(method="GET", access_entity=DagAccessEntity.RUN))
 
 
 @routes.get("/runs/{dag_id}/{dag_run_id}", dependencies=[may_read_runs])
 def page(dag_id: str, dag_run_id: str, session: SessionDep) -> HTMLResponse:
-    """The report of a run, built anew when a stage has recorded something since."""
-    return HTMLResponse(_current(run_of(dag_id, dag_run_id, session), "report.html"))
+    """The report of a run, built anew when a stage has recorded since; while it goes on, with what it is at."""
+    run = run_of(dag_id, dag_run_id, session)
+    state = recorded(run)
+    report = current(run, "report.html")
+    if is_over(run):
+        return HTMLResponse(report)
+    return HTMLResponse(with_live(report, state), headers={"Content-Security-Policy": CONTENT_POLICY})
+
+
+@routes.get("/runs/{dag_id}/{dag_run_id}/live.json", dependencies=[may_read_runs])
+def now(dag_id: str, dag_run_id: str, session: SessionDep) -> JSONResponse:
+    """What the run is at (pipeline.report.live.live), and `tasks`: task to the state that Airflow says."""
+    run = run_of(dag_id, dag_run_id, session)
+    return JSONResponse(live(run) | {"tasks": task_states(dag_id, dag_run_id, session)})
 
 
 @routes.get("/runs/{dag_id}/{dag_run_id}/report.json", dependencies=[may_read_runs])
 def numbers(dag_id: str, dag_run_id: str, session: SessionDep) -> Response:
     """The same facts as JSON."""
-    return Response(_current(run_of(dag_id, dag_run_id, session), "report.json"), media_type="application/json")
+    return Response(current(run_of(dag_id, dag_run_id, session), "report.json"), media_type="application/json")
 
 
 @routes.middleware("http")
@@ -77,9 +94,7 @@ async def notice(request: Request, error: AnyHTTPException) -> Response:  # noqa
     return HTMLResponse(text, status_code=error.status_code, headers=error.headers)
 
 
-def _current(run: Run, name: str) -> bytes:
-    """The bytes of report.html or report.json, as new as the run's newest record."""
-    with building:
-        if not is_current(run):
-            write_report(run)
-    return (run.folder / name).read_bytes()
+@routes.exception_handler(UserError)
+async def damaged(request: Request, error: UserError) -> Response:  # noqa: ARG001
+    """The same of what a run's folder no longer tells, as when its profile is damaged."""
+    return HTMLResponse(NOTICE.render(title="Not readable", text=masked(str(error))), status_code=500)

@@ -11,14 +11,20 @@ import signal
 import socket
 import sys
 import time
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from types import FrameType
 
 from configs.credentials import masked
 from configs.errors import UserError
 from pipeline.contract.progress import say
+from pipeline.report.tracking import ADDRESS
 from plugins.local_airflow import Airflow, airflow_environment
 from plugins.project import root
+from plugins.tracking_server import TrackingServer
+
+MLFLOW_PORT = 5000
+"""MLflow's own; another one where it is taken."""
 
 
 def main() -> int:
@@ -39,12 +45,22 @@ def main() -> int:
 def ui(options: argparse.Namespace) -> int:
     """Airflow in the foreground, until Ctrl-C."""
     _refuse_taken(options.port)
-    with Airflow(root(), options.port) as airflow:
+    with _tracking(options.port), Airflow(root(), options.port) as airflow:
         say(f"Airflow: {airflow.address}   login: admin   password: {airflow.password}")
+        say(f"MLflow:  {os.environ[ADDRESS]}   for whoever has an account on this machine")
         say(f"logs: {airflow.home / 'logs'}   stop: Ctrl-C")
         while not airflow.ended():
             time.sleep(1)
         raise UserError(f"Airflow's {airflow.ended()} ended by itself; its log: {airflow.log(airflow.ended())}")
+
+
+def _tracking(port: int) -> AbstractContextManager[object]:
+    """MLflow's pages over this root's tracking store, unless $PARLANCE_MLFLOW says where they are served."""
+    if os.environ.get(ADDRESS):
+        return nullcontext()
+    server = TrackingServer(root(), MLFLOW_PORT if port != MLFLOW_PORT and _free(MLFLOW_PORT) else _free_port())
+    os.environ[ADDRESS] = server.address
+    return server
 
 
 def demo(options: argparse.Namespace) -> int:

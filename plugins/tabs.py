@@ -1,13 +1,17 @@
-"""The tabs Report and Review of every DAG run and Plan of every DAG: registers plugins.report_routes with Airflow.
+"""The tabs Report, Compare and Review of every DAG run and Plan of every DAG, the buttons of tasks that lead there, and
+MLflow in the menu: registers plugins.report_routes with Airflow.
 
 Airflow imports its plugins in every process, also in each task's; only the API server needs the
 routes, so they are imported with the first request.
 """
 
+import os
 from typing import Any
 
 from airflow.plugins_manager import AirflowPlugin
 from starlette.types import Receive, Scope, Send
+
+from plugins.links import MlflowLink, ReportLink
 
 PREFIX = "/parlance"
 
@@ -17,6 +21,12 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
     from plugins.report_routes import routes
 
     await routes(scope, receive, send)
+
+
+def _mlflow() -> list[dict[str, str]]:
+    """An entry of the menu that opens MLflow's pages, where something serves them."""
+    address = os.environ.get("PARLANCE_MLFLOW")
+    return [{"name": "MLflow", "href": address, "destination": "nav", "category": "Browse"}] if address else []
 
 
 class ReportPage(AirflowPlugin):
@@ -32,6 +42,12 @@ class ReportPage(AirflowPlugin):
             "url_route": "parlance-report",
         },
         {
+            "name": "Compare",
+            "href": PREFIX.removeprefix("/") + "/compare/{DAG_ID}/{RUN_ID}",
+            "destination": "dag_run",
+            "url_route": "parlance-compare",
+        },
+        {
             "name": "Review",
             "href": PREFIX.removeprefix("/") + "/review/{DAG_ID}/{RUN_ID}",
             "destination": "dag_run",
@@ -43,4 +59,6 @@ class ReportPage(AirflowPlugin):
             "destination": "dag",
             "url_route": "parlance-plan",
         },
+        *_mlflow(),
     ]
+    global_operator_extra_links: list[Any] = [ReportLink(), MlflowLink()]  # noqa: RUF012

@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
 from typing import Any
@@ -13,7 +14,9 @@ from configs.guard import Guard, load_guard
 from configs.keys import nearest
 from configs.load import architecture_names
 from configs.profile import Profile
+from pipeline.contract.markdown import literal
 from pipeline.contract.stages import STAGES
+from plugins.profile_values import PRESETS, by_profile, profiles, shown
 
 _TITLES = dict.fromkeys(title for stage in STAGES.values() for title in stage.form)
 SECTIONS = {title: tuple(key for stage in STAGES.values() for key in stage.form.get(title, ())) for title in _TITLES}
@@ -22,13 +25,14 @@ SECTIONS = {title: tuple(key for stage in STAGES.values() for key in stage.form.
 FIELDS = tuple(key for keys in SECTIONS.values() for key in keys)
 RUN_FIELDS = ("profile", "data", "overrides")
 
-UNCHANGED = "Empty: as the profile says."
+UNCHANGED = "Empty: as the profile says"
 
 
 def trigger_params(profile: str = "demo") -> dict[str, Param]:
     """The DAG's params. Each field carries its description, bounds and choices; null leaves the profile's value."""
     guard = load_guard()
     names = guard.names()
+    known = profiles(guard)
     params = {
         "profile": Param(
             profile,
@@ -37,8 +41,7 @@ def trigger_params(profile: str = "demo") -> dict[str, Param]:
             minLength=1,
             title="Profile",
             section="Run",
-            description=f"One of {', '.join(names)}, or a YAML file in a folder that the guard file lists. What a run "
-            "takes (hours, GPUs, memory, disk, money) is in this DAG's tab Plan, for the same settings",
+            description_md=_profiles_told(known),
         ),
         "data": Param(
             None,
@@ -46,7 +49,7 @@ def trigger_params(profile: str = "demo") -> dict[str, Param]:
             title="Data",
             section="Run",
             description="File or folder of conversations, absolute, in a folder that the guard file lists; it replaces "
-            "the profile's sources. " + UNCHANGED,
+            "the profile's sources. " + UNCHANGED + ".",
         ),
         "overrides": Param(
             [],
@@ -59,7 +62,7 @@ def trigger_params(profile: str = "demo") -> dict[str, Param]:
         ),
     }
     for section, keys in SECTIONS.items():
-        params |= {key: _param(key, section, guard) for key in keys if guard.permits(key)}
+        params |= {key: _param(key, section, guard, known) for key in keys if guard.permits(key)}
     return params
 
 
@@ -88,18 +91,69 @@ def _instead(key: str) -> str:
     return give if meant == key else f"did you mean {meant}? {give}"
 
 
-def _param(key: str, section: str, guard: Guard) -> Param:
-    schema = _schema(key)
-    if key in guard.largest:
-        schema["maximum"] = min(guard.largest[key], schema.get("maximum", math.inf))
+def _profiles_told(known: dict[str, Profile]) -> str:
+    """The profiles and what they are for, as Markdown."""
+    purpose = {name: what for what, name in PRESETS.items()}
+    lines = [
+        f"- `{name}`{f' ({purpose[name]})' if name in purpose else ''}: {literal(profile.description)}"
+        for name, profile in known.items()
+    ]
+    rest = (
+        "or a YAML file in a folder that the guard file lists. The tab *Plan* of this DAG has the same fields with "
+        "what the profile says, checks them, and tells what the run would take (hours, GPUs, memory, disk, money)."
+    )
+    return "\n".join([*lines, "", rest])
+
+
+@dataclass(frozen=True)
+class Field:
+    """A field of the page Plan. kind: number, choice or text; attributes: of its input, as HTML names them."""
+
+    key: str
+    description: str
+    kind: str
+    said: str
+    choices: tuple[str, ...]
+    attributes: dict[str, Any]
+
+
+def fields(guard: Guard, profile: Profile | None) -> dict[str, list[Field]]:
+    """Section to the fields that a trigger may fill in, with what the profile says."""
+    offered = {section: [key for key in keys if guard.permits(key)] for section, keys in SECTIONS.items()}
+    return {section: [_field(key, guard, profile) for key in keys] for section, keys in offered.items() if keys}
+
+
+def _field(key: str, guard: Guard, profile: Profile | None) -> Field:
+    schema = _bounded(key, guard)
+    kind = "choice" if "enum" in schema else "number" if schema["type"] in ("integer", "number") else "text"
+    names = {"minimum": "min", "maximum": "max", "pattern": "pattern"}
+    attributes = {html: schema[name] for name, html in names.items() if name in schema}
+    if kind == "number":
+        attributes["step"] = 1 if schema["type"] == "integer" else "any"
+    choices = tuple(str(choice) for choice in schema.get("enum", ()))
+    return Field(key, schema["description"], kind, shown(profile, key) if profile else "", choices, attributes)
+
+
+def _param(key: str, section: str, guard: Guard, known: dict[str, Profile]) -> Param:
+    schema = _bounded(key, guard)
     description = schema.pop("description")
     schema.pop("default", None)
+    unchanged = f"{UNCHANGED}: {by_profile(known, key)}" if known else UNCHANGED
     if "enum" in schema:
         schema["enum"] = [*schema["enum"], None]
+        schema["values_display"] = {"null": "as the profile says"}
     if key == "model.name":
         schema["examples"] = architecture_names()
     schema["type"] = [schema["type"], "null"]
-    return Param(None, f"{description}. {UNCHANGED}", schema={**schema, "title": key, "section": section})
+    return Param(None, f"{description}. {unchanged}.", schema={**schema, "title": key, "section": section})
+
+
+def _bounded(key: str, guard: Guard) -> dict[str, Any]:
+    """The schema, with the guard's largest value."""
+    schema = _schema(key)
+    if key in guard.largest:
+        schema["maximum"] = min(guard.largest[key], schema.get("maximum", math.inf))
+    return schema
 
 
 @cache

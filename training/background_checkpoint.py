@@ -15,6 +15,7 @@ import torch.distributed as dist
 from deepspeed import DeepSpeedEngine
 from deepspeed.runtime.checkpoint_engine.checkpoint_engine import CheckpointEngine
 
+from pipeline.contract.metrics_file import METRICS
 from pipeline.contract.progress import say
 from training.background_writer import JOB, BackgroundWriter, Copy
 from training.checkpoint import State, checkpoint_bytes, checkpoint_of, save_checkpoint, saved_states
@@ -22,7 +23,6 @@ from training.checkpoint_writer import CheckpointJob, WeightsJob
 from training.host_memory import HostMemory, room_for
 from training.job_config import JobConfig
 from training.markers import delete
-from training.metrics import METRICS
 from training.space import require_space_on_all
 from training.torch_file import Record, records_of
 from training.weights import REMEDY as WEIGHTS_REMEDY

@@ -17,11 +17,11 @@ import torch.distributed as dist
 from deepspeed import DeepSpeedEngine
 from pydantic import BaseModel
 
+from pipeline.contract.metrics_file import METRICS
 from pipeline.contract.progress import say
 from training.held_state import give_to_model, places, trained_names
 from training.job_config import JobConfig
 from training.markers import MARKER, complete, mark_complete, marker_of
-from training.metrics import METRICS
 from training.saved_state import SavedState, rank_of
 from training.space import require_space_on_all
 from training.streaming import Part, Reading, stream

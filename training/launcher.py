@@ -1,26 +1,17 @@
-"""Starts the deepspeed launcher on the ranks, and ties their lives to this process.
+"""Starts the ranks, and ties their lives to this process.
 
-On this machine, or on those of a hostfile: then always through pdsh and ssh, also where it names one host.
-
-Three processes deep (this one, the launcher, its per-machine part, the ranks) a signal can get
-lost: a launcher that is killed leaves its ranks behind. So the ranks of one machine inherit the
-reading end of a pipe as standard input, and end when it closes, which the kernel does for this
-process however it ends.
+Those of this machine are its children; those of a hostfile are reached by the deepspeed launcher through pdsh and ssh,
+also where it names one host. A signal can get lost: the former inherit the reading end of a pipe as standard input, and
+end when it closes, which the kernel does for this process however it ends.
 """
 
 import os
 import re
-import shutil
 import socket
-import subprocess
-import sys
 import threading
 from collections import deque
-from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
-
-import psutil
 
 from configs.errors import EndedError, RestartError, UserError
 from configs.hostfile import hosts
@@ -28,7 +19,8 @@ from configs.train import Launch
 from pipeline.contract.progress import say
 from pipeline.contract.shortage import killed
 from pipeline.contract.stages import STAGES
-from training.machines import check_machines, on_machines
+from training.local_ranks import LocalRanks
+from training.machines import RanksOfHosts, check_machines
 
 FAILURE = re.compile(r"^rank (\d+) failed: (\w+): (.*)$")
 EXIT = re.compile(r"exits with return code = (-?\d+)$")
@@ -52,31 +44,14 @@ def launch(job: Path, settings: Launch, scratch: Path, script: Path = WORKER) ->
     RuntimeError with the first failure of any rank, or with the last lines when none was told.
     """
     scratch.mkdir(parents=True, exist_ok=True)
-    where = ["--hostfile=/dev/null", f"--num_gpus={settings.ranks}"]  # or DeepSpeed would read /job/hostfile
+    environment, command = _environment(settings, scratch), [str(script), str(job)]
+    process: LocalRanks | RanksOfHosts
     if settings.hostfile:
         machines = hosts(Path(settings.hostfile))
         check_machines(machines, job)
-        where = on_machines(machines, scratch / "hostfile")
-    command = [
-        *_deepspeed(),
-        "--log_level=error",
-        *where,
-        f"--master_port={free_port()}",
-        "--no_local_rank",
-    ]
-    environment = _environment(settings, scratch)
-    process = subprocess.Popen(
-        [*command, str(script), str(job)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        bufsize=1,
-        env=environment,
-    )
-    assert process.stdin is not None
-    assert process.stdout is not None
+        process = RanksOfHosts(command, machines, scratch / "hostfile", free_port(), environment)
+    else:
+        process = LocalRanks(command, settings.ranks, free_port(), environment)
     failure = None
     last: deque[str] = deque(maxlen=5)
     try:
@@ -84,12 +59,10 @@ def launch(job: Path, settings: Launch, scratch: Path, script: Path = WORKER) ->
             say(line.rstrip("\n"))
             last.append(line.strip())
             if failure is None and (failure := FAILURE.match(line)) and failure[2] == EndedError.__name__:
-                threading.Timer(HUNG_SECONDS, _kill_below, [process.pid]).start()
+                threading.Timer(HUNG_SECONDS, process.kill).start()
         code = process.wait()
     finally:
-        process.stdin.close()  # ends the ranks, should they still live
-        process.terminate()
-        process.wait()
+        process.end()
     rank, kind, message = failure.groups() if failure else ("", "", "")
     if kind in TOLD:
         raise TOLD[kind](message)
@@ -97,21 +70,11 @@ def launch(job: Path, settings: Launch, scratch: Path, script: Path = WORKER) ->
     if because := killed("train: a rank", ended, [STAGES["train"]]):
         raise EndedError(because)  # the others then fail for want of it
     if failure and LOST.search(message):
-        raise EndedError(f"train: another rank ended without a word, as one does that is killed: rank {rank}: {message}")
+        raise EndedError(f"train: a rank ended without a word, as one does that is killed; rank {rank}: {message}")
     if failure:
         raise RuntimeError(f"train: rank {rank}: {kind}: {message}")
     if code:
-        raise RuntimeError(
-            f"train: the deepspeed launcher ended with status {code}; its last words: {' | '.join(last)}"
-        )
-
-
-def _kill_below(process: int) -> None:
-    """A rank that hangs may not answer the signal by which the launcher ends the others."""
-    with suppress(psutil.NoSuchProcess):
-        for child in psutil.Process(process).children(recursive=True):
-            with suppress(psutil.NoSuchProcess):
-                child.kill()
+        raise RuntimeError(f"train: the ranks ended with status {code}; their last words: {' | '.join(last)}")
 
 
 def report_failure(rank: int, error: BaseException) -> None:
@@ -138,19 +101,11 @@ def free_port() -> int:
         return listener.getsockname()[1]
 
 
-def _deepspeed() -> list[str]:
-    beside = Path(sys.executable).with_name("deepspeed")
-    program = str(beside) if beside.is_file() else shutil.which("deepspeed")
-    if program is None:
-        raise UserError("train: the program deepspeed is not installed; pip install deepspeed")
-    return [sys.executable, program]
-
-
 def _environment(settings: Launch, scratch: Path) -> dict[str, str]:
-    """The environment of launcher and ranks.
+    """The environment of ranks, and of the launcher of those of a hostfile.
 
-    DeepSpeed imports MLflow wherever it is installed, for its autotuner, which costs each of the
-    three generations of processes four seconds: a module of that name that refuses to load, first
+    DeepSpeed imports MLflow wherever it is installed, for its autotuner, which costs each process
+    four seconds: a module of that name that refuses to load, first
     on the path, spares them. Ranks need no MLflow (see training/mlflow_logger.py).
     """
     shadow = scratch / "path"

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import MethodType
+from typing import Literal
 
 import torch
 from transformers import PreTrainedModel
@@ -22,7 +23,7 @@ def prepare_layers(model: PreTrainedModel, job: JobConfig, device: torch.device,
     recompute(model, job.train.activation_checkpointing)
     kind = job.launch.layers
     if kind == "auto":
-        kind = ("fused" if suits(model) else "compiled") if fusible(job, device) else "plain"
+        kind = fastest_kind(model, job, device)
     if fp8:
         check_fp8(kind, device)
     if kind == "fused":
@@ -38,9 +39,14 @@ def prepare_layers(model: PreTrainedModel, job: JobConfig, device: torch.device,
             layer.compile()
 
 
-def fusible(job: JobConfig, device: torch.device) -> bool:
-    """Whether fusing pays and works: on GPUs, and not under ZeRO-3, whose hooks in every submodule gather weights."""
-    return device.type == "cuda" and job.launch.zero_stage < 3
+def fastest_kind(model: PreTrainedModel, job: JobConfig, device: torch.device) -> Literal["plain", "fused", "compiled"]:
+    """What launch.layers=auto comes to. Fusing pays on GPUs, and of adapters on CPUs; under ZeRO-3 hooks in every
+    submodule gather the weights."""
+    if job.launch.zero_stage == 3:
+        return "plain"
+    if device.type == "cuda":
+        return "fused" if suits(model) else "compiled"
+    return "fused" if job.lora and suits(model) else "plain"
 
 
 @contextmanager

@@ -4,12 +4,66 @@ import shlex
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
+
+import psutil
 
 from configs.errors import UserError
 
 CONNECT_SECONDS = 10
 """Longest wait for a machine to answer."""
+
+
+class RanksOfHosts:
+    """The ranks of a hostfile, and the deepspeed launcher that starts and ends them.
+
+    stdout: what all print, line by line.
+    """
+
+    def __init__(
+        self, command: list[str], machines: dict[str, int], hostfile: Path, port: int, environment: dict[str, str]
+    ) -> None:
+        """command: Python's arguments. machines: host to slots. hostfile: is written."""
+        launcher = [*_deepspeed(), "--log_level=error", *on_machines(machines, hostfile), "--no_local_rank"]
+        self._process = subprocess.Popen(
+            [*launcher, f"--master_port={port}", *command],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            bufsize=1,
+            env=environment,
+        )
+        assert self._process.stdout is not None
+        self.stdout = self._process.stdout
+
+    def wait(self) -> int:
+        """The launcher's status, which says little of the ranks'."""
+        return self._process.wait()
+
+    def end(self) -> None:
+        """Has the launcher end all that still live."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.terminate()
+        self._process.wait()
+
+    def kill(self) -> None:
+        """A rank that hangs may not answer the signal by which the launcher ends the others."""
+        with suppress(psutil.NoSuchProcess):
+            for child in psutil.Process(self._process.pid).children(recursive=True):
+                with suppress(psutil.NoSuchProcess):
+                    child.kill()
+
+
+def _deepspeed() -> list[str]:
+    beside = Path(sys.executable).with_name("deepspeed")
+    program = str(beside) if beside.is_file() else shutil.which("deepspeed")
+    if program is None:
+        raise UserError("train: the program deepspeed is not installed; pip install deepspeed")
+    return [sys.executable, program]
 
 
 def on_machines(machines: dict[str, int], hostfile: Path) -> list[str]:

@@ -1,13 +1,13 @@
-"""metrics.jsonl: what training measured, step by step. Imports no torch."""
+"""What training measured, step by step. Imports no torch."""
 
 import json
 from pathlib import Path
 from typing import Any
 
 from pipeline.contract.atomic_write import write_text
+from pipeline.contract.metrics_file import read_metrics, thinned
 from training.overfitting import overfitting_since, widening
 
-METRICS = "metrics.jsonl"
 CURVE_POINTS = 1000
 
 PREFERENCES = ("preference_accuracy", "reward_margin", "chosen_reward", "rejected_reward")
@@ -38,22 +38,9 @@ class MetricsLog:
         self._file.close()
 
 
-def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """The lines of metrics.jsonl; a last line cut off by a crash is left out."""
-    lines = []
-    for text in path.read_text(encoding="utf-8").splitlines():
-        try:
-            lines.append(json.loads(text))
-        except ValueError:
-            break
-    return lines
-
-
 def curve(lines: list[dict[str, Any]], name: str) -> list[list[float]]:
     """[[step, value], …] of one metric, thinned to about a thousand points."""
-    points = [[line["step"], line[name]] for line in lines if name in line]
-    every = -(-len(points) // CURVE_POINTS) or 1
-    return points[::every]
+    return thinned([[line["step"], line[name]] for line in lines if name in line], CURVE_POINTS)
 
 
 def while_training(lines: list[dict[str, Any]], best_step: int) -> dict[str, Any]:

@@ -10,9 +10,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from pipeline.contract.metrics_file import METRICS, read_metrics
 from pipeline.contract.progress import say
 from training.job_config import JobConfig
-from training.metrics import METRICS, read_metrics
 
 SAMPLES = "validation_samples"
 SECONDS = 10.0

@@ -1,4 +1,4 @@
-"""Measures a few steps with each micro-batch. Started by the deepspeed launcher as: micro_batch_trial.py job.json"""
+"""Measures a few steps with each micro-batch. Started by training/launcher.py as: micro_batch_trial.py job.json"""
 
 import gc
 import json

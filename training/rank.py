@@ -1,4 +1,4 @@
-"""How a process that the deepspeed launcher starts begins and ends."""
+"""How the process of a rank begins and ends."""
 
 import os
 import sys

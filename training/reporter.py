@@ -11,10 +11,11 @@ import torch.distributed as dist
 from configs.flops import flops_per_token, peak_flops
 from configs.size import architecture_of
 from pipeline.contract.formatting import percent
+from pipeline.contract.metrics_file import METRICS
 from pipeline.contract.progress import Progress, say
 from training.checkpoint import State, checkpoint_of
 from training.job_config import JobConfig
-from training.metrics import METRICS, PREFERENCES, MetricsLog, replies_seconds
+from training.metrics import PREFERENCES, MetricsLog, replies_seconds
 from training.overfitting import overfitting_since, widening
 from training.replies import Measured, in_one_line
 from training.step import Outcome

@@ -1,4 +1,4 @@
-"""train: packed tokens become a model, on all ranks, through the deepspeed launcher."""
+"""train: packed tokens become a model, on all ranks, through DeepSpeed."""
 
 import json
 import shutil

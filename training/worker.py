@@ -1,4 +1,4 @@
-"""One rank of training. Started by the deepspeed launcher as: worker.py job.json"""
+"""One rank of training. Started by training/launcher.py as: worker.py job.json"""
 
 import json
 import shutil
@@ -11,6 +11,7 @@ from deepspeed import DeepSpeedEngine
 
 from configs.errors import RestartError, UserError
 from pipeline.contract.atomic_write import write_text
+from pipeline.contract.metrics_file import METRICS, read_metrics
 from pipeline.contract.tokenizer import saved_tokenizer
 from training.background_checkpoint import BackgroundCheckpoints
 from training.checkpoint import NoneWholeError, State, layout_of, load_newest, saved_states
@@ -19,7 +20,7 @@ from training.communication import CommunicationClock
 from training.data import PackedSequences
 from training.engine import build_engine, precision, start_distributed
 from training.job_config import JobConfig
-from training.metrics import METRICS, curve, read_metrics, while_training
+from training.metrics import curve, while_training
 from training.notice import Notice
 from training.objective import before_and_best, sequences
 from training.pace import Pace

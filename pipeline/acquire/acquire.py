@@ -5,26 +5,30 @@ import shutil
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
-from pyspark.sql import SparkSession
 
 from configs.acquire import SHAPES, Source
 from configs.errors import UserError
 from pipeline.acquire.batches import Held, batches_of_task
 from pipeline.acquire.containers.container import Outcome
 from pipeline.acquire.packages import package_files
-from pipeline.acquire.reading_plan import Plan, check_mapping, plan
-from pipeline.acquire.selection import threshold
+from pipeline.acquire.reading import Reading
+from pipeline.acquire.reading_plan import Plan, check_mapping
+from pipeline.acquire.slices import Slice, hashed, slice_bytes
 from pipeline.acquire.sources import source_files
-from pipeline.acquire.units import RANGE_BYTES, Unit, count, numbered
+from pipeline.acquire.units import RANGE_BYTES, Unit, count
 from pipeline.contract.execute import StageContext
-from pipeline.contract.progress import Progress, say, watching
+from pipeline.contract.parts import Making, Part
+from pipeline.contract.progress import say, watching
 from pipeline.rows.bans import Bans
+from pipeline.rows.parquet import ROWS_PER_FILE
 from pipeline.rows.schema import CONVERSATIONS, DROPPED, REJECTED
-from pipeline.spark.external_sort import Runs, merge
+from pipeline.spark.external_sort import Runs, merge_part
 from pipeline.spark.session import session_of, task_progress
 from pipeline.spark.tasks import numbers, one_task_each
 
@@ -40,39 +44,50 @@ BUCKET_BYTES = 24 << 20
 def acquire(context: StageContext) -> None:
     """data/ conversations, dropped/ quarantined records and, if any, rejected/ worse sides of all sources.
 
-    A file is one unit, or several when a part can be read without the rest (plain JSON Lines, CSV,
-    Parquet). Tasks read units in parallel and write conversations, quarantine and worse sides side
-    by side, once; all are then put into reproducible order.
+    The sources are cut into slices (see slices.py), each of which becomes a part, read by one task: those that are
+    there already are not read again, unless somebody was erased from their files since. With a limit, all of a source
+    is counted, and its parts hold for as long as the limit keeps the same records.
 
     Raises UserError when a profile maps a column that is nowhere, and when nothing at all is found.
     """
-    scratch = context.out / "acquire.spark"
-    sources = [(source, _files(source, scratch)) for source in context.config("acquire.sources")]
-    with context.progress(sum(len(files) for _, files in sources), "files", "acquire: first records") as progress:
-        plans = [plan(source, _counted(files, progress)) for source, files in sources]
-    for line in (line for found in plans for line in found.description()):
-        say(f"acquire: {line}")
-    if not any(found.layouts for found in plans):
-        raise UserError(_nothing(plans[0], Held()))
-    units, available = _units(session_of(context), plans)
-    buckets = max(1, sum(map(_weight, units)) // BUCKET_BYTES)
-    held = _read(context, units, scratch, buckets)
-    for found in plans:
-        if found.source.name in held:
-            check_mapping(found.source, set(held[found.source.name].columns), found.columns)
-    _account(context, plans, held, available)
-    written = {"data": context.ledger.rows_out, "dropped": sum(context.ledger.dropped.values())}
-    if worse := sum(part.rejected for part in held.values()):
-        written["rejected"] = worse
-    for name, rows in written.items():
-        merge(session_of(context), scratch / name, context.out / name, rows, buckets, SCHEMAS[name])
-    shutil.rmtree(scratch)
+    scratch, store = context.out / "acquire.spark", context.part_store
+    readings = [_reading(context, source, scratch) for source in context.config("acquire.sources")]
+    bans = Bans.read(context.run.root)
+    size = slice_bytes(sum(file.size for reading in readings for file in reading.files))
+    slices = {context.part(r.settings(), s.inputs(bans)): (r, s) for r in readings for s in r.slices(size, RANGE_BYTES)}
+    _look(context, [slices[part] for part in slices if not store.has(part)])
+    for reading in readings:
+        there = [part for part, (of, _) in slices.items() if of is reading and store.has(part)]
+        reading.check([Held.of(store.at(part).metrics) for part in there])
+    parts = context.obtain(
+        list(slices), lambda missing: _read(context, [(p, *slices[p]) for p in missing], bans, scratch)
+    )
+    _account(context, readings, [(of, part.metrics) for (of, _), part in zip(slices.values(), parts, strict=True)])
+    for part in parts:
+        files = [entry["path"] for entry in part.manifest["files"]]
+        context.link(part, {file: file.replace("/", f"/{part.path.name[:16]}-") for file in files})
+    shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _counted(files: list[tuple[str, Path]], progress: Progress) -> Iterator[tuple[str, Path]]:
-    for file in files:
-        yield file
-        progress.advance()
+def _reading(context: StageContext, source: Source, scratch: Path) -> Reading:
+    """A source, looked at as far as it takes to cut it into slices."""
+    files = hashed(source.name, _files(source, scratch), context.run.file_hashes)
+    reading = Reading(source, files, Plan(source))
+    reading.look({file.name for file in files if source.limit or file.size > RANGE_BYTES})
+    reading.apply_limit(RANGE_BYTES, partial(_count, context))
+    return reading
+
+
+def _look(context: StageContext, slices: list[tuple[Reading, Slice]]) -> None:
+    """Opens the files of slices that have not been opened, and says how they are read."""
+    wanted: dict[str, set[str]] = {}
+    for reading, piece in slices:
+        wanted.setdefault(reading.source.name, set()).update(file.name for file in piece.files)
+    with context.progress(sum(map(len, wanted.values())), "files", "acquire: first records") as progress:
+        for reading in dict.fromkeys(reading for reading, _ in slices):
+            reading.look(wanted[reading.source.name], progress.advance)
+            for line in reading.plan.description():
+                say(f"acquire: {line}")
 
 
 def _files(source: Source, scratch: Path) -> list[tuple[str, Path]]:
@@ -86,43 +101,17 @@ def _files(source: Source, scratch: Path) -> list[tuple[str, Path]]:
     return source_files(source)
 
 
-def _units(spark: SparkSession, plans: list[Plan]) -> tuple[list[Unit], dict[str, int]]:
-    """All units, numbered and limited; and, of each source with a limit, how many records it has.
-
-    Ranges of lines do not know the number of their first record, and a limit does not know how many
-    records there are: those units are counted first, in parallel.
-    """
-    limits = {found.source.name: found.source.limit for found in plans if found.source.limit}
-    ready: list[Unit] = []
-    uncounted: list[list[Unit]] = []
-    for unit in (unit for found in plans for unit in found.units):
-        ranges = unit.split(RANGE_BYTES)
-        known = len(ranges) == 1 or (unit.container is not None and unit.container.parts_numbered)
-        if unit.source in limits or not known:
-            uncounted.append(ranges)
-        else:
-            ready += ranges
-    if not uncounted:
-        return ready, {}
-    outcomes = iter(_count(spark, [unit for ranges in uncounted for unit in ranges]))
-    totals: dict[str, list[tuple[str, int]]] = {source: [] for source in limits}
-    for ranges in uncounted:
-        parts, total = numbered([(unit, next(outcomes)) for unit in ranges])
-        ready += parts
-        totals.setdefault(ranges[0].source, []).append((ranges[0].file, total))
-    highest = {source: threshold(totals[source], limit) for source, limit in limits.items()}
-    units = [replace(unit, threshold=highest.get(unit.source)) for unit in ready]
-    return units, {source: sum(records for _, records in totals[source]) for source in limits}
-
-
-def _count(spark: SparkSession, units: list[Unit]) -> list[tuple[Outcome, Outcome]]:
+def _count(context: StageContext, units: list[Unit]) -> list[tuple[Outcome, Outcome]]:
     """The outcomes of each unit, in the order of the units."""
+    if not units:
+        return []
 
     def outcomes(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for index in numbers(batches):
             found = [[outcome.rows, outcome.open] for outcome in count(units[index])]
             yield pa.RecordBatch.from_pydict({"id": [index], "found": [json.dumps(found)]})
 
+    spark = session_of(context)
     with task_progress(spark, "acquire: counting records"):
         rows = one_task_each(spark, len(units)).mapInArrow(outcomes, "id bigint, found string").collect()
     return [
@@ -131,55 +120,87 @@ def _count(spark: SparkSession, units: list[Unit]) -> list[tuple[Outcome, Outcom
     ]
 
 
-def _read(context: StageContext, units: list[Unit], scratch: Path, buckets: int) -> dict[str, Held]:
-    """Reads all units into runs under scratch, showing the bytes read; source to what it held."""
-    tasks = _tasks(units, session_of(context).sparkContext.defaultParallelism)
-    progress, bans = scratch / "progress", Bans.read(context.run.root)
-    for folder in (progress, *(scratch / name for name in SCHEMAS)):
-        folder.mkdir(parents=True)
+@dataclass(frozen=True)
+class Job:
+    """What a task makes a part of. facts: of each file, how it is read."""
+
+    part: Part
+    units: list[Unit]
+    facts: list[dict[str, Any]]
+
+    @property
+    def weight(self) -> int:
+        """About the bytes of text in the units."""
+        return sum(u.size * (GZIP_WEIGHT if u.container and u.container.gzipped else 1) for u in self.units)
+
+
+def _read(context: StageContext, missing: list[tuple[Part, Reading, Slice]], bans: Bans, scratch: Path) -> None:
+    """Makes parts, showing the bytes read."""
+    spark, store = session_of(context), context.part_store
+    _look(context, [(reading, piece) for _, reading, piece in missing])  # of a part that was damaged
+    for of in dict.fromkeys(reading for _, reading, _ in missing):
+        its = [piece for _, reading, piece in missing if reading is of]
+        of.number_ranges(its, RANGE_BYTES, partial(_count, context))
+    jobs = [Job(part, reading.units_of(piece), reading.facts(piece)) for part, reading, piece in missing]
+    tasks = _tasks(jobs, spark.sparkContext.defaultParallelism)
+    progress = scratch / "progress"
+    shutil.rmtree(progress, ignore_errors=True)
+    progress.mkdir(parents=True)
 
     def read(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for index in numbers(batches):
-            held: dict[str, Held] = {}
-            runs = {schema: Runs(scratch / name, index, buckets) for name, schema in SCHEMAS.items()}
-            for batch in batches_of_task(tasks[index], progress / str(index), held, bans):
-                runs[batch.schema].add(batch)
-            for run in runs.values():
-                run.flush()
-            summary = {
-                source: [part.read, part.left_out, list(part.columns), part.rejected] for source, part in held.items()
-            }
-            written = sum(run.bytes for run in runs.values())
-            yield pa.RecordBatch.from_pydict({"held": [json.dumps(summary)], "bytes": [written]})
+            note, before = progress / str(index), 0
+            for job in tasks[index]:
+                with store.making(job.part) as made:
+                    make_part(job, made, bans, note, before)
+                before += sum(unit.size for unit in job.units)
+            yield pa.RecordBatch.from_pydict({"id": [index]})
 
-    with _watching(context, progress, sum(unit.size for unit in units)):
-        frame = one_task_each(session_of(context), len(tasks)).mapInArrow(read, "held string, bytes bigint")
-        summaries = frame.collect()
-    say(f"acquire: {sum(summary.bytes for summary in summaries):,} bytes exchanged between tasks")
-    found: dict[str, Held] = {}
-    for summary in summaries:
-        for source, (read_, left_out, columns, rejected) in json.loads(summary.held).items():
-            part = Held(Counter(read_), Counter(left_out), dict.fromkeys(columns), rejected)
-            found.setdefault(source, Held()).add(part)
-    return found
+    with _watching(context, progress, sum(unit.size for job in jobs for unit in job.units)):
+        one_task_each(spark, len(tasks)).mapInArrow(read, "id bigint").collect()
 
 
-def _weight(unit: Unit) -> int:
-    """About the bytes of text in a unit."""
-    return unit.size * (GZIP_WEIGHT if unit.container and unit.container.gzipped else 1)
+def make_part(job: Job, made: Making, bans: Bans, note: Path, before: int) -> None:
+    """Reads the units of a part into data/, dropped/ and, beside the file of the conversations, rejected/; each in
+    files of about ROWS_PER_FILE rows, by ranges of row ids. What was read so far is noted in a file."""
+    spills = made.folder / "spills"
+    buckets = max(1, job.weight // BUCKET_BYTES)
+    runs = {}
+    for name, schema in SCHEMAS.items():
+        (spills / name).mkdir(parents=True)
+        (made.folder / name).mkdir()
+        runs[schema] = Runs(spills / name, 0, buckets)
+    held: dict[str, Held] = {}
+    for batch in batches_of_task(job.units, note, held, bans, before):
+        runs[batch.schema].add(batch)
+    for run in runs.values():
+        run.flush()
+    (found,) = held.values()
+    files = {"data": max(1, -(-found.read["conversations"] // ROWS_PER_FILE))}
+    files |= {"dropped": max(1, -(-sum(found.dropped.values()) // ROWS_PER_FILE)), "rejected": files["data"]}
+    for name, schema in SCHEMAS.items():
+        for number in range(files[name]):
+            file = made.folder / name / f"{number:05d}.parquet"
+            rows = merge_part(spills / name, file, number, files[name], buckets, schema)
+            if name == "rejected" and not rows:
+                file.unlink()
+    shutil.rmtree(spills)
+    made.ledger.rows_in, made.ledger.rows_out = found.read.total(), found.read["conversations"]
+    made.ledger.dropped = found.dropped
+    made.metrics |= {**found.as_json(), "files": job.facts}
 
 
-def _tasks(units: list[Unit], cores: int) -> list[list[Unit]]:
-    """Units grouped into tasks of similar weight, heaviest first. The grouping does not change what comes out."""
-    most = min(RANGE_BYTES, max(LEAST_TASK_BYTES, sum(map(_weight, units)) // (TASKS_A_CORE * cores)))
-    tasks: list[list[Unit]] = []
+def _tasks(jobs: list[Job], cores: int) -> list[list[Job]]:
+    """Jobs grouped into tasks of similar weight, heaviest first. The grouping does not change what comes out."""
+    most = min(RANGE_BYTES, max(LEAST_TASK_BYTES, sum(job.weight for job in jobs) // (TASKS_A_CORE * cores)))
+    tasks: list[list[Job]] = []
     held = 0
-    for unit in sorted(units, key=_weight, reverse=True):
-        if not tasks or held + _weight(unit) > most:
+    for job in sorted(jobs, key=lambda job: job.weight, reverse=True):
+        if not tasks or held + job.weight > most:
             tasks.append([])
             held = 0
-        tasks[-1].append(unit)
-        held += _weight(unit)
+        tasks[-1].append(job)
+        held += job.weight
     return tasks
 
 
@@ -197,12 +218,23 @@ def _watching(context: StageContext, folder: Path, size: int) -> Iterator[None]:
         look()
 
 
-def _account(context: StageContext, plans: list[Plan], held: dict[str, Held], available: dict[str, int]) -> None:
-    """Fills ledger and metrics, and says what each source gave. Raises UserError when nothing was found."""
+def _account(context: StageContext, readings: list[Reading], parts: list[tuple[Reading, dict[str, Any]]]) -> None:
+    """Fills ledger and metrics, and says what each source gave. Raises UserError when nothing was found.
+
+    parts: each with the source that it is of, in the order of the files.
+    """
     dropped: Counter[str] = Counter()
-    for found in plans:
-        name, got = found.source.name, held[found.source.name]
-        conversations, records = got.read["conversations"], got.read.total()
+    told: dict[str, tuple[Held, list[dict[str, Any]]]] = {}
+    for reading in readings:
+        metrics = [found for of, found in parts if of is reading]
+        got, facts = Held(), {fact["file"]: fact for found in metrics for fact in found["files"]}
+        for found in metrics:
+            got.add(Held.of(found))
+        name, conversations, records = reading.source.name, got.read["conversations"], got.read.total()
+        told[name] = got, list(facts.values())
+        check_mapping(
+            reading.source, set(got.columns), {f["file"]: f["columns"] for f in told[name][1] if f["columns"]}
+        )
         context.ledger.rows_in += records
         context.ledger.rows_out += conversations
         dropped.update(got.dropped)
@@ -210,36 +242,44 @@ def _account(context: StageContext, plans: list[Plan], held: dict[str, Held], av
             "records": records,
             "conversations": conversations,
             "quarantined": records - conversations,
-            "shape": ", ".join(dict.fromkeys(layout.shape for layout in found.layouts)),
-            "columns": list(dict.fromkeys(c for layout in found.layouts for c in layout.text_columns)),
+            "shape": ", ".join(dict.fromkeys(f["shape"] for f in told[name][1] if f["shape"])),
+            "columns": list(dict.fromkeys(c for f in told[name][1] for c in f["text_columns"])),
         }
-        line = f"acquire: {name}: {conversations:,} conversations from {records:,} records"
-        if found.source.limit:
-            context.metrics[name]["not_read"] = max(available[name] - found.source.limit, 0)
-            line += f"; limit {found.source.limit:,}, {context.metrics[name]['not_read']:,} more not read"
-        if got.rejected:
-            context.metrics[name]["rejected_sides"] = got.rejected
-            line += f"; {got.rejected:,} with the rejected side kept beside"
-        if got.left_out:
-            context.metrics[name]["left_out"] = dict(sorted(got.left_out.items()))
-            line += "; left out: " + ", ".join(f"{what} of {n:,}" for what, n in sorted(got.left_out.items()))
-        reasons = ", ".join(f"{n:,} {rule}" for rule, n in got.dropped.items())
-        say(line + (f"; quarantined: {reasons}" if reasons else ""))
-        if not conversations and context.ledger.rows_out:
-            say(f"acquire: warning: {_nothing(found, got)}")
+        say(_line(context, reading, got))
     context.ledger.dropped = dict(sorted(dropped.items()))
-    if not context.ledger.rows_out:
-        raise UserError(_nothing(plans[0], held[plans[0].source.name]))
+    for reading in readings:
+        nothing = _nothing(reading, *told[reading.source.name])
+        if not context.ledger.rows_out:
+            raise UserError(nothing)
+        if not told[reading.source.name][0].read["conversations"]:
+            say(f"acquire: warning: {nothing}")
 
 
-def _nothing(found: Plan, held: Held) -> str:
-    """Why a source gave no conversation, in one line with a remedy."""
-    refused = next((unit for unit in found.units if unit.refused), None)
-    file = refused or found.units[0]
-    reason = str(refused.refused) if refused else ", ".join(f"{n:,} {rule}" for rule, n in held.dropped.items())
-    there = ", ".join(found.columns.get(file.file, [])[:40])
+def _line(context: StageContext, reading: Reading, got: Held) -> str:
+    """What a source gave; notes in the metrics what only some sources have."""
+    name = reading.source.name
+    line = f"acquire: {name}: {got.read['conversations']:,} conversations from {got.read.total():,} records"
+    if reading.source.limit:
+        context.metrics[name]["not_read"] = max(reading.available - reading.source.limit, 0)
+        line += f"; limit {reading.source.limit:,}, {context.metrics[name]['not_read']:,} more not read"
+    if got.rejected:
+        context.metrics[name]["rejected_sides"] = got.rejected
+        line += f"; {got.rejected:,} with the rejected side kept beside"
+    if got.left_out:
+        context.metrics[name]["left_out"] = dict(sorted(got.left_out.items()))
+        line += "; left out: " + ", ".join(f"{what} of {n:,}" for what, n in sorted(got.left_out.items()))
+    reasons = ", ".join(f"{n:,} {rule}" for rule, n in got.dropped.items())
+    return line + (f"; quarantined: {reasons}" if reasons else "")
+
+
+def _nothing(reading: Reading, held: Held, facts: list[dict[str, Any]]) -> str:
+    """Why a source gave no conversation, in one line with a remedy. facts: of its files."""
+    fact = next((fact for fact in facts if fact["refused"]), facts[0])
+    reason = fact["refused"] or ", ".join(f"{n:,} {rule}" for rule, n in held.dropped.items())
+    there = ", ".join(fact["columns"][:40])
+    path = next(file.path for file in reading.files if file.name == fact["file"])
     return (
-        f"acquire.sources: {found.source.name}: {file.path}: no conversation found ({reason})"
+        f"acquire.sources: {reading.source.name}: {path}: no conversation found ({reason})"
         + (f"; its columns are: {there}" if there else "")
         + f"; give conversations in a known shape ({', '.join(SHAPES.values())}), "
         "or set columns: {prompt: [...], reply: ...}"

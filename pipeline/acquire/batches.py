@@ -36,6 +36,16 @@ class Held:
     columns: dict[str, None] = field(default_factory=dict)
     rejected: int = 0
 
+    @classmethod
+    def of(cls, noted: dict[str, Any]) -> "Held":
+        """What as_json gave."""
+        columns = dict.fromkeys(noted["columns"])
+        return cls(Counter(noted["read"]), Counter(noted["left_out"]), columns, noted["rejected"])
+
+    def as_json(self) -> dict[str, Any]:
+        read, left_out = (dict(sorted(found.items())) for found in (self.read, self.left_out))
+        return {"read": read, "left_out": left_out, "columns": list(self.columns), "rejected": self.rejected}
+
     def add(self, other: "Held") -> None:
         self.read.update(other.read)
         self.left_out.update(other.left_out)
@@ -47,12 +57,13 @@ class Held:
         return {rule: n for rule, n in sorted(self.read.items()) if rule != "conversations"}
 
 
-def batches_of_task(task: list[Unit], note: Path, held: dict[str, Held], bans: Bans) -> Iterator[pa.RecordBatch]:
-    """The batches of all units of a task; the bytes read so far are noted in a file.
+def batches_of_task(
+    task: list[Unit], note: Path, held: dict[str, Held], bans: Bans, before: int = 0
+) -> Iterator[pa.RecordBatch]:
+    """The batches of all units of a task; the bytes read so far, `before` them too, are noted in a file.
 
     held: source to what its units held, filled on the way.
     """
-    before = 0
     for unit in task:
         yield from batches_of(unit, held.setdefault(unit.source, Held()), partial(_write, note, before), bans)
         before += unit.size

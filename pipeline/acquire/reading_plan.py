@@ -45,12 +45,18 @@ def plan(source: Source, files: Iterable[tuple[str, Path]]) -> Plan:
 
     files: (name relative to the source, path).
     """
+    found = look(source, files)
+    if all(unit.container.is_table for unit in found.units if unit.container and not unit.refused):
+        check_mapping(source, {c for columns in found.columns.values() for c in columns}, found.columns)
+    return found
+
+
+def look(source: Source, files: Iterable[tuple[str, Path]]) -> Plan:
+    """The same of some files of a source, which may have no mapped column though others have."""
     found = Plan(source)
     for name, path in files:
         unit = Unit(source.name, name, path, None, licence=masked(source.licence))
         found.units.append(_package(unit, source.package) if source.package else _file(unit, source, found.columns))
-    if all(unit.container.is_table for unit in found.units if unit.container and not unit.refused):
-        check_mapping(source, {c for columns in found.columns.values() for c in columns}, found.columns)
     return found
 
 

@@ -35,7 +35,7 @@ def raw_inputs(profile: Profile, hashes: FileHashes) -> dict[str, str]:
         else:
             files = {f"{source.name}/{name}": path for name, path in _files(source)}
             found |= dict.fromkeys(files, "unreadable")
-            readable |= {label: path for label, path in files.items() if path.is_file() and not _is_closed(path)}
+            readable |= {label: path for label, path in files.items() if path.is_file() and not is_closed(path)}
     digests = file_hashes("acquire.sources", list(readable.items()), hashes)
     found |= dict(zip(readable, digests, strict=True))
     if erased := Bans.read(hashes.root).touching(found.values()):
@@ -69,12 +69,12 @@ def source_files(source: Source) -> list[tuple[str, Path]]:
         return [(printable(path.name), path)]
     if path.is_dir():
         shown = (p for p in path.rglob("*") if not any(part.startswith(".") for part in p.relative_to(path).parts))
-        found = (p for p in shown if not p.is_dir() or _is_closed(p))
+        found = (p for p in shown if not p.is_dir() or is_closed(p))
         return sorted((printable(p.relative_to(path).as_posix()), p) for p in found)
     raise UserError(f"acquire.sources: {source.name}: {path} does not exist; correct the path")
 
 
-def _is_closed(path: Path) -> bool:
+def is_closed(path: Path) -> bool:
     """Whether a file or folder cannot be read."""
     mode = os.R_OK | (os.X_OK if path.is_dir() else 0)
     return not os.access(path, mode, effective_ids=os.access in os.supports_effective_ids)

@@ -5,7 +5,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from pipeline.acquire.containers.container import Container, Outcome, Part, Records, is_rest
+from pipeline.acquire.containers.container import WHOLE, Container, Outcome, Part, Records, is_rest
 from pipeline.acquire.containers.gzipped import Stream
 from pipeline.acquire.containers.malformed import Malformed
 from pipeline.acquire.selection import Selected
@@ -13,7 +13,6 @@ from pipeline.acquire.shapes.layout import Layout
 
 RANGE_BYTES = 64 << 20
 SAMPLE_RECORDS = 200
-WHOLE = Part()
 
 
 @dataclass(frozen=True)

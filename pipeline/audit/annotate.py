@@ -1,16 +1,22 @@
 """annotate: what each conversation is about, whom it mentions, and how it sounds; scored once."""
 
 import json
+from collections.abc import Callable, Mapping, Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from configs.audit import Audit
-from pipeline.audit.annotation import TEXT_COLUMNS, TEXT_SCHEMA, of_texts
-from pipeline.audit.statement_rows import STATEMENTS_SCHEMA, of_mentions, of_others
+from configs.word_list import WordList
+from pipeline.audit.annotation import FILES, Annotator, others_share
 from pipeline.audit.topics import TOPIC_SCHEMA, of_vectors
+from pipeline.contract.artifact import Artifact
 from pipeline.contract.atomic_write import write_text
 from pipeline.contract.execute import StageContext
+from pipeline.contract.fingerprint import canonical_json
+from pipeline.contract.parts import Part
 from pipeline.people.lists import of_profile
+from pipeline.sentiment.model import FILE
 from pipeline.spark.session import session_of
 
 if TYPE_CHECKING:
@@ -23,14 +29,13 @@ KEYS = {"data": "row_id", "mentions": "statement", "others": "statement"}
 def annotate(context: StageContext) -> None:
     """Leaves data/, mentions/ and others/ (see docs/artifacts.md), clusters.json, and the maps in plots/.
 
-    Topics are read shard by shard, since a shard of embed holds whole conversations: only names and
-    numbers pass through a shuffle, never vectors or texts.
+    Topics are read shard by shard, since a shard of embed holds whole conversations, and what texts say file by file,
+    by parts: only names and numbers pass through a shuffle, never vectors or texts.
     """
     from pipeline.audit.topic_learning import learned
     from pipeline.audit.topic_map import draw_maps
     from pipeline.audit.topic_sample import sampled, texts_of
     from pipeline.embed.encoder import Encoder
-    from pipeline.spark.frames import read_rows
 
     settings: Audit = context.config("audit")
     spark = session_of(context)
@@ -43,9 +48,8 @@ def annotate(context: StageContext) -> None:
 
     paths = spark.createDataFrame([(str(p),) for p in shards], "path string").repartition(min(len(shards), 1000))
     of_topics = paths.mapInArrow(lambda batches: of_vectors(batches, topics), TOPIC_SCHEMA)
-    rows, count = read_rows(spark, source.parquet()), source.ledger.rows_out
-    context.ledger.rows_in = count
-    written = write_annotations(context, rows, of_topics, context.out, count)
+    count = context.ledger.rows_in = source.ledger.rows_out
+    written = write_annotations(context, text_parts(context, source), of_topics, context.out, count)
     context.ledger.rows_out = written.pop("data")
     clusters = dict(zip(topics.clusters, words, strict=True))
     write_text(context.out / "clusters.json", json.dumps(clusters, indent=1, ensure_ascii=False) + "\n")
@@ -53,26 +57,76 @@ def annotate(context: StageContext) -> None:
     context.metrics |= {"topics": len(topics.names), "clusters": len(topics.clusters), "sampled": len(ids), **written}
 
 
-def write_annotations(
-    context: StageContext, rows: "DataFrame", topics: "DataFrame", out: Path, count: int
-) -> dict[str, int]:
-    """Leaves the annotations of rows in folders (KEYS) of `out`, and returns how many each holds.
+def text_parts(context: StageContext, source: Artifact) -> list[Path]:
+    """Folders of FILES, a part for each file of deduplicate's. What decides one besides that file: the emotion model,
+    the profile's words, and of how many conversations one gives a sentence that mentions nobody."""
+    model, words, others = of_texts(context, source.ledger.rows_out)
+    lists = canonical_json({code: given.model_dump(mode="json") for code, given in words.items()})
+    deciding = {
+        "sentiment": context.inputs["sentiment"].digests[FILE],
+        "words": sha256(lists.encode("utf-8", "surrogatepass")).hexdigest(),
+        "others": str(others),
+    }
+    digests = {source.path / path: digest for path, digest in source.digests.items() if path.startswith("data/")}
+    parts = {context.part({}, {"data": digest} | deciding): file for file, digest in sorted(digests.items())}
+    store = context.part_store
 
-    rows: TEXT_COLUMNS and messages; topics: TOPIC_SCHEMA; count: conversations of the whole corpus. The stage reads
-    sentiment's artifact and the section audit.
+    def make(missing: list[Part]) -> None:
+        def annotated(number: int) -> int:
+            with store.making(missing[number]) as made:
+                rows = Annotator(model, words, others).file(parts[missing[number]], made.folder)
+                made.ledger.rows_in = made.ledger.rows_out = rows
+            return rows
+
+        _annotate(context, len(missing), annotated)
+
+    return [part.path for part in context.obtain(list(parts), make)]
+
+
+def text_files(context: StageContext, rows: Path, out: Path, count: int) -> list[Path]:
+    """The same of the files in a folder of rows, anew, in folders of `out`. count: conversations of the corpus."""
+    model, words, others = of_texts(context, count)
+    files = sorted(rows.glob("*.parquet"))
+    folders = [out / file.stem for file in files]
+
+    def annotated(number: int) -> int:
+        folders[number].mkdir(parents=True, exist_ok=True)
+        return Annotator(model, words, others).file(files[number], folders[number])
+
+    _annotate(context, len(files), annotated)
+    return folders
+
+
+def write_annotations(
+    context: StageContext, texts: Sequence[Path], topics: "DataFrame", out: Path, count: int
+) -> dict[str, int]:
+    """Leaves annotations in folders (KEYS) of `out`, and returns how many each holds.
+
+    texts: folders of FILES; topics: TOPIC_SCHEMA, of the same rows; count: conversations of the whole corpus.
     """
     from pipeline.spark.frames import read_rows, write_rows
 
-    model, words = context.inputs["sentiment"].path, of_profile(context.config("audit"))
-    texts = rows.select(*TEXT_COLUMNS, "messages")
-    annotated = texts.mapInArrow(lambda batches: of_texts(batches, model, words), TEXT_SCHEMA).join(topics, "row_id")
+    spark = session_of(context)
+    found = {name: read_rows(spark, *(folder / f"{name}.parquet" for folder in texts)) for name in FILES}
     scores = ("topic", "topic_similarity", "sentiment", "emotion", "emotions", "mentions")
     columns = ("row_id", "source", "split", *scores, "language", "cluster")
-    written = {"data": write_rows(annotated.select(*columns), out / "data", count, KEYS["data"])}
-    topic_of = read_rows(rows.sparkSession, out / "data").select("row_id", "topic")
-    for name, said in (
-        ("mentions", texts.mapInArrow(lambda batches: of_mentions(batches, model, words), STATEMENTS_SCHEMA)),
-        ("others", texts.mapInArrow(lambda batches: of_others(batches, model, words, count), STATEMENTS_SCHEMA)),
-    ):
-        written[name] = write_rows(said.join(topic_of, "row_id"), out / name, count, KEYS[name])
+    annotated = found["texts"].join(topics, "row_id").select(*columns)
+    written = {"data": write_rows(annotated, out / "data", count, KEYS["data"])}
+    topic_of = read_rows(spark, out / "data").select("row_id", "topic")
+    for name in ("mentions", "others"):
+        written[name] = write_rows(found[name].join(topic_of, "row_id"), out / name, count, KEYS[name])
     return written
+
+
+def of_texts(context: StageContext, count: int) -> tuple[Path, Mapping[str, WordList], int]:
+    """What an Annotator is told. The stage reads sentiment's artifact and the section audit."""
+    return context.inputs["sentiment"].path, of_profile(context.config("audit")), others_share(count)
+
+
+def _annotate(context: StageContext, files: int, work: Callable[[int], int]) -> None:
+    from pipeline.spark.session import task_progress
+    from pipeline.spark.tasks import sum_of_tasks
+
+    spark = session_of(context)
+    with task_progress(spark, f"{context.stage.name}: texts"):
+        sum_of_tasks(spark, files, work)

@@ -70,46 +70,54 @@ class Mentioning(NamedTuple):
     before: tuple[str, list[Mention]]
 
 
-def statements(
-    turns: Sequence[tuple[str, str]], lexicons: Lexicons, language: str | None = None
-) -> Iterator[Statement]:
-    """What (role, content) turns say of groups: a Statement of each of `mentioning`."""
-    for said in mentioning(turns, lexicons, language):
-        sentence, found = said.sentence, said.mentions
+class Spoken(NamedTuple):
+    """A sentence, and whose: turn is its number in the conversation."""
+
+    turn: int
+    role: str
+    sentence: str
+
+
+def spoken(turns: Sequence[tuple[str, str]]) -> list[Spoken]:
+    """The sentences of (role, content) turns."""
+    return [
+        Spoken(turn, role, sentence) for turn, (role, content) in enumerate(turns) for sentence in sentences(content)
+    ]
+
+
+def statements(said: Sequence[Spoken], lexicons: Lexicons, language: str | None = None) -> Iterator[Statement]:
+    """What is said of groups: a Statement of each of `mentioning`."""
+    for about in mentioning(said, lexicons, language):
+        sentence, found = about.sentence, about.mentions
         named = without(sentence, found)
-        meant = f"{without(*said.before)} {named}" if PRONOUN.match(sentence) else named
+        meant = f"{without(*about.before)} {named}" if PRONOUN.match(sentence) else named
         groups = sorted({mention.tag for mention in found})
         acts = {m.tag for m in found if _acts(sentence, m.start, m.end)}
         acted_on = {m.tag for m in found if _acted_on(sentence, m.start, m.end)}
         text = neutral(sentence, found, lexicons, language)
-        yield Statement(said.turn, said.role, text, words(meant), groups, sorted(acts - acted_on), sorted(acted_on))
+        yield Statement(about.turn, about.role, text, words(meant), groups, sorted(acts - acted_on), sorted(acted_on))
 
 
-def mentioning(
-    turns: Sequence[tuple[str, str]], lexicons: Lexicons, language: str | None = None
-) -> Iterator[Mentioning]:
-    """The sentences of the turns that mention a group, at most MOST."""
+def mentioning(said: Sequence[Spoken], lexicons: Lexicons, language: str | None = None) -> Iterator[Mentioning]:
+    """The sentences that mention a group, at most MOST."""
     left, before = MOST, ("", list[Mention]())
-    for turn, (role, content) in enumerate(turns):
-        for sentence in sentences(content):
-            found = lexicons.spans(sentence, language)
-            if found:
-                yield Mentioning(turn, role, sentence, found, before)
-                left -= 1
-                if not left:
-                    return
-            before = sentence, found
+    for turn, role, sentence in said:
+        found = lexicons.spans(sentence, language)
+        if found:
+            yield Mentioning(turn, role, sentence, found, before)
+            left -= 1
+            if not left:
+                return
+        before = sentence, found
 
 
-def other(
-    row_id: str, turns: Sequence[tuple[str, str]], lexicons: Lexicons, language: str | None = None
-) -> Statement | None:
+def other(row_id: str, said: Sequence[Spoken], lexicons: Lexicons, language: str | None = None) -> Statement | None:
     """A sentence that mentions no group: the first on persons, or else the first, in an order that the row's id draws;
     None where every sentence mentions a group."""
-    said = [(turn, role, s) for turn, (role, content) in enumerate(turns) for s in sentences(content)]
-    Random(drawn(row_id)).shuffle(said)
+    shuffled = list(said)
+    Random(drawn(row_id)).shuffle(shuffled)
     first = None
-    for turn, role, sentence in said:
+    for turn, role, sentence in shuffled:
         named = words(sentence)
         persons = about_persons(named)
         if len(sentence.split()) < LEAST_WORDS or (first and not persons) or lexicons.spans(sentence, language):

@@ -1,6 +1,6 @@
-"""How sentences sound: sentiment, emotions, offensiveness, in one place, whatever models score them."""
+"""How texts sound: sentiment, emotions, offensiveness, in one place, whatever models score them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,7 +18,18 @@ class Tone(NamedTuple):
     offensive_N: np.ndarray
 
 
-def tone_of(texts: Sequence[str], model: Path) -> Tone:
-    """Of each text by itself. model: folder of the stage sentiment's artifact."""
-    emotions_NE = loaded(model).predict(texts)
-    return Tone(polarity(emotions_NE), emotions_NE, np.array(offensiveness(texts), np.float32))
+class Tones:
+    """Of texts, each scored once however often it is asked for. model: folder of the stage sentiment's artifact."""
+
+    def __init__(self, texts: Iterable[str], model: Path) -> None:
+        self._place = {text: number for number, text in enumerate(dict.fromkeys(texts))}
+        self._emotions_NE = loaded(model).predict(list(self._place))
+
+    def emotions(self, texts: Sequence[str]) -> np.ndarray:
+        """[N, 7] float32, the probabilities of EMOTIONS in each text by itself."""
+        return self._emotions_NE[[self._place[text] for text in texts]]
+
+    def of(self, texts: Sequence[str]) -> Tone:
+        """Of each text by itself."""
+        emotions_NE = self.emotions(texts)
+        return Tone(polarity(emotions_NE), emotions_NE, np.array(offensiveness(texts), np.float32))

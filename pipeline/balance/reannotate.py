@@ -5,7 +5,8 @@ import shutil
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from pipeline.audit.annotate import KEYS, write_annotations
+from pipeline.audit.annotate import KEYS, text_files, write_annotations
+from pipeline.audit.annotation import TEXT_COLUMNS
 from pipeline.contract.artifact import MANIFEST, SEAL
 from pipeline.contract.execute import StageContext
 from pipeline.spark.frames import read_rows, write_rows
@@ -25,7 +26,9 @@ def reannotate(context: StageContext) -> None:
     if added := sum(balanced.ledger.added.values()):
         fresh = context.scratch / "added"
         new = rows.where("augmentation is not null")
-        write_annotations(context, new, _about(new, read_rows(spark, before.parquet())), fresh, count)
+        write_rows(new.select(*TEXT_COLUMNS, "messages"), context.scratch / "rows", added)
+        texts = text_files(context, context.scratch / "rows", context.scratch / "texts", count)
+        write_annotations(context, texts, _about(new, read_rows(spark, before.parquet())), fresh, count)
     for folder, key in KEYS.items():
         found = read_rows(spark, before.parquet(folder))
         columns = found.columns

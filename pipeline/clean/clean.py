@@ -1,5 +1,8 @@
 """clean: drops, by the scores, what fails a rule. Tasks read and write files themselves (see score)."""
 
+from collections import Counter
+from pathlib import Path
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -7,8 +10,11 @@ from configs.clean import Rules
 from configs.errors import UserError
 from pipeline.clean.preferences import judged_pairs
 from pipeline.clean.rules.rules import RULES, evidence, first_failures
+from pipeline.contract.artifact import total
 from pipeline.contract.execute import StageContext
-from pipeline.rows.parquet import count_by, rows_in, write_table
+from pipeline.contract.file_parts import file_parts, link_files
+from pipeline.contract.parts import Making, Part
+from pipeline.rows.parquet import rows_in, write_table
 from pipeline.spark.pairs import write_pairs
 from pipeline.spark.session import session_of, task_progress
 from pipeline.spark.tasks import sum_of_tasks
@@ -17,39 +23,52 @@ DROPPED = ["row_id", "source", "origin"]
 
 
 def clean(context: StageContext) -> None:
-    """score's rows that pass every rule; the others go to dropped/ with the score and its threshold.
+    """score's rows that pass every rule; the others go to dropped/ with the score and its threshold. By parts, a file
+    each; the pairs are judged anew, all of them.
 
     pairs/ the preferences between two replies, of the rows that pass; dropped_pairs/ the others. The rejected side is
     under no rule: it may be what a rule is against.
 
     Raises UserError when nothing is left.
     """
-    source, out = context.inputs["score"], context.out
-    rules: Rules = context.config("clean.rules")
-    files = sorted(source.parquet().glob("*.parquet"))
-    for name in ("data", "dropped"):
-        (out / name).mkdir()
+    source, rules, store = context.inputs["score"], context.config("clean.rules"), context.part_store
+    parts = file_parts(context, source)
+    names = {part: name for name, part in parts.items()}
 
-    def judged(number: int) -> int:
-        table, name = pq.ParquetFile(files[number]).read(), files[number].name
-        failed = first_failures(table, rules)
-        names, gone, stays = failed.drop_null(), table.filter(failed.is_valid()), table.filter(failed.is_null())
-        proof = pa.array(evidence(gone, names, rules), pa.string())
-        gone = gone.select(DROPPED).append_column("rule", names).append_column("evidence", proof)
-        write_table(gone, out / "dropped" / name)
-        write_table(stays, out / "data" / name)
-        return stays.num_rows
+    def make(missing: list[Part]) -> None:
+        spark = session_of(context)
 
-    context.ledger.rows_in = source.ledger.rows_out
-    with task_progress(session_of(context), "clean"):
-        context.ledger.rows_out = sum_of_tasks(session_of(context), len(files), judged)
-    context.ledger.dropped = count_by(out / "dropped", "rule")
+        def judged(number: int) -> int:
+            part = missing[number]
+            with store.making(part) as made:
+                judge(source.parquet() / names[part], rules, made)
+            return 1
+
+        with task_progress(spark, "clean"):
+            sum_of_tasks(spark, len(missing), judged)
+
+    found = dict(zip(parts, context.obtain(list(parts.values()), make), strict=True))
+    link_files(context, found, ("data", "dropped"))
+    context.ledger = total(part.ledger for part in found.values())
     if not context.ledger.rows_out:
         raise UserError(nothing_left(context.ledger.rows_in, context.ledger.dropped))
     context.metrics["kept_share"] = round(context.ledger.rows_out / context.ledger.rows_in, 4)
     context.metrics["dropped"] = context.ledger.dropped
     if sides := rows_in(source.parquet("rejected")):
-        write_pairs(context, judged_pairs(session_of(context), source, out), sides)
+        write_pairs(context, judged_pairs(session_of(context), source, context.out), sides)
+
+
+def judge(file: Path, rules: Rules, made: Making) -> None:
+    """Makes the part of a file: data.parquet the rows that pass, dropped.parquet the others."""
+    table = pq.ParquetFile(file).read()
+    failed = first_failures(table, rules)
+    names, gone, stays = failed.drop_null(), table.filter(failed.is_valid()), table.filter(failed.is_null())
+    proof = pa.array(evidence(gone, names, rules), pa.string())
+    gone = gone.select(DROPPED).append_column("rule", names).append_column("evidence", proof)
+    write_table(gone, made.folder / "dropped.parquet")
+    write_table(stays, made.folder / "data.parquet")
+    made.ledger.rows_in, made.ledger.rows_out = table.num_rows, stays.num_rows
+    made.ledger.dropped = dict(sorted(Counter(names.to_pylist()).items()))
 
 
 def nothing_left(rows: int, dropped: dict[str, int]) -> str:

@@ -1,45 +1,31 @@
 """The worse sides of preferences, repaired and masked under the prompts that they share with the better ones."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
-from pyspark.sql import SparkSession
 
 from pipeline.clean.scores.conversations import Preparation, Turns, prepare
 from pipeline.clean.scores.words import known_words
 from pipeline.rows.parquet import write_table
 from pipeline.rows.schema import MESSAGES
 from pipeline.rows.turns import turns_of
-from pipeline.spark.session import task_progress
-from pipeline.spark.tasks import sum_of_tasks
 
 ROWS_PER_BATCH = 2_000
 
 
-def mask_sides(
-    spark: SparkSession, rejected: Path, data: Path, folder: Path, preparation: Callable[[], Preparation]
-) -> int:
-    """Writes a file for each of `rejected`; returns the rows. data: the conversations that were preferred.
+def mask_sides(rejected: Path, data: Path, target: Path, preparation: Preparation) -> int:
+    """Writes the sides of a file, repaired and masked; returns their number. data: the conversations preferred to them.
 
     The values that prompt and worse side have in common have one placeholder. Rare words stay.
     """
-    files, better = sorted(rejected.glob("*.parquet")), sorted(map(str, data.glob("*.parquet")))
-    folder.mkdir()
-
-    def masked(number: int) -> int:
-        table, prepared = pq.read_table(files[number]), preparation()
-        pieces = [
-            masked_sides(pa.Table.from_batches([batch]), better, prepared) for batch in table.to_batches(ROWS_PER_BATCH)
-        ]
-        write_table(pa.concat_tables([table.slice(0, 0), *pieces]), folder / files[number].name)
-        return table.num_rows
-
-    with task_progress(spark, "score: rejected sides"):
-        return sum_of_tasks(spark, len(files), masked)
+    table = pq.ParquetFile(rejected).read()
+    batches = (pa.Table.from_batches([batch]) for batch in table.to_batches(ROWS_PER_BATCH))
+    pieces = [masked_sides(batch, [str(data)], preparation) for batch in batches]
+    write_table(pa.concat_tables([table.slice(0, 0), *pieces]), target)
+    return table.num_rows
 
 
 def masked_sides(table: pa.Table, better: list[str], preparation: Preparation) -> pa.Table:

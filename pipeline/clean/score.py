@@ -8,7 +8,9 @@ import gc
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +30,8 @@ from pipeline.clean.scores.conversations import Preparation, score_conversations
 from pipeline.clean.scores.rare_words import KnownWords, word_hashes
 from pipeline.clean.scores.translation import translator
 from pipeline.contract.execute import StageContext
+from pipeline.contract.file_parts import file_parts, link_files
+from pipeline.contract.parts import Part, PartStore
 from pipeline.contract.progress import say
 from pipeline.rows.learned import context_turns
 from pipeline.rows.parquet import write_batches, write_table
@@ -54,37 +58,102 @@ Batches = Iterator[pa.RecordBatch]
 def score(context: StageContext) -> None:
     """acquire's conversations, repaired and masked, with the columns of ARROW_SCORES. Drops nothing.
 
-    rejected/ the worse sides of preferences, repaired and masked alike, when acquire has some.
+    rejected/ the worse sides of preferences, repaired and masked alike, when acquire has some. Each file becomes a
+    part. Where rare words are replaced, their list is of the whole corpus, and another one makes all parts anew.
     """
-    source, spark, scratch = context.inputs["acquire"], session_of(context), context.out / "scratch"
+    source = context.inputs["acquire"]
     text, pii, translation = (context.config(f"clean.{name}") for name in ("text", "pii", "translation"))
     models = recogniser(pii), translator(translation)  # refuses a model that is absent before any work starts
-    corpus = Corpus("acquired", "new", source.parquet())
-    ranges = Ranges([corpus], ROWS_PER_MODEL_TASK if any(models) else ROWS_PER_TASK).all
-    hashes = None if text.rare_words == "keep" else frequent_words(spark, ranges, text.rare_below)
-    scorer = batch_scorer(text, pii, translation, hashes, context.config("clean.rules.max_chars"))
-    scratch.mkdir()
+    ranges = Ranges(
+        [Corpus("acquired", "new", source.parquet())], ROWS_PER_MODEL_TASK if any(models) else ROWS_PER_TASK
+    )
+    words = None if text.rare_words == "keep" else frequent_words(session_of(context), ranges.all, text.rare_below)
+    known = {} if words is None else {"words": sha256(words.tobytes()).hexdigest()}
+    parts = file_parts(context, source, ("data", "rejected"), known)
+    names = {part: name for name, part in parts.items()}
+    work = Scoring(
+        context.part_store,
+        source.path,
+        context.out / "scratch",
+        batch_scorer(text, pii, translation, words, context.config("clean.rules.max_chars")),
+        partial(preparation_of, text, pii, translation),  # no rule drops a long side: all are searched
+    )
+
+    def make(missing: list[Part]) -> None:
+        files = [names[part] for part in missing]
+        pieces = {name: [part for part in ranges.all if part.file.name == name] for name in files}
+        _score(session_of(context), work, {name: parts[name] for name in files}, pieces)
+
+    found = dict(zip(parts, context.obtain(list(parts.values()), make), strict=True))
+    link_files(context, found, ("data", "rejected"))
+    context.ledger.rows_in = context.ledger.rows_out = sum(part.ledger.rows_out for part in found.values())
+    counted: Counter[tuple[str, str]] = Counter()
+    for part in found.values():
+        counted.update({(kind, name): count for kind, name, count in part.metrics["facts"]})
+    context.metrics.update(measures([(kind, name, count) for (kind, name), count in counted.items()]))
+    if sides := sum(part.metrics["rejected_sides"] for part in found.values()):
+        context.metrics["rejected_sides"] = sides
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """What a task is told: where parts go, the artifact that is read, a folder for pieces of files, what is done."""
+
+    store: PartStore
+    source: Path
+    scratch: Path
+    scorer: Callable[[Iterable[pa.RecordBatch]], Batches]
+    preparation: Callable[[], Preparation]
+
+    def piece(self, part: Range) -> Path:
+        """What becomes of a range of a file."""
+        return self.scratch / f"{part.file.stem}-{part.group:05d}-{part.piece:05d}.arrow"
+
+    def join(self, name: str, part: Part, ranges: list[Range]) -> None:
+        """Makes the part of a file, of the pieces that its ranges became."""
+        schema = next(self.scorer([pa.RecordBatch.from_pylist([], _schema(self.source / "data" / name))])).schema
+        pieces = [pa.ipc.open_file(pa.memory_map(str(self.piece(each)))).read_all() for each in ranges]
+        table = pa.concat_tables([schema.empty_table(), *pieces]).combine_chunks()
+        with self.store.making(part) as made:
+            write_table(table, made.folder / "data.parquet")
+            made.ledger.rows_in = made.ledger.rows_out = table.num_rows
+            made.metrics = {"facts": [list(row.values()) for row in facts(table).to_pylist()], "rejected_sides": 0}
+            worse = self.source / "rejected" / name
+            if worse.is_file():
+                sides = mask_sides(
+                    worse, self.source / "data" / name, made.folder / "rejected.parquet", self.preparation()
+                )
+                made.metrics["rejected_sides"] = sides
+
+
+def _score(spark: SparkSession, work: Scoring, parts: dict[str, Part], ranges: dict[str, list[Range]]) -> None:
+    """Makes parts of files, by name. Ranges of a file are scored by several tasks; whichever ends last joins them.
+
+    Where two end at once, or a file system shows one the other's piece late, both or neither may find all pieces: the
+    first does no harm, and what nobody has joined is joined in the end.
+    """
+    work.scratch.mkdir(exist_ok=True)
+    every = [part for several in ranges.values() for part in several]
 
     def scored(batches: Batches) -> Batches:
-        for part in map(ranges.__getitem__, numbers(batches)):
-            table = pa.Table.from_batches(scorer(part.read().to_batches(ROWS_PER_BATCH)))
-            write_batches(table.to_batches(), table.schema, _piece(scratch, part))
-            yield facts(table)
+        for part in map(every.__getitem__, numbers(batches)):
+            name, table = part.file.name, pa.Table.from_batches(work.scorer(part.read().to_batches(ROWS_PER_BATCH)))
+            write_batches(table.to_batches(), table.schema, work.piece(part))
+            if all(work.piece(other).is_file() for other in ranges[name]):
+                work.join(name, parts[name], ranges[name])
+            yield pa.RecordBatch.from_pydict({"rows": [table.num_rows]})
 
     with task_progress(spark, "score"):
-        frame = one_task_each(spark, len(ranges)).mapInArrow(scored, "kind string, name string, count bigint")
-        found = frame.groupBy("kind", "name").agg(F.sum("count")).collect()
-    schema = next(scorer([pa.RecordBatch.from_pylist([], _schema(source.parquet()))])).schema
-    context.ledger.rows_in = source.ledger.rows_out
-    context.ledger.rows_out = _join(spark, ranges, source.parquet(), context.out / "data", scratch, schema)
-    context.metrics.update(measures([(kind, name, count) for kind, name, count in found]))
-    if any(source.parquet("rejected").glob("*.parquet")):
-        prepared = partial(preparation_of, text, pii, translation)  # no rule drops a long side: all are searched
-        sides = context.out / "rejected"
-        context.metrics["rejected_sides"] = mask_sides(
-            spark, source.parquet("rejected"), source.parquet(), sides, prepared
-        )
-    shutil.rmtree(scratch)
+        one_task_each(spark, len(every)).mapInArrow(scored, "rows bigint").collect()
+    left = [name for name, part in parts.items() if not work.store.has(part)]
+
+    def joined(number: int) -> int:
+        work.join(left[number], parts[left[number]], ranges[left[number]])
+        return 1
+
+    if left:
+        sum_of_tasks(spark, len(left), joined)
+    shutil.rmtree(work.scratch)
 
 
 def batch_scorer(
@@ -144,34 +213,8 @@ def frequent_words(spark: SparkSession, ranges: list[Range], least: int) -> npt.
     return np.sort(found)
 
 
-def _piece(scratch: Path, part: Range) -> Path:
-    """What a task makes of a range of a file."""
-    return scratch / f"{part.file.stem}-{part.group:05d}-{part.piece:05d}.arrow"
-
-
-def _schema(folder: Path) -> pa.Schema:
-    return pq.read_schema(min(folder.glob("*.parquet"))).remove_metadata()
-
-
-def _join(
-    spark: SparkSession, ranges: list[Range], source: Path, folder: Path, scratch: Path, schema: pa.Schema
-) -> int:
-    """Writes a file for each of `source`, of its ranges' pieces one after another; returns the rows."""
-    pieces: dict[str, list[Path]] = {file.name: [] for file in sorted(source.glob("*.parquet"))}
-    for part in ranges:
-        pieces[part.file.name].append(_piece(scratch, part))
-    files = list(pieces.items())
-    folder.mkdir()
-
-    def joined(number: int) -> int:
-        name, made = files[number]
-        tables = [pa.ipc.open_file(pa.memory_map(str(piece))).read_all() for piece in made]
-        table = pa.concat_tables([schema.empty_table(), *tables]).combine_chunks()
-        write_table(table, folder / name)
-        return table.num_rows
-
-    with task_progress(spark, f"score: writing {folder.name}"):
-        return sum_of_tasks(spark, len(files), joined)
+def _schema(file: Path) -> pa.Schema:
+    return pq.read_schema(file).remove_metadata()
 
 
 def facts(table: pa.Table) -> pa.RecordBatch:

@@ -7,7 +7,9 @@ from pathlib import Path
 
 from configs.errors import UserError
 from pipeline.contract.artifact import Artifact, ArtifactStore
+from pipeline.contract.fingerprint import ReadOnce
 from pipeline.contract.options import Runs, add_root, root_of
+from pipeline.contract.parts import PartStore
 from pipeline.contract.progress import Progress
 from pipeline.contract.run import Run
 from pipeline.contract.stages import STAGES
@@ -15,8 +17,9 @@ from pipeline.contract.stages import STAGES
 
 def command(parser: ArgumentParser) -> Runs:
     parser.epilog = """\
-        Reads every file: sizes, checksums, fingerprints and ledgers of artifacts, profiles, records and reports of
-        runs, what is remembered of files. Exit status 1 and a line for each that was changed, lost or added."""
+        Reads every file: sizes, checksums, fingerprints and ledgers of artifacts and of their parts, profiles, records
+        and reports of runs, what is remembered of files. Exit status 1 and a line for each that was changed, lost or
+        added."""
     add_root(parser)
     parser.add_argument("--run", help="only this run and its artifacts (default: all under the root)")
     return _verify
@@ -38,9 +41,11 @@ def _verify(options: Namespace) -> int:
         damage.append(
             f"{store.hashes.memory.path}: {lines:,} lines damaged, which do not count; the files are read again"
         )
-    with Progress("verify", len(artifacts), "artifacts") as progress:
-        for artifact in artifacts:
-            damage += artifact.damage()
+    parts = _parts(artifacts) if options.run else PartStore(root).all()
+    read = ReadOnce()
+    with Progress("verify", len(artifacts) + len(parts), "artifacts and parts") as progress:
+        for whole in (*artifacts, *parts):
+            damage += whole.damage(read)
             progress.advance()
     for line in damage:
         print(line)
@@ -51,8 +56,15 @@ def _verify(options: Namespace) -> int:
         print(f"{len(damage)} damaged; `parlance run` makes artifacts again that are damaged or gone")
         return 1
     files = sum(len(a.manifest["files"]) + 2 for a in artifacts)
-    print(f"{len(artifacts)} artifacts, {files} files: all as their manifests say")
+    of_parts = f" of {len(parts)} parts" if parts else ""
+    print(f"{len(artifacts)} artifacts{of_parts}, {files} files: all as their manifests say")
     return 0
+
+
+def _parts(artifacts: list[Artifact]) -> list[Artifact]:
+    """The parts that artifacts are made of. One that is gone is no damage: it is made again when it is needed."""
+    found = {part.path: part for artifact in artifacts if artifact.sealed for part in artifact.made_of}
+    return [part for part in found.values() if part.path.is_dir()]
 
 
 def _runs(root: Path) -> list[Run]:

@@ -2,10 +2,10 @@
 
 import fcntl
 import json
-import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from configs.errors import UserError
 from pipeline.contract.atomic_write import remove_partials, sync, write_text
-from pipeline.contract.fingerprint import FileHashes, file_sha256, fingerprint
+from pipeline.contract.fingerprint import FileHashes, ReadOnce, file_sha256, fingerprint, link_or_copy
 from pipeline.contract.lock import await_free, hold
 from pipeline.contract.progress import say
 from pipeline.contract.sealed_json import DamagedError
@@ -22,7 +22,7 @@ from pipeline.contract.sealed_json import DamagedError
 if TYPE_CHECKING:
     import pyarrow.dataset as ds
 
-ARTIFACTS = "artifacts"
+ARTIFACTS, PARTS = "artifacts", "parts"
 MANIFEST = "manifest.json"
 SEAL = "manifest.sha256"
 MADE_BY = "its artifact is being made by"
@@ -54,6 +54,17 @@ class Ledger:
         return self.rows_in + sum(self.added.values()) - self.rows_out - sum(self.dropped.values())
 
 
+def total(ledgers: Iterable[Ledger]) -> Ledger:
+    """The sum of the ledgers of parts."""
+    rows_in = rows_out = 0
+    added, dropped = Counter[str](), Counter[str]()
+    for ledger in ledgers:
+        rows_in, rows_out = rows_in + ledger.rows_in, rows_out + ledger.rows_out
+        added.update(ledger.added)
+        dropped.update(ledger.dropped)
+    return Ledger(rows_in, rows_out, dict(sorted(added.items())), dict(sorted(dropped.items())))
+
+
 @dataclass(frozen=True)
 class Artifact:
     """A committed artifact."""
@@ -68,7 +79,7 @@ class Artifact:
     def sealed(self) -> bool:
         """Whether the manifest is what was committed; of the files it tells nothing."""
         seal = self.path / SEAL
-        return seal.is_file() and seal.read_bytes() == _seal(self.path / MANIFEST)
+        return seal.is_file() and seal.read_bytes() == seal_of(self.path / MANIFEST)
 
     @property
     def ledger(self) -> Ledger:
@@ -77,6 +88,11 @@ class Artifact:
     @property
     def metrics(self) -> dict[str, Any]:
         return self.manifest["metrics"]
+
+    @cached_property
+    def digests(self) -> dict[str, str]:
+        """Path of each file to its sha256, as committed."""
+        return {entry["path"]: entry["sha256"] for entry in self.manifest["files"]}
 
     def parquet(self, name: str = "data") -> Path:
         """The folder of Parquet files called `name`."""
@@ -92,10 +108,25 @@ class Artifact:
         """The parsed contents of a JSON file of the artifact."""
         return json.loads((self.path / name).read_text(encoding="utf-8"))
 
-    def damage(self) -> list[str]:
+    @property
+    def part_files(self) -> dict[str, "Artifact"]:
+        """Path of each file that is a part's, to the part."""
+        return {e["path"]: Artifact(self._parts / e["part"]) for e in self.manifest["files"] if "part" in e}
+
+    @property
+    def made_of(self) -> list["Artifact"]:
+        """The parts that have the artifact's files, or were read to make them."""
+        of_files = {part.path.name for part in self.part_files.values()}
+        return [Artifact(self._parts / name) for name in sorted(of_files.union(self.manifest.get("made_of", ())))]
+
+    @property
+    def _parts(self) -> Path:
+        return self.path.parents[2] / PARTS / self.path.parent.name
+
+    def damage(self, hashes: ReadOnce | None = None) -> list[str]:
         """One line for each file that is missing, changed or unexpected, and for what contradicts itself; empty when
-        all is well. Reads every file."""
-        found = self.changed(None)
+        all is well. Reads every file. hashes: those that were read already."""
+        found = self.changed(hashes or ReadOnce())
         if self.sealed:
             manifest, m = self.path / MANIFEST, self.manifest
             if fingerprint(m["stage"], m["version"], m["config"], m["inputs"]) != m["fingerprint"]:
@@ -104,14 +135,14 @@ class Artifact:
                 found.append(f"{manifest}: the ledger does not balance")
         return found
 
-    def changed(self, hashes: FileHashes | None) -> list[str]:
+    def changed(self, hashes: FileHashes | ReadOnce) -> list[str]:
         """One line for each file that is missing, changed or unexpected. hashes: remembers what it has read."""
         try:
             return list(self._changed(hashes))
         except OSError as error:
             return [f"{error.filename or self.path}: cannot be read ({error.strerror})"]
 
-    def _changed(self, hashes: FileHashes | None) -> Iterator[str]:
+    def _changed(self, hashes: FileHashes | ReadOnce) -> Iterator[str]:
         manifest = self.path / MANIFEST
         if not self.sealed:
             yield f"{manifest}: does not match {SEAL}"
@@ -129,8 +160,7 @@ class Artifact:
                 yield f"{file}: {file.stat().st_size} bytes instead of {entry['bytes']}"
             else:
                 whole.append(file)
-        digests = hashes.of(whole) if hashes else {file: file_sha256(file) for file in whole}
-        for file, digest in digests.items():
+        for file, digest in hashes.of(whole).items():
             if digest != expected[_relative(file, self.path)]["sha256"]:
                 yield f"{file}: contents changed (sha256 differs from the manifest)"
         yield from (f"{present[name]}: not in the manifest" for name in sorted(present.keys() - expected.keys()))
@@ -211,7 +241,10 @@ class ArtifactStore:
 
     def commit(self, partial: Path, manifest: dict[str, Any]) -> Artifact:
         """Checks the ledger, writes the manifest last, and renames the folder into its place; then deletes what lies
-        beside it. A crash in between leaves that to `sweep`."""
+        beside it. A crash in between leaves that to `sweep`.
+
+        manifest: its `parts`, path of a file to fingerprint of the part that it is a link to, become the files' own.
+        """
         self._describe(partial, manifest)
         stage, print_ = manifest["stage"], manifest["fingerprint"]
         target = self.root / stage / print_
@@ -239,9 +272,10 @@ class ArtifactStore:
                 raise UserError(f"{artifact.path}: {MADE_BY} a run; wait until it has ended, or stop it") from None
             copy, aside = self._beside(stage, print_, PARTIAL), self._beside(stage, print_, DAMAGED)
             _remove(copy)
-            shutil.copytree(artifact.path, copy, copy_function=os.link)
+            shutil.copytree(artifact.path, copy, copy_function=link_or_copy)
             manifest = {**artifact.manifest, "ledger": artifact.ledger}
             yield copy, manifest
+            manifest["parts"] = self._still_of_parts(artifact, copy)
             self._describe(copy, manifest)
             shutil.rmtree(aside, ignore_errors=True)
             artifact.path.rename(aside)
@@ -286,18 +320,23 @@ class ArtifactStore:
                     self._clear(stage, other)
 
     def _describe(self, folder: Path, manifest: dict[str, Any]) -> None:
-        """Checks the ledger, and writes manifest and seal durably."""
+        """Checks the ledger, and writes manifest and seal durably. manifest: as `commit` takes it."""
         ledger: Ledger = manifest["ledger"]
+        parts: dict[str, str] = manifest.pop("parts", {})
         _check_rows(folder, manifest["stage"], ledger)
         remove_partials(folder)
         digests = self.hashes.of(sorted(_files(folder)))
-        files = [
-            {"path": _relative(p, folder), "bytes": p.stat().st_size, "sha256": digest} for p, digest in digests.items()
-        ]
+        files = [_entry(_relative(p, folder), p.stat().st_size, digest, parts) for p, digest in digests.items()]
         manifest = {**manifest, "ledger": asdict(ledger), "files": files}
         write_text(folder / MANIFEST, json.dumps(manifest, indent=1, ensure_ascii=False))
-        write_text(folder / SEAL, _seal(folder / MANIFEST).decode())
-        _sync(folder)
+        write_text(folder / SEAL, seal_of(folder / MANIFEST).decode())
+        sync_all(folder)
+
+    def _still_of_parts(self, artifact: Artifact, copy: Path) -> dict[str, str]:
+        """Path of each file that a copy has as the artifact has it, to the part that it belongs to."""
+        parts = {name: part.path.name for name, part in artifact.part_files.items() if (copy / name).is_file()}
+        now = self.hashes.of(copy / name for name in parts)
+        return {name: part for name, part in parts.items() if now[copy / name] == artifact.digests[name]}
 
     def _clear(self, stage: str, print_: str) -> None:
         """Deletes what lies beside an artifact. The lock's file stays: another process may be waiting for it."""
@@ -325,6 +364,12 @@ def _check_rows(partial: Path, stage: str, ledger: Ledger) -> None:
         if folder.is_dir():
             held = sum(pq.read_metadata(p).num_rows for p in folder.glob("*.parquet"))
             assert held == rows, f"{stage}: {name}/ holds {held} rows, the ledger says {rows}"
+
+
+def _entry(path: str, size: int, digest: str, parts: dict[str, str]) -> dict[str, Any]:
+    """What a manifest says of a file."""
+    entry = {"path": path, "bytes": size, "sha256": digest}
+    return entry | {"part": parts[path]} if path in parts else entry
 
 
 def _untouched_days(folder: Path) -> float:
@@ -359,12 +404,12 @@ def _relative(path: Path, folder: Path) -> str:
     return path.relative_to(folder).as_posix()
 
 
-def _seal(manifest: Path) -> bytes:
+def seal_of(manifest: Path) -> bytes:
     """The line that sha256sum prints for the manifest."""
     return f"{file_sha256(manifest) if manifest.is_file() else 'missing'}  {MANIFEST}\n".encode()
 
 
-def _sync(folder: Path) -> None:
+def sync_all(folder: Path) -> None:
     """Everything on disk before the rename makes it visible."""
     for path in [*_files(folder), *(p for p in folder.rglob("*") if p.is_dir()), folder]:
         sync(path)

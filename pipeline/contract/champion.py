@@ -44,3 +44,12 @@ def champion_noted(root: Path, model: str) -> float | None:
 
 def _note(root: Path, name: str) -> Path:
     return root / "champions" / f"{name}.json"
+
+
+def champion_fingerprint(root: Path, model: str, stage: str) -> str | None:
+    """The fingerprint of the artifact that the model in use was made of, of one of promote's inputs; it may be gone."""
+    try:
+        note = read_sealed(_note(root, model), "the next promotion writes it again")
+    except (FileNotFoundError, DamagedError):
+        return None
+    return note["artifacts"].get(stage)

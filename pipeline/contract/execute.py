@@ -7,16 +7,19 @@ import os
 import platform
 import resource
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from configs.credentials import masked
 from configs.errors import UserError
 from configs.profile import Profile
 from pipeline.contract.artifact import SCRATCH, Artifact, Ledger
 from pipeline.contract.formatting import duration
+from pipeline.contract.parts import Part, PartStore
 from pipeline.contract.process_group import run_attached
 from pipeline.contract.progress import Progress, emit, say
 from pipeline.contract.run import Run
@@ -34,7 +37,8 @@ LIBRARIES = {
 
 @dataclass
 class StageContext:
-    """All that a stage's function sees of the world."""
+    """All that a stage's function sees of the world. parts: path of a file in `out` to the part that it belongs to.
+    obtained: fingerprints of the parts that it is made of. parts_made: how many were `made`, and `taken_over`."""
 
     stage: Stage
     profile: Profile
@@ -44,6 +48,9 @@ class StageContext:
     arguments: dict[str, str] = field(default_factory=dict)
     ledger: Ledger = field(default_factory=Ledger)
     metrics: dict[str, Any] = field(default_factory=dict)
+    parts: dict[str, str] = field(default_factory=dict)
+    obtained: list[str] = field(default_factory=list)
+    parts_made: dict[str, int] = field(default_factory=dict)
 
     def config(self, key: str) -> Any:
         """The part of the profile called `key`, which the stage must have declared.
@@ -54,6 +61,31 @@ class StageContext:
         declared = self.stage.config + self.stage.settings
         assert any(key == d or key.startswith(d + ".") for d in declared), f"{self.stage.name} does not declare {key}"
         return lookup(self.profile, key)
+
+    @property
+    def part_store(self) -> PartStore:
+        return PartStore(self.run.root, self.run.id)
+
+    def part(self, config: dict[str, Any], inputs: dict[str, str]) -> Part:
+        """What decides a part of the stage. config: those settings that do. inputs: label to content hash."""
+        return Part(self.stage.name, self.stage.version, masked(config), inputs)
+
+    def obtain(self, parts: list[Part], make: Callable[[list[Part]], None]) -> list[Artifact]:
+        """Each part, found or made now by `make` (see PartStore.obtain)."""
+        found, made = self.part_store.obtain(parts, self.run.file_hashes, make)
+        self.obtained = [part.fingerprint for part in parts]
+        self.parts_made = {"made": len(made), "taken_over": len(found) - len(made)}
+        new, old = (sum(found[name].ledger.rows_in for name in names) for names in (made, found.keys() - made))
+        taken = f"{len(found) - len(made):,} taken over of {old:,}"
+        say(f"{self.stage.name}: {len(made):,} parts made of {new:,} rows, {taken}")
+        return [found[part.fingerprint] for part in parts]
+
+    def link(self, part: Artifact, files: dict[str, str]) -> None:
+        """Makes files of a part files of the artifact. files: path in the part to path in the artifact."""
+        for inside, path in files.items():
+            (self.out / path).parent.mkdir(parents=True, exist_ok=True)
+            self.run.file_hashes.link(part.path / inside, self.out / path, part.digests[inside])
+            self.parts[path] = part.path.name
 
     @property
     def scratch(self) -> Path:
@@ -176,13 +208,16 @@ def _build(
             "config": config_slice(stage, run.profile),
             "ledger": context.ledger,
             "metrics": context.metrics,
+            "parts": context.parts,
             "timing": {
                 "started": started.isoformat(timespec="seconds"),
                 "seconds": round(time.monotonic() - clock, 3),
                 "peak_memory_mb": _peak_memory_mb(),
-            },
+            }
+            | ({"parts": context.parts_made} if context.parts_made else {}),
             "libraries": _versions(stage.engine),
-        },
+        }
+        | ({"made_of": read} if (read := sorted({*context.obtained} - {*context.parts.values()})) else {}),
     )
 
 

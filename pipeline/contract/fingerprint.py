@@ -4,6 +4,7 @@ import hashlib
 import json
 import math
 import os
+import shutil
 import time
 import weakref
 from collections.abc import Iterable
@@ -59,6 +60,16 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def link_or_copy(path: Path | str, to: Path | str) -> None:
+    """Gives a file a further name, or copies it where the file system has no hard links."""
+    try:
+        os.link(path, to)
+    except (FileExistsError, FileNotFoundError):
+        raise
+    except OSError:
+        shutil.copyfile(path, to)
+
+
 class FileHashes:
     """Content hashes of files, remembered by device, inode, size and the times of the last change.
 
@@ -86,6 +97,17 @@ class FileHashes:
         self._remember({unknown[path]: read[path] for path in lasting})
         return {path: read.get(path) or self._known[identity] for path, identity in identities.items()}
 
+    def link(self, path: Path, to: Path, digest: str) -> None:
+        """Gives a file that has this hash a further name, or copies it where the file system has no hard links.
+
+        A link moves the time of the inode's last change, which costs no second reading here: all else is as it was.
+        """
+        before = _identity(path)
+        link_or_copy(path, to)
+        after = _identity(to)
+        if after._replace(ctime_ns=before.ctime_ns) == before:
+            self._remember({after: digest})
+
     @property
     def root(self) -> Path:
         """The folder whose memory this is."""
@@ -105,6 +127,22 @@ class FileHashes:
         if time.monotonic() - self._written > WRITE_SECONDS:
             _append(self.memory, self._unwritten)
             self._written = time.monotonic()
+
+
+class ReadOnce:
+    """Content hashes of files as they are now: each is read, and once if it has several names."""
+
+    def __init__(self) -> None:
+        self._known: dict[Identity, str] = {}
+
+    def of(self, paths: Iterable[Path]) -> dict[Path, str]:
+        """path to sha256."""
+        found = {}
+        for path in paths:
+            identity = _identity(path)
+            found[path] = self._known.get(identity) or file_sha256(path)
+            self._known[identity] = found[path]
+        return found
 
 
 def _append(memory: Journal, unwritten: list[list[Any]]) -> None:

@@ -210,11 +210,13 @@ class Run:
 
     def outcomes(self) -> dict[str, dict[str, Any]]:
         """What each stage that has run recorded; a record that is damaged does not count."""
-        found = {}
-        for name in STAGES:
-            with suppress(DamagedError, FileNotFoundError):
-                found[name] = read_sealed(self._outcome(name), "")
-        return found
+        return {name: outcome for name in STAGES if (outcome := self.outcome(name))}
+
+    def outcome(self, name: str) -> dict[str, Any] | None:
+        """What one stage recorded."""
+        with suppress(DamagedError, FileNotFoundError):
+            return read_sealed(self._outcome(name), "")
+        return None
 
     def damage(self) -> list[str]:
         """One line for each of the run's own records that is not what was written."""

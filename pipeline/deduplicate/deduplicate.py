@@ -10,10 +10,11 @@ from configs.errors import UserError
 from pipeline.contract.execute import StageContext
 from pipeline.contract.progress import say
 from pipeline.deduplicate.duplicate_search import DuplicateSearch
+from pipeline.deduplicate.kept_rows import write_rows
 from pipeline.deduplicate.preference_pairs import judged_pairs
 from pipeline.deduplicate.reference_corpora import reference_corpora
 from pipeline.deduplicate.splits import group_rows, split_rows
-from pipeline.rows.parquet import count_by, rows_in
+from pipeline.rows.parquet import rows_in
 from pipeline.rows.ranges import Corpus
 from pipeline.spark.pairs import write_pairs
 from pipeline.spark.session import session_of, shuffled_bytes
@@ -39,13 +40,9 @@ def deduplicate(context: StageContext) -> None:
     kept = search.steps.run("kept", search.kept())
     rows = kept.count()
     grouped, sizes = group_rows(kept, rows, config, search.steps.folder / "links", search.steps.run)
-    search.write(context.out, split_rows(grouped, rows, context.config("seed"), config, search.steps.run))
-
+    placed = split_rows(grouped, rows, context.config("seed"), config, search.steps.run)
     context.metrics.update(sizes)
-    context.ledger.rows_in = total
-    context.metrics["splits"] = count_by(context.out / "data", "split")
-    context.ledger.rows_out = sum(context.metrics["splits"].values())
-    context.ledger.dropped = count_by(context.out / "dropped", "rule")
+    write_rows(context, context.inputs["clean"], search.decide(placed))
     moved = shuffled_bytes(spark) - before
     context.metrics["shuffle_bytes_a_row"] = round(moved / max(total, 1))
     say(f"deduplicate: {moved / max(total, 1):,.0f} bytes a row were shuffled")

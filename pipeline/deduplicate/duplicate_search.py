@@ -2,6 +2,8 @@
 
 import shutil
 from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from configs.deduplicate import Deduplicate
+from pipeline.contract.fingerprint import canonical_json
 from pipeline.contract.progress import say
 from pipeline.deduplicate.candidate_pairs import BUCKETS, PAIRS, buckets_of, candidate_pairs, ends
 from pipeline.deduplicate.connected_components import connected_components
@@ -21,11 +24,11 @@ from pipeline.deduplicate.overlaps import EXCHANGES, OVERLAPS, exchanges_of, ove
 from pipeline.deduplicate.representatives import MEMBERS, represent
 from pipeline.deduplicate.row_decisions import EXACT_MATCHES, SPLITS, RowDecisions
 from pipeline.deduplicate.row_features import read_features, write_features
-from pipeline.rows.parquet import write_table
+from pipeline.rows.parquet import write_batches
 from pipeline.rows.ranges import Corpus, Range, Ranges
 from pipeline.rows.splitmix import mix
 from pipeline.spark.blocks import BATCH_BYTES, Batches, Received, cut, deliver, run, send
-from pipeline.spark.external_sort import LEAST_FILES, file_count
+from pipeline.spark.external_sort import LEAST_FILES
 from pipeline.spark.session import task_progress
 
 ROWS_PER_BATCH = 10_000
@@ -33,8 +36,12 @@ ROWS_PER_TASK = 100_000
 """Rows whose texts or buckets one task holds at once: some 50 MB each."""
 
 VERIFIED = "a bigint, b bigint, jaccard double, duplicate boolean, bounded bigint"
+DECISIONS = pa.schema({"ordinal": pa.int64(), **dict.fromkeys(("rule", "evidence", "split", "cluster"), pa.string())})
 BOUNDED = pa.schema({"bounded": pa.int64()})
-KEPT = "ordinal bigint, own bigint, first bigint, second bigint, third bigint, prompt_key bigint, prompt_words int"
+KEPT = (
+    "ordinal bigint, own bigint, user bigint, first bigint, second bigint, third bigint, "
+    "prompt_key bigint, prompt_words int"
+)
 
 
 class Steps:
@@ -65,8 +72,8 @@ class DuplicateSearch:
         self.features = scratch / "features"
         self.features.mkdir(exist_ok=True)
         self.evaluation = scratch / "evaluation"
+        self.own = next(corpus for corpus in corpora if corpus.kind == "new")
         self.tasks = max(LEAST_FILES, -(-self.ranges.rows // ROWS_PER_TASK))
-        self.files = file_count(self.ranges.new_rows)
         spark.conf.set("spark.sql.execution.arrow.maxBytesPerBatch", str(BATCH_BYTES))
 
     def find_exact(self) -> None:
@@ -187,7 +194,7 @@ class DuplicateSearch:
             clusters = [c if s else None for c, s in zip(decisions.clusters, decisions.shared, strict=True)]
             bound = rows.append_column("cluster", pa.array(clusters, pa.string())).filter(pa.array(stays))
             by = (bound[n].to_pylist() for n in ("row_id", "source", "user_id", "conversation_id", "cluster"))
-            keys = zip(*map(_keys, *by), strict=True) if bound.num_rows else [[]] * 4
+            keys = zip(*map(_keys, *by), strict=True) if bound.num_rows else [[]] * 5
             columns = [np.flatnonzero(stays) + part.first, *(pa.array(column, pa.int64()) for column in keys)]
             table = pa.table(
                 [*columns, bound["prompt_key"], bound["prompt_words"]], [c.split()[0] for c in KEPT.split(", ")]
@@ -196,9 +203,13 @@ class DuplicateSearch:
 
         return run(deliver([self.exact, self.clustered], ranges.new_ranges, self.spark), kept, KEPT)
 
-    def write(self, out: Path, placed: DataFrame) -> None:
-        """data/ and dropped/. placed: ordinal, split."""
-        ranges, features, files, targets = self.ranges, self.features, self.files, self.tasks
+    def decide(self, placed: DataFrame) -> list["Decided"]:
+        """What becomes of the rows of each file of the run's own, in order of name. placed: ordinal, split."""
+        ranges, features, targets = self.ranges, self.features, self.tasks
+        folder = self.steps.folder / "decisions"
+        folder.mkdir(exist_ok=True)
+        files = sorted(self.own.folder.glob("*.parquet"))
+        numbers = {file: number for number, file in enumerate(files)}
         sent = send(placed.select(*SPLITS.names), "splits", lambda table: ranges.of(table["ordinal"].to_numpy()))
 
         def exchanges(received: Received) -> Batches:
@@ -219,41 +230,40 @@ class DuplicateSearch:
             decisions = RowDecisions(ranges, part, known, received)
             split = decisions.splits(received.table("splits", SPLITS))
             decisions.add_overlaps(received.table("overlaps", OVERLAPS))
-            table = part.read()
-            place = (known["key"].to_numpy() % np.uint64(files)).astype(np.int64)
-            stays = np.array([rule is None for rule in decisions.rules], bool)
-            kept = table.append_column("split", pa.array(split, pa.string()))
-            clusters = [c or r for c, r in zip(decisions.clusters, table["row_id"].to_pylist(), strict=True)]
-            kept = kept.append_column("cluster", pa.array(clusters, pa.string()))
-            dropped = table.select(["row_id", "source", "origin"])
-            dropped = dropped.append_column("rule", pa.array(decisions.rules, pa.string()))
-            dropped = dropped.append_column("evidence", pa.array(decisions.evidence, pa.string()))
-            yield from cut("data", kept.filter(pa.array(stays)), place[stays])
-            yield from cut("dropped", dropped.filter(pa.array(~stays)), place[~stays])
-
-        first = ranges.all[0].read().schema
-        kept_schema = first.append(pa.field("split", pa.string())).append(pa.field("cluster", pa.string()))
-        dropped_schema = pa.schema(
-            [
-                *(first.field(name) for name in ("row_id", "source", "origin")),
-                ("rule", pa.string()),
-                ("evidence", pa.string()),
+            row_ids = known["row_id"].to_pylist()
+            clusters = [
+                None if rule else c or r
+                for rule, c, r in zip(decisions.rules, decisions.clusters, row_ids, strict=True)
             ]
-        )
+            split = [None if rule else s for rule, s in zip(decisions.rules, split, strict=True)]
+            ordinals = np.arange(part.first, part.first + part.rows)
+            columns = [ordinals, decisions.rules, decisions.evidence, split, clusters]
+            table = pa.table([pa.array(c, f.type) for c, f in zip(columns, DECISIONS, strict=True)], schema=DECISIONS)
+            yield from cut("decisions", table, np.full(part.rows, numbers[part.file]))
 
-        def written(received: Received) -> Batches:
-            for kind, schema in (("data", kept_schema), ("dropped", dropped_schema)):
-                rows = received.table(kind, schema).sort_by("row_id")
-                write_table(rows, out / kind / f"part-{received.target:05d}.parquet")
-            yield pa.record_batch({"file": pa.array([received.target], pa.int32())})
+        def of_file(received: Received) -> Batches:
+            table = received.table("decisions", DECISIONS).sort_by("ordinal").drop_columns(["ordinal"]).combine_chunks()
+            write_batches(table.to_batches(), table.schema, folder / f"{received.target:06d}.arrow")
+            digest = sha256(canonical_json(table.to_pydict()).encode()).hexdigest()
+            yield pa.record_batch({"file": pa.array([received.target], pa.int32()), "digest": [digest]})
 
-        for kind in ("data", "dropped"):
-            (out / kind).mkdir(exist_ok=True)
         frame = run(deliver([sent], ranges.new_ranges, self.spark), exchanges)
         found = run(deliver([frame], targets, self.spark), overlapping)
         frame = run(deliver([self.exact, self.clustered, sent, found], ranges.new_ranges, self.spark), rows)
-        with task_progress(self.spark, "deduplicate: writing"):
-            run(deliver([frame], files, self.spark), written, "file int").collect()
+        with task_progress(self.spark, "deduplicate: deciding"):
+            decided = run(deliver([frame], len(files), self.spark), of_file, "file int, digest string").collect()
+        digests = sorted((row["file"], row["digest"]) for row in decided)
+        return [Decided(files[number], folder / f"{number:06d}.arrow", digest) for number, digest in digests]
+
+
+@dataclass(frozen=True)
+class Decided:
+    """What becomes of the rows of a file. decisions: rule, evidence, split and cluster of each row, in the file's
+    order, as an Arrow file. digest: of these."""
+
+    file: Path
+    decisions: Path
+    digest: str
 
 
 def _words(rows: pa.Table, ordinals: np.ndarray, part: Range) -> pa.Table:
@@ -265,10 +275,10 @@ def _words(rows: pa.Table, ordinals: np.ndarray, part: Range) -> pa.Table:
 def _keys(
     row_id: str, source: str, user: str | None, conversation: str | None, cluster: str | None
 ) -> tuple[int | None, ...]:
-    """The key of a row itself, and three of what binds it to others, null where there are fewer."""
+    """The key of a row itself, of its user, and three of what binds it to others, null where there are fewer."""
     names = (("user", source, user), ("conversation", source, conversation), ("cluster", cluster))
     keys = [_key(*parts) for parts in names if parts[-1] is not None]
-    return (_key("row", row_id), *keys, None, None, None)[:4]
+    return (_key("row", row_id), None if user is None else keys[0], *keys, None, None, None)[:5]
 
 
 def _key(*names: str | None) -> int:

@@ -28,7 +28,7 @@ MOST_CHAINED_SHARE = 0.1
 """Groups that are too large to be held out may hold so much of the rows together; what is held out falls short by as
 much."""
 
-KEYS = ("ordinal", "first", "second", "third", "prompt_key", "prompt_words")
+KEYS = ("ordinal", "user", "first", "second", "third", "prompt_key", "prompt_words")
 
 Run = Callable[[str, DataFrame], DataFrame]
 """Computes a frame of that name, and reads it back."""
@@ -40,9 +40,9 @@ def group_rows(
     """The rows with `group`, `group_rows` (the size of that group) and `opens` (of one row of each group); and the
     metrics groups and largest_group.
 
-    kept: `count` rows of ordinal, own (64-bit hash of the row_id), first, second and third (of the user, conversation
-    or cluster that binds the row to others; null where there are fewer), prompt_key (null without a prompt) and
-    prompt_words; read several times. Rows of one cluster, conversation, user or prompt share a
+    kept: `count` rows of ordinal, own (64-bit hash of the row_id), user (its key, or null), first, second and third (of
+    the user, conversation or cluster that binds the row to others; null where there are fewer), prompt_key (null
+    without a prompt) and prompt_words; read several times. Rows of one cluster, conversation, user or prompt share a
     group, and so do rows that are linked through several of them. The answers to one prompt stay together, however
     many they are. Where several prompts link so many users,
     conversations and clusters that groups too large to be held out hold more than MOST_CHAINED_SHARE, prompts bind less
@@ -77,9 +77,9 @@ def _bound(
 
 
 def _grouped(rows: DataFrame, count: int, scratch: Path) -> DataFrame:
-    """With group, group_rows, opens, and `linked`: whether several prompts and several users, conversations or clusters
-    make up the group. rows: with `first`, the key that a row goes by, and `binds`, whether its prompt links it to
-    others.
+    """With group, group_rows, opens, drawn (the key that its split is drawn by), and `linked`: whether several prompts
+    and several users, conversations or clusters make up the group. rows: with `first`, the key that a row goes by, and
+    `binds`, whether its prompt links it to others.
     """
     own = rows.select(F.col("first").alias("a"), F.explode(F.array_compact(F.array("second", "third"))).alias("b"))
     asked = rows.where("binds and prompt_key <> first").select("first", "prompt_key")
@@ -91,19 +91,22 @@ def _grouped(rows: DataFrame, count: int, scratch: Path) -> DataFrame:
         F.col("vertex").alias("first"), F.col("component").alias("least")
     )
     group = Window.partitionBy("group")
+    asked_in = F.min(F.when(F.col("binds"), F.col("prompt_key")))
     several_of = {name: F.min(name).over(group) < F.max(name).over(group) for name in ("first", "prompt_key")}
     return (
         rows.join(linked, "first", "left")
         .withColumn("group", F.coalesce("least", "first"))
         .withColumn("group_rows", F.count("*").over(group))
         .withColumn("opens", F.col("ordinal") == F.min("ordinal").over(group))
+        .withColumn("drawn", F.coalesce(F.min("user").over(group), asked_in.over(group), F.min("first").over(group)))
         .withColumn("linked", F.coalesce(several_of["first"] & several_of["prompt_key"], F.lit(False)))
-        .select(*KEYS, "binds", "group", "group_rows", "opens", "linked")
+        .select(*KEYS, "binds", "group", "group_rows", "opens", "drawn", "linked")
     )
 
 
 def split_rows(grouped: DataFrame, rows: int, seed: int, config: Deduplicate, run: Run) -> DataFrame:
-    """(ordinal, split) of each row. A hash of seed and group decides it, whatever the other rows are.
+    """(ordinal, split) of each row. A hash decides it, of the seed and of what the group has in common and others that
+    join it have too: its user, else its prompt, else its conversation or cluster (the least, where it has several).
 
     grouped: `rows` rows of group_rows. A group larger than a whole
     held-out split trains: it would be most of what is measured. When that or chance leaves a split
@@ -117,13 +120,13 @@ def split_rows(grouped: DataFrame, rows: int, seed: int, config: Deduplicate, ru
         )
     test, held_out = config.test_share, config.test_share + config.validation_share
     test_limit, validation_limit = max(1, int(config.test_share * rows)), max(1, int(config.validation_share * rows))
-    draw, size = uniform(seed, "group"), F.col("group_rows")
+    draw, size = uniform(seed, "drawn"), F.col("group_rows")
     split = (
         F.when((draw < test) & (size <= test_limit), "test")
         .when((draw >= test) & (draw < held_out) & (size <= validation_limit), "validation")
         .otherwise("train")
     )
-    placed = run("splits", grouped.select("ordinal", "group", "group_rows", "opens", split.alias("split")))
+    placed = run("splits", grouped.select("ordinal", "group", "group_rows", "opens", "drawn", split.alias("split")))
     counts = {row["split"]: row["count"] for row in placed.where("opens").groupBy("split").count().collect()}
     if sum(counts.values()) < 3:
         raise UserError(

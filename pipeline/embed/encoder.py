@@ -39,6 +39,15 @@ class Encoder:
     def on_cpu(self) -> bool:
         return self._device.type == "cpu"
 
+    @property
+    def rowwise(self) -> bool:
+        """Whether a text's vector is the same to the last bit whatever it is encoded beside.
+
+        oneDNN's products on CPUs, and what Bert does besides, compute each row alone and in one order
+        (tests/pipeline/embed/test_encoder.py); a GPU's change with the size of the batch.
+        """
+        return self.on_cpu and isinstance(self._hidden, Bert)
+
     def encode(self, tokens: TokenLists) -> np.ndarray:
         """Unit vectors [N, D] float32."""
         return self.begin(tokens)()

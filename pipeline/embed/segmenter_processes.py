@@ -5,7 +5,6 @@ import os
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
-from pathlib import Path
 
 import pyarrow as pa
 
@@ -18,19 +17,19 @@ _segmenter: Segmenter
 
 
 def segmented(
-    shards: Iterable[tuple[Path, pa.Table]], settings: Embed, processes: int
-) -> Iterator[tuple[Path, Segmented]]:
-    """The segments of each (file, row_id and messages), in order; two shards a process are under way at most."""
+    shards: Iterable[tuple[str, pa.Table]], settings: Embed, processes: int
+) -> Iterator[tuple[str, Segmented]]:
+    """The segments of each (name, row_id and messages), in order; two shards a process are under way at most."""
     context = multiprocessing.get_context("spawn")  # a fork would inherit the locks of torch's and Arrow's threads
-    under_way: deque[tuple[Path, Future[Segmented]]] = deque()
+    under_way: deque[tuple[str, Future[Segmented]]] = deque()
     with ProcessPoolExecutor(processes, context, _start, (settings,)) as pool:
-        for file, table in shards:
-            under_way.append((file, pool.submit(_segment, _packed(table))))
+        for name, table in shards:
+            under_way.append((name, pool.submit(_segment, _packed(table))))
             if len(under_way) >= 2 * processes:
-                file, segments = under_way.popleft()
-                yield file, segments.result()
-        for file, segments in under_way:
-            yield file, segments.result()
+                name, segments = under_way.popleft()
+                yield name, segments.result()
+        for name, segments in under_way:
+            yield name, segments.result()
 
 
 def processes_beside_an_accelerator() -> int:

@@ -27,7 +27,7 @@ from pipeline.embed.encoder import Encoder
 from pipeline.embed.segmenter import Segmenter
 from pipeline.embed.segments import Segment
 from pipeline.index.store import TEXT_CHARS, VectorStore, point_id
-from pipeline.rows.ordered import in_shards
+from pipeline.rows.ordered import in_order, in_shards
 
 SAMPLES = 16
 COLUMNS = ["row_id", "source", "topic", "split", "messages"]
@@ -86,7 +86,7 @@ class _Block(NamedTuple):
 
 
 def _blocks(context: StageContext) -> Iterator[_Block]:
-    """Balance's rows in order of row_id, joined with embed's segments, which lie in the same order."""
+    """Balance's rows in order of row_id, joined with embed's segments, in the same order."""
     settings: Embed = context.config("embed")
     encoder: Encoder | None = None
     segments = _Segments(context.inputs["embed"])
@@ -106,9 +106,8 @@ class _Segments:
     """Embed's segments, taken in ascending order of row_id."""
 
     def __init__(self, embed: Artifact) -> None:
-        files = sorted(embed.parquet().glob("*.parquet"), key=lambda p: (len(p.name), p.name))
-        self._tables = (pq.read_table(p) for p in files)
-        self._held = pq.read_schema(files[0]).empty_table()
+        self._tables = in_order(embed.parquet())
+        self._held = pq.read_schema(min(embed.parquet().glob("*.parquet"))).empty_table()
 
     def of(self, row_ids: pa.ChunkedArray) -> pa.Table:
         """The segments of the given rows, which lie after those asked for before."""

@@ -21,6 +21,8 @@ __all__ = ["ATTRIBUTES", "Lexicons", "Mention", "masked", "mentions", "spans"]
 
 ENGLISH = "en"
 OLDEST = 120
+REMEMBERED, REMEMBERED_CHARS = 1_000, 1_000
+"""Texts that a lexicon knows by heart, and how long they may be: a conversation's sentences, and what many say."""
 LONG = 200
 """Characters of a text that is searched sentence by sentence."""
 TONGUE = "@"
@@ -112,6 +114,7 @@ class Lexicon:
     def __init__(self, words: WordList) -> None:
         self.words = words
         self.table = _table(words)
+        self._remembered: dict[str, list[tuple[_Text, int, _Found]]] = {}
         self.neutral = {word: neutral for neutral, of in words.neutral.words.items() for word in terms(of)}
         nouns, adjectives = _own(words, "pronoun", "person", "people"), _own(words, "not_of_things", *OF_PERSONS)
         self.persons, self.person_endings = self._set(words.persons) | nouns, _endings(words.persons)
@@ -139,15 +142,26 @@ class Lexicon:
         return frozenset(terms(text, self.words.endings))
 
     def mentions(self, text: str) -> set[str]:
-        return {tag for read, _ in self._telling_parts(text) for found in self._find(read) for tag in found.tags}
+        return {tag for _, _, found in self._searched(text) for tag in found.tags}
 
     def spans(self, text: str) -> list[Mention]:
         mentions = []
-        for read, offset in self._telling_parts(text):
-            for found in self._find(read):
-                start, end = read.place(found.at, found.end)
-                mentions += [Mention(offset + start, offset + end, tag) for tag in found.tags]
+        for read, offset, found in self._searched(text):
+            start, end = read.place(found.at, found.end)
+            mentions += [Mention(offset + start, offset + end, tag) for tag in found.tags]
         return mentions
+
+    def _searched(self, text: str) -> list[tuple["_Text", int, "_Found"]]:
+        """The terms that count, each with the part of the text that it is in and that part's first character. A text
+        of late is remembered: whoever asks for its mentions asks for its neutral words next."""
+        known = self._remembered.get(text)
+        if known is None:
+            known = [(read, offset, found) for read, offset in self._telling_parts(text) for found in self._find(read)]
+            if len(self._remembered) == REMEMBERED:
+                self._remembered.clear()
+            if len(text) <= REMEMBERED_CHARS:
+                self._remembered[text] = known
+        return known
 
     def _telling_parts(self, text: str) -> Iterator[tuple["_Text", int]]:
         """The text, or of a long one its sentences, with their first characters: those that may mention somebody."""
@@ -167,16 +181,15 @@ class Lexicon:
     def masked(self, text: str, spans: Sequence[Mention]) -> str:
         wanted = {(span.start, span.end) for span in spans}
         pieces, done, last = [], 0, ""
-        for read, offset in self._telling_parts(text):
-            for found in self._find(read):
-                start, end = (offset + place for place in read.place(found.at, found.end))
-                if (start, end) not in wanted:
-                    continue
-                neutral = self._neutral(read.tokens, found)
-                between = self._article(text[done:start])
-                if not (neutral == last == self.words.neutral.adjective and between.isspace()):
-                    pieces += [between, _capital(neutral) if OPENING.search(text[:start]) else neutral]
-                done, last = end, neutral
+        for read, offset, found in self._searched(text):
+            start, end = (offset + place for place in read.place(found.at, found.end))
+            if (start, end) not in wanted:
+                continue
+            neutral = self._neutral(read.tokens, found)
+            between = self._article(text[done:start])
+            if not (neutral == last == self.words.neutral.adjective and between.isspace()):
+                pieces += [between, _capital(neutral) if OPENING.search(text[:start]) else neutral]
+            done, last = end, neutral
         return "".join([*pieces, text[done:]])
 
     def _article(self, text: str) -> str:

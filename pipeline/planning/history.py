@@ -54,14 +54,17 @@ class Shape:
 
 
 def measurements(root: Path) -> list[Measurement]:
-    """One for each of the newest artifacts of every stage; of a training also one of its start, without work."""
+    """One for each of the newest artifacts of every stage that took over no part; of a training also one of its start,
+    without work."""
     found = []
     store = ArtifactStore(root)
     for stage, declared in STAGES.items():
         for artifact in _newest(store, stage):
             try:
-                units = units_of(artifact, store)
                 timing = artifact.manifest["timing"]
+                if timing.get("parts", {}).get("taken_over"):  # which took no time
+                    continue
+                units = units_of(artifact, store)
                 found.append(Measurement(stage, units, float(timing["seconds"]), str(timing["started"])))
                 if declared.work.unit == "tflop":  # it knows how long its steps took, so the rest was its start
                     start = float(timing["seconds"]) - float(artifact.metrics["seconds"])

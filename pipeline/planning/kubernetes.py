@@ -123,6 +123,7 @@ class JobSet:
                         "spec": {
                             "restartPolicy": "Never",
                             "terminationGracePeriodSeconds": self.notice,
+                            "securityContext": {"runAsUser": 0},  # sshd asks for it; the image's own user is another
                             "containers": [container],
                             "volumes": [
                                 {"name": "root", "persistentVolumeClaim": {"claimName": self.claim}},

@@ -140,7 +140,7 @@ def _training(plan: Plan) -> Table:
     honest = plan["honest"]
     table = _table("training, honestly", "", "time", "")
     for name, seconds, note in (
-        ("start", honest["start"], "launcher, model, first step"),
+        ("start", honest["start"], "ranks, model, first step"),
         ("steps", honest["compute"], honest["origin"]),
         ("validation", honest["validation"], "forward passes"),
         ("checkpoints", honest["checkpoints"], f"{size(honest['checkpoint_bytes'])} each, and the best weights"),

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pyarrow.compute as pc
@@ -13,6 +14,9 @@ from pipeline.contract.spikes import read_spikes
 from pipeline.contract.stage import Stage
 from pipeline.contract.stages import STAGES, text_before
 from pipeline.report.dropped_examples import clipped, texts_of
+
+FILE = "__filename"
+"""What Arrow calls the file that a row was read from."""
 
 QUIET = {"row_id", "messages", "metadata", "origin", "source", "conversation_id", "user_id", "vector"}
 
@@ -30,7 +34,7 @@ def explain(run: Run, row: str) -> list[str]:
         if artifact is not None:
             said = [
                 *stage.lineage()(run, row),
-                *_at_stage(stage, artifact, row, told),
+                *_at_stage(run, stage, artifact, row, told),
                 *_preferences(artifact, row, told),
             ]
             lines += [f"  {name}: {text}" for text in said]
@@ -97,19 +101,30 @@ def _ids(artifact: Artifact, name: str, start: str) -> set[str]:
     return set(table["row_id"].to_pylist())
 
 
-def _at_stage(stage: Stage, artifact: Artifact, row: str, told: dict[str, Any]) -> Iterator[str]:
+def _at_stage(run: Run, stage: Stage, artifact: Artifact, row: str, told: dict[str, Any]) -> Iterator[str]:
     """What one stage did. told: the facts that earlier stages have told, which are not repeated."""
     for folder in ("dropped", "data"):
         if not any((artifact.path / folder).glob("*.parquet")):
             continue
-        for found in artifact.read(folder).to_table(filter=pc.field("row_id") == row).to_pylist():
+        dataset = artifact.read(folder)
+        rows = dataset.to_table([*dataset.schema.names, FILE], filter=pc.field("row_id") == row).to_pylist()
+        for found in rows:
+            maker = _maker(run, artifact, found.pop(FILE))
             if folder == "dropped":
-                yield f"dropped by rule {found['rule']}, evidence {found['evidence']}"
+                yield f"dropped by rule {found['rule']}, evidence {found['evidence']}{maker}"
                 continue
             facts = {k: v for k, v in found.items() if k not in QUIET and v not in (None, [], "") and told.get(k) != v}
             told |= facts
             words = stage.shown.passed.format_map(found | {"turns": len(found.get("messages") or ())})
-            yield words + (f" {json.dumps(facts, ensure_ascii=False, default=str)}" if facts else "")
+            yield words + (f" {json.dumps(facts, ensure_ascii=False, default=str)}" if facts else "") + maker
+
+
+def _maker(run: Run, artifact: Artifact, file: str) -> str:
+    """Which run made the part that a file is, if another one did."""
+    part = artifact.part_files.get(Path(file).relative_to(artifact.path).as_posix())
+    if part is None or not part.sealed or part.manifest["made"]["run"] == run.id:
+        return ""
+    return f"; taken over from run {part.manifest['made']['run']}"
 
 
 def _preferences(artifact: Artifact, row: str, told: dict[str, Any]) -> Iterator[str]:

@@ -4,7 +4,7 @@ from typing import Any
 
 from configs.audit import Audit
 from configs.errors import UserError
-from pipeline.audit.statements import PRONOUN, SPEAKERS, mentioning
+from pipeline.audit.statements import PRONOUN, SPEAKERS, mentioning, spoken
 from pipeline.contract.artifact import Artifact
 from pipeline.people.lists import of_profile
 from pipeline.people.mentions import Lexicons
@@ -52,7 +52,7 @@ def _sentences(messages: Turns, lexicons: Lexicons, language: str | None) -> lis
                 "content": clipped(f"{m.before[0]} {m.sentence}" if PRONOUN.match(m.sentence) else m.sentence),
             }
         ]
-        for m in mentioning(turns, lexicons, language)
+        for m in mentioning(spoken(turns), lexicons, language)
     ]
 
 

@@ -19,9 +19,15 @@ COLOURS = {
     "#030303": "var(--rule)",
     "#040404": "var(--first)",
     "#050505": "var(--second)",
+    "#060606": "var(--third)",
+    "#070707": "var(--fourth)",
+    "#080808": "var(--fifth)",
+    "#090909": "var(--sixth)",
 }
 """Placeholder in the drawing to the page's custom property."""
-INK, FAINT, GRID, FIRST, SECOND = COLOURS
+INK, FAINT, GRID, FIRST, SECOND, *_ = COLOURS
+RUNS = tuple(COLOURS)[3:]
+"""Of runs that are drawn over each other, in their order."""
 
 
 def loss_curve(
@@ -84,6 +90,21 @@ def preference_curve(train: Points, validation: Points, label: str) -> str:
         return _svg(figure, f"{label.capitalize()} by step")
 
 
+def compared_losses(runs: Sequence[tuple[Points, Points] | None], x_label: str) -> str:
+    """An <svg> element of training and validation loss of several runs over each other, in the colours RUNS; None for
+    a run without any. The page's own legend says which run has which colour."""
+    with matplotlib.rc_context(STYLE):
+        figure, axes = _figure(3.8)
+        for colour, run in zip(RUNS, runs, strict=False):
+            if run:
+                train, validation = run
+                _line(axes, train, colour, "", linewidth=1.0, alpha=0.55)
+                _line(axes, validation, colour, "", linewidth=2, marker="o", markersize=4)
+        _frame(axes, "loss (nats)", None)
+        axes.set_xlabel(x_label, color=FAINT)
+        return _svg(figure, "Losses of the runs")
+
+
 def _figure(height: float) -> "tuple[Figure, matplotlib.axes.Axes]":
     figure = Figure(figsize=(7.6, height), layout="constrained")
     return figure, figure.add_subplot()
@@ -100,8 +121,9 @@ def _frame(axes: "matplotlib.axes.Axes", label: str, legend_at: Any) -> None:
     axes.margins(x=0.02)
     for side in axes.spines.values():
         side.set_visible(False)
-    legend = axes.legend(frameon=False, loc=legend_at, labelcolor=INK)
-    legend.set_zorder(5)
+    if legend_at:
+        legend = axes.legend(frameon=False, loc=legend_at, labelcolor=INK)
+        legend.set_zorder(5)
 
 
 def _line(axes: "matplotlib.axes.Axes", points: Points, colour: str, label: str, **style: object) -> None:

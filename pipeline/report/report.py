@@ -3,7 +3,6 @@
 It can be built at any moment of a run, also of a failed one: what has not been made is null.
 """
 
-import fcntl
 import json
 import math
 import time
@@ -30,6 +29,8 @@ from pipeline.drift.drift import DRIFT, NONE_YET, OWN, read_drift
 from pipeline.planning.run_plan import comparison, read_plan
 from pipeline.report.dropped_examples import rules_of
 from pipeline.report.finding_examples import examples_of
+from pipeline.report.stage_locks import holder_now
+from pipeline.report.tracking import TRAIN, tracking
 
 UNFINISHED_SECONDS = 15.0
 """A page of an unfinished run is rebuilt when it is older than this."""
@@ -58,6 +59,7 @@ def build_report(run: Run) -> dict[str, Any]:
         "profile": masked(run.profile.model_dump(mode="json")),
         "stages": stages,
         "plan": _plan(run, stages),
+        "tracking": tracking(run, prints.get(TRAIN)),
         "rules": rules_of(made),
         "data": _data(made),
         **_facts(made),
@@ -141,7 +143,10 @@ def damage(run: Run) -> list[str]:
 def is_current(run: Run) -> bool:
     """Whether the written page is whole and shows all that the run has recorded, in the present design."""
     page, numbers = _files(run)
-    if not (page.is_file() and numbers.is_file()) or damage(run):
+    if not (page.is_file() and numbers.is_file()):
+        return False
+    status = _written_status(run.folder, _identity(page), _identity(numbers))
+    if status is None:
         return False
     written = page.stat().st_mtime
     older = [
@@ -152,8 +157,19 @@ def is_current(run: Run) -> bool:
     ]
     if written < max(path.stat().st_mtime for path in older):
         return False
-    finished = json.loads(numbers.read_text(encoding="utf-8"))["status"] == "finished"
-    return finished or time.time() - written < UNFINISHED_SECONDS
+    return status == "finished" or time.time() - written < UNFINISHED_SECONDS
+
+
+@lru_cache(maxsize=512)  # by what a file system says of both files, as pipeline.contract.fingerprint knows files
+def _written_status(folder: Path, page: tuple[int, ...], numbers: tuple[int, ...]) -> str | None:  # noqa: ARG001
+    """The run's status that the written report says; None when the report is not what was written."""
+    run = Run(folder)
+    return None if damage(run) else json.loads(_files(run)[1].read_text(encoding="utf-8"))["status"]
+
+
+def _identity(path: Path) -> tuple[int, ...]:
+    stat = path.stat()
+    return stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns
 
 
 def _files(run: Run) -> tuple[Path, Path]:
@@ -230,14 +246,7 @@ def _unmade(run: Run, name: str, print_: str | None) -> str:
     folder = run.store.root / name
     if print_ is None or not (folder / f".{print_}.partial").is_dir():
         return "missing"
-    try:
-        with (folder / f".{print_}.lock").open() as lock:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return "running"
-    except OSError:
-        pass
-    return "failed"
+    return "running" if holder_now(folder / f".{print_}.lock") else "failed"
 
 
 def _when(run: Run, stages: list[dict[str, Any]]) -> dict[str, Any]:

@@ -16,9 +16,9 @@ PATTERN = re.compile(r"[\[\]{}*?\\]")
 """What Spark takes for a pattern in a path that it reads, and not in one that it writes."""
 
 
-def read_rows(spark: SparkSession, folder: Path) -> DataFrame:
-    """All Parquet files of a folder, whatever its name."""
-    return spark.read.parquet(PATTERN.sub(r"\\\g<0>", str(folder)))
+def read_rows(spark: SparkSession, *paths: Path) -> DataFrame:
+    """Parquet files, or all of folders, whatever their names."""
+    return spark.read.parquet(*(PATTERN.sub(r"\\\g<0>", str(path)) for path in paths))
 
 
 def write_rows(frame: DataFrame, folder: Path, rows: int, key: str = "row_id") -> int:

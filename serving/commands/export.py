@@ -27,11 +27,10 @@ def command(parser: ArgumentParser) -> Runs:
 
 
 def _export_person(options: Namespace) -> int:
-    from pipeline.contract.artifact import ArtifactStore
     from serving.dialogue.dialogue import database_of
     from serving.dialogue.export import exported
-    from serving.erasure.artifacts import rows_of
     from serving.erasure.kept import feedback_records
+    from serving.erasure.theirs import rows_of
 
     root = root_of(options)
     database = database_of(load_profile(options.profile, [f"storage.root={root}"]), root)
@@ -39,7 +38,7 @@ def _export_person(options: Namespace) -> int:
         "user": options.user,
         "kept_by_the_server": exported(database, options.user),
         "feedback": feedback_records(root, options.user),
-        "rows_in_artifacts": rows_of(ArtifactStore(root), options.user),
+        "rows_in_artifacts": rows_of(root, options.user),
     }
     database.close()
     write_text(Path(options.out), json.dumps(found, indent=1, ensure_ascii=False, default=str) + "\n")

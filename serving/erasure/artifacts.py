@@ -1,11 +1,9 @@
-"""A person's rows taken out of every artifact under a root."""
+"""A person's rows taken out of every artifact and part under a root."""
 
 import json
 import shutil
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,78 +14,19 @@ from configs.errors import UserError
 from pipeline.acquire.batches import ERASED
 from pipeline.contract.artifact import Artifact, ArtifactStore, Ledger
 from pipeline.contract.atomic_write import write_text
+from pipeline.contract.garbage import half_deleted, remove
+from pipeline.contract.parts import PartStore
 from pipeline.contract.run import Run
 from pipeline.contract.stages import STAGES
 from pipeline.index.qdrant_edge import rewrite
 from pipeline.rows.row_id import row_id
 from pipeline.rows.schema import DROPPED
-from serving.erasure.rows import conversations_of, held, ids_made_of, take_documents, take_rows
+from serving.erasure.rows import held, take_documents, take_rows
+from serving.erasure.theirs import Theirs
 from serving.erasure.words import Words
 
 RULE = "erased"
 ORDER = [*STAGES]
-LEARNED_FROM = ("tokenise", "packed/train", "pairs/train")
-
-
-@dataclass
-class Theirs:
-    """What of somebody lies in the artifacts. rows: ids, of their conversations and of what was made of them.
-    conversations: (role, content) pairs of each. texts: what they wrote, in any stage's words. files: content hashes of
-    the raw files that hold it. sources: file of a source to conversations of theirs, as acquire read them."""
-
-    rows: set[str] = field(default_factory=set)
-    conversations: list[list[tuple[str, str]]] = field(default_factory=list)
-    texts: set[str] = field(default_factory=set)
-    files: set[str] = field(default_factory=set)
-    sources: Counter[str] = field(default_factory=Counter)
-
-
-def find(store: ArtifactStore, user: str) -> Theirs:
-    """What lies in the artifacts of somebody whom the sources name by their id."""
-    theirs = Theirs()
-    for artifact in _of(store, "acquire"):
-        for row in conversations_of(artifact.path / "data", user):
-            theirs.rows.add(row["row_id"])
-            theirs.conversations.append([(m["role"], m["content"]) for m in row["messages"]])
-            label = f"{row['source']}/{row['origin']['file']}"
-            theirs.sources[label] += 1
-            inputs = artifact.manifest["inputs"]
-            theirs.files.add(inputs.get(label) or inputs[row["source"]])
-    for artifact in _of(store, "balance"):
-        theirs.rows |= ids_made_of(artifact.path / "data", theirs.rows)
-    for artifact in store.all():
-        if STAGES[artifact.path.parent.name].conversations:
-            theirs.texts |= _written(artifact.path / "data", theirs.rows)
-    return theirs
-
-
-def rows_of(store: ArtifactStore, user: str) -> list[dict[str, Any]]:
-    """The rows of raw conversations that name a user, each once."""
-    found = (row for artifact in _of(store, "acquire") for row in conversations_of(artifact.path / "data", user))
-    return list({row["row_id"]: row for row in found}.values())
-
-
-def _written(data: Path, rows: set[str]) -> set[str]:
-    """What users say in those of the rows that a folder holds."""
-    found: set[str] = set()
-    for path in data.glob("*.parquet"):
-        if held(path, rows):
-            mine = pq.read_table(path, columns=["messages"], filters=[("row_id", "in", rows)])
-            turns = (m for row in mine["messages"].to_pylist() for m in row)
-            found |= {m["content"] for m in turns if m["role"] == "user"}
-    return found
-
-
-def learned_rows(store: ArtifactStore, theirs: Theirs) -> dict[str, int]:
-    """Fingerprint of a training to how many of the rows it learned from; of those that had any."""
-    found = {}
-    for training in _of(store, "train"):
-        packed = store.at("tokenise", training.manifest["inputs"]["tokenise"])
-        files = [p for name in LEARNED_FROM[1:] for p in (packed.path / name).glob("*.parquet")]
-        rows = set().union(*(held(path, theirs.rows) for path in files))
-        if rows:
-            found[training.manifest["fingerprint"]] = len(rows)
-    return found
 
 
 def take_out(store: ArtifactStore, theirs: Theirs, words: Words, at: str, vectors: Any) -> Iterator[dict[str, Any]]:
@@ -109,22 +48,34 @@ def take_out(store: ArtifactStore, theirs: Theirs, words: Words, at: str, vector
         yield named | {"rows": rows, "files": len(changes)}
 
 
-def leftovers(store: ArtifactStore) -> list[str]:
-    """Deletes what may hold rows that nobody can account for: what killed attempts left beside artifacts, and artifacts
-    that are not what was committed, which no run uses. Raises UserError while an attempt is at work."""
+def remove_parts(root: Path, stages: Iterable[str], rows: set[str]) -> Iterator[dict[str, Any]]:
+    """Deletes the parts of some stages that hold any of the rows; yields {stage, fingerprint} of each.
+
+    What has their files too is rewritten on its own. Nobody looks for such a part again: what it was made of is gone,
+    and acquire makes parts by the bans.
+    """
+    for part in PartStore(root).all():
+        stage = part.path.parent.name
+        if stage in stages and any(held(path, rows) for path in part.path.rglob("*.parquet")):
+            remove(part.path)
+            yield {"stage": stage, "fingerprint": part.path.name}
+
+
+def leftovers(root: Path) -> list[str]:
+    """Deletes what may hold rows that nobody can account for: what killed attempts and interrupted deletions left, and
+    artifacts and parts that are not what was committed, which no run uses. Raises UserError while an attempt works.
+    """
+    store, parts = ArtifactStore(root), PartStore(root)
     store.recover()
     found = store.leftovers()
     for left in found:
         if store.is_held(left):
             raise UserError(f"{left}: a run is at work; wait until it has ended, or stop it, and erase then")
-    found += [artifact.path for artifact in store.all() if not artifact.sealed]
+    found += [*parts.sweep(), *half_deleted(root)]
+    found += [whole.path for whole in (*store.all(), *parts.all()) if not whole.sealed]
     for left in found:
         shutil.rmtree(left, ignore_errors=True)
-    return [left.relative_to(store.root).as_posix() for left in found]
-
-
-def _of(store: ArtifactStore, stage: str) -> list[Artifact]:
-    return [artifact for artifact in store.all() if artifact.path.parent.name == stage]
+    return [left.relative_to(root).as_posix() for left in found]
 
 
 def _changes(store: ArtifactStore, artifact: Artifact, rows: set[str], words: Words) -> set[str]:

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from configs.profile import Profile
-from pipeline.contract.artifact import ARTIFACTS, ArtifactStore
+from pipeline.contract.artifact import ARTIFACTS, PARTS, ArtifactStore
 from pipeline.contract.progress import say
+from pipeline.contract.stages import STAGES
 from pipeline.review.marks import journal
 from pipeline.rows.bans import FOLDER, Bans
 from serving.dialogue.dialogue import FOLDER as SERVER
@@ -15,6 +16,7 @@ from serving.dialogue.feedback import FOLDER as FEEDBACK
 from serving.erasure import artifacts, kept
 from serving.erasure.certificate import write_certificate
 from serving.erasure.models import flag_models
+from serving.erasure.theirs import Theirs, find, learned_rows
 from serving.erasure.words import Words
 from serving.keys import Keys
 
@@ -36,24 +38,28 @@ def erase(profile: Profile, root: Path, user: str) -> tuple[Path, list[str]]:
     root = root.resolve()
     store, database = ArtifactStore(root), database_of(profile, root)
     try:
-        left = artifacts.leftovers(store)
+        left = artifacts.leftovers(root)
         keys = Keys(root).forget(user)
-        theirs = artifacts.find(store, user)
         texts, conversations, files = kept.feedback_texts(root, user)
+        theirs = find(root, user, conversations)
         theirs.texts |= texts | kept.written_texts(database, user)
         theirs.files |= files
         say(f"erase: {len(theirs.rows):,} rows in artifacts, {len(conversations):,} records of feedback")
         bans = Bans.read(root).adding(user, [*theirs.conversations, *conversations], theirs.files)
         bans.write(root)
-        learned = artifacts.learned_rows(store, theirs)
+        learned = learned_rows(root, theirs)
         every = artifacts.runs_of(root)
         words = Words(theirs.texts, theirs.rows)
         models = flag_models(store, every, learned, at)
         feedback = kept.erase_feedback(root, user)
         changed = []
+        after_acquire = [stage for stage in STAGES if stage != "acquire"]
+        parts = list(artifacts.remove_parts(root, after_acquire, theirs.rows))
         for entry in artifacts.take_out(store, theirs, words, at, profile.vectors):
             say(f"erase: {entry['stage']} {entry['fingerprint'][:12]}: {entry['rows']:,} rows, {entry['files']} files")
             changed.append(entry)
+        parts += artifacts.remove_parts(root, ["acquire"], theirs.rows)
+        say(f"erase: {len(parts):,} parts deleted")
         beside = [*_scrub_beside(root, words), *_scrub_notes(root, theirs.rows)]
         sessions = kept.erase_sessions(database, user)
         database.scrub()
@@ -73,6 +79,7 @@ def erase(profile: Profile, root: Path, user: str) -> tuple[Path, list[str]]:
         "memory": memory,
         "feedback": feedback,
         "artifacts": changed,
+        "parts_deleted": parts,
         "files": beside,
         "leftovers_deleted": left,
         "models": models,
@@ -95,7 +102,7 @@ def _scrub_notes(root: Path, rows: set[str]) -> list[dict[str, Any]]:
     return [{"file": marks.path.relative_to(root).as_posix(), "done": f"notes of {len(noted):,} marks emptied"}]
 
 
-def _foreign(theirs: artifacts.Theirs, root: Path) -> dict[str, int]:
+def _foreign(theirs: Theirs, root: Path) -> dict[str, int]:
     """Files of sources that others keep, and conversations of the person in them: acquire refuses these from now on."""
     ours = {path.name for path in (root / FEEDBACK).glob("*.jsonl")}
     return {file: number for file, number in sorted(theirs.sources.items()) if file.split("/")[-1] not in ours}
@@ -106,7 +113,7 @@ def _scrub_beside(root: Path, words: Words) -> list[dict[str, Any]]:
     done: list[dict[str, Any]] = []
     for path in sorted(root.rglob("*")):
         if path.is_symlink() or not path.is_file() or path.relative_to(root).parts[0] in (
-            ARTIFACTS, SERVER, FEEDBACK, FOLDER
+            ARTIFACTS, PARTS, SERVER, FEEDBACK, FOLDER
         ):  # fmt: skip
             continue
         name = path.relative_to(root).as_posix()

@@ -1,7 +1,7 @@
 """A person's rows in Parquet files: found, counted, taken out."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,8 @@ import pyarrow.parquet as pq
 
 from pipeline.contract.atomic_write import replacing
 from pipeline.contract.tokenised import PADDING, UNLEARNED
+from pipeline.rows.bans import Bans
+from pipeline.rows.turns import turns_of
 
 OF_A_ROW = ("row_id", "pair_id", "parent")
 """Columns that name the conversation that a row is, or was made of."""
@@ -27,14 +29,33 @@ class Taken:
     added: Counter[str] = field(default_factory=Counter)
 
 
-def conversations_of(data: Path, user: str) -> Iterator[dict[str, Any]]:
-    """The rows of raw conversations that name a user, from the files of a folder."""
-    for path in sorted(data.glob("*.parquet")):
-        file = pq.ParquetFile(path)
-        for group in range(file.num_row_groups):
-            mine = pc.equal(file.read_row_group(group, ["user_id"])["user_id"], user)
-            if pc.any(mine).as_py():
-                yield from file.read_row_group(group).filter(mine).to_pylist()
+def conversations_of(path: Path, user: str) -> Iterator[dict[str, Any]]:
+    """The rows of a file of raw conversations that name a user."""
+    file = pq.ParquetFile(path)
+    for group in range(file.num_row_groups):
+        mine = pc.equal(file.read_row_group(group, ["user_id"])["user_id"], user)
+        if pc.any(mine).as_py():
+            yield from file.read_row_group(group).filter(mine).to_pylist()
+
+
+def ids_that_say(path: Path, said: Bans) -> set[str]:
+    """Ids of the raw conversations in a file that name nobody and are banned for what they say."""
+    file, found = pq.ParquetFile(path), set()
+    for group in range(file.num_row_groups if said.texts else 0):
+        unnamed = pc.is_null(file.read_row_group(group, ["user_id"])["user_id"])
+        if pc.any(unnamed).as_py():
+            rows = file.read_row_group(group, ["row_id", "messages"]).filter(unnamed)
+            turns = turns_of(rows["messages"])
+            found |= {i for i, t in zip(rows["row_id"].to_pylist(), turns, strict=True) if said.hold(None, t)}
+    return found
+
+
+def origins_of(paths: Iterable[Path], ids: set[str]) -> Iterator[dict[str, Any]]:
+    """row_id, source and origin of those of the ids that are rows of the files."""
+    for path in paths:
+        if held(path, ids):
+            columns = ["row_id", "source", "origin"]
+            yield from pq.read_table(path, columns=columns, filters=[("row_id", "in", ids)]).to_pylist()
 
 
 def ids_made_of(data: Path, ids: set[str]) -> set[str]:

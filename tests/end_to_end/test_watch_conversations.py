@@ -27,7 +27,7 @@ def test_a_reason_starts_retraining_and_is_its_note(tmp_path: Path, monkeypatch:
     monkeypatch.setenv("PARLANCE_RETRAIN_PROFILE", str(profile))
     with Airflow(tmp_path / "root", _free_port()) as airflow, airflow.client() as client:
         for dag in (WATCH, RETRAIN):
-            _until(partial(_is_there, client, dag))
+            _until(partial(_served, client, dag))
             client.patch(dag, json={"is_paused": False}).raise_for_status()
         _look(client, "first")
         [run] = _until(lambda: client.get(f"{RETRAIN}/dagRuns").json()["dag_runs"])
@@ -35,10 +35,6 @@ def test_a_reason_starts_retraining_and_is_its_note(tmp_path: Path, monkeypatch:
         assert "rows: 5 conversations that no run has read" in run["note"]
         assert _look(client, "second") == "skipped", "a run is not finished"
         assert len(client.get(f"{RETRAIN}/dagRuns").json()["dag_runs"]) == 1
-
-
-def _is_there(client: httpx.Client, dag: str) -> bool:
-    return client.get(dag).status_code == 200
 
 
 def _look(client: httpx.Client, name: str) -> str:
@@ -51,6 +47,10 @@ def _look(client: httpx.Client, name: str) -> str:
 def _ended(state: str | None) -> str | None:
     assert state not in ("failed", "upstream_failed")
     return state if state in ("success", "skipped") else None
+
+
+def _served(client: httpx.Client, dag: str) -> bool:
+    return client.get(dag).status_code == 200
 
 
 def _until(found: Callable[[], Any], seconds: float = 180) -> Any:

@@ -193,7 +193,7 @@ def test_items_in_common_are_compared_and_small_groups_are_no_legs() -> None:
     before, after = evaluation(), evaluation(better(0.05))
     before["conversations"] = before["conversations"][:70]
     found = gate(before, after)
-    assert [(leg.name, leg.items) for leg in found.legs if leg.what == "conversations"] == [
+    assert [(leg.name, leg.items) for leg in found.legs if leg.unit == "bits a byte"] == [
         ("loss", 70),
         ("source:left", 35),
         ("source:right", 35),
@@ -292,3 +292,12 @@ def test_a_leg_names_its_figures() -> None:
     assert (
         leg.words() == "probe:intent (0.8000 to 0.6000 accuracy over 45 items, -20.0 points, between -30.0 and -10.0)"
     )
+
+
+def test_several_replies_of_a_conversation_are_one_item() -> None:
+    before, after = evaluation(), evaluation(better(0.05))
+    for side, gain in ((before, 0.0), (after, 0.2)):
+        side["replies"] = {"items": [[f"{i % 40:03}", 10, 0, 0, 0.1 * (i // 40) + gain] for i in range(120)]}
+    (leg,) = (leg for leg in pairs_of(before, after, ATTRIBUTES, 30) if leg.name == "rouge_l")
+    assert (leg.what, len(leg.after_N)) == ("conversations", 40)
+    assert (leg.before, leg.after) == (pytest.approx(0.1), pytest.approx(0.3))

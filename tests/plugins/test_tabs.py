@@ -1,7 +1,9 @@
 """The report inside Airflow: who may read it, what may be asked for, and what a browser is told."""
 
+import html
 import json
 import os
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,8 +16,10 @@ from configs.errors import UserError
 from configs.load import load_profile
 from pipeline.contract.run import Run
 from pipeline.report.report import damage
+from plugins.configure_operator import resolve
 from plugins.project import run_name
 from plugins.tabs import PREFIX, ReportPage, app
+from plugins.trigger_form import trigger_params
 from tests.plugins.conftest import Tokens, note_dag_run
 
 RUN_ID = "manual__2026-11-21T20:11:05.311+00:00"
@@ -90,7 +94,9 @@ def test_a_damaged_report_is_written_anew(client: TestClient, tmp_path: Path, en
 @pytest.mark.parametrize("end", ["", "/report.json", "/other"])
 def test_every_answer_carries_the_security_headers(client: TestClient, end: str) -> None:
     headers = client.get(address(end=end)).headers
-    assert headers["content-security-policy"].startswith("default-src 'none'; style-src 'unsafe-inline'; img-src data:")
+    policy = dict(part.split(" ", 1) for part in headers["content-security-policy"].split("; "))
+    assert policy["default-src"] == policy["base-uri"] == policy["form-action"] == "'none'"
+    assert "unsafe" not in policy.get("script-src", "")
     assert "frame-ancestors 'self'" in headers["content-security-policy"]
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["cache-control"] == "no-store"
@@ -100,6 +106,24 @@ def test_a_run_of_another_dag_with_the_same_id_does_not_open_the_report(client: 
     note_dag_run("another_dag", RUN_ID)
     assert client.get(address(dag_id="another_dag")).status_code == 404
     assert client.get(address(dag_id="retrain_chat_model")).status_code == 404
+
+
+@pytest.mark.parametrize("end", ["", "/report.json"])
+def test_a_run_whose_profile_is_damaged_says_so_and_what_to_do(client: TestClient, tmp_path: Path, end: str) -> None:
+    profile = Run.open(tmp_path / "root").folder / "profile.json"
+    profile.write_bytes(profile.read_bytes().replace(b"small Llama", b"small Lhama"))
+    answer = client.get(address(end=end))
+    assert answer.status_code == 500
+    assert "is not what was written; begin the run again" in answer.text
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def test_a_run_that_is_not_configured_yet_is_asked_for_again(client: TestClient) -> None:
+    note_dag_run("train_chat_model", "queued")
+    answer = client.get(address(run_id="queued"))
+    assert (answer.status_code, answer.headers["refresh"]) == (404, "5")
+    assert "It appears when the run has been configured." in answer.text
+    assert "refresh" not in client.get(address(run_id="nobody_knows")).headers
 
 
 @pytest.mark.parametrize("run_id", ["latest", ".", "a" * 240])
@@ -127,14 +151,15 @@ def test_the_routes_do_not_describe_themselves(client: TestClient) -> None:
 
 
 def test_the_tabs_open_the_run_and_the_dag_that_are_shown() -> None:
-    report, review, plan = ReportPage.external_views
+    report, compare, review, plan = ReportPage.external_views
     assert report["destination"] == "dag_run"
     assert "/" + report["href"] == PREFIX + "/runs/{DAG_ID}/{RUN_ID}"
     assert review["destination"] == "dag_run"
     assert "/" + review["href"] == PREFIX + "/review/{DAG_ID}/{RUN_ID}"
+    assert (compare["destination"], "/" + compare["href"]) == ("dag_run", PREFIX + "/compare/{DAG_ID}/{RUN_ID}")
     assert plan["destination"] == "dag"
     assert "/" + plan["href"] == PREFIX + "/plan/{DAG_ID}"
-    assert json.dumps([report, review, plan])  # Airflow sends them to the browser
+    assert json.dumps([report, compare, review, plan])  # Airflow sends them to the browser
 
 
 CLUSTER = "/plan/train_chat_model?profile=cluster-32xa100"
@@ -154,6 +179,42 @@ def test_the_plan_of_the_form_is_that_of_the_command_line(client: TestClient, to
     assert "721,153.85 s = 8.35 days" in text
     doubled = client.get(CLUSTER + "&overrides=plan.rows.count%3D400000000").text
     assert "1,442,307.69 s = 16.7 days" in doubled
+
+
+def test_the_plans_form_shows_what_the_chosen_profile_says(client: TestClient, tokens: Tokens) -> None:
+    client.cookies.update(tokens("user"))
+    for name, steps in (("demo", "120"), ("cluster-32xa100", "12,000")):
+        text = client.get(f"/plan/train_chat_model?profile={name}&only=fields").text
+        assert f'name="train.steps" type="number" value="" placeholder="{steps}" min="1" max="1000000" step="1"' in text
+        assert "<pre>" not in text
+
+
+def test_a_wrong_value_is_refused_before_anything_starts(client: TestClient, tokens: Tokens) -> None:
+    client.cookies.update(tokens("user"))
+    asked = "/plan/train_chat_model?profile=scratch&train.steps=10&train.warmup_steps=50"
+    text = client.get(asked).text
+    assert "warmup_steps (50) must be below steps" in text
+    assert 'id="start"' not in text
+    assert 'value="50"' in text  # what was filled in stays
+
+
+def test_what_a_stage_refuses_is_said_beside_the_plan(client: TestClient, tokens: Tokens) -> None:
+    client.cookies.update(tokens("user"))
+    text = client.get(CLUSTER).text
+    assert "The run would be refused in its first task" in text
+    assert "launch.hostfile" in text
+    assert ">Start anyway</button>" in text
+
+
+def test_what_the_button_starts_is_what_was_estimated(client: TestClient, tokens: Tokens) -> None:
+    client.cookies.update(tokens("user"))
+    text = client.get("/plan/train_chat_model?profile=scratch&train.steps=90&review.mode=human&overrides=seed%3D3").text
+    conf = json.loads(html.unescape(re.search(r'data-conf="([^"]*)"', text)[1]))  # type: ignore[index]
+    assert conf == {
+        "profile": "scratch", "data": None, "overrides": ["seed=3"], "train.steps": 90, "review.mode": "human"
+    }  # fmt: skip
+    for name, value in conf.items():
+        trigger_params()[name].resolve(value)
 
 
 def test_a_mistake_in_the_plans_form_is_said_and_escaped(client: TestClient, tokens: Tokens) -> None:
@@ -208,4 +269,4 @@ def test_a_number_that_overflows_the_plan_is_a_line_on_its_page(setting: str) ->
     from plugins.plan_routes import plan_text
 
     with pytest.raises(UserError, match="plan: a number is too large to plan with"):
-        plan_text("demo", "", setting)
+        plan_text(resolve({"profile": "demo", "overrides": [setting]}))

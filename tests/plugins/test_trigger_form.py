@@ -7,8 +7,11 @@ from airflow.sdk.exceptions import ParamValidationError
 
 from configs.errors import UserError
 from configs.keys import keys
-from configs.load import load_profile
+from configs.load import load_profile, profile_names
+from pipeline.contract.markdown import literal
+from pipeline.contract.stages import STAGES
 from plugins.configure_operator import PROJECT, resolve
+from plugins.profile_values import PRESETS
 from plugins.trigger_form import FIELDS, overrides_of, trigger_params
 
 
@@ -24,7 +27,7 @@ def test_every_field_has_a_section_a_title_a_description_and_may_be_empty() -> N
     for name, param in trigger_params().items():
         assert param.schema["section"]
         assert param.schema["title"]
-        assert param.description
+        assert param.description or param.schema["description_md"]
         assert param.resolve() is None or name in ("profile", "overrides")
 
 
@@ -62,6 +65,32 @@ def test_filled_fields_reach_the_profile_and_further_settings_win(
 def test_a_misspelt_field_is_refused() -> None:
     with pytest.raises(UserError, match=r"train\.step: the form has no such field"):
         overrides_of({"profile": "demo", "train.step": 3})
+
+
+def test_a_field_says_what_each_profile_says() -> None:
+    steps = trigger_params()["train.steps"].description or ""
+    assert "Empty: as the profile says: " in steps
+    for name in ("demo", "scratch"):
+        assert f"{load_profile(name).train.steps:,} in {name}" in steps
+    assert trigger_params()["review.mode"].schema["values_display"] == {"null": "as the profile says"}
+
+
+def test_the_profiles_are_told_with_what_they_are_for() -> None:
+    told = trigger_params()["profile"].schema["description_md"]
+    for name in profile_names():
+        assert f"`{name}`" in told
+        assert literal(load_profile(name).description) in told
+    assert {f"`{name}` ({what})" in told for what, name in PRESETS.items()} == {True}
+
+
+def test_a_profile_that_is_wrong_does_not_take_the_form_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "broken.yaml").write_text("audit: [")
+    guard = tmp_path / "guard.yaml"
+    guard.write_text(f"{{keys: [train], profiles: [configs/profiles, {tmp_path}]}}")
+    monkeypatch.setenv("PARLANCE_GUARD", str(guard))
+    params = trigger_params()
+    assert "broken" in params["profile"].schema["examples"]
+    assert "`broken`" not in params["profile"].schema["description_md"]
 
 
 def test_the_architectures_are_offered() -> None:
@@ -116,3 +145,12 @@ def test_the_advice_is_never_the_mistake(key: str, advice: str) -> None:
     with pytest.raises(UserError, match=advice) as refused:
         overrides_of({"profile": "demo", key: 3})
     assert f" {key}=VALUE" not in str(refused.value) or key in keys()
+
+
+@pytest.mark.parametrize(("what", "name"), PRESETS.items())
+def test_a_preset_is_a_profile_that_every_stage_takes(what: str, name: str) -> None:
+    profile = load_profile(name)
+    for stage in STAGES.values():
+        stage.refuse(profile)
+    assert (profile.train.objective == "dpo") == (what == "preferences")
+    assert bool(profile.model.pretrained) == (what != "from scratch")

@@ -19,6 +19,7 @@ from configs.load import load_profile
 from serving.keys import Keys
 from serving.listening import listen
 from tests.servers import Server, wait
+from tests.stack.compose import services
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -39,9 +40,10 @@ def test_the_profile_in_the_manifest_and_its_command_are_ours(tmp_path: Path) ->
 
 
 def test_the_services_of_compose_are_valid_profiles() -> None:
-    services = yaml.safe_load((PROJECT / "docker-compose.yml").read_text())["services"]
+    found = services({"PARLANCE_SECRETS": "/srv/secrets"})
     for name in ("serve", "serve-vllm"):
-        words = shlex.split(services[name]["command"])
+        words = found[name].command
+        words = shlex.split(words[2]) if words[0] == "sh" else words
         overrides = [value for flag, value in pairwise(words) if flag == "-o"]
         assert load_profile("demo", overrides).serving.anonymous == "never"
 

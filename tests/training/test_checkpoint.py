@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from configs.errors import UserError
+from pipeline.contract.metrics_file import METRICS, read_metrics
 from pipeline.contract.sealed_json import write_sealed
 from tests.flips import flips
 from tests.training.jobs import small_job
@@ -16,7 +17,7 @@ from tests.training.plain_engine import PlainEngine
 from training.checkpoint import MARKER, State, checkpoint_of, load_newest, save_checkpoint
 from training.checksums import checksums
 from training.engine import build_engine
-from training.metrics import METRICS, MetricsLog, read_metrics
+from training.metrics import MetricsLog
 from training.weights_folder import forget_weights, kept_weights, weights_of
 from training.worker import resumed as resumed_engine
 

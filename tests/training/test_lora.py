@@ -18,6 +18,7 @@ from configs.size import lora_parameters
 from eval.checkpoint import load_model
 from pipeline.contract.artifact import Artifact
 from pipeline.contract.execute import execute
+from pipeline.contract.metrics_file import METRICS, read_metrics
 from pipeline.contract.run import Run
 from tests.training.jobs import small_job
 from tests.training.tokenised import begin_run
@@ -26,7 +27,6 @@ from training.data import PackedSequences
 from training.job_config import JobConfig
 from training.launcher import launch
 from training.loss import SummedLoss
-from training.metrics import METRICS, read_metrics
 from training.model import build_model
 from training.optimizer import adamw
 from training.prefetch import rank_batch

@@ -12,6 +12,7 @@ import yaml
 
 from configs.errors import RESTART
 from pipeline.cli import main
+from pipeline.contract.metrics_file import METRICS
 from pipeline.contract.run import Run
 from pipeline.contract.stages import STAGES
 from tests.artifacts import commit
@@ -19,7 +20,6 @@ from tests.training import hosts as namespaces
 from tests.training.hosts import Hosts, hosts
 from tests.training.test_faults import wait_for
 from tests.training.tokenised import SETTINGS, begin_run
-from training.metrics import METRICS
 
 pytestmark = [
     pytest.mark.cluster,

@@ -9,11 +9,11 @@ import pytest
 
 from configs.errors import UserError
 from configs.load import load_profile
+from pipeline.contract.metrics_file import METRICS, read_metrics
 from tests.training.jobs import small_job
 from training.data import packed_batch
 from training.job_config import JobConfig, check
 from training.launcher import launch
-from training.metrics import METRICS, read_metrics
 from training.sequence_parallel import part_of
 
 TRAIN = {"batch_tokens": 8 * 64, "steps": 6, "warmup_steps": 1, "validation_every": 3, "checkpoint_every": 4}

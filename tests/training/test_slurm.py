@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.contract.metrics_file import METRICS, read_metrics
 from pipeline.contract.run import Run
 from pipeline.contract.stages import STAGES
 from tests.artifacts import commit
@@ -18,7 +19,6 @@ from tests.training.hosts import hosts
 from tests.training.slurm import Slurm, slurm
 from tests.training.test_faults import wait_for
 from tests.training.tokenised import SETTINGS, begin_run
-from training.metrics import METRICS, read_metrics
 
 pytestmark = [
     pytest.mark.cluster,

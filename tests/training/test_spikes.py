@@ -11,13 +11,13 @@ import pytest
 
 from configs.errors import UserError
 from configs.train import Spikes as Settings
+from pipeline.contract.metrics_file import METRICS, read_metrics
 from pipeline.contract.spikes import read_spikes
 from tests.training.jobs import small_job
 from training.checkpoint import State
 from training.data import PackedSequences
 from training.job_config import JobConfig
 from training.launcher import launch
-from training.metrics import METRICS, read_metrics
 from training.row_ids import row_ids
 from training.spikes import RollbackError, Spikes
 

@@ -1,4 +1,4 @@
-"""The stage train, with two ranks under the deepspeed launcher."""
+"""The stage train, with two ranks."""
 
 import json
 import math

@@ -77,6 +77,9 @@ class Part:
     inside_quotes: bool = False
 
 
+WHOLE = Part()
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What a part holds if it begins in a certain state.

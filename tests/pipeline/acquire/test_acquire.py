@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from configs.errors import UserError
-from pipeline.acquire import acquire
+from pipeline.acquire import acquire, slices
 from pipeline.contract.execute import execute
 
 SHARED = Path(os.environ.get("PARLANCE_SHARED_DATA", "../shared/data")) / "corpora"
@@ -90,16 +90,28 @@ def test_a_folder_is_read_and_every_bad_record_and_file_is_accounted_for(make_ru
 
 
 def test_the_bytes_do_not_depend_on_how_the_work_is_split(make_run, folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(slices, "LEAST_BYTES", 500)
+    monkeypatch.setattr(acquire, "RANGE_BYTES", 1000)
     sums = set()
-    for parts in (1, 2, 7):
-        for file in ("a.jsonl", "c.csv"):
-            size = (folder / file).stat().st_size
-            monkeypatch.setattr(acquire, "RANGE_BYTES", -(-size // parts))
-        monkeypatch.setattr(acquire, "LEAST_TASK_BYTES", 1)
-        root = [f"storage.root={tmp_path / f'root{parts}'}"]
+    for least, a_core in ((1 << 20, 3), (1, 3), (1, 100)):
+        monkeypatch.setattr(acquire, "LEAST_TASK_BYTES", least)
+        monkeypatch.setattr(acquire, "TASKS_A_CORE", a_core)
+        root = [f"storage.root={tmp_path / f'root{least}-{a_core}'}"]
         artifact = acquired(make_run, overrides=one_source(folder) + root)
         sums.add(tuple((f["path"], f["sha256"]) for f in artifact.manifest["files"]))
     assert len(sums) == 1
+
+
+def test_the_rows_do_not_depend_on_how_the_files_are_cut_into_slices(make_run, folder, tmp_path, monkeypatch):
+    found = []
+    for least, most in ((1 << 20, 1 << 26), (500, 1 << 26), (500, 1000), (500, 300)):
+        monkeypatch.setattr(slices, "LEAST_BYTES", least)
+        monkeypatch.setattr(acquire, "RANGE_BYTES", most)
+        root = [f"storage.root={tmp_path / f'root{least}-{most}'}"]
+        artifact = acquired(make_run, overrides=one_source(folder) + root)
+        found.append((rows(artifact), rows(artifact, "dropped"), artifact.metrics))
+    assert found[0] == found[1] == found[2] == found[3]
+    assert len(list((artifact.path / "data").iterdir())) > 8
 
 
 def test_a_limit_keeps_the_same_records_however_the_work_is_split(make_run, folder, tmp_path, monkeypatch):

@@ -31,8 +31,8 @@ def audited(begin, deduplicated, talk):
         talk("xqz vvk pfft", "zzz 0x7f qqq", source="club"),
     ]
 
-    def run_audit(name: str):
-        run = begin(TOPICS, "audit.min_similarity=0.1", "findings.max_topic_share=0.4", name=name)
+    def run_audit(name: str, *overrides: str):
+        run = begin(TOPICS, "audit.min_similarity=0.1", "findings.max_topic_share=0.4", *overrides, name=name)
         deduplicated(run, rows)
         execute(run, "embed")
         execute(run, "sentiment")
@@ -99,6 +99,18 @@ def test_annotations_findings_and_pictures_are_the_same_bytes_again(audited):
     for first, second in zip(one[1], other[1], strict=True):
         files = [entry["path"] for entry in first.manifest["files"]]
         assert [(first.path / f).read_bytes() for f in files] == [(second.path / f).read_bytes() for f in files]
+
+
+def test_texts_are_not_searched_again_for_other_topics(audited):
+    _, (first, _) = audited("root")
+    _, (again, _) = audited("root", "audit.min_similarity=0.9")
+    assert again.path != first.path
+    assert set(again.read().to_table()["topic"].to_pylist()) == {"other"}
+    assert [m.manifest["timing"]["parts"]["made"] for m in (first, again)] == [2, 0]
+    assert again.made_of == first.made_of
+    assert all(part.damage() == [] for part in again.made_of)
+    kept = ["row_id", "sentiment", "emotions", "mentions"]
+    assert again.read().to_table(kept).equals(first.read().to_table(kept))
 
 
 def test_pictures_are_well_formed_and_carry_their_numbers_as_text(audited):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.audit.statements import MOST, other, statements
+from pipeline.audit.statements import MOST, other, spoken, statements
 from pipeline.people.mentions import Lexicons
 
 LEXICONS = Lexicons()
@@ -10,7 +10,7 @@ LEXICONS = Lexicons()
 
 def said(*turns: str, language: str = "en"):
     roles = ("user", "assistant")
-    return list(statements([(roles[n % 2], turn) for n, turn in enumerate(turns)], LEXICONS, language))
+    return list(statements(spoken([(roles[n % 2], turn) for n, turn in enumerate(turns)]), LEXICONS, language))
 
 
 def test_each_sentence_on_a_group_is_one_and_others_are_none():
@@ -80,7 +80,7 @@ def test_of_a_language_without_a_list_nothing_is_said():
 def test_what_groups_are_compared_with_is_a_sentence_on_persons_where_there_is_one():
     turns = [("user", "The bus is late today. A neighbour waited for it. She left.")]
     for row_id in ("a", "b", "c", "d"):
-        found = other(row_id, turns, LEXICONS, "en")
+        found = other(row_id, spoken(turns), LEXICONS, "en")
         assert found is not None
         assert (found.text, found.groups) == ("A neighbour waited for it.", [])
-    assert other("a", [("user", "She left early today.")], LEXICONS, "en") is None
+    assert other("a", spoken([("user", "She left early today.")]), LEXICONS, "en") is None

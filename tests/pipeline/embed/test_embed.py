@@ -57,53 +57,85 @@ def test_long_conversations_get_several_segments_that_name_their_turns(begin, de
     assert artifact.ledger.added == {"further segments": 2}
 
 
-def test_bytes_do_not_depend_on_how_the_input_is_split_into_files(begin, deduplicated, talk):
+def test_vectors_do_not_depend_on_how_the_input_is_split_into_files_and_shards(begin, deduplicated, talk):
     rows = conversations(talk, 23)
     found = []
-    for name, files in (("one", 1), ("five", 5)):
-        run = begin("embed.shard_rows=4", name=name)
+    for name, files, shard in (("one", 1, 4), ("five", 5, 4), ("whole", 1, 100)):
+        run = begin(f"embed.shard_rows={shard}", name=name)
         deduplicated(run, rows, files)
-        found.append(bytes_of(execute(run, "embed")[0].parquet()))
-    assert found[0] == found[1]
-    assert len(found[0]) == 6
+        found.append(execute(run, "embed")[0].read().to_table().sort_by("row_id"))
+    assert found[0].equals(found[1])
+    assert found[0].equals(found[2])
 
 
-def test_shards_follow_the_order_of_row_id(begin, deduplicated, talk):
+def test_shards_follow_the_order_of_row_id_in_each_file(begin, deduplicated, talk):
     rows = conversations(talk, 23)
     run = begin("embed.shard_rows=4")
-    deduplicated(run, rows, 3)
-    table = execute(run, "embed")[0].read().to_table()
-    assert table["row_id"].to_pylist() == sorted(row["row_id"] for row in rows)
+    deduplicated(run, rows, 1)
+    artifact = execute(run, "embed")[0]
+    assert artifact.read().to_table()["row_id"].to_pylist() == sorted(row["row_id"] for row in rows)
+    assert 23 / 4 <= artifact.metrics["shards"] <= 8
 
 
-def test_a_killed_attempt_goes_on_at_the_first_missing_or_damaged_shard(begin, deduplicated, talk, capsys):
+def test_a_killed_attempt_goes_on_with_the_shards_that_are_whole(begin, deduplicated, talk, capsys):
     rows = conversations(talk, 160)
     run, undisturbed = begin("embed.shard_rows=4"), begin("embed.shard_rows=4", name="undisturbed")
     deduplicated(run, rows)
     deduplicated(undisturbed, rows)
-    partial = run.store.root / "embed" / f".{run.fingerprint('embed')}.partial" / "data"
+    parts = run.root / "parts" / "embed"
     code = f"""\
 from pathlib import Path
 from pipeline.contract.execute import execute
-from tests.kills import killed_and_run_again
 from pipeline.contract.run import Run
 execute(Run(Path({str(run.folder)!r})), 'embed')
 """
     process = subprocess.Popen([sys.executable, "-c", code], env={**os.environ, "OMP_NUM_THREADS": "1"})
-    while process.poll() is None and len(list(partial.glob("part-*"))) < 3:
+    while process.poll() is None and len(list(parts.glob("[!.]*"))) < 3:
         time.sleep(0.005)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
-    finished = {p.name: p.stat().st_mtime_ns for p in partial.glob("part-*")}
+    finished = {p.name: (p / "data.parquet").stat().st_mtime_ns for p in parts.glob("[!.]*")}
     assert 2 <= len(finished) < 40, "the kill came too late to show anything"
-    damaged = min(finished)
-    (partial / damaged).write_bytes((partial / damaged).read_bytes()[:-1] + b"?")
-    del finished[damaged]
+    damaged = parts / min(finished) / "data.parquet"
+    damaged.write_bytes(damaged.read_bytes()[:-1] + b"?")
+    del finished[damaged.parent.name]
 
     [artifact] = execute(run, "embed")
-    assert {name: (artifact.parquet() / name).stat().st_mtime_ns for name in finished} == finished
-    assert f"data/{damaged}: is not what an earlier attempt finished; it is made again" in capsys.readouterr().out
+    assert {name: (parts / name / "data.parquet").stat().st_mtime_ns for name in finished} == finished
+    assert f"{damaged}: contents changed (sha256 differs from the manifest); the part is made again" in (
+        capsys.readouterr().out
+    )
     assert bytes_of(artifact.parquet()) == bytes_of(execute(undisturbed, "embed")[0].parquet())
+
+
+def test_what_only_lost_rows_is_not_encoded_at_all(begin, deduplicated, talk, capsys):
+    rows = conversations(talk, 40)
+    deduplicated(begin(), rows, 1)
+    execute(begin(), "embed")
+    found = []
+    for name in ("root", "from nothing"):
+        run = begin("seed=2", name=name)
+        deduplicated(run, rows[3:], 1)
+        capsys.readouterr()
+        found.append(bytes_of(execute(run, "embed")[0].parquet()))
+        assert f"embed: {0 if name == 'root' else 37} conversations encoded" in capsys.readouterr().out
+    assert found[0] == found[1]
+
+
+def test_what_has_a_vector_is_not_encoded_again_and_only_if_it_says_the_same(begin, deduplicated, talk, capsys):
+    rows = conversations(talk, 40)
+    deduplicated(begin(), rows, 1)
+    execute(begin(), "embed")
+    changed = {**rows[7], "messages": [*rows[7]["messages"][:1], {"role": "assistant", "content": "No."}]}
+    later = [*rows[:7], changed, *rows[8:30], talk("Is this new?", "It is.")]
+    found = []
+    for name in ("root", "from nothing"):
+        run = begin("seed=2", name=name)
+        deduplicated(run, later, 1)
+        capsys.readouterr()
+        found.append(bytes_of(execute(run, "embed")[0].parquet()))
+        assert f"embed: {2 if name == 'root' else 31} conversations encoded" in capsys.readouterr().out
+    assert found[0] == found[1]
 
 
 def test_an_attempt_that_is_killed_before_a_call_and_run_again_is_as_if_nothing_had_happened(begin, deduplicated, talk):

@@ -4,12 +4,10 @@ import os
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 import torch
 
-from configs.embed import Embed, Embedding
-from pipeline.contract.finished import Finished
+from configs.embed import Embed
 from pipeline.embed.embed import write_vectors
 from pipeline.embed.encoder import Encoder
 
@@ -29,16 +27,14 @@ def test_the_same_texts_are_the_same_bytes():
     assert encoder.encode_texts(TEXTS, 256).tobytes() == encoder.encode_texts(TEXTS, 256).tobytes()
 
 
-def test_shards_that_other_processes_cut_hold_the_vectors_of_their_own_rows(tmp_path):
+def test_shards_that_other_processes_cut_hold_the_vectors_of_their_own_rows():
     ids = [f"{n:04x}" for n in range(len(TEXTS))]
     messages = [[{"role": "user", "content": text}] for text in TEXTS]
     table = pa.table({"row_id": ids, "messages": messages})
-    shards = [(tmp_path / f"part-{n}.parquet", table.slice(50 * n, 50)) for n in range(10)]
-    finished = Finished(tmp_path / "finished.journal", tmp_path)
-    settings = Embed(model=MODEL, max_tokens=256)
-    assert list(write_vectors(shards, settings, Embedding(device="cuda"), finished))[-1] == len(TEXTS)
-    assert all(finished.has(file) for file, _ in shards)
-    found = pa.concat_tables(pq.read_table(file) for file, _ in shards)
+    shards = [(f"{n}", table.slice(50 * n, 50)) for n in range(10)]
+    settings, written = Embed(model=MODEL, max_tokens=256), dict[str, pa.Table]()
+    assert list(write_vectors(shards, settings, Encoder(MODEL, "cuda"), written.__setitem__))[-1] == len(TEXTS)
+    found = pa.concat_tables(written[name] for name, _ in shards)
     assert found["row_id"].to_pylist() == ids
     vectors = found["vector"].combine_chunks().flatten().to_numpy().reshape(len(TEXTS), -1)
     assert (vectors * Encoder(MODEL, "cpu").encode_texts(TEXTS, 256)).sum(1).min() > 0.9999

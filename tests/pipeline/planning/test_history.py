@@ -32,7 +32,8 @@ def leave(root: Path, stage: str, name: str, rows: tuple[int, int], seconds: flo
         "config": more.pop("config", {}),
         "ledger": {"rows_in": rows[0], "rows_out": rows[1], "added": {}, "dropped": {}},
         "metrics": more.pop("metrics", {}),
-        "timing": {"started": more.pop("started", "2026-11-22T00:00:00+00:00"), "seconds": seconds},
+        "timing": {"started": more.pop("started", "2026-11-22T00:00:00+00:00"), "seconds": seconds}
+        | more.pop("timing", {}),
         "files": [{"path": "data/part-00000.parquet", "bytes": 50 * rows[1]}],
     }
     (folder / MANIFEST).write_text(json.dumps(manifest))
@@ -70,6 +71,12 @@ def test_an_artifact_whose_input_was_deleted_is_passed_over(root: Path) -> None:
 def test_an_artifact_whose_rows_are_gone_is_passed_over(root: Path) -> None:
     (root / "artifacts/score/s/data/part-00000.parquet").unlink()
     assert {m.stage for m in measurements(root)} == {"acquire", "score"}
+
+
+def test_an_artifact_of_parts_that_another_run_made_is_passed_over(root: Path) -> None:
+    for name, parts in (("new", {"made": 3, "taken_over": 0}), ("grown", {"made": 1, "taken_over": 50})):
+        leave(root, "clean", name, (800, 400), 1.0, inputs={"score": "s"}, timing={"parts": parts})
+    assert sorted(m.seconds for m in measurements(root) if m.stage == "clean") == [1.0, 30.0]
 
 
 def test_a_training_that_went_on_from_a_checkpoint_measures_nothing(root: Path) -> None:

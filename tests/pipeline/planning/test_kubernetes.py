@@ -38,6 +38,12 @@ def test_every_field_is_one_that_the_published_types_have(nodes: int) -> None:
     assert known(job(nodes).manifest()) == job(nodes).manifest()
 
 
+def test_pods_that_run_sshd_are_roots() -> None:
+    """The image's own user may not start it, nor read /root/.ssh."""
+    for replicated in job().manifest()["spec"]["replicatedJobs"]:
+        assert replicated["template"]["spec"]["template"]["spec"]["securityContext"] == {"runAsUser": 0}
+
+
 def test_a_field_that_they_lack_would_be_seen() -> None:
     manifest = job().manifest()
     spec = manifest["spec"]["replicatedJobs"][0]["template"]["spec"]

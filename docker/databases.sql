@@ -1,0 +1,2 @@
+-- Beside Airflow's own database, which the image makes.
+CREATE DATABASE mlflow OWNER airflow;

@@ -1,0 +1,118 @@
+"""The conversations of one file in shards, each of which becomes a part, and what of them has vectors already."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from pipeline.contract.artifact import Artifact
+from pipeline.contract.execute import StageContext
+from pipeline.contract.fingerprint import FileHashes
+from pipeline.contract.stage import config_slice
+from pipeline.rows.turns import turns_of
+
+READ = ["row_id", "messages"]
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Conversations of a file whose row ids begin alike, in order. table: row_id and messages."""
+
+    file: Path
+    number: int
+    table: pa.Table
+
+    @property
+    def name(self) -> str:
+        return f"{self.file.stem}-{self.number:05d}.parquet"
+
+    @property
+    def digest(self) -> str:
+        """sha256 of the row ids, of how many turns each conversation has, and of what they say."""
+        messages = self.table["messages"].combine_chunks()
+        found = hashlib.sha256()
+        _update(found, self.table["row_id"].combine_chunks())
+        found.update(messages.value_lengths().fill_null(0).to_numpy().tobytes())
+        _update(found, messages.flatten().field("content").fill_null(""))
+        return found.hexdigest()
+
+
+def _update(found: "hashlib._Hash", texts: pa.StringArray) -> None:
+    """Hashes lengths, and then texts, from where they lie in memory."""
+    offsets = np.frombuffer(texts.buffers()[1], np.int32, len(texts) + 1, 4 * texts.offset) if len(texts) else [0]
+    found.update(np.diff(offsets).tobytes())
+    found.update(memoryview(texts.buffers()[2] or b"")[offsets[0] : offsets[-1]])
+
+
+def shards_of(file: Path, rows: int) -> Iterator[Shard]:
+    """The shards of a file sorted by row_id, of about `rows` rows at most; none of an empty file.
+
+    Their number is a power of two, and they share the space of row ids evenly: a row more or less changes its own.
+    """
+    table = pq.read_table(file, columns=READ)
+    count = 1
+    while table.num_rows > count * rows:
+        count *= 2
+    start = 0
+    for number in range(count):
+        bound = f"{-(-(number + 1 << 32) // count):08x}"
+        last = number == count - 1
+        stop = table.num_rows if last else pc.sum(pc.less(table["row_id"], bound)).as_py() or 0
+        if stop > start:
+            yield Shard(file, number, table.slice(start, stop - start).combine_chunks())
+        start = stop
+
+
+class Earlier:
+    """The vectors that an earlier artifact has of the same conversations, file by file.
+
+    Of the artifacts that the same encoder and settings made, the newest that has the file counts. A conversation counts
+    whose turns are the same there.
+    """
+
+    def __init__(self, context: StageContext) -> None:
+        stage, store = context.stage, context.run.store
+        config, raw = config_slice(stage, context.profile), context.run.input_fingerprints(stage.name)
+        raw.pop("deduplicate")
+        self._hashes: FileHashes = context.run.file_hashes
+        self._found: list[tuple[Artifact, Artifact]] = []
+        for path in (store.root / stage.name).glob("[!.]*"):
+            known = Artifact(path)
+            if not known.sealed or (known.manifest["version"], known.manifest["config"]) != (stage.version, config):
+                continue
+            inputs = dict(known.manifest["inputs"])
+            read = store.at("deduplicate", inputs.pop("deduplicate"))
+            if inputs == raw and read.sealed:
+                self._found.append((known, read))
+        self._found.sort(key=lambda pair: pair[0].manifest["timing"]["started"], reverse=True)
+
+    def of(self, file: Path) -> tuple[pa.Table | None, pa.Table]:
+        """Embed's table of conversations of a file, or None, and the conversations: row_id and messages."""
+        for known, read in self._found:
+            source = read.parquet() / file.name
+            digests = {known.path / path: digest for path, digest in known.digests.items() if _is_of(path, file)}
+            if digests and f"data/{file.name}" in read.digests:
+                digests[source] = read.digests[f"data/{file.name}"]
+                if all(p.is_file() for p in digests) and self._hashes.of(digests) == digests:
+                    shards = sorted(p for p in digests if p != source)
+                    return pa.concat_tables(pq.ParquetFile(p).read() for p in shards), pq.read_table(
+                        source, columns=READ
+                    )
+        return None, pa.table({name: pa.nulls(0) for name in READ})
+
+
+def _is_of(path: str, file: Path) -> bool:
+    return path.startswith("data/") and path.rpartition("-")[0] == f"data/{file.stem}"
+
+
+def unchanged(shard: pa.Table, before: pa.Table) -> pa.Array:
+    """Of each row of a shard, whether it is in `before` with the same turns."""
+    common = before.filter(pc.is_in(before["row_id"], shard["row_id"].combine_chunks()))
+    said = dict(zip(common["row_id"].to_pylist(), turns_of(common["messages"]), strict=True)) if common.num_rows else {}
+    now = zip(shard["row_id"].to_pylist(), turns_of(shard["messages"]), strict=True)
+    return pa.array([row_id in said and said[row_id] == turns for row_id, turns in now], pa.bool_())
