@@ -24,7 +24,7 @@ COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#8
 
 def draw_maps(topics: Topics, sample_ND: np.ndarray, folder: Path, seed: int) -> None:
     """Writes topic_map.svg and, of discovered topics, cluster_map.svg; nothing of fewer than LEAST conversations."""
-    sample_ND = sample_ND[:MOST]
+    sample_ND = thinned(sample_ND)
     if len(sample_ND) < LEAST:
         return
     folder.mkdir(parents=True, exist_ok=True)
@@ -39,6 +39,13 @@ def draw_maps(topics: Topics, sample_ND: np.ndarray, folder: Path, seed: int) ->
             drawn.savefig(
                 folder / f"{name}.svg", format="svg", bbox_inches="tight", metadata={"Date": None, "Creator": None}
             )
+
+
+def thinned(sample_ND: np.ndarray) -> np.ndarray:
+    """At most MOST of the sample, evenly spaced: it lies in the order of files, which may be one a source."""
+    if len(sample_ND) <= MOST:
+        return sample_ND
+    return sample_ND[np.linspace(0, len(sample_ND) - 1, MOST).astype(np.int64)]
 
 
 def places(unit_ND: np.ndarray, seed: int) -> np.ndarray:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.audit.topic_learning import nearest_phrase
-from pipeline.audit.topic_map import densest, draw_maps
+from pipeline.audit.topic_map import MOST, densest, draw_maps, thinned
 from pipeline.audit.topics import Topics, unit
 
 TOPICS = nearest_phrase(["$left$", "<up>"], unit(np.array([[-1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])), np.array([0, 1]), 0.5)
@@ -46,3 +46,11 @@ def test_of_a_handful_of_conversations_there_is_no_map(tmp_path: Path) -> None:
 def test_a_name_stands_where_its_topic_is_thickest() -> None:
     crowd = [[5.0, 5.0], [5.1, 5.0], [5.0, 5.1], [4.9, 5.0], [5.0, 4.9]]
     assert densest(np.array([[0.0, 0.0], [0.0, 9.0], *crowd])).tolist() == [5.0, 5.0]
+
+
+def test_a_large_sample_is_thinned_evenly_since_it_lies_in_the_order_of_sources() -> None:
+    sample_ND = np.arange(10 * MOST, dtype=np.float32)[:, None]
+    thin_N = thinned(sample_ND)[:, 0]
+    assert len(np.unique(thin_N)) == MOST
+    assert (thin_N[0], thin_N[-1]) == (0, 10 * MOST - 1)
+    assert np.diff(thin_N).max() <= 11
