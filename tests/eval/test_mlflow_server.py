@@ -1,5 +1,6 @@
 """The MLflow server of docker-compose.yml answers the services that ask for it by its name, and under no other."""
 
+import os
 import shlex
 import subprocess
 import sys
@@ -19,12 +20,25 @@ PROJECT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The server by its own command, at another port of this machine and over another folder."""
+    """The server by its own command, at another port of this machine, and over SQLite."""
     folder, port = tmp_path_factory.mktemp("mlflow"), free_port()
     command = yaml.safe_load((PROJECT / "docker-compose.yml").read_text())["services"]["mlflow"]["command"]
-    here = command.replace("/data", str(folder)).replace("0.0.0.0 --port 5000", f"127.0.0.1 --port {port} --workers 1")
+    (script,) = shlex.split(command)[2:]
+    *_, arguments = script.partition(" exec ")
+    here = arguments.replace("/data", str(folder)).replace("0.0.0.0 --port 5000", f"127.0.0.1 --port {port}")
+    settings = {
+        "MLFLOW_BACKEND_STORE_URI": f"sqlite:///{folder}/mlflow.db",
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    }
+    assert here != arguments
+    assert all(f"{name}=" in script for name in settings)
     with (folder / "log").open("wb") as log:
-        server = subprocess.Popen([sys.executable, "-m", *shlex.split(here)], stdout=log, stderr=subprocess.STDOUT)
+        server = subprocess.Popen(
+            [sys.executable, "-m", *shlex.split(here)],
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env=os.environ | settings,
+        )
     try:
         until = time.monotonic() + 120
         while time.monotonic() < until and server.poll() is None:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 from fastapi.testclient import TestClient
 
+from configs.load import load_profile
 from plugins.project import PROJECT
 from tests.plugins.conftest import Tokens
 
@@ -47,7 +48,7 @@ def test_airflow_itself_refuses_what_is_out_of_a_fields_bounds(server: TestClien
 
 def test_the_forms_fields_say_what_profiles_say(server: TestClient) -> None:
     params = server.get(f"{DAG}/details").json()["params"]
-    assert "120 in demo" in params["train.steps"]["description"]
+    assert f"{load_profile('demo').train.steps} in demo" in params["train.steps"]["description"]
     assert "`scratch` (from scratch)" in params["profile"]["schema"]["description_md"]
 
 

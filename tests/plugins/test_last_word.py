@@ -23,4 +23,5 @@ def test_a_task_that_was_ended_from_outside_says_nothing_more(caplog: pytest.Log
 
 @pytest.mark.parametrize("when", ["on_failure_callback", "on_retry_callback"])
 def test_every_task_of_the_dags_says_it(when: str) -> None:
-    assert DEFAULTS[when] is say_last
+    said = DEFAULTS[when]
+    assert say_last in (said if isinstance(said, list) else [said])

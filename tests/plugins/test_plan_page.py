@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from configs.load import load_profile
 from tests.plugins.browsing import Visit, address, browser, needs_chromium, shoot, visit  # noqa: F401
 
 PATH = "/plan/train_chat_model"
@@ -17,7 +18,7 @@ def test_another_profile_shows_what_it_says_and_keeps_what_was_filled_in(visit: 
     page = visit(PATH, scheme=scheme, role="user")
     page.get_by_text("Training", exact=True).click()
     steps = page.get_by_label("train.steps")
-    assert steps.get_attribute("placeholder") == "120"
+    assert steps.get_attribute("placeholder") == str(load_profile("demo").train.steps)
     steps.fill("90")
     page.get_by_label("Profile").fill("scratch")
     page.get_by_label("Profile").blur()

@@ -129,7 +129,7 @@ def test_the_dags_have_its_task_with_its_documentation_after_what_it_reads(house
     doc = "Keeps the conversations in which the user asks something."
     assert tasks["questions"] == ["StageOperator", doc, ["deduplicate"]]
     assert tasks["report"][2] == ["index", "promote", "questions"]
-    assert set(tasks) - {"questions"} == {*TASKS, "configure", "choose_reviewer", "approve", "report"}
+    assert set(tasks) - {"questions"} == {*TASKS, "configure", "drift", "choose_reviewer", "approve", "report"}
 
 
 def test_the_report_shows_it_its_bar_and_what_it_dropped(house: House) -> None:
