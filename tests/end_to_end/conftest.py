@@ -128,10 +128,10 @@ def interrupted(tmp_path_factory: pytest.TempPathFactory) -> Small:
 
 
 def _inside(root: Path, task: str) -> bool:
-    """Whether the task has begun to write; in train, whether it has a checkpoint to resume from."""
+    """Whether the task has begun to make parts; in train, whether it has a checkpoint to resume from."""
     if task == "train":
         return bool(list(root.glob("artifacts/train/.*.scratch/*/complete.json")))
-    return any(any(p.iterdir()) for p in root.glob(f"artifacts/{task}/.*.partial"))
+    return any(root.glob(f"parts/{task}/*"))
 
 
 def pytest_configure(config: pytest.Config) -> None:

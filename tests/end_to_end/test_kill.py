@@ -20,5 +20,6 @@ def test_training_that_was_killed_has_the_losses_of_an_undisturbed_one(demo: Sma
 
 
 def test_nothing_half_written_is_left(interrupted: Small) -> None:
-    left = [p for p in (interrupted.root / "artifacts").glob("*/.*") if p.suffix != ".lock"]
+    folders = (interrupted.root / name for name in ("artifacts", "parts"))
+    left = [p for folder in folders for p in folder.glob("*/.*") if p.suffix != ".lock"]
     assert left == []
