@@ -22,7 +22,8 @@ FILE = "base.json"
 
 
 def base(context: StageContext) -> None:
-    """Writes base.json: evaluation.json of the base, less what tells of the training, and `said` {prompt: reply}.
+    """Writes base.json: evaluation.json of the base, less what tells of the training, and `said`, [row_id, turn, reply]
+    of each prompt: by the row that is in it, erasure knows whose it is.
 
     A model that is trained from scratch has no base; then it is null. Raises UserError when the base does not load.
     """
@@ -37,13 +38,13 @@ def base(context: StageContext) -> None:
         say(f"base: {weights.num_parameters():,} parameters of {model.pretrained} on {weights.device}")
         measured = measurement(weights, tokenizer, tokenise, balance, config, context.config("seed"))
         found = measured.evaluation(metric for metric in METRICS if not metric.of_run)
-        asked = (prompt.key for prompt in measured.prompts)
-        found["said"] = dict(zip(asked, measured.outcome.replies, strict=True))
+        answered = zip(measured.prompts, measured.outcome.replies, strict=True)
+        found["said"] = [[*prompt.key, reply] for prompt, reply in answered]
         context.ledger.rows_in = context.ledger.rows_out = len(found["conversations"])
     write_text(context.out / FILE, json.dumps(found, ensure_ascii=False))
 
 
-def measured_base(artifact: Artifact) -> tuple[dict[str, Any], dict[str, str]]:
+def measured_base(artifact: Artifact) -> tuple[dict[str, Any], dict[tuple[str, int], str]]:
     """(the base's evaluation, key of a prompt to its reply); both empty when there is no base."""
     found: dict[str, Any] = artifact.json(FILE) or {}
-    return found, found.pop("said", {})
+    return found, {(row_id, turn): reply for row_id, turn, reply in found.pop("said", [])}

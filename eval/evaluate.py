@@ -78,7 +78,7 @@ def _token_counts(tokenise: Artifact, split: str, vocabulary: int) -> np.ndarray
         return learned_token_counts(read_packed(tokenise, split, COUNTED_SEQUENCES), vocabulary, progress)
 
 
-def _samples(prompts: list[Prompt], replies: list[str], base: dict[str, str]) -> list[dict[str, Any]]:
+def _samples(prompts: list[Prompt], replies: list[str], base: dict[tuple[str, int], str]) -> list[dict[str, Any]]:
     """base: key of a prompt to what the base said."""
     return [
         {"prompt": p.messages, "reference": p.reference, "reply": r, "row_id": p.row_id}

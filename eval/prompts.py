@@ -24,9 +24,9 @@ class Prompt:
     reference: str
 
     @property
-    def key(self) -> str:
+    def key(self) -> tuple[str, int]:
         """Names it among those of all conversations."""
-        return f"{self.row_id}:{self.turn}"
+        return self.row_id, self.turn
 
 
 def attributes_of(balance: Artifact, split: str) -> dict[str, tuple[str, str]]:

@@ -10,6 +10,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from pipeline.contract.execute import execute
 from pipeline.contract.run import Run
+from serving.erasure.words import ERASED, Words
 from tests.kills import killed_and_run_again
 
 
@@ -91,6 +92,10 @@ def test_the_base_is_measured_once_and_answers_beside_the_model(
     assert own.metrics["base_perplexity"] == evaluation["base"]["perplexity"]
     assert samples[0]["base"] != samples[0]["reply"] == samples[0]["reference"]
     assert evaluation["base"]["greetings"][0]["prompt"] == evaluation["greetings"][0]["prompt"]
+    said = base.json("base.json")["said"]
+    erased = Words([], [said[0][0]]).scrubbed(said)
+    assert erased[0][-1] == ERASED, "what was said to somebody goes with the row"
+    assert erased[1:] == [entry for entry in said if entry[0] != said[0][0]] != []
 
 
 def test_a_base_with_fewer_tokens_than_the_tokenizer_is_measured_with_new_rows(

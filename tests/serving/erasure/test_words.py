@@ -36,11 +36,13 @@ def test_what_lies_around_an_entry_stays() -> None:
         "signature": "v1",
         "items": [[MINE, 3, "reply"], [OTHER, 4, "reply"]],
         "said": {MINE: "x", OTHER: "y"},
+        "asked": [[MINE, 3, "x"], [OTHER, 1, "y"]],
     }
     assert WORDS.scrubbed(evaluation) == {
         "signature": "v1",
         "items": [[MINE, 3, ERASED], [OTHER, 4, "reply"]],
         "said": {MINE: ERASED, OTHER: "y"},
+        "asked": [[MINE, 3, ERASED], [OTHER, 1, "y"]],
     }
 
 
