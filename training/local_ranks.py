@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 
 import psutil
@@ -16,6 +17,13 @@ import psutil
 POLL_SECONDS = 0.05
 GRACE_SECONDS = 30.0
 """Between the request to end and the signal that cannot be refused, as DeepSpeed 0.19's launcher waits."""
+
+
+def kill_all(processes: Iterable[psutil.Process]) -> None:
+    """Of those that have ended meanwhile nothing is said."""
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
 
 
 class LocalRanks:
@@ -61,9 +69,7 @@ class LocalRanks:
 
     def kill(self) -> None:
         """Ends them by the signal that also a rank obeys that hangs."""
-        for process in self._living():
-            with suppress(psutil.NoSuchProcess):
-                process.kill()
+        kill_all(self._living())
 
     def _end_together(self) -> None:
         while None in (statuses := [rank.poll() for rank in self._ranks]) and not any(statuses):
@@ -76,9 +82,7 @@ class LocalRanks:
         for process in processes:
             with suppress(psutil.NoSuchProcess):
                 process.terminate()
-        for process in psutil.wait_procs(processes, timeout=GRACE_SECONDS)[1]:
-            with suppress(psutil.NoSuchProcess):
-                process.kill()
+        kill_all(psutil.wait_procs(processes, timeout=GRACE_SECONDS)[1])
 
     def _living(self) -> list[psutil.Process]:
         """The ranks and what they started."""

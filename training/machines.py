@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 
 from configs.errors import UserError
+from training.local_ranks import kill_all
 
 CONNECT_SECONDS = 10
 """Longest wait for a machine to answer."""
@@ -53,9 +54,7 @@ class RanksOfHosts:
     def kill(self) -> None:
         """A rank that hangs may not answer the signal by which the launcher ends the others."""
         with suppress(psutil.NoSuchProcess):
-            for child in psutil.Process(self._process.pid).children(recursive=True):
-                with suppress(psutil.NoSuchProcess):
-                    child.kill()
+            kill_all(psutil.Process(self._process.pid).children(recursive=True))
 
 
 def _deepspeed() -> list[str]:
