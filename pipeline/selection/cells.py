@@ -7,11 +7,13 @@ integers, so the cells follow from the rows and the seed, whatever the number of
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
 import xxhash
 from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
 from pyspark.sql.types import IntegerType, StructField, StructType
 
 from pipeline.selection.vectors import from_binary, products, quantised
@@ -104,35 +106,61 @@ def placed(rows: DataFrame, cells: Cells, probes: int = 1) -> DataFrame:
 
 
 def cell_by_cell(
-    rows: DataFrame, count: int, work: Callable[[pa.Table], Batches], schema: str, most: int, order: tuple[str, ...]
+    rows: DataFrame,
+    count: int,
+    work: Callable[[pa.Table], Batches],
+    schema: str,
+    most: int,
+    order: tuple[str, ...],
+    first: str = "",
 ) -> DataFrame:
-    """`work` done on the rows of each cell, at most `most` of them at once, in the given order of columns.
+    """`work` done on the rows of each cell in the given order of columns, at most about `most` of them at once: a larger
+    cell is cut, which bounds what a task holds.
 
-    rows: with `cell`, `count` of them about; a larger cell is cut where `order` says. A task holds one cell's rows.
+    rows: with `cell`, `count` of them about. first: a column; the rows of a cell that have a value there are shown with
+    each piece of the others.
     """
 
     def task(batches: Batches) -> Batches:
-        for table in _of_cells(batches):
-            for at in range(0, table.num_rows, most):
-                yield from work(table.slice(at, most).combine_chunks())
+        for table in pieces(batches, most, first):
+            yield from work(table)
 
     tasks = max(4, -(-count // ROWS_PER_TASK))
-    return rows.repartition(tasks, "cell").sortWithinPartitions("cell", *order).mapInArrow(task, schema)
+    sort = [F.desc_nulls_last(first)] if first else []
+    return rows.repartition(tasks, "cell").sortWithinPartitions("cell", *sort, *order).mapInArrow(task, schema)
 
 
-def _of_cells(batches: Batches) -> Iterator[pa.Table]:
-    """The rows of one cell after another, from batches sorted by cell."""
+def pieces(batches: Batches, most: int, first: str = "") -> Iterator[pa.Table]:
+    """The rows of one cell after another, from batches sorted by cell, in pieces of `most` rows at most. first: see
+    cell_by_cell; those rows come first in a cell, and are not counted."""
+    shown: list[pa.RecordBatch] = []
     held: list[pa.RecordBatch] = []
-    for batch in batches:
-        cell = batch["cell"].to_numpy()
-        cuts = [0, *(np.flatnonzero(np.diff(cell)) + 1), len(cell)]
-        for start, stop in zip(cuts, cuts[1:], strict=False):
-            if held and stop > start and held[-1]["cell"][0].as_py() != cell[start]:
-                yield pa.Table.from_batches(held)
-                held = []
-            if stop > start:
-                held.append(batch.slice(start, stop - start))
+    cell, count = None, 0
+    for batch in (part for whole in batches for part in _of_one_cell(whole)):
+        if batch["cell"][0].as_py() != cell or count >= most:
+            if held:
+                yield pa.Table.from_batches([*shown, *held]).combine_chunks()
+            if batch["cell"][0].as_py() != cell:
+                cell, shown = batch["cell"][0].as_py(), []
+            held, count = [], 0
+        if first:
+            shown.append(batch.filter(batch[first].is_valid()))
+            batch = batch.filter(batch[first].is_null())
+        if batch.num_rows:
+            room = most - count
+            held.append(batch.slice(0, room))
+            count += batch.num_rows
+            while count > most:
+                yield pa.Table.from_batches([*shown, *held]).combine_chunks()
+                batch = batch.slice(room)
+                room, count = most, count - most
+                held = [batch.slice(0, room)]
     if held:
-        yield pa.Table.from_batches(held)
+        yield pa.Table.from_batches([*shown, *held]).combine_chunks()
 
 
+def _of_one_cell(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    """A batch that is sorted by cell, cut between cells."""
+    cell = batch["cell"].to_numpy()
+    cuts = [0, *(np.flatnonzero(np.diff(cell)) + 1).tolist(), len(cell)]
+    yield from (batch.slice(start, stop - start) for start, stop in pairwise(cuts) if stop > start)

@@ -23,8 +23,9 @@ from pipeline.spark.blocks import Batches
 RULE = "near_evaluation"
 PROBES = 8
 """Cells that an item is looked for in."""
-MOST = 200_000
-BLOCK = 512
+MOST = 100_000
+PRODUCTS = 1 << 24
+"""Computed at once: 64 MB."""
 
 
 def near_evaluation(rows: DataFrame, items: DataFrame, cells: Cells, count: int, least: float) -> DataFrame:
@@ -48,15 +49,16 @@ def near_evaluation(rows: DataFrame, items: DataFrame, cells: Cells, count: int,
         columns = [row_ids[~item][near].tolist(), [RULE] * len(near), evidence]
         yield pa.record_batch([pa.array(c, pa.string()) for c in columns], ["row_id", "rule", "evidence"])
 
-    return cell_by_cell(trains.union(measured), count, work, DROPPED, MOST, ("evaluation_set", "row_id"))
+    return cell_by_cell(trains.union(measured), count, work, DROPPED, MOST, ("row_id",), "evaluation_set")
 
 
 def nearest_of(rows_ND: np.ndarray, items_MD: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The place of the item nearest to each row, of equal ones the first, and the cosine; −1 without any items."""
     best, cosine_N = np.zeros(len(rows_ND), np.int64), np.full(len(rows_ND), -1.0)
     items_MD = items_MD.astype(np.float32)
-    for at in range(0, len(rows_ND) if len(items_MD) else 0, BLOCK):
-        product_BM = products(rows_ND[at : at + BLOCK], items_MD)
-        best[at : at + BLOCK] = product_BM.argmax(axis=1)
-        cosine_N[at : at + BLOCK] = similarity(product_BM.max(axis=1))
+    block = max(1, PRODUCTS // max(len(items_MD), 1))
+    for at in range(0, len(rows_ND) if len(items_MD) else 0, block):
+        product_BM = products(rows_ND[at : at + block], items_MD)
+        best[at : at + block] = product_BM.argmax(axis=1)
+        cosine_N[at : at + block] = similarity(product_BM.max(axis=1))
     return best, cosine_N

@@ -1,0 +1,215 @@
+"""Which training rows go for what they mean: near to an evaluation, said before in other words, or not selected."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from configs.balance import Balance
+from configs.errors import UserError
+from configs.probe import Pair, chosen, load_probe
+from configs.selection import Selection
+from pipeline.contract.execute import StageContext
+from pipeline.contract.formatting import percent
+from pipeline.contract.progress import say
+from pipeline.deduplicate.reference_corpora import reference_corpora
+from pipeline.rows.ranges import Ranges
+from pipeline.rows.turns import Turn, turns_of
+from pipeline.selection import diverse
+from pipeline.selection.budget import Cut, cut
+from pipeline.selection.cells import Cells, cells_for, learned
+from pipeline.selection.examples import ConversationEncoder, examples_of
+from pipeline.selection.near_evaluation import near_evaluation
+from pipeline.selection.nearest import nearness
+from pipeline.selection.semantic_duplicates import DROPPED, semantic_duplicates
+from pipeline.selection.vectors import frame_of, shards_in, to_binary
+from pipeline.spark.frames import read_rows
+from pipeline.spark.session import session_of, task_progress
+
+NOT_SELECTED = "not_selected"
+ITEMS = pa.schema([("row_id", pa.string()), ("evaluation_set", pa.string()), ("vector", pa.binary())])
+ITEMS_AT_ONCE = 5_000
+
+
+class ByMeaning:
+    """What embed's vectors say of the rows of one run. Each method is a step, which does nothing where it is off.
+
+    Raises UserError when a step is on and embed has not embedded all rows.
+    """
+
+    def __init__(self, context: StageContext) -> None:
+        self._context, self._config = context, context.config("balance")
+        self._spark, self._seed = session_of(context), context.config("seed")
+        self._shards = shards_in(context.inputs["embed"].parquet())
+        self._cells: dict[int, Cells] = {}
+        on = _first_on(self._config)
+        rows, embedded = (context.inputs[name].ledger for name in ("deduplicate", "embed"))
+        if on and rows.rows_out != embedded.rows_in:
+            raise UserError(
+                f"{on}: embed has vectors of {embedded.rows_in:,} of {rows.rows_out:,} conversations; run stage embed "
+                f"again, or leave {on} empty"
+            )
+
+    def near_evaluation(self, train: DataFrame, held_out: DataFrame) -> DataFrame:
+        """DROPPED. train: row_id of the training rows; held_out: row_id and split of all others."""
+        settings = self._config.decontamination
+        if settings.min_similarity is None:
+            return self._none()
+        vectors = frame_of(self._spark, self._shards)
+        splits = held_out.where(F.col("split").isin(list(settings.against)))
+        items = vectors.join(splits, "row_id").select("row_id", F.col("split").alias("evaluation_set"), "vector")
+        further = self._context.scratch / "evaluation"
+        if written := self._write_items(further):
+            items = items.union(read_rows(self._spark, further).select(items.columns))
+        say(f"balance: decontamination: {written:,} items of probes and evaluation sets, and the held-out splits chosen")
+        count = train.count()
+        cells, rows = self._of(cells_for(count)), vectors.join(train.select("row_id"), "row_id")
+        found = self._step(
+            "near_evaluation", near_evaluation(rows, items, cells, count, settings.min_similarity), count
+        )
+        if count and found.count() == count:
+            raise UserError(
+                f"balance.decontamination.min_similarity: every training row is within {settings.min_similarity} of an "
+                "evaluation item, so none is left; raise it"
+            )
+        return found
+
+    def semantic_duplicates(self, train: DataFrame) -> DataFrame:
+        """DROPPED. train: row_id, chars and messages of the training rows."""
+        settings = self._config.semantic_duplicates
+        if settings.min_similarity is None:
+            return self._none()
+        count = train.count()
+        cells = self._of(settings.clusters or cells_for(count))
+        rows = train.select("row_id", "chars", "messages").join(frame_of(self._spark, self._shards), "row_id")
+        found = semantic_duplicates(rows, cells, count, settings.min_similarity)
+        return self._step("semantic_duplicates", found, count)
+
+    def not_selected(self, train: DataFrame) -> DataFrame:
+        """DROPPED. train: row_id and tokens of the training rows. Raises UserError when they are fewer than asked for."""
+        settings = self._config.selection
+        if settings.method == "none":
+            return self._none()
+        if settings.tokens and "tokens" not in train.columns:
+            raise UserError("balance.selection.tokens: clean has estimated none; run it again, or give rows instead")
+        weight = F.col("tokens") if settings.tokens else F.lit(1)
+        weights = train.select("row_id", weight.cast("bigint").alias("weight"))
+        sums = weights.agg(F.count("*"), F.coalesce(F.sum("weight"), F.lit(0))).first()
+        assert sums is not None
+        key, most = ("tokens", settings.tokens) if settings.tokens else ("rows", settings.rows)
+        assert most is not None
+        if most > sums[1]:
+            raise UserError(
+                f"balance.selection.{key}: {most:,} are asked for, and the training rows that other rules leave are "
+                f"{sums[1]:,} {key}; ask for fewer, or add data"
+            )
+        by = self._nearest if settings.method == "nearest" else self._diverse
+        return self._step("selection", by(settings, weights, sums[0], most), sums[0])
+
+    def _nearest(self, settings: Selection, weights: DataFrame, count: int, most: int) -> DataFrame:
+        assert settings.examples is not None
+        examples_ED = self._encoder()(examples_of(Path(settings.examples)))
+        near = nearness(self._spark, self._shards, examples_ED).join(weights, "row_id")
+        ranked = near.withColumns({"value": F.col("similarity"), "place": F.lit(0)})
+        ranked = self._kept("nearness", ranked)
+        found = self._told(settings, cut(ranked, most), count)
+        if found is None:
+            return self._none()
+        least = F.lit(found.value).alias("least")
+        evidence = F.to_json(F.struct(F.lit("nearest").alias("method"), "similarity", least, "example"))
+        gone = ranked.where(~found.keeps())
+        return gone.select("row_id", F.lit(NOT_SELECTED).alias("rule"), evidence.alias("evidence"))
+
+    def _diverse(self, settings: Selection, weights: DataFrame, count: int, most: int) -> DataFrame:
+        cells = self._of(cells_for(count))
+        rows = frame_of(self._spark, self._shards).join(weights.select("row_id"), "row_id")
+        ranked = self._kept("coverage", diverse.ranked(rows, cells, count).join(weights, "row_id"))
+        found = self._told(settings, cut(ranked, most), count)
+        return diverse.beyond(rows, cells, count, found, NOT_SELECTED) if found else self._none()
+
+    def _told(self, settings: Selection, found: Cut | None, count: int) -> Cut | None:
+        """The cut, when it has been logged and counted."""
+        method, kept = settings.method, found.kept if found else count
+        facts = {"method": method, "kept": kept, "of": count}
+        if found:
+            facts |= {"least_similarity" if method == "nearest" else "radius": found.value}
+            facts |= {"tokens": found.spent} if settings.tokens else {}
+        self._context.metrics["selection"] = facts
+        say(f"balance: selection: {kept:,} of {count:,} training rows ({percent(kept / max(count, 1))}) stay: {facts}")
+        return found
+
+    def _of(self, count: int) -> Cells:
+        if count not in self._cells:
+            rows = self._context.inputs["deduplicate"].ledger.rows_out
+            with task_progress(self._spark, "cells"):
+                self._cells[count] = learned(frame_of(self._spark, self._shards), rows, count, self._seed)
+        return self._cells[count]
+
+    def _step(self, name: str, found: DataFrame, count: int) -> DataFrame:
+        gone = self._kept(name, found)
+        number = gone.count()
+        say(f"balance: {name.replace('_', ' ')}: {number:,} of {count:,} training rows go")
+        return gone
+
+    def _kept(self, name: str, frame: DataFrame) -> DataFrame:
+        """The frame, computed once."""
+        folder = self._context.scratch / name
+        with task_progress(self._spark, name.replace("_", " ")):
+            frame.write.mode("overwrite").parquet(str(folder))
+        return self._spark.read.schema(frame.schema).parquet(str(folder))
+
+    def _none(self) -> DataFrame:
+        return self._spark.createDataFrame([], DROPPED)
+
+    def _encoder(self) -> ConversationEncoder:
+        settings, how = self._context.config("embed"), self._context.config("embedding")
+        return ConversationEncoder(settings, how.device, how.batch_size)
+
+    def _write_items(self, folder: Path) -> int:
+        """Writes ITEMS of the probes and evaluation sets that rows are compared with; returns how many there are."""
+        folder.mkdir(exist_ok=True)
+        against, count, encode = self._config.decontamination.against, 0, None
+        sources = [*([self._probes()] if "probes" in against else []), *self._sets("evaluation_sets" in against)]
+        with pq.ParquetWriter(folder / "part-00000.parquet", ITEMS) as writer:
+            for name, row_ids, talks in (block for source in sources for block in source):
+                encode = encode or self._encoder()
+                vectors = to_binary(encode(talks))
+                writer.write_table(pa.table([row_ids, [name] * len(row_ids), vectors], schema=ITEMS))
+                count += len(row_ids)
+        return count
+
+    def _probes(self) -> Iterator[tuple[str, list[str], list[list[Turn]]]]:
+        asked = self._context.config("evaluate")
+        for name, path in chosen(asked.probes, asked.probe_files).items():
+            probe, talks = load_probe(path), {}
+            for entry in probe.entries:
+                if isinstance(entry, Pair):
+                    talks |= {f"{entry.id}#{n}": [("user", text)] for n, text in enumerate(entry.choices)}
+                    continue
+                earlier = [(("user", "assistant")[n % 2], text) for n, text in enumerate(entry.turns)]
+                talks[entry.id] = [*earlier, ("user", probe.asked(entry, entry.message)), ("assistant", entry.right)]
+            yield f"probes/{name}", list(talks), list(talks.values())
+
+    def _sets(self, wanted: bool) -> Iterator[Iterator[tuple[str, list[str], list[list[Turn]]]]]:
+        given = self._context.config("deduplicate")
+        if not wanted or not given.evaluation_sets:
+            return
+        only = given.model_copy(update={"earlier": []})
+        root, scratch = self._context.config("storage.root"), self._context.scratch / "references"
+        for part in Ranges(reference_corpora(only, root, scratch), ITEMS_AT_ONCE).all:
+            table = part.read(["row_id", "messages"])
+            yield iter([(part.corpus.name, table["row_id"].to_pylist(), turns_of(table["messages"]))])
+
+
+def _first_on(config: Balance) -> str:
+    """The key that turns a step on; empty where none is on."""
+    steps = {
+        "balance.decontamination.min_similarity": config.decontamination.min_similarity is not None,
+        "balance.semantic_duplicates.min_similarity": config.semantic_duplicates.min_similarity is not None,
+        "balance.selection.method": config.selection.method != "none",
+    }
+    return next((key for key, on in steps.items() if on), "")
+
