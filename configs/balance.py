@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from configs.section import Section
-from configs.selection import Decontamination, SemanticDuplicates, Selection
+from configs.selection import Decontamination, Selection, SemanticDuplicates
 from configs.word_list import ATTRIBUTES
 
 Attribute = Literal["gender", "religion", "ethnicity", "nationality", "age"]

@@ -16,7 +16,8 @@ class SemanticDuplicates(Section):
     the same numbers, signs, negations and names, and no thing in the place of another."""
 
     min_similarity: Similarity | None = Field(
-        None, description="Smallest cosine similarity of a semantic duplicate; 0.9 is a good start; empty: none is sought"
+        None,
+        description="Smallest cosine similarity of a semantic duplicate; 0.9 is a good start; empty: none is sought",
     )
     clusters: int | None = Field(
         None,
@@ -33,8 +34,8 @@ class Decontamination(Section):
 
     min_similarity: Similarity | None = Field(
         None,
-        description="Cosine similarity to an evaluation item from which a training row is dropped; 0.9 is a good start; "
-        "empty: none is",
+        description="Cosine similarity to an evaluation item from which a training row is dropped; 0.9 is a good "
+        "start; empty: none is",
     )
     against: tuple[Literal["validation", "test", "probes", "evaluation_sets"], ...] = Field(
         ("test", "probes", "evaluation_sets"),
@@ -54,8 +55,8 @@ class Selection(Section):
     )
     examples: str | None = Field(
         None,
-        description="Of nearest: a file of examples of the behaviour or domain that is wanted, JSON Lines of `text` or of "
-        "`messages`, or CSV with a column `text`",
+        description="Of nearest: a file of examples of the behaviour or domain that is wanted, JSON Lines of `text` "
+        "or of `messages`, or CSV with a column `text`",
     )
     rows: int | None = Field(None, ge=1, description="Training rows that are kept; give this or tokens")
     tokens: int | None = Field(
@@ -89,7 +90,8 @@ class Range(Section):
 
 
 class Nearest(Section):
-    """The rows nearest to some texts by meaning. Off without texts. A counterfactual copy is as near as its parent."""
+    """The rows nearest to some texts by meaning. Off without texts. A counterfactual copy is as near as its
+    parent."""
 
     texts: tuple[Annotated[str, Field(min_length=1, pattern=r"\S")], ...] = Field(
         (), description="Texts, the nearest of which counts; empty: nearness does not matter"
@@ -108,8 +110,8 @@ class Nearest(Section):
 
 
 class Select(Section):
-    """The query by which a run trains from a part of the corpus: a row must fulfil all conditions. The corpus, its index
-    and the other splits stay as they are."""
+    """The query by which a run trains from a part of the corpus: a row must fulfil all conditions. The corpus, its
+    index and the other splits stay as they are."""
 
     sources: tuple[str, ...] | None = Field(None, description="Rows of these sources; empty: of all")
     topics: tuple[str, ...] | None = Field(None, description="Rows about these topics; empty: about anything")
@@ -119,12 +121,14 @@ class Select(Section):
     )
     scores: dict[str, Range] = Field(
         {},
-        description="Column of the corpus to its bounds, as {offensive: {max: 0.1}, reply_chars: {min: 40}}; a row without "
-        "the score does not fulfil it",
+        description="Column of the corpus to its bounds, as {offensive: {max: 0.1}, reply_chars: {min: 40}}; a row "
+        "without the score does not fulfil it",
     )
     nearest: Nearest = Field(default_factory=Nearest, description="Nearness to texts")
     splits: tuple[Split, ...] = Field(
-        ("train",), min_length=1, description="Splits that are filtered; the others are whole, so scores stay comparable"
+        ("train",),
+        min_length=1,
+        description="Splits that are filtered; the others are whole, so scores stay comparable",
     )
 
     @property

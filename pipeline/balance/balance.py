@@ -1,10 +1,12 @@
-"""balance: what the review removed goes, over-represented topics, groups and emotions shrink, counterfactual copies and
+"""balance: what the review removed goes, and what lies near to an evaluation or says what another row says;
+over-represented topics, groups and emotions shrink; of the rest a part may be selected; counterfactual copies and
 generated rows are added.
 
 Validation and test rows are never changed, but for what the review removed.
 """
 
 from collections.abc import Iterator
+from functools import reduce
 from typing import Any
 
 import pyarrow as pa
@@ -13,6 +15,7 @@ from pyspark.sql import functions as F
 
 from configs.balance import Balance
 from configs.errors import UserError
+from pipeline.balance.by_meaning import ByMeaning
 from pipeline.balance.counterfactual import PREFIX, copies
 from pipeline.balance.downsample import over_caps, over_topic_share
 from pipeline.contract.execute import StageContext
@@ -39,10 +42,17 @@ def balance(context: StageContext) -> None:
 
     removed = _removed(rows, remove.get("topics", []), remove.get("sources", []))
     slim = rows.select("row_id", "source", "split", "topic").join(removed, "row_id", "left_anti")
-    counts = _count_topics(slim, context.metrics)
-    over = over_topic_share(slim.where("split = 'train'"), counts, config.max_topic_share, seed, context.metrics)
-    train = slim.where("split = 'train'").join(over, "row_id", "left_anti").select("row_id", "topic")
-    dropped = removed.union(over).union(over_caps(train, annotated, config.caps, seed))
+    _refuse_empty_splits(slim)
+    by_meaning, train = ByMeaning(context), slim.where("split = 'train'")
+    near = by_meaning.near_evaluation(train, slim.where("split <> 'train'"))
+    train = train.join(near, "row_id", "left_anti")
+    same = by_meaning.semantic_duplicates(_of(rows, train))
+    train = train.join(same, "row_id", "left_anti")
+    over = over_topic_share(train, _count_topics(train, context.metrics), config.max_topic_share, seed, context.metrics)
+    train = train.join(over, "row_id", "left_anti")
+    capped = over_caps(train.select("row_id", "topic"), annotated, config.caps, seed)
+    left = by_meaning.not_selected(_of(rows, train.join(capped, "row_id", "left_anti")))
+    dropped = reduce(DataFrame.union, (removed, near, same, over, capped, left))
     kept = rows.join(dropped.select("row_id"), "row_id", "left_anti")
     originals = kept.withColumns({"augmentation": F.lit(None).cast("string"), "parent": F.lit(None).cast("string")})
     swapped = _counterfactuals(originals, config, seed)
@@ -75,18 +85,27 @@ def _removed(rows: DataFrame, topics: list[str], sources: list[str]) -> DataFram
     )
 
 
-def _count_topics(slim: DataFrame, metrics: dict[str, Any]) -> dict[str, int]:
-    """Topic to training rows. Raises UserError when a split has no rows left."""
-    with task_progress(slim.sparkSession, "topics"):
-        found = slim.groupBy("split", F.coalesce("topic", F.lit("other")).alias("topic")).count().collect()
-    empty = {"train", "validation", "test"} - {row["split"] for row in found}
-    if empty:
+def _of(rows: DataFrame, chosen: DataFrame) -> DataFrame:
+    """Those of the rows that are among the chosen."""
+    return rows.join(chosen.select("row_id"), "row_id", "left_semi")
+
+
+def _refuse_empty_splits(slim: DataFrame) -> None:
+    """Raises UserError when a split has no rows left."""
+    with task_progress(slim.sparkSession, "splits"):
+        found = {row["split"] for row in slim.select("split").distinct().collect()}
+    if empty := {"train", "validation", "test"} - found:
         raise UserError(
             f"balance: the review's removals leave {' and '.join(sorted(empty))} without rows; remove fewer topics or "
             "sources in the review, or add data"
         )
-    counts = {row["topic"]: row["count"] for row in found if row["split"] == "train"}
-    metrics["topics_before"] = dict(sorted(counts.items()))
+
+
+def _count_topics(train: DataFrame, metrics: dict[str, Any]) -> dict[str, int]:
+    """Topic to training rows."""
+    with task_progress(train.sparkSession, "topics"):
+        found = train.groupBy(F.coalesce("topic", F.lit("other")).alias("topic")).count().collect()
+    metrics["topics_before"] = dict(sorted((row["topic"], row["count"]) for row in found))
     return metrics["topics_before"]
 
 

@@ -1,37 +1,30 @@
 """Which training rows go for what they mean: near to an evaluation, said before in other words, or not selected."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from configs.balance import Balance
 from configs.errors import UserError
-from configs.probe import Pair, chosen, load_probe
 from configs.selection import Selection
+from pipeline.balance.evaluation_items import write_items
 from pipeline.contract.execute import StageContext
 from pipeline.contract.formatting import percent
 from pipeline.contract.progress import say
-from pipeline.deduplicate.reference_corpora import reference_corpora
-from pipeline.rows.ranges import Ranges
-from pipeline.rows.turns import Turn, turns_of
 from pipeline.selection import diverse
 from pipeline.selection.budget import Cut, cut
 from pipeline.selection.cells import Cells, cells_for, learned
-from pipeline.selection.examples import ConversationEncoder, examples_of
+from pipeline.selection.encoding import ConversationEncoder
+from pipeline.selection.examples import examples_of
 from pipeline.selection.near_evaluation import near_evaluation
 from pipeline.selection.nearest import nearness
 from pipeline.selection.semantic_duplicates import DROPPED, semantic_duplicates
-from pipeline.selection.vectors import frame_of, shards_in, to_binary
+from pipeline.selection.vectors import frame_of, shards_in
 from pipeline.spark.frames import read_rows
 from pipeline.spark.session import session_of, task_progress
 
 NOT_SELECTED = "not_selected"
-ITEMS = pa.schema([("row_id", pa.string()), ("evaluation_set", pa.string()), ("vector", pa.binary())])
-ITEMS_AT_ONCE = 5_000
 
 
 class ByMeaning:
@@ -62,9 +55,11 @@ class ByMeaning:
         splits = held_out.where(F.col("split").isin(list(settings.against)))
         items = vectors.join(splits, "row_id").select("row_id", F.col("split").alias("evaluation_set"), "vector")
         further = self._context.scratch / "evaluation"
-        if written := self._write_items(further):
+        if written := write_items(self._context, further, self._encoder):
             items = items.union(read_rows(self._spark, further).select(items.columns))
-        say(f"balance: decontamination: {written:,} items of probes and evaluation sets, and the held-out splits chosen")
+        say(
+            f"balance: decontamination: {written:,} items of probes and evaluation sets, and the held-out splits chosen"
+        )
         count = train.count()
         cells, rows = self._of(cells_for(count)), vectors.join(train.select("row_id"), "row_id")
         found = self._step(
@@ -89,7 +84,8 @@ class ByMeaning:
         return self._step("semantic_duplicates", found, count)
 
     def not_selected(self, train: DataFrame) -> DataFrame:
-        """DROPPED. train: row_id and tokens of the training rows. Raises UserError when they are fewer than asked for."""
+        """DROPPED. train: row_id and tokens of the training rows. Raises UserError when they are fewer than asked
+        for."""
         settings = self._config.selection
         if settings.method == "none":
             return self._none()
@@ -165,43 +161,7 @@ class ByMeaning:
         return self._spark.createDataFrame([], DROPPED)
 
     def _encoder(self) -> ConversationEncoder:
-        settings, how = self._context.config("embed"), self._context.config("embedding")
-        return ConversationEncoder(settings, how.device, how.batch_size)
-
-    def _write_items(self, folder: Path) -> int:
-        """Writes ITEMS of the probes and evaluation sets that rows are compared with; returns how many there are."""
-        folder.mkdir(exist_ok=True)
-        against, count, encode = self._config.decontamination.against, 0, None
-        sources = [*([self._probes()] if "probes" in against else []), *self._sets("evaluation_sets" in against)]
-        with pq.ParquetWriter(folder / "part-00000.parquet", ITEMS) as writer:
-            for name, row_ids, talks in (block for source in sources for block in source):
-                encode = encode or self._encoder()
-                vectors = to_binary(encode(talks))
-                writer.write_table(pa.table([row_ids, [name] * len(row_ids), vectors], schema=ITEMS))
-                count += len(row_ids)
-        return count
-
-    def _probes(self) -> Iterator[tuple[str, list[str], list[list[Turn]]]]:
-        asked = self._context.config("evaluate")
-        for name, path in chosen(asked.probes, asked.probe_files).items():
-            probe, talks = load_probe(path), {}
-            for entry in probe.entries:
-                if isinstance(entry, Pair):
-                    talks |= {f"{entry.id}#{n}": [("user", text)] for n, text in enumerate(entry.choices)}
-                    continue
-                earlier = [(("user", "assistant")[n % 2], text) for n, text in enumerate(entry.turns)]
-                talks[entry.id] = [*earlier, ("user", probe.asked(entry, entry.message)), ("assistant", entry.right)]
-            yield f"probes/{name}", list(talks), list(talks.values())
-
-    def _sets(self, wanted: bool) -> Iterator[Iterator[tuple[str, list[str], list[list[Turn]]]]]:
-        given = self._context.config("deduplicate")
-        if not wanted or not given.evaluation_sets:
-            return
-        only = given.model_copy(update={"earlier": []})
-        root, scratch = self._context.config("storage.root"), self._context.scratch / "references"
-        for part in Ranges(reference_corpora(only, root, scratch), ITEMS_AT_ONCE).all:
-            table = part.read(["row_id", "messages"])
-            yield iter([(part.corpus.name, table["row_id"].to_pylist(), turns_of(table["messages"]))])
+        return ConversationEncoder(self._context.config("embed"), self._context.config("embedding"))
 
 
 def _first_on(config: Balance) -> str:
@@ -212,4 +172,3 @@ def _first_on(config: Balance) -> str:
         "balance.selection.method": config.selection.method != "none",
     }
     return next((key for key, on in steps.items() if on), "")
-

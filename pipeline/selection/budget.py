@@ -27,10 +27,11 @@ class Cut:
         """Whether a row is kept."""
         return (-value, place, row_id) <= (-self.value, self.place, self.row_id)
 
-    def keeps(self) -> Column:
-        """The same of the rows of a ranking."""
-        place = (F.col("place") < self.place) | ((F.col("place") == self.place) & (F.col("row_id") <= self.row_id))
-        return (F.col("value") > self.value) | ((F.col("value") == self.value) & place)
+    def keeps(self, value: str = "value", place: str = "place") -> Column:
+        """The same of the rows of a ranking, whose columns of value and place are named; an empty name is place 0."""
+        at, number = F.col(value), F.col(place) if place else F.lit(0)
+        same = (number < self.place) | ((number == self.place) & (F.col("row_id") <= self.row_id))
+        return (at > self.value) | ((at == self.value) & same)
 
 
 def cut(ranked: DataFrame, most: int) -> Cut | None:

@@ -1,7 +1,7 @@
 """Cells of the space of vectors, so that a row is compared with those of its cell and not with all.
 
-K-means on unit vectors (Dhillon and Modha 2001, Concept Decompositions) of a sample that a hash draws. All sums are of
-integers, so the cells follow from the rows and the seed, whatever the number of files, tasks, cores and threads.
+K-means on unit vectors (Dhillon and Modha 2001, Concept Decompositions) of a sample that a hash draws. All sums are
+of integers, so the cells follow from the rows and the seed, whatever the number of files, tasks, cores and threads.
 """
 
 import math
@@ -52,7 +52,8 @@ class Cells:
 
 
 def learned(vectors: DataFrame, rows: int, count: int, seed: int) -> Cells:
-    """Cells of a frame of `rows` rows with row_id and vector; `count` of them, or fewer where there are fewer rows."""
+    """Cells of a frame of `rows` rows with row_id and vector; `count` of them, or fewer where there are fewer
+    rows."""
     share = min(1.0, SAMPLE_A_CELL * count / max(rows, 1), MOST_SAMPLED / max(rows, 1))
     bound = share * 2**64
 
@@ -90,8 +91,8 @@ def centroids_of(vectors_SD: np.ndarray, count: int) -> np.ndarray:
 
 
 def placed(rows: DataFrame, cells: Cells, probes: int = 1) -> DataFrame:
-    """The rows, which have a `vector`, with `cell` and `second`, the next nearest cell (−1 where there is but one); with
-    more probes each row once for every one of the nearest cells."""
+    """The rows, which have a `vector`, with `cell` and `second`, the next nearest cell (−1 where there is but one);
+    with more probes each row once for every one of the nearest cells."""
     schema = StructType([*rows.schema.fields, *(StructField(name, IntegerType()) for name in ("cell", "second"))])
 
     def place(batches: Batches) -> Batches:
@@ -114,12 +115,11 @@ def cell_by_cell(
     order: tuple[str, ...],
     first: str = "",
 ) -> DataFrame:
-    """`work` done on the rows of each cell in the given order of columns, at most about `most` of them at once: a larger
-    cell is cut, which bounds what a task holds.
+    """`work` done on the rows of each cell in the given order of columns, at most about `most` of them at once: a
+    larger cell is cut, which bounds what a task holds.
 
-    rows: with `cell`, `count` of them about. first: a column; the rows of a cell that have a value there are shown with
-    each piece of the others.
-    """
+    rows: with `cell`, `count` of them about. first: a column; the rows of a cell that have a value there are shown
+    with each piece of the others."""
 
     def task(batches: Batches) -> Batches:
         for table in pieces(batches, most, first):

@@ -1,10 +1,10 @@
 """A subset that covers the corpus: k-center greedy (Gonzalez 1985; as a coreset Sener and Savarese 2018) in cells.
 
-Within a cell the next row is always the one farthest from all before (the first is the one nearest to the mean). A row's
-radius is its cosine distance to those before it; along a cell it only shrinks. Cutting all cells at one radius keeps
-every row that is farther than that from what was kept in its cell, and every dropped row lies within it of a row that
-stays: dense places are thinned, sparse ones are not, which is what D4 (Tirumala et al. 2023, arXiv 2308.12284) prunes by
-clusters for. Twice the work of one pass, since the cut is known only after it.
+Within a cell the next row is always the one farthest from all before (the first is the one nearest to the mean). A
+row's radius is its cosine distance to those before it; along a cell it only shrinks. Cutting all cells at one radius
+keeps every row that is farther than that from what was kept in its cell, and every dropped row lies within it of a
+row that stays: dense places are thinned, sparse ones are not, which is what D4 (Tirumala et al. 2023, arXiv
+2308.12284) prunes by clusters for. Twice the work of one pass, since the cut is known only after it.
 
 Known limitation: what is odd is kept first, also what is odd because it is bad. Rules come before (clean).
 """
@@ -79,8 +79,8 @@ def ranked(rows: DataFrame, cells: Cells, count: int) -> DataFrame:
 
 
 def beyond(rows: DataFrame, cells: Cells, count: int, cut: Cut, rule: str) -> DataFrame:
-    """(row_id, rule, evidence) of the rows that the cut does not keep, with the row nearest to each that stays, where its
-    piece has one."""
+    """(row_id, rule, evidence) of the rows that the cut does not keep, with the row nearest to each that stays, where
+    its piece has one."""
 
     def work(table: pa.Table) -> Batches:
         row_ids = table["row_id"].to_pylist()
@@ -100,4 +100,3 @@ def beyond(rows: DataFrame, cells: Cells, count: int, cut: Cut, rule: str) -> Da
         yield pa.record_batch([pa.array(c, pa.string()) for c in columns], ["row_id", "rule", "evidence"])
 
     return cell_by_cell(placed(rows, cells), count, work, DROPPED, MOST, ORDER)
-

@@ -1,8 +1,8 @@
 """Training rows near an item that the model is measured by: what was said in other words is known all the same.
 
-Rephrased test items pass every comparison of words (Yang et al. 2023, Rethinking Benchmark and Contamination for Language
-Models with Rephrased Samples, arXiv 2311.04850, which finds them by cosine as well). Nothing is verified beyond the cosine:
-a row that is lost in vain costs little, a score that is not true costs trust.
+Rephrased test items pass every comparison of words (Yang et al. 2023, Rethinking Benchmark and Contamination for
+Language Models with Rephrased Samples, arXiv 2311.04850, which finds them by cosine as well). Nothing is verified
+beyond the cosine: a row that is lost in vain costs little, a score that is not true costs trust.
 
 Each evaluation item is compared with the rows of the cells nearest to it. Known limitation: a conversation has one
 vector, so an item that is but a turn of a long conversation is not found (deduplicate finds it word by word).
@@ -17,7 +17,7 @@ from pyspark.sql import functions as F
 
 from pipeline.selection.cells import Cells, cell_by_cell, placed
 from pipeline.selection.semantic_duplicates import DROPPED
-from pipeline.selection.vectors import from_binary, product_of, products, similarity
+from pipeline.selection.vectors import from_binary, products, similarity
 from pipeline.spark.blocks import Batches
 
 RULE = "near_evaluation"

@@ -1,12 +1,12 @@
 """SemDeDup (Abbas et al. 2023, arXiv 2303.09540, section 3), verified: of rows that say the same, one stays.
 
 Rows are compared by cosine within the cells of k-means. There they are visited longest first (of equal ones the
-smallest row_id), and a row goes when one that stayed is near enough and says the same (same_statement): so each dropped
-row was compared with the row that stays for it, and a chain of small steps drops nothing far from what is kept. The
-paper keeps the row farthest from its centroid, which is the oddest one; the longest has most to learn from.
+smallest row_id), and a row goes when one that stayed is near enough and says the same (same_statement): so each
+dropped row was compared with the row that stays for it, and a chain of small steps drops nothing far from what is
+kept. The paper keeps the row farthest from its centroid, which is the oddest one; the longest has most to learn from.
 
-Known limitation: duplicates on two sides of a border between cells are not found (benchmarks/selection.py says how many).
-"""
+Known limitation: duplicates on two sides of a border between cells are not found (benchmarks/selection.py says how
+many)."""
 
 import json
 

@@ -1,10 +1,9 @@
 """Conversations as unit vectors of small integers, of which products are exact.
 
 A cosine in floating point depends, in its last bits, on how a library cuts a product into blocks and threads, and a
-threshold or a rank then depends on the machine. Integers do not: components are multiples of 1 / SCALE, and all sums of
-their products lie below 2^24, where float32 is exact in whatever order it adds. The price is an error of a cosine of
-about 1e-4 (sqrt(2/12) / SCALE), and half the memory is saved.
-"""
+threshold or a rank then depends on the machine. Integers do not: components are multiples of 1 / SCALE, and all sums
+of their products lie below 2^24, where float32 is exact in whatever order it adds. The price is an error of a cosine
+of about 1e-4 (sqrt(2/12) / SCALE), and half the memory is saved."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -17,8 +16,8 @@ from pyspark.sql import DataFrame, SparkSession
 from pipeline.audit.topics import conversations, unit
 
 SCALE = 4000
-"""A vector's length. With D components rounded it is below SCALE + sqrt(D) / 2, whose square is below 2^24 up to 36,000
-components."""
+"""A vector's length. With D components rounded it is below SCALE + sqrt(D) / 2, whose square is below 2^24 up to
+36,000 components."""
 
 VECTORS = "row_id string, vector binary"
 
