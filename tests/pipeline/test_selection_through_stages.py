@@ -51,7 +51,7 @@ def test_what_is_chosen_by_meaning_trains_and_all_else_says_why(make_run: Callab
         TOPICS,
         "audit.max_clusters=0",
         "clean.rules={min_chars: 1}",
-        "review={mode: auto, max_severity: critical}",
+        "review={mode: automatic, max_severity: critical}",
         "balance.max_topic_share=1",
         "balance.counterfactual_share=0",
         "balance.semantic_duplicates.min_similarity=0.85",

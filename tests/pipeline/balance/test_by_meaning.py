@@ -1,4 +1,4 @@
-"""What balance does with vectors, on directions in the plane: rows near an evaluation, the same said twice, selection."""
+"""What balance does with vectors, on directions in the plane: rows near an evaluation, said twice, selected."""
 
 import json
 from collections.abc import Callable
@@ -91,8 +91,8 @@ def test_nothing_goes_for_what_it_means_unless_it_is_asked_for(balanced: Made) -
 def test_of_training_rows_that_say_the_same_one_stays(balanced: Made) -> None:
     rows = [*SAID_TWICE, row("e", 301, said="What is val?")]
     on = "balance.semantic_duplicates.min_similarity=0.95"
-    artifacts = [balanced(rows, on), balanced(rows[::-1], on, parts=3, shards=4, embedded=None)]
-    assert [a.manifest["files"] for a in artifacts][0] == artifacts[1].manifest["files"]
+    artifacts = [balanced(rows, on), balanced(rows[::-1], on, parts=3, shards=4)]
+    assert artifacts[0].manifest["files"] == artifacts[1].manifest["files"]
     (name, (rule, evidence)), *more = dropped(artifacts[0]).items()
     assert (name, rule, evidence["matched"], more) == ("a", "semantic_duplicate", "b", [])
     assert abs(evidence["similarity"] - np.cos(np.radians(3))) < 5e-4
