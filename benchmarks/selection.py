@@ -1,15 +1,15 @@
 """Semantic duplicates: precision and recall with and without verification, what cells lose, and speed. JSON lines.
 
-    python -m benchmarks.selection [DATA]          (a folder with corpora/; default: PARLANCE_SHARED_DATA or ../shared/data)
-    SHOW=60 python -m benchmarks.selection         also prints so many of the pairs that go, drawn at random, to be read
+    python -m benchmarks.selection [DATA]     (a folder with corpora/; default: PARLANCE_SHARED_DATA or ../shared/data)
+    SHOW=60 python -m benchmarks.selection    also prints so many of the pairs that go, drawn at random, to be read
 
-`lines`: pairs of our own (benchmarks/selection_lines.py). For each least cosine: of the pairs that say the same the share
-found (`recall`, and by kind), and of those found the share that does say the same (`precision`), by the cosine alone, as
-SemDeDup has it, and with what the rule verifies besides. The other half of a kind is `kept_apart`.
+`lines`: pairs of our own (benchmarks/selection_lines.py). For each least cosine: of the pairs that say the same the
+share found (`recall`, and by kind), and of those found the share that does say the same (`precision`), by the cosine
+alone, as SemDeDup has it, and with what the rule verifies besides; `kept_apart`: of the others, by kind.
 `cases`: of ../shared/cases/duplicates.jsonl the pairs that are no duplicates and would go, both ways.
-`rows`: exchanges of the shared corpora that deduplicate keeps near duplicates apart in: pairs at the cosine among all rows
-(brute force), how many of them are verified, rows that go, and the share of those that go within cells.
-`speed`: rows a second of one process on vectors drawn at random around as many centres as there are cells.
+`rows`: exchanges of the shared corpora, without the near duplicates that deduplicate drops: pairs at the cosine among all
+rows (brute force), rows that go when all are compared with each other, and within cells.
+`speed`: rows a second of one process, on vectors drawn at random around as many centres as there are cells.
 """
 
 import json
