@@ -7,8 +7,8 @@
 share found (`recall`, and by kind), and of those found the share that does say the same (`precision`), by the cosine
 alone, as SemDeDup has it, and with what the rule verifies besides; `kept_apart`: of the others, by kind.
 `cases`: of ../shared/cases/duplicates.jsonl the pairs that are no duplicates and would go, both ways.
-`rows`: exchanges of the shared corpora, without the near duplicates that deduplicate drops: pairs at the cosine among all
-rows (brute force), rows that go when all are compared with each other, and within cells.
+`rows`: exchanges of the shared corpora, without the near duplicates that deduplicate drops: pairs at the cosine among
+all rows (brute force), rows that go when all are compared with each other, and within cells.
 `speed`: rows a second of one process, on vectors drawn at random around as many centres as there are cells.
 """
 
