@@ -7,7 +7,6 @@ Validation and test rows are never changed, but for what the review removed.
 
 from collections.abc import Iterator
 from functools import reduce
-from typing import Any
 
 import pyarrow as pa
 from pyspark.sql import DataFrame
@@ -42,17 +41,20 @@ def balance(context: StageContext) -> None:
 
     removed = _removed(rows, remove.get("topics", []), remove.get("sources", []))
     slim = rows.select("row_id", "source", "split", "topic").join(removed, "row_id", "left_anti")
-    _refuse_empty_splits(slim)
+    counts = _count_topics(slim)
     by_meaning, train = ByMeaning(context), slim.where("split = 'train'")
     near = by_meaning.near_evaluation(train, slim.where("split <> 'train'"))
-    train = train.join(near, "row_id", "left_anti")
+    train = _less(train, near)
     same = by_meaning.semantic_duplicates(_of(rows, train))
-    train = train.join(same, "row_id", "left_anti")
-    over = over_topic_share(train, _count_topics(train, context.metrics), config.max_topic_share, seed, context.metrics)
-    train = train.join(over, "row_id", "left_anti")
-    capped = over_caps(train.select("row_id", "topic"), annotated, config.caps, seed)
-    left = by_meaning.not_selected(_of(rows, train.join(capped, "row_id", "left_anti")))
-    dropped = reduce(DataFrame.union, (removed, near, same, over, capped, left))
+    train = _less(train, same)
+    counts = counts if near is None and same is None else _count_topics(_less(_less(slim, near), same))
+    context.metrics["topics_before"] = counts
+    over = over_topic_share(train, counts, config.max_topic_share, seed, context.metrics)
+    train = _less(train, over).select("row_id", "topic")
+    capped = over_caps(train, annotated, config.caps, seed)
+    left = by_meaning.not_selected(_of(rows, _less(train, capped)))
+    gone = (removed, near, same, over, capped, left)
+    dropped = reduce(DataFrame.union, (frame for frame in gone if frame is not None))
     kept = rows.join(dropped.select("row_id"), "row_id", "left_anti")
     originals = kept.withColumns({"augmentation": F.lit(None).cast("string"), "parent": F.lit(None).cast("string")})
     swapped = _counterfactuals(originals, config, seed)
@@ -90,23 +92,22 @@ def _of(rows: DataFrame, chosen: DataFrame) -> DataFrame:
     return rows.join(chosen.select("row_id"), "row_id", "left_semi")
 
 
-def _refuse_empty_splits(slim: DataFrame) -> None:
-    """Raises UserError when a split has no rows left."""
-    with task_progress(slim.sparkSession, "splits"):
-        found = {row["split"] for row in slim.select("split").distinct().collect()}
-    if empty := {"train", "validation", "test"} - found:
+def _less(rows: DataFrame, gone: DataFrame | None) -> DataFrame:
+    """The rows without those that are gone; None: none is."""
+    return rows if gone is None else rows.join(gone, "row_id", "left_anti")
+
+
+def _count_topics(slim: DataFrame) -> dict[str, int]:
+    """Topic to training rows. Raises UserError when a split has no rows left."""
+    with task_progress(slim.sparkSession, "topics"):
+        found = slim.groupBy("split", F.coalesce("topic", F.lit("other")).alias("topic")).count().collect()
+    empty = {"train", "validation", "test"} - {row["split"] for row in found}
+    if empty:
         raise UserError(
             f"balance: the review's removals leave {' and '.join(sorted(empty))} without rows; remove fewer topics or "
             "sources in the review, or add data"
         )
-
-
-def _count_topics(train: DataFrame, metrics: dict[str, Any]) -> dict[str, int]:
-    """Topic to training rows."""
-    with task_progress(train.sparkSession, "topics"):
-        found = train.groupBy(F.coalesce("topic", F.lit("other")).alias("topic")).count().collect()
-    metrics["topics_before"] = dict(sorted((row["topic"], row["count"]) for row in found))
-    return metrics["topics_before"]
+    return dict(sorted((row["topic"], row["count"]) for row in found if row["split"] == "train"))
 
 
 def _generated(rows: DataFrame) -> DataFrame:

@@ -28,7 +28,7 @@ NOT_SELECTED = "not_selected"
 
 
 class ByMeaning:
-    """What embed's vectors say of the rows of one run. Each method is a step, which does nothing where it is off.
+    """What embed's vectors say of the rows of one run. Each method is a step, and gives None where it is off.
 
     Raises UserError when a step is on and embed has not embedded all rows.
     """
@@ -46,11 +46,11 @@ class ByMeaning:
                 f"again, or leave {on} empty"
             )
 
-    def near_evaluation(self, train: DataFrame, held_out: DataFrame) -> DataFrame:
+    def near_evaluation(self, train: DataFrame, held_out: DataFrame) -> DataFrame | None:
         """DROPPED. train: row_id of the training rows; held_out: row_id and split of all others."""
         settings = self._config.decontamination
         if settings.min_similarity is None:
-            return self._none()
+            return None
         vectors = frame_of(self._spark, self._shards)
         splits = held_out.where(F.col("split").isin(list(settings.against)))
         items = vectors.join(splits, "row_id").select("row_id", F.col("split").alias("evaluation_set"), "vector")
@@ -72,23 +72,23 @@ class ByMeaning:
             )
         return found
 
-    def semantic_duplicates(self, train: DataFrame) -> DataFrame:
+    def semantic_duplicates(self, train: DataFrame) -> DataFrame | None:
         """DROPPED. train: row_id, chars and messages of the training rows."""
         settings = self._config.semantic_duplicates
         if settings.min_similarity is None:
-            return self._none()
+            return None
         count = train.count()
         cells = self._of(settings.clusters or cells_for(count))
         rows = train.select("row_id", "chars", "messages").join(frame_of(self._spark, self._shards), "row_id")
         found = semantic_duplicates(rows, cells, count, settings.min_similarity)
         return self._step("semantic_duplicates", found, count)
 
-    def not_selected(self, train: DataFrame) -> DataFrame:
+    def not_selected(self, train: DataFrame) -> DataFrame | None:
         """DROPPED. train: row_id and tokens of the training rows. Raises UserError when they are fewer than asked
         for."""
         settings = self._config.selection
         if settings.method == "none":
-            return self._none()
+            return None
         if settings.tokens and "tokens" not in train.columns:
             raise UserError("balance.selection.tokens: clean has estimated none; run it again, or give rows instead")
         weight = F.col("tokens") if settings.tokens else F.lit(1)
@@ -155,7 +155,7 @@ class ByMeaning:
         folder = self._context.scratch / name
         with task_progress(self._spark, name.replace("_", " ")):
             frame.write.mode("overwrite").parquet(str(folder))
-        return self._spark.read.schema(frame.schema).parquet(str(folder))
+        return read_rows(self._spark, folder)
 
     def _none(self) -> DataFrame:
         return self._spark.createDataFrame([], DROPPED)

@@ -21,7 +21,7 @@ from pipeline.selection.encoding import ConversationEncoder
 from pipeline.selection.near_evaluation import nearest_of
 from pipeline.selection.nearest import NEARNESS, nearness
 from pipeline.selection.vectors import shards_in
-from pipeline.spark.frames import read_rows
+from pipeline.spark.frames import PATTERN, read_rows
 from pipeline.spark.session import session_of, task_progress
 
 KEY = "tokenise.select"
@@ -57,7 +57,7 @@ def pairs_in(context: StageContext, pairs: Artifact, folder: Path) -> DataFrame:
     """The preference pairs of rows that the query does not leave out."""
     spark = session_of(context)
     found = read_rows(spark, pairs.parquet("pairs"))
-    gone = spark.read.schema("row_id string, why string, file string").parquet(str(folder)).select("row_id")
+    gone = spark.read.schema("row_id string").parquet(PATTERN.sub(r"\\\g<0>", str(folder)))
     return found.join(gone, "row_id", "left_anti").select(found.columns)
 
 
@@ -120,7 +120,7 @@ def _nearest(context: StageContext, select: Select, asked: DataFrame, rows: Data
     folder = context.scratch / "nearness"
     with task_progress(spark, "tokenise: nearness"):
         ranked.write.mode("overwrite").parquet(str(folder))
-    ranked = spark.read.schema(ranked.schema).parquet(str(folder))
+    ranked = read_rows(spark, folder)
     beyond = F.lit(False)
     for split in select.splits if nearest.rows else ():
         fulfil = ranked.where((F.col("split") == split) & F.col("why").isNull())
