@@ -53,8 +53,8 @@ def balance(context: StageContext) -> None:
     train = _less(train, over).select("row_id", "topic")
     capped = over_caps(train, annotated, config.caps, seed)
     left = by_meaning.not_selected(_of(rows, _less(train, capped)))
-    gone = (removed, near, same, over, capped, left)
-    dropped = reduce(DataFrame.union, (frame for frame in gone if frame is not None))
+    by_rule = [found for found in (removed, near, same, over, capped, left) if found is not None]
+    dropped = reduce(lambda one, other: one.union(other), by_rule)
     kept = rows.join(dropped.select("row_id"), "row_id", "left_anti")
     originals = kept.withColumns({"augmentation": F.lit(None).cast("string"), "parent": F.lit(None).cast("string")})
     swapped = _counterfactuals(originals, config, seed)

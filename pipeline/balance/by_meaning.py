@@ -38,12 +38,17 @@ class ByMeaning:
         self._spark, self._seed = session_of(context), context.config("seed")
         self._shards = shards_in(context.inputs["embed"].parquet())
         self._cells: dict[int, Cells] = {}
-        on = _first_on(self._config)
-        rows, embedded = (context.inputs[name].ledger for name in ("deduplicate", "embed"))
-        if on and rows.rows_out != embedded.rows_in:
+        if on := _first_on(self._config):
+            self._refuse_missing_vectors(on)
+
+    def _refuse_missing_vectors(self, on: str) -> None:
+        vectors = self._context.inputs["embed"].parquet()
+        embedded = read_rows(self._spark, vectors).where("segment = 0").count()
+        rows = self._context.inputs["deduplicate"].ledger.rows_out
+        if embedded != rows:
             raise UserError(
-                f"{on}: embed has vectors of {embedded.rows_in:,} of {rows.rows_out:,} conversations; run stage embed "
-                f"again, or leave {on} empty"
+                f"{on}: embed has vectors of {embedded:,} of {rows:,} conversations; run stage embed again, or leave "
+                f"{on} empty"
             )
 
     def near_evaluation(self, train: DataFrame, held_out: DataFrame) -> DataFrame | None:
@@ -57,9 +62,8 @@ class ByMeaning:
         further = self._context.scratch / "evaluation"
         if written := write_items(self._context, further, self._encoder):
             items = items.union(read_rows(self._spark, further).select(items.columns))
-        say(
-            f"balance: decontamination: {written:,} items of probes and evaluation sets, and the held-out splits chosen"
-        )
+        further_ones = f"{written:,} items of probes and evaluation sets" if written else "no further items"
+        say(f"balance: decontamination: against {', '.join(settings.against)}; {further_ones}")
         count = train.count()
         cells, rows = self._of(cells_for(count)), vectors.join(train.select("row_id"), "row_id")
         found = self._step(
