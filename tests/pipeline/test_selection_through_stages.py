@@ -8,6 +8,8 @@ from pipeline.contract.artifact import Artifact
 from pipeline.contract.execute import execute
 from pipeline.contract.run import Run
 from pipeline.report.explain import explain
+from pipeline.selection.encoding import ConversationEncoder
+from pipeline.selection.vectors import products, similarity
 from tests.artifacts import dropped, kept
 
 FOOD = ["soup", "bread", "pasta", "rice", "cheese", "cake", "beans", "pizza", "salad", "fish", "eggs", "curry"]
@@ -97,8 +99,12 @@ def test_what_is_chosen_by_meaning_trains_and_all_else_says_why(make_run: Callab
     out = {name: evidence for name, (rule, evidence) in dropped(made["tokenise"]).items() if rule == "not_in_query"}
     assert len(out) == 5
     assert made["tokenise"].metrics["query"]["rows"] == 3
-    chosen = train - {said[name] for name in out}
-    assert any("password" in text or "account" in text for text in chosen)
+    rows = {name: of for name, of in kept(made["balance"]).items() if of["split"] == "train"}
+    encode = ConversationEncoder(run.profile.embed, run.profile.embedding)
+    talks = [[(message["role"], message["content"]) for message in of["messages"]] for of in rows.values()]
+    cosines = similarity(products(encode(talks), encode([[("user", "I have lost my password")]]))[:, 0])
+    ranked = sorted(zip(-cosines, rows, strict=True))
+    assert rows.keys() - out.keys() == {name for _, name in ranked[:3]}
     name, evidence = next(iter(out.items()))
     assert evidence["condition"] == "nearest"
     assert any(line.startswith("  tokenise: dropped by rule not_in_query") for line in explain(run, name))
