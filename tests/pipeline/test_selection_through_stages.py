@@ -83,10 +83,12 @@ def test_what_is_chosen_by_meaning_trains_and_all_else_says_why(make_run: Callab
     rules = {said[name]: rule for name, (rule, _) in gone.items()}
     held_out = [name for name, of in kept(made["deduplicate"]).items() if of["split"] != "train"]
     assert not set(held_out) & gone.keys()
-    near = [(said[name], proof) for name, (rule, proof) in gone.items() if rule == "near_evaluation"]
-    if "What's the capital city of France?" not in {said[name] for name in held_out}:
-        assert [(text, proof["matched"]) for text, proof in near] == [("What's the capital city of France?", "paris")]
-        assert near[0][1]["evaluation_set"] == "probes/facts"
+    assert made["balance"].ledger.dropped == {"near_evaluation": 1, "not_selected": 12, "semantic_duplicate": 1}
+    proofs = {rule: (said[name], evidence) for name, (rule, evidence) in gone.items()}
+    asked, evidence = proofs["near_evaluation"]
+    assert (asked, evidence["matched"], evidence["evaluation_set"]) == (TALKS[-1][0][1], "paris", "probes/facts")
+    asked, evidence = proofs["semantic_duplicate"]
+    assert (asked, said[evidence["matched"]]) == (TALKS[-3][0][1], TALKS[-2][0][1]), "the longer one stays"
     assert all(rule == "not_selected" for text, rule in rules.items() if "cook" in text)
     train = {said[name] for name, of in kept(made["balance"]).items() if of["split"] == "train"}
     assert len(train) == 8
