@@ -125,11 +125,11 @@ def _tokenise_pairs(context: StageContext, job: Job) -> None:
     """Leaves pairs/<split>/."""
     for split in SPLITS:
         (context.out / "pairs" / split).mkdir(parents=True)
-    folder = context.inputs["balance"].parquet("pairs")
-    lost = 0
+    balanced = context.inputs["balance"]
+    folder, lost = balanced.parquet("pairs"), 0
     if job.left_out:
         before, folder = rows_in(folder), context.scratch / "pairs"
-        lost = before - write_rows(pairs_in(context, job.left_out), folder, before, key="pair_id")
+        lost = before - write_rows(pairs_in(context, balanced, job.left_out), folder, before, key="pair_id")
     parts = sorted(folder.glob("*.parquet"))
     counts = _run(context, len(parts), partial(tokenise_pairs, replace(job, parts=parts)))
     counts[f"pairs.{RULE}"] = lost

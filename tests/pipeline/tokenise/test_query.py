@@ -111,7 +111,7 @@ def test_a_query_is_part_of_the_fingerprint_and_of_the_rows_story(tokenised: Tok
     assert artifact.manifest["fingerprint"] != plain.manifest["fingerprint"]
     assert artifact.manifest["config"]["tokenise"]["select"]["topics"] == ["food"]
     run = Run.open(artifact.path.parents[2], "test")
-    commit_parts(run, "acquire", [[{"row_id": ROWS[0]["row_id"], "source": "own"}]], SCHEMA)
+    commit_parts(run, "acquire", [[ROWS[0]]], SCHEMA)
     told = [line for line in explain(run, ROWS[0]["row_id"]) if "tokenise" in line]
     assert told == ['  tokenise: dropped by rule not_in_query, evidence {"condition":"topics","value":"sport"}']
 
