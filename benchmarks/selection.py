@@ -85,7 +85,7 @@ def of_lines(encode: Encode) -> None:
 
 def of_cases(encode: Encode, path: Path) -> None:
     rows = [json.loads(line) for line in path.read_text().splitlines()]
-    cosine, verified = compared(encode, [(tuple(row["a"]), tuple(row["b"])) for row in rows])
+    cosine, verified = compared(encode, [((row["a"][0], row["a"][1]), (row["b"][0], row["b"][1])) for row in rows])
     other = ~np.array([row["duplicate"] for row in rows])
     for least in COSINES:
         near = (cosine >= least) & other

@@ -1,6 +1,7 @@
 """Which training rows go for what they mean: near to an evaluation, said before in other words, or not selected."""
 
 from pathlib import Path
+from typing import Any
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -133,7 +134,7 @@ class ByMeaning:
     def _told(self, settings: Selection, found: Cut | None, count: int) -> Cut | None:
         """The cut, when it has been logged and counted."""
         method, kept = settings.method, found.kept if found else count
-        facts = {"method": method, "kept": kept, "of": count}
+        facts: dict[str, Any] = {"method": method, "kept": kept, "of": count}
         if found:
             facts |= {"least_similarity" if method == "nearest" else "radius": found.value}
             facts |= {"tokens": found.spent} if settings.tokens else {}

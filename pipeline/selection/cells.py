@@ -135,7 +135,8 @@ def pieces(batches: Batches, most: int, first: str = "") -> Iterator[pa.Table]:
     cell_by_cell; those rows come first in a cell, and are not counted."""
     shown: list[pa.RecordBatch] = []
     held: list[pa.RecordBatch] = []
-    cell, count = None, 0
+    cell: int | None = None
+    count = 0
     for batch in (part for whole in batches for part in _of_one_cell(whole)):
         if batch["cell"][0].as_py() != cell or count >= most:
             if held:
