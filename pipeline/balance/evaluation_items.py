@@ -10,7 +10,7 @@ from configs.balance import Balance
 from configs.probe import Pair, Probe, chosen, load_probe
 from pipeline.contract.execute import StageContext
 from pipeline.deduplicate.reference_corpora import reference_corpora
-from pipeline.rows.ranges import Ranges
+from pipeline.rows.ranges import slices_of
 from pipeline.rows.turns import Turn, turns_of
 from pipeline.selection.encoding import ConversationEncoder
 from pipeline.selection.vectors import to_binary
@@ -64,6 +64,7 @@ def _sets(context: StageContext) -> Items:
     if not given.evaluation_sets:
         return
     only, root = given.model_copy(update={"earlier": []}), context.config("storage.root")
-    for part in Ranges(reference_corpora(only, root, context.scratch / "references"), AT_ONCE).all:
-        table = part.read(["row_id", "messages"])
-        yield part.corpus.name, dict(zip(table["row_id"].to_pylist(), turns_of(table["messages"]), strict=True))
+    for corpus in reference_corpora(only, root, context.scratch / "references"):
+        for part in slices_of(corpus.folder, AT_ONCE):
+            table = part.read(["row_id", "messages"])
+            yield corpus.name, dict(zip(table["row_id"].to_pylist(), turns_of(table["messages"]), strict=True))
