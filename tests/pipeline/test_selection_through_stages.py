@@ -39,6 +39,7 @@ TALKS = [
         ("user", "Hello there, could you please tell me where I can see the status of my order in the shop?"),
         ("assistant", "You can see it in your account."),
     ],
+    [("user", "How high is the tower of Eiffel in Paris?"), ("assistant", "It is about 330 metres high.")],
     [("user", "What's the capital city of France?"), ("assistant", "Paris")],
 ]
 TOPICS = 'audit.topics={"food": "talking about cooking and food", "service": "talking about orders and invoices"}'
@@ -49,15 +50,20 @@ def test_what_is_chosen_by_meaning_trains_and_all_else_says_why(make_run: Callab
     wanted = [("user", "My order has not arrived, can you check the invoice?"), ("assistant", "I will look at it.")]
     talk = [{"role": role, "content": content} for role, content in wanted]
     examples.write_text(json.dumps({"messages": talk}) + "\n" + json.dumps({"text": "my voucher does not work"}) + "\n")
+    measured = [{"role": "user", "content": "What is the height of the Eiffel Tower in Paris?"}]
+    measured.append({"role": "assistant", "content": "The tower is some 330 metres in height."})
+    evaluation_set = tmp_path / "evaluation.jsonl"
+    evaluation_set.write_text(json.dumps({"messages": measured}) + "\n")
     settings = [
         TOPICS,
+        f"deduplicate.evaluation_sets=[{evaluation_set}]",
         "audit.max_clusters=0",
         "clean.rules={min_chars: 1}",
         "review={mode: automatic, max_severity: critical}",
         "balance.max_topic_share=1",
         "balance.counterfactual_share=0",
         "balance.semantic_duplicates.min_similarity=0.85",
-        "balance.decontamination={min_similarity: 0.85, against: [probes]}",
+        "balance.decontamination={min_similarity: 0.85, against: [probes, evaluation_sets]}",
         f"balance.selection={{method: nearest, rows: 8, examples: {examples}}}",
         "tokenise={vocabulary: 512, sequence_length: 64}",
         "tokenise.select.nearest={texts: [I have lost my password], rows: 3}",
@@ -83,12 +89,14 @@ def test_what_is_chosen_by_meaning_trains_and_all_else_says_why(make_run: Callab
     rules = {said[name]: rule for name, (rule, _) in gone.items()}
     held_out = [name for name, of in kept(made["deduplicate"]).items() if of["split"] != "train"]
     assert not set(held_out) & gone.keys()
-    assert made["balance"].ledger.dropped == {"near_evaluation": 1, "not_selected": 12, "semantic_duplicate": 1}
+    near = {said[name]: evidence for name, (rule, evidence) in gone.items() if rule == "near_evaluation"}
+    wanted = {TALKS[-1][0][1]: "probes/facts", TALKS[-2][0][1]: str(evaluation_set)}
+    wanted = {asked: name for asked, name in wanted.items() if asked not in {said[name] for name in held_out}}
+    assert {asked: evidence["evaluation_set"] for asked, evidence in near.items()} == wanted
+    assert near[TALKS[-1][0][1]]["matched"] == "paris"
     proofs = {rule: (said[name], evidence) for name, (rule, evidence) in gone.items()}
-    asked, evidence = proofs["near_evaluation"]
-    assert (asked, evidence["matched"], evidence["evaluation_set"]) == (TALKS[-1][0][1], "paris", "probes/facts")
     asked, evidence = proofs["semantic_duplicate"]
-    assert (asked, said[evidence["matched"]]) == (TALKS[-3][0][1], TALKS[-2][0][1]), "the longer one stays"
+    assert (asked, said[evidence["matched"]]) == (TALKS[-4][0][1], TALKS[-3][0][1]), "the longer one stays"
     assert all(rule == "not_selected" for text, rule in rules.items() if "cook" in text)
     train = {said[name] for name, of in kept(made["balance"]).items() if of["split"] == "train"}
     assert len(train) == 8
