@@ -123,11 +123,11 @@ def _nearest(context: StageContext, select: Select, asked: DataFrame, rows: Data
     ranked = read_rows(spark, folder)
     beyond = F.lit(False)
     for split in select.splits if nearest.rows else ():
+        assert nearest.rows is not None
         fulfil = ranked.where((F.col("split") == split) & F.col("why").isNull())
         values = {"value": F.col("similarity"), "place": F.lit(0), "weight": F.lit(1)}
-        found = cut(fulfil.withColumns(values), nearest.rows)
-        if found:
-            beyond = beyond | ((F.col("split") == split) & ~found.keeps("similarity", place=""))
+        if last := cut(fulfil.withColumns(values), nearest.rows):
+            beyond = beyond | ((F.col("split") == split) & ~last.keeps("similarity", place=""))
         elif split == "train" and (count := fulfil.count()) < nearest.rows:
             raise UserError(
                 f"{KEY}.nearest.rows: {nearest.rows:,} are asked for, and {count:,} training rows fulfil all other "

@@ -90,9 +90,9 @@ def test_what_is_chosen_by_meaning_trains_and_all_else_says_why(make_run: Callab
     held_out = [name for name, of in kept(made["deduplicate"]).items() if of["split"] != "train"]
     assert not set(held_out) & gone.keys()
     near = {said[name]: evidence for name, (rule, evidence) in gone.items() if rule == "near_evaluation"}
-    wanted = {TALKS[-1][0][1]: "probes/facts", TALKS[-2][0][1]: str(evaluation_set)}
-    wanted = {asked: name for asked, name in wanted.items() if asked not in {said[name] for name in held_out}}
-    assert {asked: evidence["evaluation_set"] for asked, evidence in near.items()} == wanted
+    sets = {TALKS[-1][0][1]: "probes/facts", TALKS[-2][0][1]: str(evaluation_set)}
+    trained = {asked: name for asked, name in sets.items() if asked not in {said[name] for name in held_out}}
+    assert {asked: evidence["evaluation_set"] for asked, evidence in near.items()} == trained
     assert near[TALKS[-1][0][1]]["matched"] == "paris"
     proofs = {rule: (said[name], evidence) for name, (rule, evidence) in gone.items()}
     asked, evidence = proofs["semantic_duplicate"]

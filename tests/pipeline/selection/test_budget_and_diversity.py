@@ -69,6 +69,7 @@ def test_dense_places_are_thinned_and_every_dropped_row_lies_near_one_that_stays
         gone = {row["row_id"]: json.loads(row["evidence"]) for row in beyond(frame, cells, 25, where, "r").collect()}
         found.append(gone)
     assert found[0] == found[1]
+    assert where
     gone = found[0]
     assert set(degrees) - set(gone) >= {f"sparse{n}" for n in range(5)}
     assert len(gone) == 19, "6 of 25 stay"

@@ -52,7 +52,13 @@ def rows_of(spark: SparkSession, rows: list[tuple[str, str, float]]) -> Any:
 
 
 def test_the_longest_stays_and_the_others_name_it_and_the_cosine(spark: SparkSession) -> None:
-    rows = [("a", ASKED, 0), ("b", POLITE, 3), ("c", OTHER, 1), ("d", ASKED, 180), ("e", f"{ASKED}?", 4)]
+    rows: list[tuple[str, str, float]] = [
+        ("a", ASKED, 0),
+        ("b", POLITE, 3),
+        ("c", OTHER, 1),
+        ("d", ASKED, 180),
+        ("e", f"{ASKED}?", 4),
+    ]
     cells = Cells(quantised(np.stack([at(0), at(180)])))
     found = []
     for order, tasks in ((rows, 1), (rows[::-1], 4)):
