@@ -155,3 +155,37 @@ def test_settings_that_say_nothing_are_refused() -> None:
         Nearest(texts=("hello",))
     with pytest.raises(ValidationError, match="must be given together"):
         Nearest(rows=3)
+
+
+def said(number: int, prompt: str, **columns: Any) -> dict[str, Any]:
+    talk = [{"role": "user", "content": prompt}, {"role": "assistant", "content": "I see."}]
+    return row(number, messages=talk, **columns)
+
+
+def test_the_nearest_rows_with_copies_as_near_as_their_parents_and_generated_ones_encoded(
+    make_run: Callable[..., Run], tmp_path: Path
+) -> None:
+    people = [said(1, "I have lost my password."), said(2, "Pasta is good."), said(3, "I ran a marathon.")]
+    copy = said(4, "He is fond of opera.", augmentation="counterfactual_gender", parent=f"{1:032x}")
+    made = said(5, "My password is lost, help me.", augmentation="generated")
+    held_out = [said(6, "It rains.", split="validation"), said(7, "It snows.", split="test")]
+
+    def query(nearest: str) -> Artifact:
+        root = tmp_path / f"root-{len(list(tmp_path.iterdir()))}"
+        run = make_run([], [f"storage.root={root}", *SIZES, f"tokenise.select.nearest={nearest}"])
+        commit_parts(run, "deduplicate", [[*people, *held_out]], SCHEMA)
+        execute(run, "embed")
+        commit_parts(run, "balance", [[*people, copy], [made, *held_out]], SCHEMA)
+        (artifact,) = execute(run, "tokenise")
+        return artifact
+
+    artifact = query("{texts: [I have lost my password, unheard of], rows: 3}")
+    assert ids(artifact, "train") == {1, 4, 5}
+    assert (ids(artifact, "validation"), ids(artifact, "test")) == ({6}, {7})
+    for _, evidence in dropped(artifact).values():
+        assert evidence["condition"] == "nearest"
+        assert evidence["similarity"] < 0.5
+        assert evidence["example"] in (1, 2)
+    assert ids(query("{texts: [I have lost my password], min_similarity: 0.7}"), "train") == {1, 4, 5}
+    with pytest.raises(UserError, match=r"nearest.rows: 6 are asked for, and 5 training rows fulfil all other"):
+        query("{texts: [I have lost my password], rows: 6}")
