@@ -26,13 +26,15 @@ class Statements:
     def __init__(self, conversations: Sequence[Sequence[Turn]]) -> None:
         self._hashed = HashedWords.of(conversations)
         self._fixed = fixed_of(self._hashed)
+        self._asks = ["?" in "".join(said for role, said in turns if role == "assistant") for turns in conversations]
         self._word_ends, self._turn_ends = starts(self._hashed.turns), starts(self._hashed.rows)
 
     def same(self, a: int, b: int) -> bool:
         """Whether two of them say the same, in prompts and in replies: the same numbers and signs in order, as many
         negations, the same people and names, no word in the place of its opposite, no thing where the other has
-        another one, few things that the other lacks, and all in an order that means the same (see tells_apart)."""
-        if not np.array_equal(self._fixed[a], self._fixed[b]):
+        another one, few things that the other lacks, and all in an order that means the same (see tells_apart); and
+        replies that both ask something, or neither does (prompts may ask by a question or by a request)."""
+        if self._asks[a] != self._asks[b] or not np.array_equal(self._fixed[a], self._fixed[b]):
             return False
         return all(_same(self._side(a, role), self._side(b, role)) for role in SIDES)
 

@@ -52,6 +52,11 @@ def test_another_reply_is_another_statement() -> None:
     assert not same((asked, "Try some soup with fresh bread."), (asked, "Order a pizza from the corner."))
 
 
+def test_a_reply_that_asks_is_none_that_tells() -> None:
+    assert not same(("Sounds good!", "Do you want to reserve the car?"), ("Sounds good!", "I've reserved the car."))
+    assert same(("Tell me the way.", "Turn around."), ("Can you tell me the way?", "Please turn around."))
+
+
 def test_what_is_no_duplicate_of_the_shared_cases_is_none_in_meaning() -> None:
     path = Path(shared_data()).parent / "cases" / "duplicates.jsonl"
     if not path.is_file():
