@@ -28,6 +28,7 @@ PATHS = (
     "audit.lexicon",
     "audit.topic_examples",
     "findings.reference_audit",
+    "balance.selection.examples",
     "balance.generator.model",
     "tokenise.tokenizer",
     "model.pretrained",

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from configs.section import Section
+from configs.selection import Decontamination, Selection, SemanticDuplicates
 from configs.word_list import ATTRIBUTES
 
 Attribute = Literal["gender", "religion", "ethnicity", "nationality", "age"]
@@ -83,12 +84,19 @@ class Generator(Section):
 
 
 class Balance(Section):
-    """Downsampling and augmentation. Only the training split is changed."""
+    """Selection, downsampling and augmentation. Only the training split is changed."""
 
+    decontamination: Decontamination = Field(
+        default_factory=Decontamination, description="Rows near to what the model is measured by"
+    )
+    semantic_duplicates: SemanticDuplicates = Field(
+        default_factory=SemanticDuplicates, description="Rows that say the same in other words"
+    )
     max_topic_share: float = Field(0.5, gt=0, le=1, description="Topics above this share are downsampled to it")
     caps: list[Cap] = Field(
         [], description="Limits on groups, emotions and topics, and on their meetings, such as anger within a group"
     )
+    selection: Selection = Field(default_factory=Selection, description="A part of the rows, chosen by meaning")
     generator: Generator = Field(default_factory=Generator, description="Synthetic rows, marked as such")
     counterfactual_share: float = Field(
         0.05,

@@ -43,6 +43,8 @@ OWNED = {
     "audit.emotion.training_data": "it says which files are read",
     "audit.lexicon": "it says which files are read",
     "balance.generator": "it says which model or server writes rows",
+    "balance.selection.examples": "it says which file is read",
+    "balance.decontamination": "it decides how far scores can be trusted",
     "findings.reference_audit": "it says which files are read",
     "evaluate.probe_files": "it says which files are read",
     "audit.topic_examples": "it says which file is read",

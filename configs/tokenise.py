@@ -3,6 +3,7 @@
 from pydantic import Field
 
 from configs.section import Section
+from configs.selection import Select
 
 
 class Tokenise(Section):
@@ -18,3 +19,4 @@ class Tokenise(Section):
         1 << 30, ge=1 << 10, description="Most text of the training split that a tokenizer is trained on (bytes)"
     )
     sequence_length: int = Field(256, ge=32, le=131_072, description="Length of a packed sequence (tokens)")
+    select: Select = Field(default_factory=Select, description="Which rows of the corpus train")

@@ -22,8 +22,10 @@ FLOORS = """
     pipeline/report
     pipeline/planning           pipeline/watch
     pipeline/index  pipeline/review  pipeline/generate  pipeline/balance  pipeline/drift  serving/filter  serving/engine
+    pipeline/tokenise
+    pipeline/selection
     pipeline/deduplicate        pipeline/audit
-    pipeline/acquire  pipeline/clean  pipeline/embed  pipeline/sentiment  pipeline/tokenise
+    pipeline/acquire  pipeline/clean  pipeline/embed  pipeline/sentiment
     pipeline/acquire/shapes     pipeline/clean/scores
     pipeline/acquire/containers  pipeline/clean/privacy      pipeline/clean/repair      pipeline/clean/rules
     pipeline/spark

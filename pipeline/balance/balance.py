@@ -1,11 +1,12 @@
-"""balance: what the review removed goes, over-represented topics, groups and emotions shrink, counterfactual copies and
+"""balance: what the review removed goes, and what lies near to an evaluation or says what another row says;
+over-represented topics, groups and emotions shrink; of the rest a part may be selected; counterfactual copies and
 generated rows are added.
 
 Validation and test rows are never changed, but for what the review removed.
 """
 
 from collections.abc import Iterator
-from typing import Any
+from functools import reduce
 
 import pyarrow as pa
 from pyspark.sql import DataFrame
@@ -13,6 +14,7 @@ from pyspark.sql import functions as F
 
 from configs.balance import Balance
 from configs.errors import UserError
+from pipeline.balance.by_meaning import ByMeaning
 from pipeline.balance.counterfactual import PREFIX, copies
 from pipeline.balance.downsample import over_caps, over_topic_share
 from pipeline.contract.execute import StageContext
@@ -39,10 +41,20 @@ def balance(context: StageContext) -> None:
 
     removed = _removed(rows, remove.get("topics", []), remove.get("sources", []))
     slim = rows.select("row_id", "source", "split", "topic").join(removed, "row_id", "left_anti")
-    counts = _count_topics(slim, context.metrics)
-    over = over_topic_share(slim.where("split = 'train'"), counts, config.max_topic_share, seed, context.metrics)
-    train = slim.where("split = 'train'").join(over, "row_id", "left_anti").select("row_id", "topic")
-    dropped = removed.union(over).union(over_caps(train, annotated, config.caps, seed))
+    counts = _count_topics(slim)
+    by_meaning, train = ByMeaning(context), slim.where("split = 'train'")
+    near = by_meaning.near_evaluation(train, slim.where("split <> 'train'"))
+    train = _less(train, near)
+    same = by_meaning.semantic_duplicates(_of(rows, train))
+    train = _less(train, same)
+    counts = counts if near is None and same is None else _count_topics(_less(_less(slim, near), same))
+    context.metrics["topics_before"] = counts
+    over = over_topic_share(train, counts, config.max_topic_share, seed, context.metrics)
+    train = _less(train, over).select("row_id", "topic")
+    capped = over_caps(train, annotated, config.caps, seed)
+    left = by_meaning.not_selected(_of(rows, _less(train, capped)))
+    by_rule = [found for found in (removed, near, same, over, capped, left) if found is not None]
+    dropped = reduce(lambda one, other: one.union(other), by_rule)
     kept = rows.join(dropped.select("row_id"), "row_id", "left_anti")
     originals = kept.withColumns({"augmentation": F.lit(None).cast("string"), "parent": F.lit(None).cast("string")})
     swapped = _counterfactuals(originals, config, seed)
@@ -75,7 +87,17 @@ def _removed(rows: DataFrame, topics: list[str], sources: list[str]) -> DataFram
     )
 
 
-def _count_topics(slim: DataFrame, metrics: dict[str, Any]) -> dict[str, int]:
+def _of(rows: DataFrame, chosen: DataFrame) -> DataFrame:
+    """Those of the rows that are among the chosen."""
+    return rows.join(chosen.select("row_id"), "row_id", "left_semi")
+
+
+def _less(rows: DataFrame, gone: DataFrame | None) -> DataFrame:
+    """The rows without those that are gone; None: none is."""
+    return rows if gone is None else rows.join(gone, "row_id", "left_anti")
+
+
+def _count_topics(slim: DataFrame) -> dict[str, int]:
     """Topic to training rows. Raises UserError when a split has no rows left."""
     with task_progress(slim.sparkSession, "topics"):
         found = slim.groupBy("split", F.coalesce("topic", F.lit("other")).alias("topic")).count().collect()
@@ -85,9 +107,7 @@ def _count_topics(slim: DataFrame, metrics: dict[str, Any]) -> dict[str, int]:
             f"balance: the review's removals leave {' and '.join(sorted(empty))} without rows; remove fewer topics or "
             "sources in the review, or add data"
         )
-    counts = {row["topic"]: row["count"] for row in found if row["split"] == "train"}
-    metrics["topics_before"] = dict(sorted(counts.items()))
-    return metrics["topics_before"]
+    return dict(sorted((row["topic"], row["count"]) for row in found if row["split"] == "train"))
 
 
 def _generated(rows: DataFrame) -> DataFrame:

@@ -79,6 +79,7 @@ def _data_notes(plan: Plan) -> list[str]:
         f"rows and text: {data['origin']['data']}; what is kept: {data['origin']['shares']}",
         f"{magnitude(data['tokens'])} tokens, {data['bytes_per_token']:.2f} bytes each ({data['origin']['tokens']}); "
         f"{magnitude(data['train_tokens'])} of them train, {percent(data['waste'])} of the packed length is padding",
+        *([f"training rows: {data['origin']['selection']}"] if "selection" in data["origin"] else []),
     ]
 
 

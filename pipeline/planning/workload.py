@@ -13,6 +13,7 @@ from pipeline.contract.stages import STAGES, conversations_into
 from pipeline.planning.hardware import table
 from pipeline.planning.history import Shape, load_calibration, shape
 from pipeline.planning.sample import sample_sources
+from pipeline.planning.selected import most_rows, note
 
 BYTES_A_WORD_PIECE = 4.0
 """Of English text in BERT's vocabulary, special tokens included; only places the border of a segment."""
@@ -59,8 +60,14 @@ def workload(profile: Profile, root: Path) -> Workload:
     embedded, indexed, packed = (conversations_into(name) for name in ("embed", "index", "tokenise"))
     segments = counts[embedded] * _segments_a_row(profile, seen, text[embedded] / counts[embedded])
     bytes_per_token = _bytes_per_token(profile, seen, text[packed] / counts[packed], messages, notes)
-    tokens = text[packed] / bytes_per_token
     held_out = profile.deduplicate.validation_share + profile.deduplicate.test_share
+    whole, tokens_a_row = counts[packed], text[packed] / counts[packed] / bytes_per_token
+    balanced, trained = most_rows(profile, tokens_a_row)
+    train = min(whole * (1 - held_out), math.inf if balanced is None else balanced)
+    counts[packed], text[packed] = train + whole * held_out, (train + whole * held_out) * text[packed] / whole
+    train = min(train, math.inf if trained is None else trained)
+    if said := note(profile):
+        notes["selection"] = said
     return Workload(
         records=records,
         row_bytes=row_bytes,
@@ -69,9 +76,9 @@ def workload(profile: Profile, root: Path) -> Workload:
         segments=segments,
         points=segments * counts[indexed] / counts[embedded],
         bytes_per_token=bytes_per_token,
-        tokens=tokens,
-        train_tokens=tokens * (1 - held_out),
-        test_tokens=tokens * profile.deduplicate.test_share,
+        tokens=(train + whole * held_out) * tokens_a_row,
+        train_tokens=train * tokens_a_row,
+        test_tokens=whole * profile.deduplicate.test_share * tokens_a_row,
         vocabulary=_vocabulary(profile, seen),
         waste=defaults["waste"] if seen.waste is None else seen.waste,
         stored=defaults["stored"] | seen.stored,

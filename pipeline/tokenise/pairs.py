@@ -13,6 +13,7 @@ from pipeline.contract.atomic_write import replacing
 from pipeline.contract.chat_format import RefusedError
 from pipeline.contract.turns import Chat, Turn, TurnEncoder, beside, governing
 from pipeline.tokenise.documents import shorten, tokens
+from pipeline.tokenise.left_out import RULE
 from pipeline.tokenise.tokenised_file import BATCH_ROWS, SPLITS, Job
 
 SCHEMA = pa.schema(
@@ -127,11 +128,13 @@ def _fitting(encoder: TurnEncoder, rows: list[dict], length: int, split: str, co
 
 def pair_facts(counts: Counter[str]) -> dict:
     """The metrics `pairs`, by split, and `pairs_cut`: how many prompts and replies are shorter than they were, and how
-    many pairs are left out, as what fits of their sides is the same, or the chat template has no form for them."""
+    many pairs are left out, as what fits of their sides is the same, the chat template has no form for them, or a query
+    leaves their row out."""
     names = ("rows", "tokens", "learned_tokens")
     splits = {split: {name: counts[f"pairs.{split}.{name}"] for name in names} for split in SPLITS}
     cut = {name: counts[f"pairs.{name}"] for name in ("prompts_shortened", "replies_shortened", *LEFT_OUT)}
-    return {"pairs": splits, "pairs_cut": cut}
+    out_of_query = {RULE: lost} if (lost := counts[f"pairs.{RULE}"]) else {}
+    return {"pairs": splits, "pairs_cut": cut | out_of_query}
 
 
 def _read_split(part: Path, split: str) -> Iterator[list[dict]]:

@@ -10,14 +10,18 @@ from pathlib import Path
 import pyarrow as pa
 
 from configs.errors import UserError
+from configs.tokenise import Tokenise
 from pipeline.contract.chat_format import ChatFormat
 from pipeline.contract.execute import StageContext
 from pipeline.contract.formatting import percent
 from pipeline.contract.progress import say
 from pipeline.rows.parquet import rows_in
+from pipeline.spark.frames import write_rows
 from pipeline.spark.session import session_of, task_progress
+from pipeline.tokenise.left_out import RULE, left_out, result_hash
 from pipeline.tokenise.pairs import pair_facts, tokenise_pairs
-from pipeline.tokenise.tokenised_file import CHANGED, SPLITS, Job, read_split, tokenise_file
+from pipeline.tokenise.query import pairs_in, write_left_out
+from pipeline.tokenise.tokenised_file import CHANGED, DROPPED_BY, SPLITS, Job, read_split, tokenise_file
 from pipeline.tokenise.tokenizer import load_tokenizer, own_tokenizer, save_tokenizer, train_tokenizer
 
 
@@ -27,9 +31,12 @@ def tokenise(context: StageContext) -> None:
     Raises UserError when no training conversation is left to learn from.
     """
     parts = sorted(context.inputs["balance"].parquet().glob("*.parquet"))
-    settings = context.config("tokenise")
+    settings: Tokenise = context.config("tokenise")
+    query = context.scratch / "query" if settings.select.on else None
+    if query:
+        write_left_out(context, query)
     if settings.tokenizer == "train":
-        tokenizer = train_tokenizer(_training_texts(context, parts), settings.vocabulary)
+        tokenizer = train_tokenizer(_training_texts(context, parts, query), settings.vocabulary)
     elif settings.tokenizer == "pretrained":
         tokenizer = own_tokenizer(context.profile.model.pretrained or "")
     else:
@@ -47,11 +54,18 @@ def tokenise(context: StageContext) -> None:
         tokenizer.pad_token_id,
         settings.sequence_length,
         context.config("acquire.mixed_sources"),
+        query,
     )
     counts = _run(context, len(parts), partial(tokenise_file, job))
     context.ledger.rows_in = counts["rows_in"]
     context.ledger.rows_out = counts["rows_out"]
-    context.ledger.dropped.update({rule: counts[rule] for rule in ("no_reply", "template_refuses") if counts[rule]})
+    context.ledger.dropped.update(
+        {
+            name.removeprefix(DROPPED_BY): number
+            for name, number in sorted(counts.items())
+            if name.startswith(DROPPED_BY)
+        }
+    )
     context.metrics.update(facts(counts, settings.sequence_length), vocabulary=len(tokenizer))
     for what, number in context.metrics.get("changed_for_template", {}).items():
         say(f"tokenise: the chat template does not take {number:,} conversations as they are: {what.replace('_', ' ')}")
@@ -60,6 +74,9 @@ def tokenise(context: StageContext) -> None:
             f"tokenise: {split}: {fact['rows']:,} rows, {fact['sequences']:,} sequences, {fact['tokens']:,} tokens "
             f"({fact['learned_tokens']:,} learned), {percent(fact['waste'], digits=2)} padding"
         )
+    if query:
+        context.metrics["query"] = {"rows": counts["query.rows"], "hash": result_hash(counts["query.hash"])}
+        say(f"tokenise: the query: {counts['query.rows']:,} training rows, result {context.metrics['query']['hash']}")
     if rows_in(context.inputs["balance"].parquet("pairs")):
         _tokenise_pairs(context, job)
     if not counts["train.learned_tokens"]:
@@ -82,8 +99,8 @@ def facts(counts: Counter[str], sequence_length: int) -> dict:
     return found | ({"changed_for_template": dict(sorted(changed.items()))} if changed else {})
 
 
-def _training_texts(context: StageContext, parts: list[Path]) -> Iterator[str]:
-    """Contents of the training split, up to tokenise.training_bytes.
+def _training_texts(context: StageContext, parts: list[Path], query: Path | None) -> Iterator[str]:
+    """Contents of the training split, up to tokenise.training_bytes, without what a query leaves out.
 
     Rows lie in their files by the hash of their ids, so the first ones are a random sample.
     """
@@ -93,8 +110,9 @@ def _training_texts(context: StageContext, parts: list[Path]) -> Iterator[str]:
     with context.progress(len(parts), "files", "tokenise: BPE") as progress:
         say(f"tokenise: fits byte-level BPE to at most {most:,} bytes of {available:,} bytes of Parquet")
         for part in parts:
+            gone = left_out(query, part)
             for rows in read_split(part, "train"):
-                for message in (m for row in rows for m in row["messages"] or []):
+                for message in (m for row in rows if row["row_id"] not in gone for m in row["messages"] or []):
                     text = message["content"].strip()
                     read += len(text.encode())
                     if read > most:
@@ -107,8 +125,14 @@ def _tokenise_pairs(context: StageContext, job: Job) -> None:
     """Leaves pairs/<split>/."""
     for split in SPLITS:
         (context.out / "pairs" / split).mkdir(parents=True)
-    parts = sorted(context.inputs["balance"].parquet("pairs").glob("*.parquet"))
+    balanced = context.inputs["balance"]
+    folder, lost = balanced.parquet("pairs"), 0
+    if job.left_out:
+        before, folder = rows_in(folder), context.scratch / "pairs"
+        lost = before - write_rows(pairs_in(context, balanced, job.left_out), folder, before, key="pair_id")
+    parts = sorted(folder.glob("*.parquet"))
     counts = _run(context, len(parts), partial(tokenise_pairs, replace(job, parts=parts)))
+    counts[f"pairs.{RULE}"] = lost
     context.metrics.update(pair_facts(counts))
     for split, fact in context.metrics["pairs"].items():
         say(f"tokenise: {split}: {fact['rows']:,} preference pairs, {fact['tokens']:,} tokens of both sides")

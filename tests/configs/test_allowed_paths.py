@@ -46,6 +46,7 @@ OUTSIDE = {
     "audit.lexicon": "audit.lexicon={de: /etc/hosts}",
     "audit.topic_examples": "audit.topic_examples=/etc/hosts",
     "findings.reference_audit": "findings.reference_audit=/etc/hosts",
+    "balance.selection.examples": "balance.selection={method: nearest, rows: 5, examples: /etc/hosts}",
     "balance.generator.model": "balance.generator.model=/opt/model",
     "tokenise.tokenizer": "tokenise.tokenizer=~/tokenizer",
     "model.pretrained": "model.pretrained=/opt/model.gguf",

@@ -433,6 +433,10 @@ def test_every_key_that_takes_any_text_is_checked_or_known_to_be_harmless() -> N
         "description",
         "balance.caps",  # names, compared
         "audit.topics",  # names and phrases; escaped wherever they are shown
+        "tokenise.select.sources",  # names of what there is, compared, or refused
+        "tokenise.select.topics",
+        "tokenise.select.languages",
+        "tokenise.select.scores",
         "tracking.experiment",
         "model.name",  # one of configs/models, or refused
         "model.lora.target_modules",  # names of layers, compared

@@ -94,6 +94,7 @@ def balanced(make_run: Callable[..., Run], tmp_path: Path) -> Made:
         run = make_run(conversations=[[("user", "unused"), ("assistant", "unused")]], overrides=settings)
         for stage, schema, beside in (("deduplicate", DEDUPLICATED, more), ("annotate", ANNOTATED, {})):
             commit_parts(run, stage, [rows[part::parts] for part in range(parts)], schema, **beside)
+        commit(run, "embed", len(rows))
         if not (generated := more.pop("generated", None)):
             commit(run, "generate", 0)
         else:

@@ -4,6 +4,7 @@ import io
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -27,6 +28,26 @@ def test_rows_text_and_tokens_come_from_the_data_at_hand(demo: Make, tmp_path: P
     assert data["row_bytes"] == 40
     assert data["origin"]["data"] == "counted in the sources"
     assert data["tokens"] == pytest.approx(data["text"]["balance"] / 4)
+
+
+def test_selection_limits_the_rows_that_train_and_what_is_not_known_before_is_said(demo: Make, tmp_path: Path) -> None:
+    def data(*settings: str) -> dict[str, Any]:
+        return estimate(demo("plan.rows.bytes_per_token=4", *settings), tmp_path / "root")["data"]
+
+    plain = data()
+    held_out = plain["rows"]["balance"] * 0.1
+    selected = data("balance.selection={method: diverse, rows: 100}")
+    assert selected["rows"]["balance"] == pytest.approx(100 + held_out)
+    assert selected["train_tokens"] == pytest.approx(100 * 10)
+    assert selected["test_tokens"] == plain["test_tokens"]
+    assert selected["origin"]["selection"] == "limited by balance.selection"
+    by_tokens = data("balance.selection={method: diverse, tokens: 1000}")
+    assert by_tokens["rows"]["balance"] == pytest.approx(selected["rows"]["balance"])
+    queried = data("tokenise.select.nearest={texts: [hello], rows: 50}")
+    assert queried["rows"] == plain["rows"], "the corpus stays as it is"
+    assert queried["train_tokens"] == pytest.approx(50 * 10)
+    said = data("balance.semantic_duplicates.min_similarity=0.9")["origin"]["selection"]
+    assert said == "what balance.semantic_duplicates leaves out is not known before"
 
 
 def test_every_stage_has_a_time_and_they_add_up(demo: Make, tmp_path: Path) -> None:

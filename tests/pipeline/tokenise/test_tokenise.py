@@ -18,6 +18,7 @@ from pipeline.rows.schema import PAIRS
 from pipeline.tokenise.lineage import packed
 from pipeline.tokenise.tokenised_file import Job, tokenise_file
 from pipeline.tokenise.tokenizer import train_tokenizer
+from tests.artifacts import commit
 
 SCHEMA = pa.schema(
     [
@@ -46,6 +47,8 @@ def conversation(number: int) -> dict:
 
 def put_balance(run: Run, rows: list[dict], pairs: list[dict]) -> None:
     """Commits rows, and pairs beside them, as the artifact that tokenise reads, in two files each."""
+    if run.find("embed") is None:
+        commit(run, "embed", 0)
     print_ = run.fingerprint("balance")
     with run.store.building("balance", print_, resume=False) as partial:
         (partial / "data").mkdir()
