@@ -76,7 +76,8 @@ def _check_address(key: str, value: str) -> None:
     allowed = [address.rstrip("/") for address in os.environ.get(ADDRESSES, "").split()]
     if ".." in value.split("/") or not any(value == one or value.startswith(f"{one}/") for one in allowed):
         raise UserError(
-            f"{key}: {value[:200]!r} is under no address that this server allows; the operator can add one to {ADDRESSES}"
+            f"{key}: {value[:200]!r} is under no address that this server allows; "
+            f"the operator can add it to {ADDRESSES}"
         )
 
 

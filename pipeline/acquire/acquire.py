@@ -56,6 +56,7 @@ def acquire(context: StageContext) -> None:
     bans = Bans.read(context.run.root)
     size = slice_bytes(sum(file.size for reading in readings for file in reading.files))
     slices = {context.part(r.settings(), s.inputs(bans)): (r, s) for r in readings for s in r.slices(size, RANGE_BYTES)}
+    store.look(slices, context.run.file_hashes)
     _look(context, [slices[part] for part in slices if not store.has(part)])
     for reading in readings:
         there = [part for part, (of, _) in slices.items() if of is reading and store.has(part)]

@@ -38,7 +38,10 @@ def _count(text: str) -> int:
 
 
 def _cluster(options: Namespace) -> None:
-    root = Path(profile_of(options).storage.root).resolve()  # also refuses settings that a run would refuse
+    given = profile_of(options).storage.root  # also refuses settings that a run would refuse
+    if is_address(given):
+        raise UserError(f"storage.root: {given} is no folder that all nodes mount; give one")
+    root = Path(given).resolve()
     print(_slurm(options, root) if options.scheduler == "slurm" else _kubernetes(options, root), end="")
 
 

@@ -8,13 +8,15 @@ import io
 import random
 import stat
 import time
+import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, NamedTuple, TypeVar
 
-from configs.addresses import CREDENTIALS, PACKAGES, last_name, store_of
+from configs.addresses import CREDENTIALS, PACKAGES, joined, last_name, store_of
 from configs.credentials import masked
 from configs.errors import UserError
 from pipeline.contract.progress import say
@@ -24,6 +26,9 @@ T = TypeVar("T")
 BLOCK_BYTES = 4 << 20
 """Of one request of a stream. A reader holds one."""
 
+CHUNK_BYTES, CHUNKS_AT_ONCE = 8 << 20, 4
+"""Of an upload of a large file to S3; more where it would be over 10,000."""
+
 PATIENCE_SECONDS = 120.0
 """How long a store that stumbles is asked again. S3 asks to be spared for seconds to minutes after a 503 (SlowDown)."""
 
@@ -31,6 +36,9 @@ LONGEST_WAIT_SECONDS = 10.0
 
 OPTIONS: dict[str, dict[str, Any]] = {"s3": {"config_kwargs": {"retries": {"total_max_attempts": 2}}}}
 """Store to settings of its filesystem. What asks again is here, and not once more in each library below."""
+
+RENAMING = ("hdfs",)
+"""Stores that show a file while it is written, and can rename it."""
 
 REFUSED = (errno.EINVAL, errno.EPERM, errno.EACCES, errno.ENOENT, errno.ENOSYS, errno.EISDIR, errno.ENOTDIR)
 """What asking again does not change."""
@@ -55,7 +63,8 @@ class Status(NamedTuple):
 
 @dataclass(frozen=True)
 class ObjectFile:
-    """A file in an object store as it was listed. version: the store's own word for its content, as an ETag.
+    """A file in an object store as it was listed. version: the store's own word for its content, as an ETag. made: when
+    it was written (seconds since 1970).
 
     It answers to what a Path is asked for, so that whoever reads files need not know where they are.
     """
@@ -63,6 +72,7 @@ class ObjectFile:
     address: str
     size: int
     version: str
+    made: float = field(default=0.0, compare=False)
 
     @property
     def name(self) -> str:
@@ -144,10 +154,87 @@ def read_object(address: str) -> bytes | None:
     return asking(address, "read", lambda fs, path: fs.cat_file(path), missing=None)
 
 
-def size_of(address: str) -> int | None:
-    """Bytes of an object; None when there is none."""
-    found: dict[str, Any] | None = asking(address, "read", lambda fs, path: fs.info(path), missing=None)
-    return int(found["size"]) if found and found["type"] == "file" else None
+def find_object(address: str) -> ObjectFile | None:
+    """An object; None when there is none. Asks for the object itself, never for a list of names."""
+    info: dict[str, Any] | None = asking(address, "read", lambda fs, path: fs.info(path), missing=None)
+    return _file(address, info) if info and info["type"] == "file" else None
+
+
+def put_file(file: Path, address: str) -> None:
+    """Writes an object whole: nobody sees half of it, whatever becomes of the writer."""
+
+    def put(fs: Any, path: str) -> None:
+        _whole(fs, path, address, lambda to: fs.put_file(str(file), to, **_upload(address)))
+
+    asking(address, "write", put)
+
+
+def _upload(address: str) -> dict[str, Any]:
+    return {"chunksize": CHUNK_BYTES, "max_concurrency": CHUNKS_AT_ONCE} if store_of(address) == "s3" else {}
+
+
+def put_object(address: str, content: bytes) -> None:
+    """The same of a small object, in the place of what was there."""
+    asking(address, "write", lambda fs, path: _whole(fs, path, address, lambda to: fs.pipe_file(to, content)))
+
+
+def put_new(address: str, content: bytes) -> bool:
+    """Writes a small object unless there is one; False when there is another one. One writer of several succeeds: by
+    If-None-Match on S3, its likes on Google's and Azure's stores, a rename on HDFS.
+
+    Known limitation: a store that does not know the condition (see `conditional`) lets the last writer succeed.
+    """
+
+    def put(fs: Any, path: str) -> bool:
+        try:
+            if store_of(address) in RENAMING:
+                _whole(fs, path, address, lambda to: fs.pipe_file(to, content), new=True)
+            else:
+                fs.pipe_file(path, content, mode="create")
+        except FileNotFoundError:
+            raise
+        except OSError:  # the condition did not hold: of another's writing, or of this one's first attempt
+            try:
+                there: bytes = fs.cat_file(path)
+            except FileNotFoundError:
+                there = b""
+            if not there:
+                raise
+            return there == content
+        return True
+
+    return asking(address, "write", put)
+
+
+def conditional(folder: str) -> bool:
+    """Whether the store of an address refuses to write an object twice. Raises UserError when it cannot be written."""
+    address = joined(folder, f".probe-{uuid.uuid4().hex}")
+    try:
+        return put_new(address, b"1") and not put_new(address, b"2")
+    finally:
+        delete(address)
+
+
+def delete(address: str) -> None:
+    """Deletes an object, if there is one."""
+    asking(address, "delete", lambda fs, path: fs.rm_file(path), missing=None)
+
+
+def _whole(fs: Any, path: str, address: str, write: Callable[[str], object], new: bool = False) -> None:
+    """Writes under the name itself, where a store shows an object when it is whole, else under another, and renames."""
+    if store_of(address) not in RENAMING:
+        write(path)
+        return
+    partial = f"{path}.{uuid.uuid4().hex}.partial"
+    fs.makedirs(path.rpartition("/")[0], exist_ok=True)
+    try:
+        write(partial)
+        if not new and fs.exists(path):
+            fs.rm_file(path)
+        fs.mv(partial, path)
+    finally:
+        with suppress(OSError):
+            fs.rm_file(partial)
 
 
 def list_objects(address: str) -> list[ObjectFile]:
@@ -158,7 +245,7 @@ def list_objects(address: str) -> list[ObjectFile]:
     found = []
     for path, info in listed.items():
         if info["type"] == "file" and not path.endswith("/"):
-            found.append(ObjectFile(_address_of(scheme, address, path), int(info["size"]), _version(info)))
+            found.append(_file(_address_of(scheme, address, path), info))
     return sorted(found, key=lambda file: file.address)
 
 
@@ -168,6 +255,12 @@ def _address_of(scheme: str, root: str, path: str) -> str:
     if store_of(root) == "hdfs":
         return f"{scheme}://{netloc}/{path.lstrip('/')}"
     return f"{scheme}://{netloc}/{path.lstrip('/').partition('/')[2]}"
+
+
+def _file(address: str, info: dict[str, Any]) -> ObjectFile:
+    made = next((info[key] for key in ("LastModified", "mtime", "last_modified", "updated") if info.get(key)), 0.0)
+    seconds = made.timestamp() if isinstance(made, datetime) else float(made) if isinstance(made, int | float) else 0.0
+    return ObjectFile(address, int(info["size"]), _version(info), seconds)
 
 
 def _version(info: dict[str, Any]) -> str:

@@ -6,15 +6,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from configs.addresses import joined
 from configs.errors import UserError
 from configs.profile import Profile
 from pipeline.contract.artifact import Artifact, ArtifactStore
 from pipeline.contract.atomic_write import sweep_partials
 from pipeline.contract.decisions import DECISION, Decisions, digest
 from pipeline.contract.fingerprint import FileHashes, fingerprint
-from pipeline.contract.frozen_profile import PROFILE, read_profile, write_profile
+from pipeline.contract.frozen_profile import CREDENTIALS, PROFILE, read_profile, write_profile
+from pipeline.contract.mirror import Mirror, root_folder, root_name, share
 from pipeline.contract.notice import notice_of
-from pipeline.contract.run_folder import LATEST, claim, folder_name, folder_of
+from pipeline.contract.run_folder import LATEST, NAME, claim, folder_name, folder_of
 from pipeline.contract.sealed_json import DamagedError, read_sealed, write_sealed
 from pipeline.contract.stage import config_slice
 from pipeline.contract.stages import STAGES, stages_of
@@ -41,7 +43,11 @@ class Run:
         What stages recorded under another profile is forgotten.
         """
         run_id = run_id or datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
-        folder = Path(profile.storage.root).resolve() / "runs" / folder_name(run_id)
+        root = root_folder(profile.storage.root, profile.storage.cache_gb)
+        folder = root / "runs" / folder_name(run_id)
+        if mirror := Mirror.of(root):
+            mirror.check()
+            _pull(mirror, folder.name)
         try:
             (folder / "stages").mkdir(parents=True, exist_ok=True)
             claim(folder, run_id)
@@ -53,11 +59,10 @@ class Run:
             raise UserError(
                 f"storage.root: {folder} cannot be written ({error.strerror}); choose a writable folder"
             ) from error
-        link = folder.parent / LATEST
-        new = folder.parent / f".latest.{folder.name}"
-        new.unlink(missing_ok=True)
-        new.symlink_to(folder.name)
-        new.replace(link)
+        _point(folder)
+        if mirror:
+            run.share()
+            mirror.begin_run(folder.name)
         return run
 
     @classmethod
@@ -67,10 +72,27 @@ class Run:
         run_id: as Airflow says it, of another DAG than train_chat_model with the DAG before it, as DAG/RUN.
         """
         runs = root.resolve() / "runs"
+        if mirror := Mirror.of(root.resolve()):
+            name = mirror.latest() if run_id == LATEST else folder_name(run_id)
+            _pull(mirror, name or "none")
+            if run_id == LATEST and name and (runs / name).is_dir():
+                _point(runs / name)
         folder = (runs / LATEST).resolve() if run_id == LATEST else folder_of(runs, run_id)
         if not (folder / PROFILE).is_file():
-            raise UserError(f"{root / 'runs' / run_id}: no such run; `parlance run` or `make demo` makes one")
+            raise UserError(f"{root_name(root)}/runs/{run_id}: no such run; `parlance run` or `make demo` makes one")
         return cls(folder)
+
+    @property
+    def place(self) -> str:
+        """What a process on another machine finds the run by: its folder, or its address."""
+        return joined(root_name(self.root), "runs", self.folder.name)
+
+    def share(self) -> None:
+        """Of a root in an object store: the run's own files are there as they are here, but logs and credentials."""
+        if Mirror.of(self.root):
+            for path in (p for p in self.folder.rglob("*") if p.is_file() and not p.name.startswith(".")):
+                if path.parent.name != "logs" and path.name != CREDENTIALS:
+                    share(path)
 
     @property
     def root(self) -> Path:
@@ -207,6 +229,7 @@ class Run:
         }
         raw = {"raw": self._raw[name]} if self._raw.get(name) or STAGES[name].asks else {}
         write_sealed(self._outcome(name), outcome | raw)
+        share(self._outcome(name))
 
     def outcomes(self) -> dict[str, dict[str, Any]]:
         """What each stage that has run recorded; a record that is damaged does not count."""
@@ -236,6 +259,19 @@ class Run:
 
     def _outcome(self, name: str) -> Path:
         return self.folder / "stages" / f"{name}.json"
+
+
+def _pull(mirror: Mirror, name: str) -> None:
+    records = [f"stages/{stage}.json" for stage in STAGES]
+    mirror.pull_small(f"runs/{name}", sure=[f"runs/{name}/{file}" for file in (PROFILE, NAME, *records)])
+
+
+def _point(folder: Path) -> None:
+    """Makes runs/latest a link to a run's folder."""
+    new = folder.parent / f".latest.{folder.name}"
+    new.unlink(missing_ok=True)
+    new.symlink_to(folder.name)
+    new.replace(folder.parent / LATEST)
 
 
 def _without_decision(raw: dict[str, str]) -> dict[str, str]:
