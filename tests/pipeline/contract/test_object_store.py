@@ -90,8 +90,6 @@ def test_what_one_machine_commits_another_finds_byte_for_byte(machine: Callable[
     assert other.path != one.path
     ours, theirs = ({p.name: p.read_bytes() for p in a.path.iterdir()} for a in (one, other))
     assert ours == theirs
-        p.name: p.read_bytes() for p in one.path.iterdir()
-    }
     assert other.damage() == []
 
 
