@@ -126,13 +126,15 @@ class Artifact:
     def damage(self, hashes: ReadOnce | None = None) -> list[str]:
         """One line for each file that is missing, changed or unexpected, and for what contradicts itself; empty when
         all is well. Reads every file. hashes: those that were read already."""
-        found = self.changed(hashes or ReadOnce())
-        if self.sealed:
-            manifest, m = self.path / MANIFEST, self.manifest
-            if fingerprint(m["stage"], m["version"], m["config"], m["inputs"]) != m["fingerprint"]:
-                found.append(f"{manifest}: the fingerprint does not follow from the manifest")
-            if Ledger(**m["ledger"]).imbalance():
-                found.append(f"{manifest}: the ledger does not balance")
+        return self.changed(hashes or ReadOnce()) + (self.contradictions() if self.sealed else [])
+
+    def contradictions(self) -> list[str]:
+        """One line for each thing in which the manifest contradicts itself."""
+        found, manifest, m = [], self.path / MANIFEST, self.manifest
+        if fingerprint(m["stage"], m["version"], m["config"], m["inputs"]) != m["fingerprint"]:
+            found.append(f"{manifest}: the fingerprint does not follow from the manifest")
+        if Ledger(**m["ledger"]).imbalance():
+            found.append(f"{manifest}: the ledger does not balance")
         return found
 
     def changed(self, hashes: FileHashes | ReadOnce) -> list[str]:
@@ -203,8 +205,16 @@ class ArtifactStore:
         """The artifact where it lies, or would lie, whether it is there and whole or not."""
         return Artifact(self.root / stage / print_)
 
+    def known(self, stage: str, print_: str) -> Artifact:
+        """The same, with the manifest that an object store has; its files may be there alone."""
+        if self.mirror:
+            with suppress(DamagedError):
+                self.mirror.pull(_place(stage, print_))
+        return self.at(stage, print_)
+
     def all(self) -> list[Artifact]:
-        """Every artifact that was committed, whole or damaged; of an object store, its manifest."""
+        """Every artifact that was committed, whole or damaged. Of a root in an object store, those that are known here:
+        Mirror.pull_all makes them all known."""
         return [Artifact(path) for path in sorted(self.root.glob("*/[!.]*")) if path.is_dir()]
 
     def set_aside(self, stage: str, print_: str) -> Path:

@@ -94,6 +94,19 @@ def share(path: Path) -> None:
             return
 
 
+def withdraw(path: Path) -> None:
+    """An artifact, a part or a run of a root in an object store is there no longer."""
+    for folder in path.parents:
+        if mirror := Mirror.of(folder):
+            place = path.relative_to(folder).as_posix()
+            if place.split("/")[0] in KINDS:
+                mirror.forget(place)
+            else:
+                for file in list_objects(joined(mirror.address, place)):
+                    delete(file.address)
+            return
+
+
 def refresh(path: Path) -> None:
     """A small file below a root is here as another machine may have written it."""
     for folder in path.parents:
@@ -128,10 +141,11 @@ class Mirror:
 
     def check(self) -> None:
         """Raises UserError when the store cannot be written; says what it cannot do. Deletes what killed processes of
-        this machine left."""
+        this machine left, and what is in the cache and no longer in the store."""
         for left in [*self.folder.glob(f"{INCOMING}/*"), *self.folder.glob(f"*/*/.*{FETCHED}")]:
             if time.time() - left.stat().st_mtime > LINGERING_SECONDS:
                 shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)
+        self.pull_each(folder.relative_to(self.folder).as_posix() for folder in self.here())
         if not conditional(self.address):
             say(
                 f"{self.address}: this store ignores If-None-Match: of two runs that commit the same artifact at once, "
@@ -196,24 +210,44 @@ class Mirror:
 
     def pull_all(self) -> None:
         """The manifests of all places: what the store lists, and what is here, as it is there."""
-        here = {f"{p.parent.parent.name}/{p.parent.name}/{p.name}" for kind in KINDS for p in self._folders(kind)}
-        with ThreadPoolExecutor(THREADS) as pool:
-            list(pool.map(self.pull, sorted(here | set(self.places()))))
+        self.pull_each({folder.relative_to(self.folder).as_posix() for folder in self.here()} | self.times().keys())
 
-    def places(self) -> list[str]:
-        """Every place that the store lists."""
-        found = [file.address for kind in KINDS for file in list_objects(joined(self.address, kind))]
-        return [a.removeprefix(f"{self.address}/").removesuffix(".json") for a in found if a.endswith(".json")]
+    def pull_each(self, places: Iterable[str]) -> None:
+        """The manifests of these places."""
+
+        def pull(place: str) -> None:
+            with suppress(DamagedError):  # which whoever asks for it is told
+                self.pull(place)
+
+        with ThreadPoolExecutor(THREADS) as pool:
+            list(pool.map(pull, sorted(places)))
+
+    def here(self) -> list[Path]:
+        """Every artifact and part of which the manifest is here."""
+        return [folder for kind in KINDS for folder in folders(self.folder, kind)]
+
+    def times(self) -> dict[str, float]:
+        """Every place that the store lists, and when it was committed (seconds since 1970)."""
+        found = [file for kind in KINDS for file in list_objects(joined(self.address, kind))]
+        start = len(self.address) + 1
+        return {f.address[start:].removesuffix(".json"): f.made for f in found if f.address.endswith(".json")}
+
+    def bring_everything(self, hashes: FileHashes) -> None:
+        """All artifacts and parts, whole: for whoever must look into each file."""
+        self.pull_all()
+        self.bring_all([folder.relative_to(self.folder).as_posix() for folder in self.here()], hashes)
 
     def forget(self, place: str) -> None:
         """Takes a place back: it is no longer committed. Its files stay, for `sweep`."""
         delete(self._committed(place))
 
-    def sweep(self, seconds: float, now: float, dry: bool = False) -> int:
-        """Deletes files that no manifest names, and which are older than so many seconds; bytes that they held."""
+    def sweep(self, before: float, dry: bool = False) -> int:
+        """Deletes files that no manifest names, and which are from before a time (seconds since 1970); bytes that they
+        held. What is younger may be on its way into an artifact."""
         self.pull_all()
-        named = {e["sha256"] for kind in KINDS for p in self._folders(kind) for e in _manifest(p)["files"]}
-        going = [f for f in list_objects(joined(self.address, FILES)) if f.name not in named and f.made < now - seconds]
+        named = {entry["sha256"] for folder in self.here() for entry in _manifest(folder)["files"]}
+        listed = list_objects(joined(self.address, FILES))
+        going = [file for file in listed if file.name not in named and file.made < before]
         if not dry:
             with ThreadPoolExecutor(THREADS) as pool:
                 list(pool.map(lambda file: delete(file.address), going))
@@ -248,18 +282,20 @@ class Mirror:
     def pull_small(self, *tops: str, sure: Iterable[str] = ()) -> None:
         """The small files in folders under the root, and those that runs share. sure: names that are asked for though
         no list names them."""
-        listed = [file.address for top in (*tops, *SMALL) for file in list_objects(joined(self.address, top))]
-        names = {address.removeprefix(f"{self.address}/") for address in listed}.union(sure)
+        listed = [file for top in (*tops, *SMALL) for file in list_objects(joined(self.address, top))]
+        made = dict.fromkeys(sure, time.time())
+        made |= {file.address.removeprefix(f"{self.address}/"): file.made for file in listed}
         with ThreadPoolExecutor(THREADS) as pool:
-            list(
-                pool.map(self.pull_file, sorted(n for n in names if ".." not in n.split("/") and n != f"runs/{LATEST}"))
-            )
+            wanted = sorted(name for name in made if ".." not in name.split("/") and name != f"runs/{LATEST}")
+            list(pool.map(lambda name: self.pull_file(name, made[name]), wanted))
 
-    def pull_file(self, relative: str) -> None:
-        """A small file, if it is there."""
+    def pull_file(self, relative: str, made: float | None = None) -> None:
+        """A small file, if it is there. made: when (seconds since 1970)."""
         content, path = read_object(joined(self.address, relative)), self.folder / relative
         if content is not None and not (path.is_file() and path.read_bytes() == content):
             _write(path, content)
+            if made is not None:
+                os.utime(path, (made, made))
 
     def latest(self) -> str | None:
         """The folder's name of the run that was begun last."""
@@ -360,9 +396,6 @@ class Mirror:
             partial.replace(to)
         finally:
             partial.unlink(missing_ok=True)
-
-    def _folders(self, kind: str) -> list[Path]:
-        return folders(self.folder, kind)
 
 
 class _Parts:

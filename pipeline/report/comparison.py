@@ -69,7 +69,10 @@ def _evaluation(run: Run, report: Report) -> Path | None:
     """The folder of evaluate's artifact."""
     if report["evaluation"] is None:
         return None
-    folder = run.store.at("evaluate", _print(report, "evaluate") or "").path
+    found = run.store.find("evaluate", _print(report, "evaluate") or "none")
+    if found is None:
+        return None
+    folder = found.path
     return folder if (folder / EVALUATION).is_file() else None
 
 

@@ -97,8 +97,10 @@ def _known_rows(store: ArtifactStore, read: dict[str, Labels], source: str, file
     """row_ids that the latest run has read out of files of these names, which have grown since."""
     for fingerprint, labels in reversed(read.items()):
         names = [name for name in files if f"{source}/{name}" in labels]
-        artifact = store.at("acquire", fingerprint)
-        if names and artifact.path.is_dir():
+        artifact = None
+        with suppress(DamagedError):
+            artifact = store.find("acquire", fingerprint) if names else None
+        if artifact:
             of_files = (pc.field("source") == source) & pc.field("origin", "file").isin(names)
             return set(artifact.read().to_table(columns=["row_id"], filter=of_files)["row_id"].to_pylist())
     return set()
