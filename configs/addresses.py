@@ -47,7 +47,7 @@ def refuse_credentials(address: str) -> str:
     if ":" in who or (who and store in ("s3", "gs")) or found.query:
         raise ValueError(
             "an address holds no credential; they come from the environment "
-            f"({CREDENTIALS[store]}) or from an Airflow connection (storage.connection)"
+            f"({CREDENTIALS[store]}) or from an Airflow connection (PARLANCE_STORE_CONNECTION)"
         )
     if not found.netloc:
         raise ValueError(f"an address names a bucket, as {found.scheme}://bucket/folder")

@@ -31,11 +31,6 @@ class Storage(Section):
     cache_gb: float = Field(
         200, gt=0, description="Most that the cache of an object store's root may hold of artifacts and parts (GB)"
     )
-    connection: str | None = Field(
-        None,
-        description="Airflow connection that has the object store's credentials, for the tasks of a run; without one "
-        "they come from the environment",
-    )
 
     @field_validator("root")
     @classmethod
