@@ -33,7 +33,7 @@ def _verify(options: Namespace) -> int:
     store = ArtifactStore(root)
     if store.mirror and not options.run:
         store.mirror.pull_all()
-        store.mirror.pull_small("runs")
+        store.mirror.pull_runs()
     runs = [Run.open(root, options.run)] if options.run else _runs(root)
     damage = [line for run in runs for line in (*run.damage(), *report.damage(run))]
     recorded = {artifact.path: line for run in runs for artifact, line in _recorded(run)}

@@ -65,7 +65,7 @@ def garbage(root: Path, keep: int | None, models: Iterable[Path]) -> Garbage:
     store, parts, mirror = ArtifactStore(root), PartStore(root), Mirror.of(root)
     if mirror:
         mirror.pull_all()
-        mirror.pull_small("runs")
+        mirror.pull_runs()
     made = mirror.times() if mirror else {}
 
     def days(path: Path) -> float:

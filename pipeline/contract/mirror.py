@@ -46,7 +46,7 @@ from pipeline.contract.objects import (
     read_object,
 )
 from pipeline.contract.progress import say
-from pipeline.contract.run_folder import LATEST
+from pipeline.contract.run_folder import LATEST, PROFILE
 from pipeline.contract.sealed_json import DamagedError
 
 CACHE = "PARLANCE_CACHE"
@@ -288,6 +288,13 @@ class Mirror:
         with ThreadPoolExecutor(THREADS) as pool:
             wanted = sorted(name for name in made if ".." not in name.split("/") and name != f"runs/{LATEST}")
             list(pool.map(lambda name: self.pull_file(name, made[name]), wanted))
+
+    def pull_runs(self) -> None:
+        """The small files of all runs; a run that is no longer in the store is no longer here."""
+        for folder in (self.folder / "runs").glob("[!.]*"):
+            if not folder.is_symlink() and read_object(joined(self.address, "runs", folder.name, PROFILE)) is None:
+                shutil.rmtree(folder)
+        self.pull_small("runs")
 
     def pull_file(self, relative: str, made: float | None = None) -> None:
         """A small file, if it is there. made: when (seconds since 1970)."""

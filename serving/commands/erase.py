@@ -50,7 +50,7 @@ def _erase(options: Namespace) -> int:
     from serving.erasure.erase import erase
 
     if mirror := Mirror.of(root):
-        mirror.pull_small("runs")
+        mirror.pull_runs()
         if (root / FOLDER / PUBLIC).is_file() and not (root / FOLDER / PRIVATE).is_file():
             raise UserError(
                 f"{mirror.address}: certificates are signed by a key that another machine has; erase there, or copy "
