@@ -169,9 +169,11 @@ class Artifact:
 
 
 def check_part(folder: Path) -> None:
-    """Raises DamagedError when a folder lies in an artifact that is not what was committed; others are as they are."""
+    """Raises DamagedError when a folder lies in an artifact that is not what was committed; others are as they are.
+    One of a root in an object store is here afterwards, if it is there."""
     artifact = folder.resolve().parent
-    if (artifact / MANIFEST).is_file() and artifact.parents[1].name == ARTIFACTS:
+    in_store = len(artifact.parents) > 2 and artifact.parents[1].name == ARTIFACTS
+    if in_store and ((artifact / MANIFEST).is_file() or Mirror.of(artifact.parents[2])):
         ArtifactStore(artifact.parents[2]).find(artifact.parent.name, artifact.name)
 
 

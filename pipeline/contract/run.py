@@ -16,6 +16,7 @@ from pipeline.contract.fingerprint import FileHashes, fingerprint
 from pipeline.contract.frozen_profile import CREDENTIALS, PROFILE, read_profile, write_profile
 from pipeline.contract.mirror import Mirror, root_folder, root_name, share
 from pipeline.contract.notice import notice_of
+from pipeline.contract.progress import say
 from pipeline.contract.run_folder import LATEST, NAME, claim, folder_name, folder_of
 from pipeline.contract.sealed_json import DamagedError, read_sealed, write_sealed
 from pipeline.contract.stage import config_slice
@@ -63,6 +64,8 @@ class Run:
         if mirror:
             run.share()
             mirror.begin_run(folder.name)
+            if not profile.tracking.uri:
+                say(f"tracking.uri is empty: MLflow's runs and registry lie on this machine alone, in {root}/mlflow.db")
         return run
 
     @classmethod
