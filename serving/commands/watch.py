@@ -7,7 +7,7 @@ from pathlib import Path
 from configs.profile import Profile
 from pipeline.contract.atomic_write import write_text
 from pipeline.contract.champion import champion_noted
-from pipeline.contract.mirror import root_folder
+from pipeline.contract.mirror import Mirror, root_folder
 from pipeline.contract.options import Runs, add_profile, add_root, profile_of
 from pipeline.contract.progress import say
 from pipeline.watch.reasons import Ratings
@@ -27,6 +27,8 @@ def _watch(options: Namespace) -> None:
 
     profile = profile_of(options)
     root = root_folder(profile.storage.root)
+    if mirror := Mirror.of(root):
+        mirror.pull_runs()
     found = watched(profile, ArtifactStore(root), _ratings(profile, root))
     for line in told(found):
         say(f"watch: {line}")
