@@ -22,7 +22,7 @@ import re
 import shutil
 import time
 import uuid
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -177,17 +177,38 @@ class Mirror:
         if not self.pull(place):
             return False
         self.cache.use(place)
+        self.cache.make_room(sum(_missing(self.folder / place).values()))
         self._fetch(self.folder / place, hashes)
         return True
 
-    def bring_all(self, places: Iterable[str], hashes: FileHashes) -> None:
-        """The same of many places, those that are there."""
+    def bring_all(self, places: Sequence[str], hashes: FileHashes) -> None:
+        """The same of many places, those that are there. One that is not what was committed is named, and there no more,
+        so that it is made again."""
+
+        def damaged(place: str, error: DamagedError) -> None:
+            say(f"{error}")
+            self.forget(place)
+            _remove(self.folder / place)
+
+        def pulled(place: str) -> bool:
+            try:
+                return self.pull(place)
+            except DamagedError as error:
+                damaged(place, error)
+                return False
+
+        def fetched(place: str) -> None:
+            try:
+                self._fetch(self.folder / place, hashes)
+            except DamagedError as error:
+                damaged(place, error)
+
         with ThreadPoolExecutor(THREADS) as pool:
-            there = [place for place, found in zip(places, pool.map(self.pull, places), strict=True) if found]
+            there = [place for place, found in zip(places, pool.map(pulled, places), strict=True) if found]
             for place in there:
                 self.cache.use(place)
             self.cache.make_room(sum(size for place in there for size in _missing(self.folder / place).values()))
-            list(pool.map(lambda place: self._fetch(self.folder / place, hashes), there))
+            list(pool.map(fetched, there))
 
     def pull(self, place: str) -> bool:
         """Makes the manifest of a place here what it is in the store; False when it is not there, and then not here."""
@@ -363,7 +384,6 @@ class Mirror:
         missing = _missing(folder)
         if not missing:
             return
-        self.cache.make_room(sum(missing.values()))
         manifest = _manifest(folder)
         wanted = [entry for entry in manifest["files"] if entry["path"] in missing]
         parts = _Parts(self.folder / "parts" / manifest["stage"])

@@ -289,6 +289,32 @@ def test_runs_on_two_machines_at_once_share_parts_and_never_see_half_of_one(mach
         assert one == other
 
 
+def test_a_part_that_the_store_lost_is_named_and_made_again(
+    machine: Callable[..., Path], s3: Store, address: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def make(parts: list[Part]) -> None:
+        for part in parts:
+            with PartStore(machine("one")).making(part) as making:
+                (making.folder / "said.txt").write_text(part.inputs["data"])
+
+    def obtain(name: str) -> set[str]:
+        root = machine(name)
+        return PartStore(root).obtain(PARTS[:3], ArtifactStore(root).hashes, make)[1]
+
+    assert len(obtain("one")) == 3
+    first, second = (f"{address.removeprefix('s3://')}/parts/trial/{part.fingerprint}.json" for part in PARTS[:2])
+    s3.files.pipe_file(first, s3.files.cat_file(second))
+    s3.files.pipe_file(second, s3.files.cat_file(second)[:-1])
+    digest = PartStore(machine("one")).at(PARTS[2]).digests["said.txt"]
+    s3.files.rm_file(f"{address.removeprefix('s3://')}/files/{digest[:2]}/{digest}")
+    capsys.readouterr()
+    machine("other")
+    assert {PARTS[1].fingerprint, PARTS[2].fingerprint} <= obtain("other")
+    said = capsys.readouterr().out
+    assert "does not match its seal" in said
+    assert "is gone or cut short" in said
+
+
 def test_the_cache_stays_within_its_bound(machine: Callable[..., Path]) -> None:
     prints = several(machine("maker"), 4)
     root = machine("small", 0.001)
