@@ -223,7 +223,5 @@ def use(monkeypatch: Any, url: str) -> None:
         monkeypatch.delenv(name)
     for name, value in environment(url).items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(
-        s3fs.S3FileSystem, "retries", 2
-    )  # of its own 5, which take 2 s; pipeline/contract/objects.py asks on
+    monkeypatch.setattr(s3fs.S3FileSystem, "retries", 2)  # its own 5 take 2 s; pipeline/contract/objects.py asks on
     forget_stores()

@@ -182,8 +182,8 @@ class Mirror:
         return True
 
     def bring_all(self, places: Sequence[str], hashes: FileHashes) -> None:
-        """The same of many places, those that are there. One that is not what was committed is named, and there no more,
-        so that it is made again."""
+        """The same of many places, those that are there. One that is not what was committed is named, and there no
+        more, so that it is made again."""
 
         def damaged(place: str, error: DamagedError) -> None:
             say(f"{error}")
@@ -349,6 +349,8 @@ class Mirror:
                 raise DamagedError(
                     f"{self._committed(place)}: does not match its seal; the run that needs it makes it again"
                 )
+            if json.loads(manifest)["fingerprint"] != place.rpartition("/")[2]:
+                raise DamagedError(f"{self._committed(place)}: is of another artifact; {AGAIN}")
         return sealed
 
     def _take(self, folder: Path, sealed: bytes) -> None:
