@@ -22,7 +22,7 @@ import re
 import shutil
 import time
 import uuid
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -35,6 +35,7 @@ from configs.errors import UserError
 from pipeline.contract.atomic_write import replacing, write_text
 from pipeline.contract.cache import KINDS, MANIFEST, SEAL, Cache, folders
 from pipeline.contract.fingerprint import FileHashes
+from pipeline.contract.journal import Journal
 from pipeline.contract.objects import (
     conditional,
     delete,
@@ -53,6 +54,7 @@ CACHE = "PARLANCE_CACHE"
 NOTE = ".address"
 """In the folder: the address that it mirrors."""
 
+JOURNAL = ".journal"
 FILES, INCOMING = "files", "incoming"
 SMALL = ("champions", "reviews", "erasures")
 THREADS = 8
@@ -107,12 +109,24 @@ def withdraw(path: Path) -> None:
             return
 
 
-def refresh(path: Path) -> None:
-    """A small file below a root is here as another machine may have written it."""
+def unshare(path: Path) -> None:
+    """Deletes a small file, here and for the other machines."""
+    path.unlink(missing_ok=True)
     for folder in path.parents:
         if mirror := Mirror.of(folder):
-            mirror.pull_file(path.relative_to(folder).as_posix())
+            delete(joined(mirror.address, path.relative_to(folder).as_posix()))
             return
+
+
+def append_shared(journal: Journal, value: Any, unless: Callable[[list[Any]], bool] = lambda _: False) -> None:
+    """Appends a line to a journal that machines share, durably; not when `unless`, given its values, says so."""
+    mirror = next((m for folder in journal.path.parents if (m := Mirror.of(folder))), None)
+    if mirror:
+        mirror.pull_file(journal.path.relative_to(mirror.folder).as_posix())
+    if not unless(journal.read()):
+        journal.append([value], durable=True)
+    if mirror and journal.path.is_file():
+        share(journal.path)
 
 
 @dataclass(frozen=True)
@@ -320,6 +334,8 @@ class Mirror:
     def pull_file(self, relative: str, made: float | None = None) -> None:
         """A small file, if it is there. made: when (seconds since 1970)."""
         content, path = read_object(joined(self.address, relative)), self.folder / relative
+        if content is not None and path.suffix == JOURNAL and path.is_file():
+            content = _merged(content, path.read_bytes())
         if content is not None and not (path.is_file() and path.read_bytes() == content):
             _write(path, content)
             if made is not None:
@@ -457,6 +473,12 @@ def _write(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as partial:
         partial.write_bytes(content)
+
+
+def _merged(lines: bytes, others: bytes) -> bytes:
+    """The lines of a journal, and those of another state of it that it lacks."""
+    known = set(lines.split(b"\n"))
+    return lines + b"".join(line + b"\n" for line in others.split(b"\n") if line not in known)
 
 
 def _remove(folder: Path) -> None:

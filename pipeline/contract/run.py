@@ -14,7 +14,7 @@ from pipeline.contract.atomic_write import sweep_partials
 from pipeline.contract.decisions import DECISION, Decisions, digest
 from pipeline.contract.fingerprint import FileHashes, fingerprint
 from pipeline.contract.frozen_profile import CREDENTIALS, PROFILE, read_profile, write_profile
-from pipeline.contract.mirror import Mirror, root_folder, root_name, share
+from pipeline.contract.mirror import Mirror, root_folder, root_name, share, unshare
 from pipeline.contract.notice import notice_of
 from pipeline.contract.progress import say
 from pipeline.contract.run_folder import LATEST, NAME, claim, folder_name, folder_of
@@ -119,7 +119,7 @@ class Run:
             known = None
         if known != profile.model_dump(mode="json"):
             for outcome in (self.folder / "stages").glob("*.json"):
-                outcome.unlink()
+                unshare(outcome)
             write_profile(self.folder, profile)
 
     @property
@@ -149,7 +149,7 @@ class Run:
         decisions.add(answer)
         raw[DECISION] = digest(answer)
         if self._raw[name] != raw:
-            self._outcome(name).unlink(missing_ok=True)
+            unshare(self._outcome(name))
         self._raw[name] = raw
         self._fingerprints.clear()
 
