@@ -7,8 +7,8 @@ next run that comes to promote.
 from pathlib import Path
 
 from pipeline.contract.artifact import Artifact, ArtifactStore
-from pipeline.contract.mirror import share
 from pipeline.contract.sealed_json import DamagedError, read_sealed, write_sealed
+from pipeline.contract.shared_files import share
 from pipeline.contract.stages import STAGES
 
 

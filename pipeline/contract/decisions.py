@@ -12,7 +12,7 @@ from typing import Any
 
 from pipeline.contract.fingerprint import canonical_json
 from pipeline.contract.journal import Journal
-from pipeline.contract.mirror import append_shared
+from pipeline.contract.shared_files import append_shared
 
 DECISION = "decision"
 """The label of a decision's digest among the inputs of a stage."""

@@ -22,7 +22,7 @@ import re
 import shutil
 import time
 import uuid
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -35,7 +35,6 @@ from configs.errors import UserError
 from pipeline.contract.atomic_write import replacing, write_text
 from pipeline.contract.cache import KINDS, MANIFEST, SEAL, Cache, folders
 from pipeline.contract.fingerprint import FileHashes
-from pipeline.contract.journal import Journal
 from pipeline.contract.objects import (
     conditional,
     delete,
@@ -88,14 +87,6 @@ def root_name(folder: Path) -> str:
     return mirror.address if mirror else str(folder)
 
 
-def share(path: Path) -> None:
-    """A small file that was written below a root is seen by the other machines too; of a root in a folder it is."""
-    for folder in path.parents:
-        if mirror := Mirror.of(folder):
-            put_object(joined(mirror.address, path.relative_to(folder).as_posix()), path.read_bytes())
-            return
-
-
 def withdraw(path: Path) -> None:
     """An artifact, a part or a run of a root in an object store is there no longer."""
     for folder in path.parents:
@@ -107,26 +98,6 @@ def withdraw(path: Path) -> None:
                 for file in list_objects(joined(mirror.address, place)):
                     delete(file.address)
             return
-
-
-def unshare(path: Path) -> None:
-    """Deletes a small file, here and for the other machines."""
-    path.unlink(missing_ok=True)
-    for folder in path.parents:
-        if mirror := Mirror.of(folder):
-            delete(joined(mirror.address, path.relative_to(folder).as_posix()))
-            return
-
-
-def append_shared(journal: Journal, value: Any, unless: Callable[[list[Any]], bool] = lambda _: False) -> None:
-    """Appends a line to a journal that machines share, durably; not when `unless`, given its values, says so."""
-    mirror = next((m for folder in journal.path.parents if (m := Mirror.of(folder))), None)
-    if mirror:
-        mirror.pull_file(journal.path.relative_to(mirror.folder).as_posix())
-    if not unless(journal.read()):
-        journal.append([value], durable=True)
-    if mirror and journal.path.is_file():
-        share(journal.path)
 
 
 @dataclass(frozen=True)

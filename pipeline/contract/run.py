@@ -14,11 +14,12 @@ from pipeline.contract.atomic_write import sweep_partials
 from pipeline.contract.decisions import DECISION, Decisions, digest
 from pipeline.contract.fingerprint import FileHashes, fingerprint
 from pipeline.contract.frozen_profile import CREDENTIALS, PROFILE, read_profile, write_profile
-from pipeline.contract.mirror import Mirror, root_folder, root_name, share, unshare
+from pipeline.contract.mirror import Mirror, root_folder, root_name
 from pipeline.contract.notice import notice_of
 from pipeline.contract.progress import say
 from pipeline.contract.run_folder import LATEST, NAME, claim, folder_name, folder_of
 from pipeline.contract.sealed_json import DamagedError, read_sealed, write_sealed
+from pipeline.contract.shared_files import share, unshare
 from pipeline.contract.stage import config_slice
 from pipeline.contract.stages import STAGES, stages_of
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from configs.review import Approval
 from pipeline.contract.decisions import REVIEWS
 from pipeline.contract.journal import Journal
-from pipeline.contract.mirror import append_shared
+from pipeline.contract.shared_files import append_shared
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from pipeline.contract.mirror import share
 from pipeline.contract.sealed_json import read_sealed, write_sealed
+from pipeline.contract.shared_files import share
 from pipeline.rows.text_hash import text_hash
 
 FOLDER, FILE = "erasures", "bans.json"

@@ -9,9 +9,10 @@ from configs.errors import UserError
 from configs.load import load_profile, profile_names
 from pipeline.contract.artifact import HASHES
 from pipeline.contract.fingerprint import FileHashes
-from pipeline.contract.mirror import Mirror, share
+from pipeline.contract.mirror import Mirror
 from pipeline.contract.options import Runs, add_root, root_of
 from pipeline.contract.progress import say
+from pipeline.contract.shared_files import share
 from pipeline.rows.bans import FOLDER
 
 
