@@ -53,7 +53,6 @@ CACHE = "PARLANCE_CACHE"
 NOTE = ".address"
 """In the folder: the address that it mirrors."""
 
-JOURNAL = ".journal"
 FILES, INCOMING = "files", "incoming"
 SMALL = ("champions", "reviews", "erasures")
 THREADS = 8
@@ -232,6 +231,10 @@ class Mirror:
         """Every artifact and part of which the manifest is here."""
         return [folder for kind in KINDS for folder in folders(self.folder, kind)]
 
+    def digests(self, folder: Path) -> set[str]:
+        """The files under files/ that a manifest names."""
+        return {entry["sha256"] for entry in _manifest(folder)["files"]}
+
     def times(self) -> dict[str, float]:
         """Every place that the store lists, and when it was committed (seconds since 1970)."""
         found = [file for kind in KINDS for file in list_objects(joined(self.address, kind))]
@@ -251,7 +254,7 @@ class Mirror:
         """Deletes files that no manifest names, and which are from before a time (seconds since 1970); bytes that they
         held. What is younger may be on its way into an artifact."""
         self.pull_all()
-        named = {entry["sha256"] for folder in self.here() for entry in _manifest(folder)["files"]}
+        named = {digest for folder in self.here() for digest in self.digests(folder)}
         listed = list_objects(joined(self.address, FILES))
         going = [file for file in listed if file.name not in named and file.made < before]
         if not dry:
@@ -305,8 +308,6 @@ class Mirror:
     def pull_file(self, relative: str, made: float | None = None) -> None:
         """A small file, if it is there. made: when (seconds since 1970)."""
         content, path = read_object(joined(self.address, relative)), self.folder / relative
-        if content is not None and path.suffix == JOURNAL and path.is_file():
-            content = _merged(content, path.read_bytes())
         if content is not None and not (path.is_file() and path.read_bytes() == content):
             _write(path, content)
             if made is not None:
@@ -444,12 +445,6 @@ def _write(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as partial:
         partial.write_bytes(content)
-
-
-def _merged(lines: bytes, others: bytes) -> bytes:
-    """The lines of a journal, and those of another state of it that it lacks."""
-    known = set(lines.split(b"\n"))
-    return lines + b"".join(line + b"\n" for line in others.split(b"\n") if line not in known)
 
 
 def _remove(folder: Path) -> None:

@@ -13,13 +13,13 @@ from pipeline.contract.artifact import Artifact, ArtifactStore
 from pipeline.contract.atomic_write import sweep_partials
 from pipeline.contract.decisions import DECISION, Decisions, digest
 from pipeline.contract.fingerprint import FileHashes, fingerprint
-from pipeline.contract.frozen_profile import CREDENTIALS, PROFILE, read_profile, write_profile
+from pipeline.contract.frozen_profile import PROFILE, read_profile, write_profile
 from pipeline.contract.mirror import Mirror, root_folder, root_name
 from pipeline.contract.notice import notice_of
 from pipeline.contract.progress import say
 from pipeline.contract.run_folder import LATEST, NAME, claim, folder_name, folder_of
 from pipeline.contract.sealed_json import DamagedError, read_sealed, write_sealed
-from pipeline.contract.shared_files import share, unshare
+from pipeline.contract.shared_files import share, share_run, unshare
 from pipeline.contract.stage import config_slice
 from pipeline.contract.stages import STAGES, stages_of
 
@@ -93,10 +93,7 @@ class Run:
 
     def share(self) -> None:
         """Of a root in an object store: the run's own files are there as they are here, but logs and credentials."""
-        if Mirror.of(self.root):
-            for path in (p for p in self.folder.rglob("*") if p.is_file() and not p.name.startswith(".")):
-                if path.parent.name != "logs" and path.name != CREDENTIALS:
-                    share(path)
+        share_run(self.folder)
 
     @property
     def root(self) -> Path:

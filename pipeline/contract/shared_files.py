@@ -5,9 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from configs.addresses import joined
+from pipeline.contract.frozen_profile import CREDENTIALS
 from pipeline.contract.journal import Journal
 from pipeline.contract.mirror import Mirror
 from pipeline.contract.objects import delete, put_object
+
+LOGS = "logs"
 
 
 def share(path: Path) -> None:
@@ -16,6 +19,14 @@ def share(path: Path) -> None:
         if mirror := Mirror.of(folder):
             put_object(joined(mirror.address, path.relative_to(folder).as_posix()), path.read_bytes())
             return
+
+
+def share_run(folder: Path) -> None:
+    """The same of a run's files, but for its logs and credentials."""
+    if Mirror.of(folder.parents[1]):
+        for path in (path for path in folder.rglob("*") if path.is_file() and not path.name.startswith(".")):
+            if path.parent.name != LOGS and path.name != CREDENTIALS:
+                share(path)
 
 
 def unshare(path: Path) -> None:

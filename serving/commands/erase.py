@@ -1,7 +1,7 @@
 """parlance erase: a person removed from all that is kept."""
 
 import json
-import time
+import math
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
@@ -9,10 +9,10 @@ from configs.errors import UserError
 from configs.load import load_profile, profile_names
 from pipeline.contract.artifact import HASHES
 from pipeline.contract.fingerprint import FileHashes
-from pipeline.contract.mirror import Mirror
+from pipeline.contract.mirror import SMALL, Mirror
 from pipeline.contract.options import Runs, add_root, root_of
 from pipeline.contract.progress import say
-from pipeline.contract.shared_files import share
+from pipeline.contract.shared_files import share, share_run
 from pipeline.rows.bans import FOLDER
 
 
@@ -61,8 +61,10 @@ def _erase(options: Namespace) -> int:
     profile = load_profile(options.profile, [f"storage.root={root}", *options.override])
     certificate, remaining = erase(profile, root, options.user)
     if mirror:
-        mirror.sweep(time.time())
-        for path in (path for path in (root / FOLDER).iterdir() if path.is_file() and path.name != PRIVATE):
+        mirror.sweep(math.inf)
+        for run in (root / "runs").glob("[!.]*/profile.json"):
+            share_run(run.parent)
+        for path in (path for name in SMALL for path in (root / name).glob("*") if path.name != PRIVATE):
             share(path)
     say(f"erase: certificate {certificate}")
     for line in remaining:
