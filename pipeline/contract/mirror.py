@@ -163,7 +163,15 @@ class Mirror:
         self.cache.use(place)
         self.cache.make_room(sum(_missing(self.folder / place).values()))
         self._fetch(self.folder / place, hashes)
+        self._know_parts(place)
         return True
+
+    def _know_parts(self, place: str) -> None:
+        """Has the manifests of the parts that an artifact is made of, which tell who made them."""
+        manifest = _manifest(self.folder / place)
+        names = {entry["part"] for entry in manifest["files"] if "part" in entry}.union(manifest.get("made_of", ()))
+        parts = [f"parts/{manifest['stage']}/{name}" for name in names]
+        self.pull_each(part for part in parts if not (self.folder / part / MANIFEST).is_file())
 
     def bring_all(self, places: Sequence[str], hashes: FileHashes) -> None:
         """The same of many places, those that are there. One that is not what was committed is named, and there no

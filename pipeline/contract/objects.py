@@ -193,7 +193,7 @@ def put_new(address: str, content: bytes) -> bool:
                 fs.pipe_file(path, content, mode="create")
         except FileNotFoundError:
             raise
-        except OSError:  # the condition did not hold: of another's writing, or of this one's first attempt
+        except Exception:  # perhaps the condition, of which each store says in its own way that it does not hold
             try:
                 there: bytes = fs.cat_file(path)
             except FileNotFoundError:

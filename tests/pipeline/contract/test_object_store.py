@@ -21,6 +21,7 @@ from pipeline.contract.sealed_json import DamagedError
 from tests.object_store import BUCKET, SLOW_DOWN, Answer, Ask, Proxy, Request, Store, use
 
 PRINT = fingerprint("trial", "1", {}, {})
+PARTS = [Part("trial", "1", {}, {"data": f"{number}" * 64}) for number in range(8)]
 LARGE = 13 << 20
 """Bytes: of two parts of a multipart upload, which begins at twice CHUNK."""
 
@@ -226,6 +227,20 @@ def test_a_listing_that_is_late_hides_nothing(
         assert find(other)
 
 
+def test_an_artifact_comes_with_the_manifests_of_its_parts(machine: Callable[..., Path]) -> None:
+    root = machine("one")
+    store, hashes = PartStore(root, "first run"), ArtifactStore(root).hashes
+    with store.making(PARTS[0]) as making:
+        (making.folder / "said.txt").write_text("ja")
+    part = store.at(PARTS[0])
+    with ArtifactStore(root).building("trial", PRINT, resume=False) as partial:
+        hashes.link(part.path / "said.txt", partial / "said.txt", part.digests["said.txt"])
+        ArtifactStore(root).commit(partial, manifest(parts={"said.txt": part.path.name}))
+    found = find(machine("other"))
+    assert found
+    assert [of.manifest["made"]["run"] for of in found.made_of] == ["first run"]
+
+
 def test_what_the_store_lost_or_changed_is_damaged_and_can_be_made_again(
     machine: Callable[..., Path], s3: Store, address: str
 ) -> None:
@@ -251,9 +266,6 @@ def test_what_was_changed_here_is_fetched_again(machine: Callable[..., Path]) ->
     found = find(machine("one"))
     assert found
     assert found.json("note.json") == {"said": "ja"}
-
-
-PARTS = [Part("trial", "1", {}, {"data": f"{number}" * 64}) for number in range(8)]
 
 
 def test_runs_on_two_machines_at_once_share_parts_and_never_see_half_of_one(machine: Callable[..., Path]) -> None:
