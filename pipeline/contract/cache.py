@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -52,48 +53,54 @@ class Cache:
 
         Raises UserError when what is in use leaves too little.
         """
-        held = self._held()
-        if held + needed <= self.most_bytes:
-            return
-        there = [folder for kind in KINDS for folder in folders(self.folder, kind)]
+        sizes, names = self._inodes()
+        held = sum(sizes.values())
+        there = [folder for kind in KINDS for folder in folders(self.folder, kind)] if self._full(held, needed) else []
         for folder in sorted(there, key=self._last_used):
-            place = folder.relative_to(self.folder).as_posix()
-            if self._evict(folder, place):
-                held = self._held()
-                if held + needed <= self.most_bytes:
-                    return
+            for inode in self._evict(folder):
+                names[inode] -= 1
+                held -= 0 if names[inode] else sizes[inode]
+            if not self._full(held, needed):
+                break
+        if not self._full(held, needed):
+            return
         raise UserError(
             f"storage.cache_gb: {self.folder} holds {size(held)} that is in use, and needs {size(needed)} more, which "
             f"is above {size(self.most_bytes)}; set storage.cache_gb to {(held + needed) / 1e9:.1f} or more"
         )
 
-    def _evict(self, folder: Path, place: str) -> bool:
-        lock = self._used(place)
+    def _full(self, held: int, needed: int) -> bool:
+        return held + needed > self.most_bytes
+
+    def _evict(self, folder: Path) -> list[int]:
+        """Deletes the files of an artifact or a part that nobody uses; the inodes that have a name less."""
+        lock, gone = self._used(folder.relative_to(self.folder).as_posix()), []
         if lock in _in_use:
-            return False
+            return []
         with lock.open("a+") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                return False
-            gone = [path for path in _present(folder) if path.name not in (MANIFEST, SEAL)]
-            for path in gone:
-                path.unlink(missing_ok=True)
-        return bool(gone)
+                return []
+            for path in (path for path in _present(folder) if path.name not in (MANIFEST, SEAL)):
+                gone.append(path.stat().st_ino)
+                path.unlink()
+        return gone
 
     def _last_used(self, folder: Path) -> float:
         lock = self._used(folder.relative_to(self.folder).as_posix())
         return lock.stat().st_mtime if lock.is_file() else folder.stat().st_mtime
 
-    def _held(self) -> int:
-        """Bytes under artifacts/ and parts/; a file counts once."""
-        found: dict[int, int] = {}
-        for kind in KINDS:
-            for path in _present(self.folder / kind):
-                with suppress(FileNotFoundError):
-                    status = path.stat()
-                    found[status.st_ino] = status.st_size
-        return sum(found.values())
+    def _inodes(self) -> tuple[dict[int, int], Counter[int]]:
+        """Of each file its bytes, and how many names it has here: parts and artifacts share files."""
+        sizes: dict[int, int] = {}
+        names = Counter[int]()
+        for path in (path for kind in KINDS for path in _present(self.folder / kind)):
+            with suppress(FileNotFoundError):
+                status = path.stat()
+                sizes[status.st_ino] = status.st_size
+                names[status.st_ino] += 1
+        return sizes, names
 
 
 def folders(root: Path, kind: str) -> list[Path]:
