@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from configs.addresses import CREDENTIALS, PACKAGES, joined, last_name, store_of
 from configs.credentials import masked
@@ -88,7 +88,7 @@ class ObjectFile:
     def stat(self) -> Status:
         return Status(self.size)
 
-    def open(self, mode: str = "rb", buffering: int = 0) -> BinaryIO:
+    def open(self, mode: str = "rb", buffering: int = 0) -> io.BufferedReader:
         """A stream that can be sought in. Raises UserError when the store does not give that version."""
         assert mode == "rb", mode
         now = _version(asking(self.address, "read", lambda fs, path: fs.info(path)))
