@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from pipeline.cli import main
 from pipeline.contract.execute import execute
 from pipeline.contract.mirror import CACHE, root_folder
 from pipeline.contract.run import Run
@@ -42,7 +43,11 @@ def parlance(cache: Path, *arguments: str) -> str:
 
 
 def test_a_run_on_an_object_store_is_the_run_in_a_folder(
-    s3: Store, make_run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    s3: Store,
+    make_run: Callable[..., Run],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     lines = [{"prompt": row, "response": f"{row} Seeds, mostly."} for row in ROWS]
     folder = tmp_path / "chats"
@@ -56,11 +61,14 @@ def test_a_run_on_an_object_store_is_the_run_in_a_folder(
     s3.files.put_file(str(folder / "a.jsonl"), f"{place.removeprefix('s3://')}/chats/a.jsonl")
     settings = ["-o", f"storage.root={place}/root", "-o", "spark.master=local[2]", "--run-id", "far"]
     command = ["run", "--profile", "scratch", "--data", f"{place}/chats/a.jsonl", *settings, "--until", "acquire"]
-    assert "acquire: done in" in parlance(tmp_path / "one", *command)
-    assert "acquire: found in" in parlance(tmp_path / "other", *command)
-    assert "all as their manifests say" in parlance(tmp_path / "third", "verify", "--root", f"{place}/root")
+    assert "acquire: done in" in parlance(tmp_path / "one", *command)  # whose Spark has the store's credentials
+    monkeypatch.setenv(CACHE, str(tmp_path / "other"))
+    assert main(command) == main(["verify", "--root", f"{place}/root"]) == 0
+    said = capsys.readouterr().out
+    assert "acquire: found in" in said
+    assert "all as their manifests say" in said
 
-    monkeypatch.setenv(CACHE, str(tmp_path / "fourth"))
+    monkeypatch.setenv(CACHE, str(tmp_path / "third"))
     far = Run.open(root_folder(f"{place}/root"))
     assert left(far) == left(local)
     assert (far.folder / "report.html").is_file()
