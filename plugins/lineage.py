@@ -130,8 +130,9 @@ def _raw(run: Run, name: str) -> "list[InputDataset]":
             if is_address(source.path):
                 space, key = bucket_and_key(source.path)
                 one = len(labels) == 1 and labels[0].removeprefix(start) == last_name(key)
-                names = {key if one else joined(key, label.removeprefix(start)): label for label in labels}
-                found += [_dataset(space, name, taken.get(label, "")) for name, label in names.items()]
+                for label in labels:
+                    held = key if one else joined(key, label.removeprefix(start))
+                    found.append(_dataset(space, held, taken.get(label, "")))
                 continue
             path = Path(source.path)
             folder = path.parent if path.is_file() else path

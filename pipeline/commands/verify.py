@@ -47,8 +47,8 @@ def _verify(options: Namespace) -> int:
         )
     parts = _parts(store, artifacts) if options.run else PartStore(root).all()
     with Progress("verify", len(artifacts) + len(parts), "artifacts and parts") as progress:
-        for lines in _damage(store, [*artifacts, *parts], unreadable=not options.run):
-            damage += lines
+        for found in _damage(store, [*artifacts, *parts], unreadable=not options.run):
+            damage += found
             progress.advance()
     for line in damage:
         print(line)
