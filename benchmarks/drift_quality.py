@@ -15,7 +15,7 @@ import json
 import time
 from argparse import ArgumentParser, Namespace
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,7 @@ from pipeline.acquire.batches import Held, batches_of
 from pipeline.acquire.packages import package_files
 from pipeline.acquire.reading_plan import plan
 from pipeline.acquire.sources import source_files
+from pipeline.contract.objects import SourceFile
 from pipeline.drift.comparison import compare
 from pipeline.drift.corpus import Corpus
 from pipeline.rows.schema import CONVERSATIONS
@@ -153,7 +154,7 @@ def _german() -> pa.Table:
     return _read(source, files)
 
 
-def _read(source: Source, files: list[tuple[str, Path]]) -> pa.Table:
+def _read(source: Source, files: Sequence[tuple[str, SourceFile]]) -> pa.Table:
     batches = [batch for unit in plan(source, files).units for batch in batches_of(unit, Held(), lambda _: None)]
     return pa.Table.from_batches([batch for batch in batches if batch.schema == CONVERSATIONS])
 

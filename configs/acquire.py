@@ -4,8 +4,9 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from configs.addresses import refuse_credentials
 from configs.section import Section
 
 CONTAINERS = {
@@ -62,7 +63,11 @@ class Source(Section):
     """One place that conversations come from. Exactly one of path, hub and package is set."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", description="Name of the source in every report")
-    path: str | None = Field(None, description=f"File or folder: {FORMATS}, also gzipped")
+    path: str | None = Field(
+        None,
+        description=f"File or folder: {FORMATS}, also gzipped; or the address of either in an object store (s3://, "
+        "gs://, abfs://, hdfs://), which is read as a stream",
+    )
     hub: str | None = Field(None, description="Name of a data set on the Hugging Face hub")
     hub_config: str | None = Field(None, description="Configuration of the hub data set")
     split: str = Field("train", description="Split of the hub data set")
@@ -86,6 +91,11 @@ class Source(Section):
         "given); where no source has one, each trains as large as it is",
     )
     licence: str | None = Field(None, description="Licence, for the model card")
+
+    @field_validator("path")
+    @classmethod
+    def _without_credentials(cls, path: str | None) -> str | None:
+        return path and refuse_credentials(path)
 
     @model_validator(mode="after")
     def _one_place(self) -> "Source":

@@ -12,9 +12,12 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from configs.addresses import is_address
 from configs.errors import UserError
 
 VARIABLE = "PARLANCE_ALLOWED_PATHS"
+ADDRESSES = "PARLANCE_ALLOWED_ADDRESSES"
+"""Addresses in object stores, with white space between them, which may be used where VARIABLE is set."""
 
 PATHS = (
     "storage.root",
@@ -54,6 +57,9 @@ def check_paths(profile: BaseModel) -> None:
 
 def check_path(key: str, value: str) -> None:
     """The same of one value. Names on the hub, of packages and of runs, and servers, are no paths."""
+    if VARIABLE in os.environ and is_address(value):
+        _check_address(key, value)
+        return
     place = path_in(value) or (value if key in WRITTEN and ":" not in value else None)
     if VARIABLE not in os.environ or place is None:
         return
@@ -64,6 +70,15 @@ def check_path(key: str, value: str) -> None:
         raise UserError(
             f"{key}: {place[:200]!r} {'is' if outside == found else 'leads'} outside the folders that this server "
             f"allows; the operator can add its folder to {VARIABLE}"
+        )
+
+
+def _check_address(key: str, value: str) -> None:
+    allowed = [address.rstrip("/") for address in os.environ.get(ADDRESSES, "").split()]
+    if ".." in value.split("/") or not any(value == one or value.startswith(f"{one}/") for one in allowed):
+        raise UserError(
+            f"{key}: {value[:200]!r} is under no address that this server allows; "
+            f"the operator can add it to {ADDRESSES}"
         )
 
 

@@ -11,7 +11,8 @@ NAMES = re.compile(
 )
 """Words of a name, as in fs.s3a.secret.key, trustStorePassword or X-API-KEY, whose value is a credential."""
 
-USER_INFO = re.compile(r"(?<=://)[^\s/?#]*@")
+USER_INFO = re.compile(r"(?<=://)(?:(?<!abfs://)(?<!abfss://)[^\s/?#]*|[^\s/?#]*:[^\s/?#]*)@")
+"""In abfs://CONTAINER@ACCOUNT it is no user."""
 SCHEME = re.compile(r"(?i)\b(bearer|basic) +[\w.~+/=-]{8,}")
 SHAPES = re.compile(
     r"\b(?:hf_|gh[pousr]_|github_pat_|glpat-|sk-|xox[a-z]-|AKIA|ASIA|dapi)[\w-]{12,}"  # hubs, clouds, services

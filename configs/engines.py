@@ -1,7 +1,8 @@
 """Where things run and are kept. Nothing here changes a result, but for what Spark.deciding names."""
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
+from configs.addresses import refuse_credentials
 from configs.section import Section
 
 LOCAL_JVM = "-XX:TieredStopAtLevel=1"
@@ -21,7 +22,20 @@ SCHEDULING = (
 class Storage(Section):
     """Artifacts and runs."""
 
-    root: str = Field("var", description="Folder of artifacts/ and runs/; relative to the working directory")
+    root: str = Field(
+        "var",
+        description="Folder of artifacts/ and runs/, relative to the working directory; or an address in an object "
+        "store (s3://, gs://, abfs://, hdfs://), of which each machine has a cache below $PARLANCE_CACHE "
+        "(~/.cache/parlance)",
+    )
+    cache_gb: float = Field(
+        200, gt=0, description="Most that the cache of an object store's root may hold of artifacts and parts (GB)"
+    )
+
+    @field_validator("root")
+    @classmethod
+    def _without_credentials(cls, root: str) -> str:
+        return refuse_credentials(root)
 
 
 class Spark(Section):

@@ -33,6 +33,7 @@ SEVERITIES = get_args(Review.model_fields["max_severity"].annotation)
 
 OWNED = {
     "storage.root": "it says where files are written",
+    "storage.cache_gb": "it says how much of a disk is used",
     "spark.master": "it says which machines run the code",
     "spark.conf": "Spark starts programs and opens connections by it",
     "launch.hostfile": "it says which machines run the code",

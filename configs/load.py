@@ -9,6 +9,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from configs import bounded_yaml
+from configs.addresses import is_address, last_name
 from configs.credentials import masked
 from configs.errors import UserError
 from configs.model import Architecture
@@ -58,7 +59,9 @@ def load_architecture(name: str) -> Architecture:
 
 
 def sources_of(data: str) -> list[dict[str, Any]]:
-    """One source for each file at `data`, named by the file's stem."""
+    """One source for each file at `data`, named by the file's stem; of an address in an object store, one."""
+    if is_address(data):
+        return [{"name": _name_of(last_name(data)), "path": data}]
     path = Path(data)
     if not path.exists():
         raise UserError(f"{data}: no such file or folder; give DATA an existing path")
@@ -71,7 +74,7 @@ def sources_of(data: str) -> list[dict[str, Any]]:
     last: dict[str, int] = {}  # stem to the number that it was given last
     sources: list[dict[str, Any]] = []
     for file in files:
-        stem = "".join(c if c.isalnum() or c in "_-" else "_" for c in file.name.split(".")[0]).strip("_-") or "file"
+        stem = _name_of(file.name)
         name = stem
         while name in names:
             last[stem] = last.get(stem, 1) + 1
@@ -79,6 +82,10 @@ def sources_of(data: str) -> list[dict[str, Any]]:
         names.add(name)
         sources.append({"name": name, "path": str(file.resolve())})
     return sources
+
+
+def _name_of(file: str) -> str:
+    return "".join(c if c.isalnum() or c in "_-" else "_" for c in file.split(".")[0]).strip("_-") or "file"
 
 
 def load_words(path: Path, key: str = "") -> WordList:

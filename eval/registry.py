@@ -56,12 +56,12 @@ class ModelRecord:
             with _answering(self.registry):
                 return Path(download_artifacts(artifact_uri=self.source, tracking_uri=self.registry))
         source = _beside(self.registry, Path(self.source))
+        check_part(source)
         if not source.is_dir():
             raise UserError(
                 f"{self.name}: version {self.version} lay in {self.source}, which is gone; "
                 "restore the folder, or roll back to another version"
             )
-        check_part(source)
         return source
 
 

@@ -7,6 +7,7 @@ task is the input of the next, and of whatever else reads the folder.
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from configs.addresses import bucket_and_key, is_address, joined, last_name
 from pipeline.contract.artifact import Artifact
 from pipeline.contract.run import Run
 from pipeline.contract.stages import STAGES, stages_of
@@ -115,9 +116,6 @@ def _ledger(artifact: Artifact) -> Any:
 
 def _raw(run: Run, name: str) -> "list[InputDataset]":
     """The sources of a stage that reads files of the profile's; of others nothing, as their files are settings."""
-    from openlineage.client.event_v2 import InputDataset
-    from openlineage.client.facet_v2 import dataset_version_dataset
-
     if STAGES[name].holds != "raw conversations":
         return []
     taken = run.outcomes().get(name, {}).get("raw") or {}
@@ -127,11 +125,26 @@ def _raw(run: Run, name: str) -> "list[InputDataset]":
             space, names = ("pypi" if source.package else "huggingface"), {source.package or source.hub: source.name}
         else:
             assert source.path is not None
-            path, start = Path(source.path), f"{source.name}/"
+            start = f"{source.name}/"
             labels = [label for label in taken if label.startswith(start)]
+            if is_address(source.path):
+                space, key = bucket_and_key(source.path)
+                one = len(labels) == 1 and labels[0].removeprefix(start) == last_name(key)
+                for label in labels:
+                    held = key if one else joined(key, label.removeprefix(start))
+                    found.append(_dataset(space, held, taken.get(label, "")))
+                continue
+            path = Path(source.path)
             folder = path.parent if path.is_file() else path
             space, names = "file", {str((folder / label.removeprefix(start)).resolve()): label for label in labels}
         for named, label in names.items():
-            version = dataset_version_dataset.DatasetVersionDatasetFacet(datasetVersion=taken.get(label, ""))
-            found.append(InputDataset(namespace=space, name=str(named), facets={"version": version}))
+            found.append(_dataset(space, str(named), taken.get(label, "")))
     return found
+
+
+def _dataset(space: str, name: str, version: str) -> "InputDataset":
+    from openlineage.client.event_v2 import InputDataset
+    from openlineage.client.facet_v2 import dataset_version_dataset
+
+    told = dataset_version_dataset.DatasetVersionDatasetFacet(datasetVersion=version)
+    return InputDataset(namespace=space, name=name, facets={"version": told})

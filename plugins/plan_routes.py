@@ -112,12 +112,13 @@ def plan_text(profile: Profile) -> str:
     """The plan as plain text. Raises UserError."""
     from rich.console import Console
 
+    from pipeline.contract.mirror import root_folder
     from pipeline.planning.estimate import estimate
     from pipeline.planning.render import print_plan
 
     out = io.StringIO()
     try:
-        print_plan(estimate(profile, Path(profile.storage.root)), Console(file=out, width=130, no_color=True))
+        print_plan(estimate(profile, root_folder(profile.storage.root)), Console(file=out, width=130, no_color=True))
     except (OverflowError, ValueError) as problem:  # an infinite number among the results
         raise UserError("plan: a number is too large to plan with; give smaller ones under plan") from problem
     return out.getvalue()

@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from pipeline.contract.mirror import root_folder
+
 PROJECT = Path(__file__).resolve().parent.parent
 
 DAGS = frozenset({"train_chat_model", "retrain_chat_model"})
@@ -19,4 +21,4 @@ def run_name(dag_id: str, run_id: str) -> str:
 
 def root() -> Path:
     """The folder of artifacts/ and runs/ unless a profile says otherwise: $PARLANCE_ROOT, or var in the project."""
-    return Path(os.environ.get("PARLANCE_ROOT") or PROJECT / "var").resolve()
+    return root_folder(os.environ.get("PARLANCE_ROOT") or str(PROJECT / "var"))

@@ -11,12 +11,15 @@ from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOpe
 from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowSkipException
 
+from configs.addresses import is_address
 from configs.load import load_profile
 from pipeline.contract.markdown import literal
+from pipeline.contract.mirror import root_folder
 from plugins.notify import tell
 from plugins.project import PROJECT
 from plugins.stage_log import StageLog
 from plugins.stage_operator import StageOperator
+from plugins.store_connection import use_store_connection
 
 UNFINISHED = ["queued", "running"]
 LONGEST_NOTE = 1000
@@ -35,7 +38,10 @@ class WatchOperator(StageOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         profile = load_profile(self.profile)
-        folder = Path(os.environ.get("PARLANCE_ROOT") or PROJECT / profile.storage.root).resolve() / "watch"
+        use_store_connection()
+        given = profile.storage.root
+        elsewhere = given if is_address(given) else str(PROJECT / given)
+        folder = root_folder(os.environ.get("PARLANCE_ROOT") or elsewhere) / "watch"
         folder.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(dir=folder) as scratch, StageLog(folder / "watch.log", show=print) as log:
             out = Path(scratch) / "found.json"

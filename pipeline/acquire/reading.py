@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from configs.acquire import Source
@@ -12,6 +11,7 @@ from pipeline.acquire.reading_plan import Plan, check_mapping, look
 from pipeline.acquire.selection import threshold
 from pipeline.acquire.slices import File, Slice, groups
 from pipeline.acquire.units import Unit, numbered
+from pipeline.contract.objects import SourceFile
 
 Count = Callable[[list[Unit]], list[tuple[Outcome, Outcome]]]
 """Of each unit the outcomes of counting its records."""
@@ -106,7 +106,7 @@ class Reading:
         }
 
 
-def _told(files: list[tuple[str, Path]], tell: Callable[[], None]) -> Iterator[tuple[str, Path]]:
+def _told(files: list[tuple[str, SourceFile]], tell: Callable[[], None]) -> Iterator[tuple[str, SourceFile]]:
     for file in files:
         yield file
         tell()

@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 from configs.acquire import Source
 from configs.credentials import masked
@@ -15,6 +14,7 @@ from pipeline.acquire.shapes.detect import layout_of
 from pipeline.acquire.shapes.layout import Layout
 from pipeline.acquire.shapes.names import names
 from pipeline.acquire.units import Unit, sample
+from pipeline.contract.objects import SourceFile
 
 
 @dataclass
@@ -40,7 +40,7 @@ class Plan:
         return lines + refused[:20] + ([f"{len(refused) - 20:,} more files not read"] if len(refused) > 20 else [])
 
 
-def plan(source: Source, files: Iterable[tuple[str, Path]]) -> Plan:
+def plan(source: Source, files: Iterable[tuple[str, SourceFile]]) -> Plan:
     """How each file of a source will be read. Raises UserError for a mapping to columns that no table has.
 
     files: (name relative to the source, path).
@@ -51,7 +51,7 @@ def plan(source: Source, files: Iterable[tuple[str, Path]]) -> Plan:
     return found
 
 
-def look(source: Source, files: Iterable[tuple[str, Path]]) -> Plan:
+def look(source: Source, files: Iterable[tuple[str, SourceFile]]) -> Plan:
     """The same of some files of a source, which may have no mapped column though others have."""
     found = Plan(source)
     for name, path in files:

@@ -2,13 +2,14 @@
 
 import hashlib
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.acquire.containers.container import WHOLE, Part
 from pipeline.acquire.sources import is_closed
 from pipeline.contract.fingerprint import FileHashes, canonical_json
+from pipeline.contract.objects import SourceFile
 from pipeline.contract.raw_inputs import file_hashes
 from pipeline.rows.bans import Bans
 
@@ -27,7 +28,7 @@ class File:
     """A file of a source. name: relative to the source. digest: sha256, or why there is none. size: bytes."""
 
     name: str
-    path: Path
+    path: SourceFile
     digest: str
     size: int
 
@@ -59,7 +60,7 @@ def file_label(name: str) -> str:
     return f"file/{name}"
 
 
-def hashed(source: str, files: list[tuple[str, Path]], hashes: FileHashes) -> list[File]:
+def hashed(source: str, files: Sequence[tuple[str, SourceFile]], hashes: FileHashes) -> list[File]:
     """The files of a source. One that cannot be read goes by what it is instead of by its content."""
     readable = [(name, path) for name, path in files if path.is_file() and not is_closed(path)]
     digests = dict(zip(readable, file_hashes(f"acquire.sources: {source}", readable, hashes), strict=True))
@@ -70,7 +71,8 @@ def hashed(source: str, files: list[tuple[str, Path]], hashes: FileHashes) -> li
     return found
 
 
-def _closed(path: Path) -> str:
+def _closed(path: SourceFile) -> str:
+    assert isinstance(path, Path)
     kind = stat.S_IFMT(path.lstat().st_mode)
     return f"unreadable {kind:o} {is_closed(path)}"
 

@@ -7,10 +7,12 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from configs.acquire import Source
+from configs.addresses import is_address, last_name
 from configs.errors import UserError
 from configs.profile import Profile
 from pipeline.acquire.containers.malformed import printable
 from pipeline.contract.fingerprint import FileHashes, canonical_json
+from pipeline.contract.objects import ObjectFile, SourceFile, list_objects
 from pipeline.contract.raw_inputs import file_hashes, package_version
 from pipeline.rows.bans import Bans
 
@@ -26,7 +28,7 @@ def raw_inputs(profile: Profile, hashes: FileHashes) -> dict[str, str]:
     is read and written once, and not once a file.
     """
     found: dict[str, str] = {}
-    readable: dict[str, Path] = {}
+    readable: dict[str, SourceFile] = {}
     for source in profile.acquire.sources:
         if source.package:
             found[source.name] = package_version(f"acquire.sources: {source.name}", source.package)
@@ -48,7 +50,7 @@ def raw_inputs(profile: Profile, hashes: FileHashes) -> dict[str, str]:
 def standing_still(profile: Profile) -> Iterator[None]:
     """Holds the lock of every folder that has one and is a source, or has a file that is one: who writes there waits
     (serving/dialogue/feedback.py)."""
-    paths = [Path(source.path) for source in profile.acquire.sources if source.path]
+    paths = [Path(s.path) for s in profile.acquire.sources if s.path and not is_address(s.path)]
     with ExitStack() as held:
         for lock in sorted({(path.parent if path.is_file() else path) / LOCK for path in paths}):
             if lock.is_file():
@@ -56,7 +58,7 @@ def standing_still(profile: Profile) -> Iterator[None]:
         yield
 
 
-def source_files(source: Source) -> list[tuple[str, Path]]:
+def source_files(source: Source) -> list[tuple[str, SourceFile]]:
     """(name relative to the source, path) of each file of a source that has a path, in order of name.
 
     Of a folder that is everything but folders: what cannot be read (pipes, broken links, folders and
@@ -64,6 +66,8 @@ def source_files(source: Source) -> list[tuple[str, Path]]:
     what is hidden, or lies in a hidden folder, is no data.
     """
     assert source.path is not None
+    if is_address(source.path):
+        return _objects(source.name, source.path)
     path = Path(source.path)
     if path.is_file():
         return [(printable(path.name), path)]
@@ -74,13 +78,26 @@ def source_files(source: Source) -> list[tuple[str, Path]]:
     raise UserError(f"acquire.sources: {source.name}: {path} does not exist; correct the path")
 
 
-def is_closed(path: Path) -> bool:
-    """Whether a file or folder cannot be read."""
+def _objects(source: str, address: str) -> list[tuple[str, SourceFile]]:
+    found = list_objects(address)
+    if [file.address for file in found] == [address]:
+        return [(printable(last_name(address)), found[0])]
+    named = [(file.address.removeprefix(f"{address}/"), file) for file in found]
+    shown = [(printable(name), file) for name, file in named if not any(p.startswith(".") for p in name.split("/"))]
+    if not shown:
+        raise UserError(f"acquire.sources: {source}: {address} holds no object; correct the address")
+    return sorted(shown, key=lambda pair: pair[0])
+
+
+def is_closed(path: SourceFile) -> bool:
+    """Whether a file or folder cannot be read. Of an object its store says so, when it is read."""
+    if isinstance(path, ObjectFile):
+        return False
     mode = os.R_OK | (os.X_OK if path.is_dir() else 0)
     return not os.access(path, mode, effective_ids=os.access in os.supports_effective_ids)
 
 
-def _files(source: Source) -> list[tuple[str, Path]]:
+def _files(source: Source) -> list[tuple[str, SourceFile]]:
     files = source_files(source)
     if not files:
         raise UserError(f"acquire.sources: {source.name}: {source.path} holds no file")

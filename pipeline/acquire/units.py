@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, replace
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 from pipeline.acquire.containers.container import WHOLE, Container, Outcome, Part, Records, is_rest
@@ -10,6 +9,7 @@ from pipeline.acquire.containers.gzipped import Stream
 from pipeline.acquire.containers.malformed import Malformed
 from pipeline.acquire.selection import Selected
 from pipeline.acquire.shapes.layout import Layout
+from pipeline.contract.objects import SourceFile
 
 RANGE_BYTES = 64 << 20
 SAMPLE_RECORDS = 200
@@ -26,7 +26,7 @@ class Unit:
 
     source: str
     file: str
-    path: Path
+    path: SourceFile
     container: Container | None
     layout: Layout | None = None
     licence: str | None = None

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import yaml
 
+from configs.addresses import is_address
 from configs.errors import UserError
 from pipeline.contract.options import Runs, add_profile, add_root, profile_of
 from pipeline.contract.stages import TASKS
@@ -37,7 +38,10 @@ def _count(text: str) -> int:
 
 
 def _cluster(options: Namespace) -> None:
-    root = Path(profile_of(options).storage.root).resolve()  # also refuses settings that a run would refuse
+    given = profile_of(options).storage.root  # also refuses settings that a run would refuse
+    if is_address(given):
+        raise UserError(f"storage.root: {given} is no folder that all nodes mount; give one")
+    root = Path(given).resolve()
     print(_slurm(options, root) if options.scheduler == "slurm" else _kubernetes(options, root), end="")
 
 
@@ -68,11 +72,15 @@ def _kubernetes(options: Namespace, root: Path) -> str:
     return yaml.safe_dump(job.manifest(), sort_keys=False)
 
 
+def _placed(data: str) -> str:
+    return data if is_address(data) else str(Path(data).resolve())
+
+
 def _arguments(options: Namespace, root: Path) -> list[str]:
     """Of `parlance run`, with paths that do not depend on where it starts."""
     profile = Path(options.profile)
     named = str(profile.resolve()) if profile.is_file() else options.profile
-    data = ["--data", str(Path(options.data).resolve())] if options.data else []
+    data = ["--data", _placed(options.data)] if options.data else []
     settings = [word for setting in options.override for word in ("-o", setting)]
     where = ["--root", str(root), "--profile", named, *data]
     return [*where, "--run-id", options.run_id, "--until", options.until, *settings]

@@ -2,8 +2,8 @@
 
 import json
 from argparse import ArgumentParser, Namespace
-from pathlib import Path
 
+from pipeline.contract.mirror import root_folder
 from pipeline.contract.options import Runs, add_profile, add_root, profile_of
 from pipeline.contract.progress import say
 
@@ -25,7 +25,7 @@ def _plan(options: Namespace) -> None:
     from pipeline.planning.render import console, print_plan
 
     profile = profile_of(options)
-    root = Path(profile.storage.root).resolve()
+    root = root_folder(profile.storage.root)
     if options.calibrate:
         say(f"calibration: {calibrate(profile, root)}")
     estimated = estimate(profile, root)

@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from configs.errors import UserError
 from pipeline.contract.atomic_write import remove_partials, sync, write_text
+from pipeline.contract.cache import MANIFEST, SEAL
 from pipeline.contract.fingerprint import FileHashes, ReadOnce, file_sha256, fingerprint, link_or_copy
 from pipeline.contract.lock import await_free, hold
+from pipeline.contract.mirror import Mirror
 from pipeline.contract.progress import say
 from pipeline.contract.sealed_json import DamagedError
 
@@ -23,8 +25,6 @@ if TYPE_CHECKING:
     import pyarrow.dataset as ds
 
 ARTIFACTS, PARTS = "artifacts", "parts"
-MANIFEST = "manifest.json"
-SEAL = "manifest.sha256"
 MADE_BY = "its artifact is being made by"
 
 PARTIAL, SCRATCH, DAMAGED = ".partial", ".scratch", ".damaged"
@@ -126,13 +126,15 @@ class Artifact:
     def damage(self, hashes: ReadOnce | None = None) -> list[str]:
         """One line for each file that is missing, changed or unexpected, and for what contradicts itself; empty when
         all is well. Reads every file. hashes: those that were read already."""
-        found = self.changed(hashes or ReadOnce())
-        if self.sealed:
-            manifest, m = self.path / MANIFEST, self.manifest
-            if fingerprint(m["stage"], m["version"], m["config"], m["inputs"]) != m["fingerprint"]:
-                found.append(f"{manifest}: the fingerprint does not follow from the manifest")
-            if Ledger(**m["ledger"]).imbalance():
-                found.append(f"{manifest}: the ledger does not balance")
+        return self.changed(hashes or ReadOnce()) + (self.contradictions() if self.sealed else [])
+
+    def contradictions(self) -> list[str]:
+        """One line for each thing in which the manifest contradicts itself."""
+        found, manifest, m = [], self.path / MANIFEST, self.manifest
+        if fingerprint(m["stage"], m["version"], m["config"], m["inputs"]) != m["fingerprint"]:
+            found.append(f"{manifest}: the fingerprint does not follow from the manifest")
+        if Ledger(**m["ledger"]).imbalance():
+            found.append(f"{manifest}: the ledger does not balance")
         return found
 
     def changed(self, hashes: FileHashes | ReadOnce) -> list[str]:
@@ -167,9 +169,11 @@ class Artifact:
 
 
 def check_part(folder: Path) -> None:
-    """Raises DamagedError when a folder lies in an artifact that is not what was committed; others are as they are."""
+    """Raises DamagedError when a folder lies in an artifact that is not what was committed; others are as they are.
+    One of a root in an object store is here afterwards, if it is there."""
     artifact = folder.resolve().parent
-    if (artifact / MANIFEST).is_file() and artifact.parents[1].name == ARTIFACTS:
+    in_store = len(artifact.parents) > 2 and artifact.parents[1].name == ARTIFACTS
+    if in_store and ((artifact / MANIFEST).is_file() or Mirror.of(artifact.parents[2])):
         ArtifactStore(artifact.parents[2]).find(artifact.parent.name, artifact.name)
 
 
@@ -179,13 +183,21 @@ class ArtifactStore:
     def __init__(self, root: Path) -> None:
         self.root = root / ARTIFACTS
         self.hashes = FileHashes(root / HASHES)
+        self.mirror = Mirror.of(root)
 
     def find(self, stage: str, print_: str) -> Artifact | None:
         """The committed artifact, or None. Raises DamagedError when it is not what was committed."""
         artifact = self.at(stage, print_)
+        if self.mirror and not self.mirror.bring(_place(stage, print_), self.hashes):
+            return None
         if not artifact.path.is_dir():
             return None
         damage = artifact.changed(self.hashes)
+        if damage and self.mirror:  # of the copy that is here
+            say(f"{damage[0]}; it is fetched again")
+            shutil.rmtree(artifact.path)
+            self.mirror.bring(_place(stage, print_), self.hashes)
+            damage = artifact.changed(self.hashes)
         if damage:
             more = f" (and {len(damage) - 1:,} more)" if len(damage) > 1 else ""
             raise DamagedError(f"{damage[0]}{more}; the artifact is not used, the run that needs it makes it again")
@@ -195,15 +207,26 @@ class ArtifactStore:
         """The artifact where it lies, or would lie, whether it is there and whole or not."""
         return Artifact(self.root / stage / print_)
 
+    def known(self, stage: str, print_: str) -> Artifact:
+        """The same, with the manifest that an object store has; its files may be there alone."""
+        if self.mirror:
+            with suppress(DamagedError):
+                self.mirror.pull(_place(stage, print_))
+        return self.at(stage, print_)
+
     def all(self) -> list[Artifact]:
-        """Every artifact that was committed, whole or damaged."""
+        """Every artifact that was committed, whole or damaged. Of a root in an object store, those that are known here:
+        Mirror.pull_all makes them all known."""
         return [Artifact(path) for path in sorted(self.root.glob("*/[!.]*")) if path.is_dir()]
 
     def set_aside(self, stage: str, print_: str) -> Path:
         """Renames an artifact that is damaged, so that it can be made again; goes with the next commit. Under lock."""
-        aside = self._beside(stage, print_, DAMAGED)
+        aside, damaged = self._beside(stage, print_, DAMAGED), self.root / stage / print_
         shutil.rmtree(aside, ignore_errors=True)
-        return (self.root / stage / print_).rename(aside)
+        if self.mirror:
+            self.mirror.forget(_place(stage, print_))
+            damaged.mkdir(parents=True, exist_ok=True)
+        return damaged.rename(aside)
 
     @contextmanager
     def building(self, stage: str, print_: str, resume: bool, run: str = "") -> Iterator[Path]:
@@ -214,6 +237,8 @@ class ArtifactStore:
         with SCRATCH, is kept when `resume`, else deleted.
         """
         folder = self.root / stage
+        if self.mirror:
+            self.mirror.cache.shrink()
         try:
             folder.mkdir(parents=True, exist_ok=True)
             lock = self._lock(stage, print_).open("a+", encoding="utf-8")
@@ -249,6 +274,8 @@ class ArtifactStore:
         stage, print_ = manifest["stage"], manifest["fingerprint"]
         target = self.root / stage / print_
         if not self._committed(stage, print_):
+            if self.mirror:
+                self.mirror.publish(partial, _place(stage, print_))
             if target.exists():
                 shutil.rmtree(target)
             partial.rename(target)
@@ -277,6 +304,8 @@ class ArtifactStore:
             yield copy, manifest
             manifest["parts"] = self._still_of_parts(artifact, copy)
             self._describe(copy, manifest)
+            if self.mirror:
+                self.mirror.publish(copy, _place(stage, print_), anew=True)
             shutil.rmtree(aside, ignore_errors=True)
             artifact.path.rename(aside)
             copy.rename(artifact.path)
@@ -352,6 +381,10 @@ class ArtifactStore:
 
     def _committed(self, stage: str, print_: str) -> bool:
         return (self.root / stage / print_ / SEAL).is_file()
+
+
+def _place(stage: str, print_: str) -> str:
+    return f"{ARTIFACTS}/{stage}/{print_}"
 
 
 def _check_rows(partial: Path, stage: str, ledger: Ledger) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pipeline.contract.artifact import Artifact, ArtifactStore
 from pipeline.contract.sealed_json import DamagedError, read_sealed, write_sealed
+from pipeline.contract.shared_files import share
 from pipeline.contract.stages import STAGES
 
 
@@ -18,6 +19,7 @@ def note_champion(root: Path, name: str, version: int, tags: dict[str, str]) -> 
         note = _note(root, name)
         note.parent.mkdir(exist_ok=True)
         write_sealed(note, {"version": version, "artifacts": made})
+        share(note)
 
 
 def champion_artifact(store: ArtifactStore, model: str, stage: str) -> tuple[int, Artifact] | None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from pipeline.contract.fingerprint import canonical_json
 from pipeline.contract.journal import Journal
+from pipeline.contract.shared_files import append_shared
 
 DECISION = "decision"
 """The label of a decision's digest among the inputs of a stage."""
@@ -28,9 +29,7 @@ class Decisions:
 
     def add(self, decision: dict[str, Any]) -> None:
         """Appends a decision, unless the newest is equal: its time stays the one at which it was first taken."""
-        latest = self.latest()
-        if latest is None or digest(latest) != digest(decision):
-            self.journal.append([decision], durable=True)
+        append_shared(self.journal, decision, lambda known: bool(known) and digest(known[-1]) == digest(decision))
 
     def latest(self) -> dict[str, Any] | None:
         """The newest decision."""

@@ -7,14 +7,15 @@ import os
 import shutil
 import time
 import weakref
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from pipeline.contract.journal import Journal
+from pipeline.contract.objects import ObjectFile, SourceFile
 
 SETTLED_NS = 100_000_000
 """A file that changed so shortly before it was read is not remembered: the clock of a file system ticks every few
@@ -29,12 +30,17 @@ WORTH_THREADS = 8 << 20
 
 MOST_REMEMBERED = 200_000
 
+F = TypeVar("F", Path, SourceFile)
+
 
 class Identity(NamedTuple):
-    """What a file system says of a file, and changes whenever the content does. Times in nanoseconds."""
+    """What a file system says of a file, and changes whenever the content does. Times in nanoseconds.
 
-    device: int
-    inode: int
+    Of a file in an object store: its address and its version, an ETag or a generation.
+    """
+
+    device: int | str
+    inode: int | str
     size: int
     mtime_ns: int
     ctime_ns: int
@@ -54,7 +60,7 @@ def fingerprint(stage: str, version: str, config: dict[str, Any], inputs: dict[s
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def file_sha256(path: Path) -> str:
+def file_sha256(path: SourceFile) -> str:
     """sha256 of a file's bytes, as 64 hex digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
@@ -87,8 +93,8 @@ class FileHashes:
         self._written = -math.inf
         weakref.finalize(self, _append, self.memory, self._unwritten)
 
-    def of(self, paths: Iterable[Path]) -> dict[Path, str]:
-        """path to sha256. Large files are read by several threads."""
+    def of(self, paths: Iterable[F]) -> dict[F, str]:
+        """path to sha256. Large files, and those in object stores, are read by several threads."""
         now = time.time_ns()
         identities = {path: _identity(path) for path in paths}
         unknown = {path: identity for path, identity in identities.items() if identity not in self._known}
@@ -151,13 +157,16 @@ def _append(memory: Journal, unwritten: list[list[Any]]) -> None:
     unwritten.clear()
 
 
-def _identity(path: Path) -> Identity:
+def _identity(path: SourceFile) -> Identity:
+    if isinstance(path, ObjectFile):
+        return Identity(path.address, path.version, path.size, 0, 0)
     stat = path.stat()
     return Identity(stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
 
 
-def _digests(paths: list[Path], size: int) -> list[str]:
-    if size < WORTH_THREADS:
+def _digests(paths: Sequence[SourceFile], size: int) -> list[str]:
+    far = any(isinstance(path, ObjectFile) for path in paths)
+    if size < WORTH_THREADS and not far:
         return [file_sha256(path) for path in paths]
-    with ThreadPoolExecutor(min(THREADS, os.cpu_count() or 1)) as pool:
+    with ThreadPoolExecutor(THREADS if far else min(THREADS, os.cpu_count() or 1)) as pool:
         return list(pool.map(file_sha256, paths))

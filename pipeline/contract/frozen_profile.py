@@ -14,9 +14,10 @@ from pydantic import ValidationError
 from configs.credentials import masked
 from configs.profile import Profile
 from pipeline.contract.atomic_write import replacing
+from pipeline.contract.run_folder import PROFILE
 from pipeline.contract.sealed_json import DamagedError, read_sealed, sealed_text, write_sealed
 
-PROFILE, CREDENTIALS = "profile.json", "credentials.json"
+CREDENTIALS = "credentials.json"
 BEGIN_AGAIN = "begin the run again: `parlance run --run-id` with its name and its profile"
 
 Place = list[str | int]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from configs.errors import UserError
 from pipeline.contract.artifact import Artifact, ArtifactStore
+from pipeline.contract.mirror import Mirror, withdraw
 from pipeline.contract.parts import PartStore
 from pipeline.contract.run import Run
 from pipeline.contract.stages import STAGES
@@ -37,10 +38,14 @@ class Garbage:
             shutil.rmtree(left, ignore_errors=True)
         for path in (*self.runs, *self.artifacts, *self.parts):
             remove(path)
+        if mirror := Mirror.of(self.root):
+            mirror.sweep(time.time() - YOUNG_DAYS * 86_400)
 
 
 def remove(path: Path) -> None:
-    """Deletes a folder; for whoever reads, it is gone before the first file of it is."""
+    """Deletes a folder; for whoever reads, it is gone before the first file of it is. Of a root in an object store it
+    goes there first; files that other artifacts have too stay."""
+    withdraw(path)
     aside = path.with_name(f".{path.name}{GOING}")
     path.rename(aside)
     shutil.rmtree(aside)
@@ -57,7 +62,17 @@ def garbage(root: Path, keep: int | None, models: Iterable[Path]) -> Garbage:
     models: folders of models in artifacts. The runs that made those are kept, and those that a kept run compares with.
     Raises DamagedError when a kept run cannot tell what it needs.
     """
-    store, parts = ArtifactStore(root), PartStore(root)
+    store, parts, mirror = ArtifactStore(root), PartStore(root), Mirror.of(root)
+    if mirror:
+        mirror.pull_all()
+        mirror.pull_runs()
+    made = mirror.times() if mirror else {}
+
+    def days(path: Path) -> float:
+        """Days since a folder got its name, or its manifest came into the store."""
+        when = made.get(path.relative_to(root).as_posix(), time.time()) if mirror else path.lstat().st_ctime
+        return (time.time() - when) / 86_400
+
     runs = sorted(_runs(root), key=lambda run: (run.folder / "profile.json").stat().st_mtime, reverse=True)
     promoted = [model.parent for model in models if store.root in model.parents]
     kept = {run.id: run for run in (runs if keep is None else runs[:keep])}
@@ -82,10 +97,12 @@ def garbage(root: Path, keep: int | None, models: Iterable[Path]) -> Garbage:
         inputs = Artifact(path).manifest["inputs"]
         roots += [store.root / name / print_ for name, print_ in inputs.items() if name in STAGES]
     of_parts = {part.path for path in needed for part in Artifact(path).made_of}
-    artifacts = [a.path for a in store.all() if a.path not in needed and _days(a.path) > YOUNG_DAYS]
-    loose = [p.path for p in parts.all() if p.path not in of_parts and _days(p.path) > YOUNG_DAYS]
+    artifacts = [a.path for a in store.all() if a.path not in needed and days(a.path) > YOUNG_DAYS]
+    loose = [p.path for p in parts.all() if p.path not in of_parts and days(p.path) > YOUNG_DAYS]
     old = [run.folder for run in runs if run.id not in kept]
-    return Garbage(root, old, artifacts, loose, _freed([*old, *artifacts, *loose]))
+    going = [*artifacts, *loose]
+    freed = _freed_there(mirror, going) if mirror else _freed([*old, *going])
+    return Garbage(root, old, artifacts, loose, freed)
 
 
 def _runs(root: Path) -> list[Run]:
@@ -106,9 +123,12 @@ def _expected(run: Run) -> list[Path]:
     return found
 
 
-def _days(path: Path) -> float:
-    """Days since a folder got its name."""
-    return (time.time() - path.lstat().st_ctime) / 86_400
+def _freed_there(mirror: Mirror, going: list[Path]) -> int:
+    """Bytes of files that only what goes has, and of those that nothing has."""
+    kept = {digest for place in mirror.here() if place not in going for digest in Artifact(place).digests.values()}
+    entries = {e["sha256"]: e["bytes"] for place in going for e in Artifact(place).manifest["files"]}
+    lost = mirror.sweep(time.time() - YOUNG_DAYS * 86_400, dry=True)
+    return lost + sum(size for digest, size in entries.items() if digest not in kept)
 
 
 def _freed(folders: list[Path]) -> int:

@@ -8,6 +8,7 @@ from pathlib import Path
 from configs.errors import UserError
 from configs.load import load_profile, profile_names
 from configs.profile import Profile
+from pipeline.contract.mirror import root_folder
 from pipeline.contract.run import Run
 
 Runs = Callable[[Namespace], int | None]
@@ -16,13 +17,14 @@ Runs = Callable[[Namespace], int | None]
 
 def add_root(parser: ArgumentParser) -> None:
     parser.add_argument(
-        "--root", help="folder of artifacts/ and runs/ (default: $PARLANCE_ROOT, or the profile's storage.root, var)"
+        "--root",
+        help="folder or address of artifacts/ and runs/ (default: $PARLANCE_ROOT, or the profile's storage.root, var)",
     )
 
 
 def root_of(options: Namespace) -> Path:
     """The root that --root or the environment names."""
-    return Path(_given_root(options) or "var").resolve()
+    return root_folder(_given_root(options) or "var")
 
 
 def add_run(parser: ArgumentParser) -> None:

@@ -26,6 +26,7 @@ from configs.errors import UserError
 from pipeline.contract.artifact import MANIFEST, PARTS, SEAL, Artifact, Ledger, seal_of, sync_all
 from pipeline.contract.fingerprint import FileHashes, file_sha256, fingerprint
 from pipeline.contract.lock import await_free, hold
+from pipeline.contract.mirror import Mirror
 from pipeline.contract.progress import say
 
 PARTIAL, LOCK = ".partial", ".lock"
@@ -66,6 +67,15 @@ class PartStore:
     def __init__(self, root: Path, run: str = "") -> None:
         self._root, self.run = root / PARTS, run
 
+    @property
+    def mirror(self) -> Mirror | None:
+        return Mirror.of(self._root.parent)
+
+    def look(self, parts: Iterable[Part], hashes: FileHashes) -> None:
+        """Of a root in an object store: has here those of the parts that are there, and no others."""
+        if mirror := self.mirror:
+            mirror.bring_all([_place(part) for part in parts], hashes)
+
     def at(self, part: Part) -> Artifact:
         """The part where it lies, or would lie."""
         return Artifact(self._folder(part.stage) / part.fingerprint)
@@ -99,6 +109,8 @@ class PartStore:
             }
             _write_manifest(partial, part, made, {"run": self.run, **timing})
             sync_all(partial)
+            if mirror := self.mirror:
+                mirror.publish(partial, _place(part))
             with suppress(OSError):  # of a part that another task has committed meanwhile
                 partial.rename(target)
         finally:
@@ -115,6 +127,7 @@ class PartStore:
         """
         wanted = {part.fingerprint: part for part in parts}
         self.sweep({part.stage for part in wanted.values()})
+        self.look(wanted.values(), hashes)
         found: dict[str, Artifact] = {}
         made: set[str] = set()
         while missing := [part for part in wanted.values() if part.fingerprint not in found]:
@@ -135,6 +148,8 @@ class PartStore:
             if remove:
                 say(f"{part.stage}: {damage[0]}; the part is made again")
                 shutil.rmtree(artifact.path)
+                if mirror := self.mirror:
+                    mirror.forget(_place(part))
             return False
         found[part.fingerprint] = artifact
         return True
@@ -183,6 +198,10 @@ class PartStore:
 
     def _lock(self, part: Part) -> Path:
         return self._folder(part.stage) / f".{part.fingerprint}{LOCK}"
+
+
+def _place(part: Part) -> str:
+    return f"{PARTS}/{part.stage}/{part.fingerprint}"
 
 
 def _write_manifest(partial: Path, part: Part, made: Making, by: dict[str, Any]) -> None:

@@ -5,6 +5,7 @@ is here. These functions import no engine, as every command computes fingerprint
 """
 
 import hashlib
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from configs.probe import chosen
 from configs.profile import Profile
 from configs.review import Approval
 from pipeline.contract.fingerprint import FileHashes, canonical_json
+from pipeline.contract.objects import SourceFile
 from pipeline.contract.pretrained import KEY, PACKAGE, pretrained_source
 
 
@@ -94,7 +96,7 @@ def model_files(key: str, name: str, hashes: FileHashes) -> dict[str, str]:
     return {key: f"hub:{name}"}
 
 
-def file_hashes(label: str, files: list[tuple[str, Path]], hashes: FileHashes) -> list[str]:
+def file_hashes(label: str, files: Sequence[tuple[str, SourceFile]], hashes: FileHashes) -> list[str]:
     """The content hash of each (name, path). Raises UserError, with the label, for one that cannot be read."""
     try:
         found = hashes.of(path for _, path in files)

@@ -6,6 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from configs.addresses import joined
 from configs.errors import UserError
 from configs.profile import Profile
 from pipeline.contract.artifact import Artifact, ArtifactStore
@@ -13,9 +14,12 @@ from pipeline.contract.atomic_write import sweep_partials
 from pipeline.contract.decisions import DECISION, Decisions, digest
 from pipeline.contract.fingerprint import FileHashes, fingerprint
 from pipeline.contract.frozen_profile import PROFILE, read_profile, write_profile
+from pipeline.contract.mirror import Mirror, root_folder, root_name
 from pipeline.contract.notice import notice_of
-from pipeline.contract.run_folder import LATEST, claim, folder_name, folder_of
+from pipeline.contract.progress import say
+from pipeline.contract.run_folder import LATEST, NAME, claim, folder_name, folder_of
 from pipeline.contract.sealed_json import DamagedError, read_sealed, write_sealed
+from pipeline.contract.shared_files import share, share_run, unshare
 from pipeline.contract.stage import config_slice
 from pipeline.contract.stages import STAGES, stages_of
 
@@ -41,7 +45,11 @@ class Run:
         What stages recorded under another profile is forgotten.
         """
         run_id = run_id or datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
-        folder = Path(profile.storage.root).resolve() / "runs" / folder_name(run_id)
+        root = root_folder(profile.storage.root, profile.storage.cache_gb)
+        folder = root / "runs" / folder_name(run_id)
+        if mirror := Mirror.of(root):
+            mirror.check()
+            _pull(mirror, folder.name)
         try:
             (folder / "stages").mkdir(parents=True, exist_ok=True)
             claim(folder, run_id)
@@ -53,11 +61,12 @@ class Run:
             raise UserError(
                 f"storage.root: {folder} cannot be written ({error.strerror}); choose a writable folder"
             ) from error
-        link = folder.parent / LATEST
-        new = folder.parent / f".latest.{folder.name}"
-        new.unlink(missing_ok=True)
-        new.symlink_to(folder.name)
-        new.replace(link)
+        _point(folder)
+        if mirror:
+            run.share()
+            mirror.begin_run(folder.name)
+            if not profile.tracking.uri:
+                say(f"tracking.uri is empty: MLflow's runs and registry lie on this machine alone, in {root}/mlflow.db")
         return run
 
     @classmethod
@@ -67,10 +76,24 @@ class Run:
         run_id: as Airflow says it, of another DAG than train_chat_model with the DAG before it, as DAG/RUN.
         """
         runs = root.resolve() / "runs"
+        if mirror := Mirror.of(root.resolve()):
+            name = mirror.latest() if run_id == LATEST else folder_name(run_id)
+            _pull(mirror, name or "none")
+            if run_id == LATEST and name and (runs / name).is_dir():
+                _point(runs / name)
         folder = (runs / LATEST).resolve() if run_id == LATEST else folder_of(runs, run_id)
         if not (folder / PROFILE).is_file():
-            raise UserError(f"{root / 'runs' / run_id}: no such run; `parlance run` or `make demo` makes one")
+            raise UserError(f"{root_name(root)}/runs/{run_id}: no such run; `parlance run` or `make demo` makes one")
         return cls(folder)
+
+    @property
+    def place(self) -> str:
+        """What a process on another machine finds the run by: its folder, or its address."""
+        return joined(root_name(self.root), "runs", self.folder.name)
+
+    def share(self) -> None:
+        """Of a root in an object store: the run's own files are there as they are here, but logs and credentials."""
+        share_run(self.folder)
 
     @property
     def root(self) -> Path:
@@ -94,7 +117,7 @@ class Run:
             known = None
         if known != profile.model_dump(mode="json"):
             for outcome in (self.folder / "stages").glob("*.json"):
-                outcome.unlink()
+                unshare(outcome)
             write_profile(self.folder, profile)
 
     @property
@@ -124,7 +147,7 @@ class Run:
         decisions.add(answer)
         raw[DECISION] = digest(answer)
         if self._raw[name] != raw:
-            self._outcome(name).unlink(missing_ok=True)
+            unshare(self._outcome(name))
         self._raw[name] = raw
         self._fingerprints.clear()
 
@@ -207,6 +230,7 @@ class Run:
         }
         raw = {"raw": self._raw[name]} if self._raw.get(name) or STAGES[name].asks else {}
         write_sealed(self._outcome(name), outcome | raw)
+        share(self._outcome(name))
 
     def outcomes(self) -> dict[str, dict[str, Any]]:
         """What each stage that has run recorded; a record that is damaged does not count."""
@@ -236,6 +260,19 @@ class Run:
 
     def _outcome(self, name: str) -> Path:
         return self.folder / "stages" / f"{name}.json"
+
+
+def _pull(mirror: Mirror, name: str) -> None:
+    records = [f"stages/{stage}.json" for stage in STAGES]
+    mirror.pull_small(f"runs/{name}", sure=[f"runs/{name}/{file}" for file in (PROFILE, NAME, *records)])
+
+
+def _point(folder: Path) -> None:
+    """Makes runs/latest a link to a run's folder."""
+    new = folder.parent / f".latest.{folder.name}"
+    new.unlink(missing_ok=True)
+    new.symlink_to(folder.name)
+    new.replace(folder.parent / LATEST)
 
 
 def _without_decision(raw: dict[str, str]) -> dict[str, str]:

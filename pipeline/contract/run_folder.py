@@ -10,7 +10,7 @@ from pipeline.contract.atomic_write import write_text
 NAME = "run-name"
 """The file of a run's folder that holds the run's name, of which the folder's may be an abbreviation."""
 
-LATEST = "latest"
+LATEST, PROFILE = "latest", "profile.json"
 LONGEST, READABLE, DIGITS = 200, 180, 12
 
 
@@ -30,7 +30,7 @@ def folder_of(runs: Path, run: str) -> Path:
     folder = runs / folder_name(run)
     if not folder.exists():
         before = runs / name_without_hash(run)
-        if (before / "profile.json").is_file() and not (before / NAME).exists():
+        if (before / PROFILE).is_file() and not (before / NAME).exists():
             return before
     return folder
 

@@ -6,8 +6,9 @@ from pathlib import Path
 from configs.deduplicate import Deduplicate
 from configs.errors import UserError
 from configs.profile import Profile
-from pipeline.contract.artifact import MANIFEST
+from pipeline.contract.artifact import MANIFEST, ArtifactStore
 from pipeline.contract.fingerprint import FileHashes
+from pipeline.contract.mirror import Mirror, root_folder
 from pipeline.contract.raw_inputs import file_hashes
 from pipeline.contract.sealed_json import read_sealed
 from pipeline.rows.ranges import Kind
@@ -44,13 +45,16 @@ def locate(key: str, name: str, root: str) -> Path:
 
     Raises UserError when there is none.
     """
-    stages = Path(root) / "runs" / name / "stages"
+    folder = root_folder(root)
+    if mirror := Mirror.of(folder):
+        mirror.pull_small(f"runs/{name}")
+    stages = folder / "runs" / name / "stages"
     if stages.is_dir() and name != "latest":
         for stage in reversed(DATA):
             if (stages / f"{stage}.json").is_file():
                 remedy = f"run its stage {stage} again, or name the artifact's folder"
                 made = read_sealed(stages / f"{stage}.json", remedy)["fingerprint"]
-                return Path(root) / "artifacts" / stage / made
+                return ArtifactStore(folder).known(stage, made).path
         raise UserError(f"{key}: run {name} has accepted no rows yet; let its stage deduplicate finish first")
     if Path(name).exists():
         return Path(name)

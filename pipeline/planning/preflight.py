@@ -5,12 +5,14 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from configs.addresses import is_address
 from configs.errors import UserError
 from configs.profile import Profile
 from pipeline.acquire.sources import source_files
 from pipeline.contract.artifact import HASHES
 from pipeline.contract.fingerprint import FileHashes
 from pipeline.contract.formatting import size
+from pipeline.contract.mirror import root_folder
 from pipeline.contract.stages import STAGES
 
 LEAST_JAVA = 17
@@ -24,8 +26,13 @@ def check(profile: Profile) -> None:
     Every source exists and is readable, the root can be written and has room, Java is there, and a C++
     compiler where the profile may need it, and the settings of training fit each other.
     """
-    writable(Path(profile.storage.root))
+    writable(root_folder(profile.storage.root))
     sources(profile)
+    if profile.launch.hostfile and is_address(profile.storage.root):
+        raise UserError(
+            "launch.hostfile: training on several machines reads from a folder that they share, and storage.root is "
+            f"{profile.storage.root}; set storage.root to a shared folder, or train on one machine"
+        )
     if not profile.spark.master.startswith(("spark://", "yarn", "k8s://")):
         java()
     if profile.launch.deepspeed:
@@ -72,7 +79,7 @@ def writable(root: Path) -> None:
 
 def sources(profile: Profile) -> None:
     """Every source can be read, and the disk has room for what is made of it."""
-    root = Path(profile.storage.root)
+    root = root_folder(profile.storage.root)
     STAGES["acquire"].raw_inputs(profile, FileHashes(root.resolve() / HASHES))
     files = [path for s in profile.acquire.sources if s.path for _, path in source_files(s)]
     needed = LEAST_DISK_FACTOR * sum(path.stat().st_size for path in files)

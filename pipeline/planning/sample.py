@@ -1,7 +1,6 @@
 """A cheap look at the declared sources: how many records, how much text, without reading all of it."""
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from random import Random
 
 from configs.acquire import Source
@@ -13,6 +12,7 @@ from pipeline.acquire.reading_plan import plan
 from pipeline.acquire.shapes.detect import conversation_of
 from pipeline.acquire.sources import source_files
 from pipeline.acquire.units import Unit, records
+from pipeline.contract.objects import SourceFile
 
 MOST_FILES = 400
 """Files of a source that are opened, evenly spaced over its names."""
@@ -128,7 +128,7 @@ def _messages(record: object, unit: Unit) -> Messages:
         return []
 
 
-def _size(path: Path) -> int:
+def _size(path: SourceFile) -> int:
     return path.stat().st_size
 
 

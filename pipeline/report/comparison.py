@@ -10,6 +10,7 @@ from pipeline.contract.champion import champion_fingerprint
 from pipeline.contract.metrics import figures_of
 from pipeline.contract.run import Run
 from pipeline.contract.run_folder import NAME
+from pipeline.contract.sealed_json import DamagedError
 from pipeline.contract.stages import STAGES
 from pipeline.report.measured_items import EVALUATION, compared
 
@@ -69,7 +70,13 @@ def _evaluation(run: Run, report: Report) -> Path | None:
     """The folder of evaluate's artifact."""
     if report["evaluation"] is None:
         return None
-    folder = run.store.at("evaluate", _print(report, "evaluate") or "").path
+    try:
+        found = run.store.find("evaluate", _print(report, "evaluate") or "none")
+    except DamagedError:
+        found = None
+    if found is None:
+        return None
+    folder = found.path
     return folder if (folder / EVALUATION).is_file() else None
 
 

@@ -85,7 +85,7 @@ def _stage(
     task = STAGES[name].task
     entry: dict[str, Any] = {"name": name, "task": task, "status": "missing", "planned": planned}
     if outcome:
-        rows = _rows(run.store.at(name, outcome["fingerprint"]).path / MANIFEST)
+        rows = _rows(run.store.known(name, outcome["fingerprint"]).path / MANIFEST)
         return entry | rows | {"status": "found" if outcome["cached"] else "made", "seconds": outcome["seconds"]}
     if print_ is None:
         return entry

@@ -123,6 +123,7 @@ def write_report(run: Run) -> Path:
     page, numbers = _files(run)
     write_text(page, render_page(report, audit_plots(run)))
     write_sealed(numbers, report | {PAGE: file_sha256(page)})
+    run.share()
     return page
 
 

@@ -27,7 +27,7 @@ def mlflow_run(run: Run, print_: str | None) -> str | None:
     """The id of the MLflow run that the training of this fingerprint logs to, also while it goes on."""
     if print_ is None:
         return None
-    artifact = run.store.at(TRAIN, print_)
+    artifact = run.store.known(TRAIN, print_)
     try:
         if artifact.path.is_dir():
             return artifact.metrics.get("mlflow_run_id")

@@ -11,6 +11,7 @@ from pathlib import Path
 from configs.review import Approval
 from pipeline.contract.decisions import REVIEWS
 from pipeline.contract.journal import Journal
+from pipeline.contract.shared_files import append_shared
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ def journal(root: Path) -> Journal:
 
 def append(root: Path, mark: Mark) -> None:
     """Keeps a mark: on disk when this returns, whoever else is marking."""
-    journal(root).append([asdict(mark)], durable=True)
+    append_shared(journal(root), asdict(mark))
 
 
 def refusal(by: str, approval: Approval) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pipeline.contract.sealed_json import read_sealed, write_sealed
+from pipeline.contract.shared_files import share
 from pipeline.rows.text_hash import text_hash
 
 FOLDER, FILE = "erasures", "bans.json"
@@ -39,6 +40,7 @@ class Bans:
         (root / FOLDER).mkdir(parents=True, exist_ok=True)
         lists = {"users": sorted(self.users), "texts": sorted(self.texts), "files": dict(sorted(self.files.items()))}
         write_sealed(root / FOLDER / FILE, {"key": self.key, **lists})
+        share(root / FOLDER / FILE)
 
     def adding(self, user: str, conversations: Iterable[list[tuple[str, str]]], files: Iterable[str]) -> "Bans":
         """With one more person: their id, what they said, and the content hashes of the raw files that hold it."""

@@ -1,9 +1,14 @@
 """One Spark task for each of N numbered pieces of work."""
 
+import re
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pyarrow as pa
+from pyspark.errors import PythonException
 from pyspark.sql import DataFrame, SparkSession
+
+from configs.errors import UserError
 
 
 def one_task_each(spark: SparkSession, number: int) -> DataFrame:
@@ -14,6 +19,17 @@ def one_task_each(spark: SparkSession, number: int) -> DataFrame:
 def numbers(batches: Iterator[pa.RecordBatch]) -> Iterator[int]:
     """What a task of one_task_each is given: its own index, and no other."""
     return (number for batch in batches for number in batch["id"].to_pylist())
+
+
+@contextmanager
+def user_errors() -> Iterator[None]:
+    """What a task raised as UserError is raised as that, and not as Spark's error about it."""
+    try:
+        yield
+    except PythonException as error:
+        if found := re.search(rf"^{UserError.__module__}\.{UserError.__name__}: (.+)$", str(error), re.MULTILINE):
+            raise UserError(found[1]) from None
+        raise
 
 
 def sum_of_tasks(spark: SparkSession, number: int, work: Callable[[int], int]) -> int:

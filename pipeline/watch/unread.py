@@ -15,6 +15,7 @@ from pipeline.acquire.batches import Held, batches_of
 from pipeline.acquire.reading_plan import plan
 from pipeline.acquire.sources import source_files, standing_still
 from pipeline.contract.artifact import ArtifactStore
+from pipeline.contract.objects import SourceFile
 from pipeline.contract.raw_inputs import file_hashes
 from pipeline.contract.sealed_json import DamagedError, read_sealed
 from pipeline.rows.bans import Bans
@@ -66,7 +67,9 @@ def unread(profile: Profile, store: ArtifactStore, keep: int) -> Unread:
     return found
 
 
-def _new_files(source: Source, store: ArtifactStore, hashes: set[str], labels: Labels) -> Iterator[tuple[str, Path]]:
+def _new_files(
+    source: Source, store: ArtifactStore, hashes: set[str], labels: Labels
+) -> Iterator[tuple[str, SourceFile]]:
     """(name, path) of each readable file whose content no run has read; noted in `labels`."""
     files = [(name, path) for name, path in source_files(source) if path.is_file()]
     digests = file_hashes("acquire.sources", files, store.hashes)
@@ -94,8 +97,10 @@ def _known_rows(store: ArtifactStore, read: dict[str, Labels], source: str, file
     """row_ids that the latest run has read out of files of these names, which have grown since."""
     for fingerprint, labels in reversed(read.items()):
         names = [name for name in files if f"{source}/{name}" in labels]
-        artifact = store.at("acquire", fingerprint)
-        if names and artifact.path.is_dir():
+        artifact = None
+        with suppress(DamagedError):
+            artifact = store.find("acquire", fingerprint) if names else None
+        if artifact:
             of_files = (pc.field("source") == source) & pc.field("origin", "file").isin(names)
             return set(artifact.read().to_table(columns=["row_id"], filter=of_files)["row_id"].to_pylist())
     return set()

@@ -1,13 +1,19 @@
 """parlance erase: a person removed from all that is kept."""
 
 import json
+import math
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from configs.errors import UserError
 from configs.load import load_profile, profile_names
+from pipeline.contract.artifact import HASHES
+from pipeline.contract.fingerprint import FileHashes
+from pipeline.contract.mirror import SMALL, Mirror
 from pipeline.contract.options import Runs, add_root, root_of
 from pipeline.contract.progress import say
+from pipeline.contract.shared_files import share, share_run
+from pipeline.rows.bans import FOLDER
 
 
 def command(parser: ArgumentParser) -> Runs:
@@ -34,7 +40,6 @@ def command(parser: ArgumentParser) -> Runs:
 def _erase(options: Namespace) -> int:
     root = root_of(options)
     if options.check:
-        from pipeline.rows.bans import FOLDER
         from serving.erasure.certificate import PUBLIC, check_certificate
 
         statement = check_certificate(options.check, options.key or root / FOLDER / PUBLIC)
@@ -42,10 +47,25 @@ def _erase(options: Namespace) -> int:
         return 0
     if not options.user.strip():
         raise UserError("--user: is empty; name a user")
+    from serving.erasure.certificate import PRIVATE, PUBLIC
     from serving.erasure.erase import erase
 
+    if mirror := Mirror.of(root):
+        mirror.pull_runs()
+        if (root / FOLDER / PUBLIC).is_file() and not (root / FOLDER / PRIVATE).is_file():
+            raise UserError(
+                f"{mirror.address}: certificates are signed by a key that another machine has; erase there, or copy "
+                f"{FOLDER}/{PRIVATE} from its cache to {root / FOLDER}"
+            )
+        mirror.bring_everything(FileHashes(root / HASHES))
     profile = load_profile(options.profile, [f"storage.root={root}", *options.override])
     certificate, remaining = erase(profile, root, options.user)
+    if mirror:
+        mirror.sweep(math.inf)
+        for run in (root / "runs").glob("[!.]*/profile.json"):
+            share_run(run.parent)
+        for path in (path for name in SMALL for path in (root / name).glob("*") if path.name != PRIVATE):
+            share(path)
     say(f"erase: certificate {certificate}")
     for line in remaining:
         say(f"erase: left: {line}")

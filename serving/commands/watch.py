@@ -7,6 +7,7 @@ from pathlib import Path
 from configs.profile import Profile
 from pipeline.contract.atomic_write import write_text
 from pipeline.contract.champion import champion_noted
+from pipeline.contract.mirror import Mirror, root_folder
 from pipeline.contract.options import Runs, add_profile, add_root, profile_of
 from pipeline.contract.progress import say
 from pipeline.watch.reasons import Ratings
@@ -25,7 +26,9 @@ def _watch(options: Namespace) -> None:
     from pipeline.watch.watch import told, watched
 
     profile = profile_of(options)
-    root = Path(profile.storage.root).resolve()
+    root = root_folder(profile.storage.root)
+    if mirror := Mirror.of(root):
+        mirror.pull_runs()
     found = watched(profile, ArtifactStore(root), _ratings(profile, root))
     for line in told(found):
         say(f"watch: {line}")

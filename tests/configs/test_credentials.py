@@ -49,6 +49,7 @@ def test_what_stands_around_it_stays() -> None:
         "tokenise.tokenizer=train",
         {"tokenizer": "train", "batch_tokens": 1024, "bytes_per_token": 4.1, "password": ""},
         "http://qdrant:6333/x?page=2",
+        "abfs://container@account.dfs.core.windows.net/chats",
         "someone@example.org",
         "nrefs:1|case:mixed",
         None,

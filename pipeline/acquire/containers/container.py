@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
-from pathlib import Path
 from typing import Any, ClassVar
 
 from configs.acquire import CONTAINERS
 from pipeline.acquire.containers.gzipped import Stream
 from pipeline.acquire.containers.malformed import Malformed
+from pipeline.contract.objects import SourceFile
 
 Records = Iterator[tuple[int, Any]]
 """(record number in its file from 0, record or Malformed)"""
@@ -40,7 +40,7 @@ class Head:
     encoding: as Stream takes it. whole: the file has no more bytes.
     """
 
-    path: Path
+    path: SourceFile
     data: bytes
     gzipped: bool
     encoding: str
@@ -120,12 +120,12 @@ class Container(ABC):
         """The records of a part that begins outside, and inside quotes. None: only reading tells. Raises Malformed."""
         return None
 
-    def split(self, path: Path, size: int, part_bytes: int) -> list[tuple[Part, int]]:  # noqa: ARG002
+    def split(self, path: SourceFile, size: int, part_bytes: int) -> list[tuple[Part, int]]:  # noqa: ARG002
         """Parts of about part_bytes and the bytes of each. Raises Malformed."""
         bounds = [*range(0, size, part_bytes), size]
         return [(Part(a, b), b - a) for a, b in pairwise(bounds)]
 
-    def records(self, path: Path) -> int | None:  # noqa: ARG002
+    def records(self, path: SourceFile) -> int | None:  # noqa: ARG002
         """How many records the file says that it has, if it says."""
         return None
 

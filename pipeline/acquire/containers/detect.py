@@ -6,7 +6,6 @@ A container is a file of this folder and a row of CONTAINERS in configs/acquire.
 import codecs
 import stat
 from importlib import import_module
-from pathlib import Path
 from typing import Protocol, cast
 
 from configs.acquire import CONTAINERS, FORMATS
@@ -14,6 +13,7 @@ from pipeline.acquire.containers.container import Container, Head
 from pipeline.acquire.containers.gzipped import Stream, is_gzipped
 from pipeline.acquire.containers.lines import BOM
 from pipeline.acquire.containers.malformed import Malformed
+from pipeline.contract.objects import SourceFile
 
 HEAD_BYTES = 1 << 20
 BYTE_ORDER_MARKS = {
@@ -31,7 +31,7 @@ class Kind(Protocol):
         """The container of a file that begins so; None when it is another. Raises Malformed when none can read it."""
 
 
-def container_of(path: Path, encoding: str = "") -> Container:
+def container_of(path: SourceFile, encoding: str = "") -> Container:
     """The container of a file. Raises Malformed (unreadable_file, empty_file, unknown_format, no_header).
 
     encoding: what the profile says; when it says nothing, UTF-16 and UTF-32 are known by their byte
@@ -45,7 +45,7 @@ def container_of(path: Path, encoding: str = "") -> Container:
     raise Malformed("unknown_format", f"{head.foreign or 'text without columns'}; give {FORMATS}, also gzipped")
 
 
-def _head(path: Path, encoding: str) -> Head:
+def _head(path: SourceFile, encoding: str) -> Head:
     try:
         if not stat.S_ISREG(path.stat().st_mode):
             raise Malformed("unreadable_file", "neither a file nor a link to one")
@@ -64,7 +64,7 @@ def _head(path: Path, encoding: str) -> Head:
     return head
 
 
-def _first_bytes(path: Path, gzipped: bool, encoding: str) -> tuple[bytes, str | None]:
+def _first_bytes(path: SourceFile, gzipped: bool, encoding: str) -> tuple[bytes, str | None]:
     """The first bytes of a file that are more than white space, and why they end early."""
     with Stream(path, gzipped, encoding) as stream:
         data = stream.file.read(HEAD_BYTES)

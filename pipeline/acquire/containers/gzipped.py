@@ -4,8 +4,9 @@ import codecs
 import io
 import zlib
 from contextlib import suppress
-from pathlib import Path
 from typing import BinaryIO
+
+from pipeline.contract.objects import SourceFile
 
 BLOCK = 1 << 18
 PIECE = 1 << 13
@@ -100,7 +101,7 @@ class Stream:
     file: the decompressed, transcoded bytes. consumed: bytes of the file on disk that have been read.
     """
 
-    def __init__(self, path: Path, gzipped: bool, encoding: str = "") -> None:
+    def __init__(self, path: SourceFile, gzipped: bool, encoding: str = "") -> None:
         self.path = path
         self._disk = path.open("rb", buffering=BLOCK)
         self._gunzip = Gunzip(self._disk) if gzipped else None
@@ -126,7 +127,7 @@ class Stream:
         self._disk.close()
 
 
-def is_gzipped(path: Path) -> bool:
+def is_gzipped(path: SourceFile) -> bool:
     """Whether the file starts as gzip files do."""
     with path.open("rb") as file:
         return file.read(2) == MAGIC

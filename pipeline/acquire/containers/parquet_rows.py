@@ -16,6 +16,7 @@ from pipeline.acquire.containers.container import Container, Head, Outcome, Part
 from pipeline.acquire.containers.gzipped import Stream
 from pipeline.acquire.containers.malformed import Malformed
 from pipeline.acquire.containers.temporal import is_temporal, spelt
+from pipeline.contract.objects import SourceFile
 
 BATCH_ROWS = 500
 MAGIC = b"PAR1"
@@ -48,7 +49,7 @@ class ParquetRows(Container):
             rows = sum(file.metadata.row_group(group).num_rows for group in _groups(file, part))
         return Outcome(rows, False), Outcome(rows, False)
 
-    def split(self, path: Path, size: int, part_bytes: int) -> list[tuple[Part, int]]:
+    def split(self, path: SourceFile, size: int, part_bytes: int) -> list[tuple[Part, int]]:
         """Row groups, joined until they have part_bytes. Raises Malformed (unreadable_file)."""
         found = []
         with opened(path, self.gzipped) as file:
@@ -62,7 +63,7 @@ class ParquetRows(Container):
                     start, first, rows, held = group + 1, first + rows, 0, 0
         return found or [(Part(), size)]
 
-    def records(self, path: Path) -> int:
+    def records(self, path: SourceFile) -> int:
         with opened(path, self.gzipped) as file:
             return file.metadata.num_rows
 
@@ -77,14 +78,14 @@ def _groups(file: pq.ParquetFile, part: Part) -> range:
 
 
 @contextmanager
-def opened(path: Path, gzipped: bool) -> Iterator[pq.ParquetFile]:
+def opened(path: SourceFile, gzipped: bool) -> Iterator[pq.ParquetFile]:
     """The file; a gzipped one is unpacked to a temporary file, because Parquet is read from its end.
 
     Raises Malformed (unreadable_file).
     """
     with tempfile.TemporaryFile() as unpacked:
         try:
-            file = pq.ParquetFile(_unpacked(path, unpacked) if gzipped else path)
+            file = pq.ParquetFile(_unpacked(path, unpacked) if gzipped else _seekable(path))
         except UnicodeDecodeError as error:
             raise Malformed("unreadable_file", "the name of a column is not UTF-8") from error
         except (pa.ArrowException, OSError) as error:
@@ -153,7 +154,11 @@ def _row(batch: pa.RecordBatch, index: int) -> Any:
         return Malformed("wrong_type", _line(error))
 
 
-def _unpacked(path: Path, into: BinaryIO) -> BinaryIO:
+def _seekable(path: SourceFile) -> Path | BinaryIO:
+    return path if isinstance(path, Path) else path.open()
+
+
+def _unpacked(path: SourceFile, into: BinaryIO) -> BinaryIO:
     with Stream(path, gzipped=True) as stream:
         while block := stream.file.read(1 << 20):
             into.write(block)

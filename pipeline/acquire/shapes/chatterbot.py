@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -31,6 +32,7 @@ class Chatterbot(WholeContainer):
             raise Malformed("bad_yaml", f"line {mark.line + 1}" if mark else "not YAML") from error
         if not isinstance(content, dict) or not isinstance(content.get("conversations"), list):
             raise Malformed("bad_yaml", "no list of conversations")
+        assert isinstance(stream.path, Path), "a package lies on this machine"
         language = stream.path.parent.name
         for texts in content["conversations"]:
             yield {"conversations": texts, "categories": content.get("categories"), "language": language}

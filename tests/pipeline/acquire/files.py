@@ -1,6 +1,7 @@
 """Files read as acquire reads them, without Spark."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from configs.acquire import Source
 from pipeline.acquire.batches import Held, batches_of
 from pipeline.acquire.reading_plan import plan
 from pipeline.acquire.sources import source_files
+from pipeline.contract.objects import SourceFile
 from pipeline.rows.schema import CONVERSATIONS, DROPPED, REJECTED
 
 Row = dict[str, Any]
@@ -21,7 +23,7 @@ def read(path: Path, **source: Any) -> tuple[list[Row], list[Row], Held]:
     return read_files(given, source_files(given))
 
 
-def read_files(source: Source, files: list[tuple[str, Path]]) -> tuple[list[Row], list[Row], Held]:
+def read_files(source: Source, files: Sequence[tuple[str, SourceFile]]) -> tuple[list[Row], list[Row], Held]:
     """The same of files by name, as a download of the hub gives them."""
     held = Held()
     rows = _rows(source, files, held)
@@ -38,7 +40,7 @@ def rejected(path: Path) -> dict[str, list[tuple[str, str]]]:
     return {row["row_id"]: turns(row) for row in _rows(source, source_files(source), Held())[REJECTED]}
 
 
-def _rows(source: Source, files: list[tuple[str, Path]], held: Held) -> dict[pa.Schema, list[Row]]:
+def _rows(source: Source, files: Sequence[tuple[str, SourceFile]], held: Held) -> dict[pa.Schema, list[Row]]:
     rows: dict[pa.Schema, list[Row]] = {schema: [] for schema in (CONVERSATIONS, DROPPED, REJECTED)}
     for unit in plan(source, files).units:
         for batch in batches_of(unit, held, lambda _: None):

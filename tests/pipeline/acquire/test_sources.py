@@ -10,7 +10,7 @@ from configs.errors import UserError
 from configs.load import load_profile
 from configs.profile import Profile
 from pipeline.acquire.sources import raw_inputs
-from pipeline.contract.fingerprint import FileHashes, file_sha256
+from pipeline.contract.fingerprint import F, FileHashes, file_sha256
 
 
 class Asked(FileHashes):
@@ -20,7 +20,7 @@ class Asked(FileHashes):
         super().__init__(memory)
         self.calls: list[int] = []
 
-    def of(self, paths: Iterable[Path]) -> dict[Path, str]:
+    def of(self, paths: Iterable[F]) -> dict[F, str]:
         asked = list(paths)
         self.calls.append(len(asked))
         return super().of(asked)

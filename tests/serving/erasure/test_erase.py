@@ -82,7 +82,10 @@ def fill_promote(folder: Path) -> None:
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     """A root with all of it, of two people."""
-    root = tmp_path / "root"
+    return filled(tmp_path / "root")
+
+
+def filled(root: Path) -> Path:
     for user in TALKS:
         append(root / "feedback", "conversations", [{"user_id": user, "messages": messages(user)}])
     run = Run.begin(load_profile("scratch", [f"storage.root={root}"], str(root / "feedback")), "first")
