@@ -18,6 +18,13 @@ TEXT_CHARS = 300
 """Most characters of its segment that a point's payload shows."""
 
 
+FILTERED = ("source", "topic", "split", "user")
+"""What of a payload searches are narrowed by, and servers keep an index of."""
+
+Where = dict[str, str | list[str]]
+"""Payload key to the value that is asked for, or to several of which one is."""
+
+
 @dataclass(frozen=True)
 class Hit:
     """A point near a vector. score is the cosine similarity."""
@@ -46,11 +53,16 @@ class VectorStore(Protocol):
     def count(self) -> int:
         """Points in the store, exactly."""
 
-    def search(self, vector_D: np.ndarray, limit: int, where: dict[str, str] | None = None) -> list[Hit]:
-        """The nearest points, the nearest first; `where` asks for equal payload values."""
+    def search(
+        self, vector_D: np.ndarray, limit: int, where: Where | None = None, least: float | None = None
+    ) -> list[Hit]:
+        """The nearest points, the nearest first. least: the lowest score that counts."""
 
-    def delete(self, where: dict[str, str]) -> None:
+    def delete(self, where: Where) -> None:
         """Deletes the points whose payload has these values; none when it names nothing."""
+
+    def remove(self, ids: list[str]) -> None:
+        """Deletes points by their ids; those that are not there are no error."""
 
     def close(self) -> None:
         """Flushes and releases everything."""
