@@ -198,7 +198,8 @@ STAGES = {
         Stage(
             "index",
             entry="pipeline.index.index:index",
-            doc="Upserts vectors and payloads into Qdrant, and verifies count and sample.",
+            version="2",
+            doc="Upserts vectors and payloads into Qdrant, what is new or different, and verifies count and sample.",
             inputs=("balance", "embed"),
             config=("vectors.collection", "vectors.url", "embed"),
             settings=("vectors", "embedding"),

@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -14,11 +14,12 @@ import pyarrow.parquet as pq
 from configs.embed import Embed
 from pipeline.contract.artifact import Artifact
 from pipeline.contract.execute import StageContext
-from pipeline.embed.encoder import Encoder
-from pipeline.embed.segmenter import Segmenter
 from pipeline.embed.segments import Segment
 from pipeline.index.store import TEXT_CHARS, point_id
 from pipeline.rows.ordered import in_order, in_shards
+
+if TYPE_CHECKING:
+    from pipeline.embed.encoder import Encoder
 
 COLUMNS = ["row_id", "source", "user_id", "topic", "split", "messages"]
 LAST = "g"
@@ -71,7 +72,7 @@ def blocks(context: StageContext, done: Collection[int] = ()) -> Iterator[Block]
     done: numbers of blocks that an earlier attempt has brought, whose new rows are not encoded again."""
     context.metrics["encoded"] = 0
     settings: Embed = context.config("embed")
-    encoder: Encoder | None = None
+    encoder: "Encoder | None" = None
     segments = InOrder(in_order(context.inputs["embed"].parquet()), schema_of(context.inputs["embed"]))
     source = context.inputs["balance"].parquet()
     there = pq.read_schema(min(source.glob("*.parquet"))).names
@@ -82,12 +83,25 @@ def blocks(context: StageContext, done: Collection[int] = ()) -> Iterator[Block]
         added = rows.filter(pc.invert(pc.is_in(rows["row_id"], found["row_id"].combine_chunks())))
         context.metrics["encoded"] += added.num_rows
         if added.num_rows and number not in done:
-            encoder = encoder or Encoder(
-                settings.model, context.config("embedding.device"), context.config("embedding.batch_size")
-            )
-            cut = Segmenter(encoder.folder, settings.max_tokens, settings.max_segments)(added)
-            found = pa.concat_tables([found, cut.with_vectors(encoder.encode(cut.tokens))])
+            encoder = encoder or _encoder(context)
+            found = pa.concat_tables([found, _embedded(added, settings, encoder)])
         yield Block(number, rows, found, number in done)
+
+
+def _encoder(context: StageContext) -> "Encoder":
+    from pipeline.embed.encoder import Encoder  # torch, which processes that only send points need not load
+
+    return Encoder(
+        context.config("embed.model"), context.config("embedding.device"), context.config("embedding.batch_size")
+    )
+
+
+def _embedded(rows: pa.Table, settings: Embed, encoder: "Encoder") -> pa.Table:
+    """Embed's table of rows that it has not read."""
+    from pipeline.embed.segmenter import Segmenter
+
+    cut = Segmenter(encoder.folder, settings.max_tokens, settings.max_segments)(rows)
+    return cut.with_vectors(encoder.encode(cut.tokens))
 
 
 def schema_of(embed: Artifact) -> pa.Schema:
