@@ -72,7 +72,7 @@ def blocks(context: StageContext, done: Collection[int] = ()) -> Iterator[Block]
     done: numbers of blocks that an earlier attempt has brought, whose new rows are not encoded again."""
     context.metrics["encoded"] = 0
     settings: Embed = context.config("embed")
-    encoder: "Encoder | None" = None
+    encoder: Encoder | None = None
     segments = InOrder(in_order(context.inputs["embed"].parquet()), schema_of(context.inputs["embed"]))
     source = context.inputs["balance"].parquet()
     there = pq.read_schema(min(source.glob("*.parquet"))).names

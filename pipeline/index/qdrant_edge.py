@@ -86,6 +86,10 @@ class EdgeStore:
         found = [(str(p.id), float(p.score), p.payload or {}) for p in self._shard.query(request)]
         return [Hit(i, payload["row_id"], score, payload) for i, score, payload in found]
 
+    def vectors(self, ids: list[str]) -> np.ndarray:
+        found = self._shard.retrieve(list(ids), with_payload=False, with_vector=True)
+        return np.array([record.vector for record in found], np.float32).reshape(len(found), -1 if found else 0)
+
     def delete(self, where: Where) -> None:
         """The bytes of deleted points stay in the files until `rewrite`."""
         if where:

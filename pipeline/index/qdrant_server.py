@@ -49,16 +49,22 @@ class ServerStore:
     def connect(cls, settings: Vectors, collection: str, dimensions: int | None = None) -> "ServerStore":
         """The collection on the server at vectors.url, made when it is missing. dimensions: of one that may have to be
         made; None asks for one that exists."""
-        store = cls(client_of(settings), collection, settings)
-        if store.exists():
-            return store
+        if found := cls.find(settings, collection):
+            return found
         if dimensions is None:
             raise UserError(
                 f"vectors.url: {settings.url} has no collection {collection}; delete the artifact of the stage index "
                 "and run `parlance stage index`"
             )
+        store = cls(client_of(settings), collection, settings)
         store.make(settings, dimensions)
         return store
+
+    @classmethod
+    def find(cls, settings: Vectors, collection: str) -> "ServerStore | None":
+        """The collection, or None where the server has none of that name."""
+        store = cls(client_of(settings), collection, settings)
+        return store if store.exists() else None
 
     def exists(self) -> bool:
         return self.patiently(lambda: self.client.collection_exists(self.collection))
@@ -121,6 +127,12 @@ class ServerStore:
             )
         )
         return [Hit(str(p.id), (p.payload or {})["row_id"], p.score, p.payload or {}) for p in found.points]
+
+    def vectors(self, ids: list[str]) -> np.ndarray:
+        found = self.patiently(
+            lambda: self.client.retrieve(self.collection, ids, with_payload=False, with_vectors=True)
+        )
+        return np.array([record.vector for record in found], np.float32).reshape(len(found), -1 if found else 0)
 
     def delete(self, where: Where) -> None:
         """The server's optimiser frees the bytes of deleted points."""

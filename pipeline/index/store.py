@@ -58,6 +58,9 @@ class VectorStore(Protocol):
     ) -> list[Hit]:
         """The nearest points, the nearest first. least: the lowest score that counts."""
 
+    def vectors(self, ids: list[str]) -> np.ndarray:
+        """The unit vectors [N, D] of those points that are there, in no order; [0, 0] of none."""
+
     def delete(self, where: Where) -> None:
         """Deletes the points whose payload has these values; none when it names nothing."""
 

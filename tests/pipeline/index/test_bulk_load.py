@@ -1,7 +1,7 @@
 """A collection of a server is filled by several clients, beside the one in use, and shown when it is whole.
 
-What speaks Qdrant's REST interface here is the engine in memory of qdrant-client (tests.pipeline.index.recording_server);
-with QDRANT_TEST_URL also a server that runs there.
+What speaks Qdrant's REST interface here is the engine in memory of qdrant-client, see recording_server.py; with
+QDRANT_TEST_URL also a server that runs there.
 """
 
 import os
@@ -52,7 +52,9 @@ def test_the_collection_is_made_loaded_and_shown_in_this_order(embedded, server)
         "url": url,
     }
     assert [file["path"] for file in artifact.manifest["files"]] == ["held.parquet", "index.json"]
-    done = [(method, path.removeprefix(f"/collections/{name}")) for method, path, _, _ in asked.asked if method != "GET"]
+    done = [
+        (method, path.removeprefix(f"/collections/{name}")) for method, path, _, _ in asked.asked if method != "GET"
+    ]
     steps = [step for n, step in enumerate(done) if n == 0 or done[n - 1] != step]
     assert steps == [
         ("PUT", ""),
@@ -76,7 +78,7 @@ def test_the_collection_is_made_loaded_and_shown_in_this_order(embedded, server)
     assert asked.client.get_collection(name).config.metadata[collection.WHOLE]
 
 
-def test_several_processes_fill_one_collection(embedded, server, seven):  # noqa: F811
+def test_several_processes_fill_one_collection(embedded, server):  # noqa: F811
     url, asked = server
     run, vectors = embedded(*settings(url, "vectors.clients=2"))
     execute(run, "index")

@@ -133,9 +133,9 @@ def seven(talk):
 
 @pytest.fixture
 def embedded(begin, balanced, seven):
-    """embedded(*overrides, kept=[…], a_file=7, first=0, changed={…}) begins a run whose embed holds two segments of each of the
-    seven conversations, `a_file` of them in a file, and whose balance kept some. Returns the run and the vectors, by
-    row and segment."""
+    """embedded(*overrides, kept=[…], a_file=7, first=0, changed={…}) begins a run whose embed holds two segments of
+    each of the seven conversations, `a_file` of them in a file, and whose balance kept some, of which it changed some.
+    Returns the run and the vectors, by row and segment."""
 
     def make(*overrides, kept=range(7), a_file=7, first=0, name="root", changed=None):
         run = begin(*overrides, name=name)
@@ -305,7 +305,7 @@ def everything(artifact):
     return found
 
 
-def test_an_index_of_a_corpus_that_changed_is_the_earlier_one_with_what_changed(embedded, balanced, seven, monkeypatch):
+def test_an_index_of_a_corpus_that_changed_is_the_earlier_one_with_what_changed(embedded, seven, monkeypatch):
     real, sent = EdgeStore.upsert, []
 
     def upsert(store, ids, *more):

@@ -103,10 +103,19 @@ def test_where_narrows_by_payload(open_store):
 
 def test_where_takes_several_values_of_a_key_and_a_lowest_score(open_store):
     store, (ids, vectors, payloads) = open_store(), points(10)
-    store.upsert(ids, vectors, [{**payload, "topic": ("food", "sport", "tax")[n % 3]} for n, payload in enumerate(payloads)])
+    store.upsert(
+        ids, vectors, [{**payload, "topic": ("food", "sport", "tax")[n % 3]} for n, payload in enumerate(payloads)]
+    )
     hits = store.search(vectors[0], 10, {"topic": ["food", "tax"]})
     assert {hit.payload["topic"] for hit in hits} == {"food", "tax"}
     assert [hit.id for hit in store.search(vectors[0], 10, None, 0.99)] == ids[:1]
+
+
+def test_vectors_of_points_that_are_there(open_store):
+    store, (ids, vectors, payloads) = open_store(), points(3)
+    store.upsert(ids, vectors, payloads)
+    assert np.allclose(store.vectors([ids[1], point_id("0" * 32, 99)]), vectors[1:2], atol=1e-6)
+    assert store.vectors([point_id("0" * 32, 99)]).shape == (0, 0)
 
 
 def test_points_are_removed_by_their_ids(open_store):
