@@ -57,7 +57,11 @@ def run(begin):
     artifacts.commit(run, "acquire", 6, lambda f: fill(f, [*everything, BAD], WITH_USERS))
     artifacts.commit(run, "clean", 5, lambda f: fill(f, everything, WITH_USERS, bad), Ledger(6, 5, {"too_short": 1}))
     artifacts.commit(
-        run, "deduplicate", 4, lambda f: fill(f, [*ROWS.values()], WITH_USERS, twin), Ledger(5, 4, {"near_duplicate": 1})
+        run,
+        "deduplicate",
+        4,
+        lambda f: fill(f, [*ROWS.values()], WITH_USERS, twin),
+        Ledger(5, 4, {"near_duplicate": 1}),
     )
     execute(run, "embed")
     artifacts.commit(run, "annotate", 4, lambda f: fill(f, topics, of_topics))
