@@ -210,17 +210,8 @@ def test_search_row_and_map_in_a_browser(served: Run, visit: Visit, scheme: str)
 
 
 @needs_chromium
-def test_without_a_script_the_page_searches_and_shows_the_picture(
-    served: Run,
-    browser: object,
-    address: str,
-    tokens: Tokens,  # noqa: ARG001, F811
-) -> None:
-    context = browser.new_context(java_script_enabled=False, viewport={"width": 390, "height": 800})  # type: ignore[attr-defined]
-    context.add_cookies([{"name": name, "value": value, "url": address} for name, value in tokens("user").items()])
-    page = context.new_page()
-    page.goto(f"{address}{PAGE}?q=a+noisy+dog")
+def test_without_a_script_the_page_searches_and_shows_the_picture(served: Run, visit: Visit) -> None:  # noqa: ARG001, F811
+    page = visit(f"{PAGE}?q=a+noisy+dog", role="user", width=390, script=False)
     assert page.get_by_text("My dog barks at night.", exact=False).first.is_visible()
     assert page.get_by_alt_text("Map of topics").is_visible()
     shoot(page, "search-narrow")
-    context.close()
