@@ -12,6 +12,7 @@ import pytest
 
 from configs.errors import UserError
 from configs.vectors import Vectors
+from pipeline.cli import main
 from pipeline.contract.execute import execute
 from pipeline.index import collection, qdrant_server
 from pipeline.index.qdrant_server import ServerStore, client_of
@@ -169,12 +170,19 @@ def test_a_collection_that_another_run_is_loading_is_never_deleted(embedded, ser
     assert left == {"conversations-abcdef012345", f"conversations-{run.fingerprint('index')[:12]}"}
 
 
-def test_an_earlier_collection_can_be_shown_again(embedded, server):  # noqa: F811
+def test_the_command_line_lists_collections_and_rolls_back(embedded, server, capsys):  # noqa: F811
     url, asked = server
-    runs = [embedded(*settings(url), f"seed={n}", kept=range(n))[0] for n in (1, 2)]
-    [first], _ = [execute(run, "index") for run in runs]
-    name = first.json("index.json")["collection"]
-    collection.use(ServerStore(client_of(Vectors(url=url)), name, Vectors(url=url)), "conversations")
+    runs = [embedded(*settings(url), f"seed={n}", kept=range(n), name=f"root{n}")[0] for n in (1, 2)]
+    first, second = (execute(run, "index")[0].json("index.json")["collection"] for run in runs)
+    capsys.readouterr()
+    assert main(["index", "--run", str(runs[0].folder)]) == 0
+    newest, older = capsys.readouterr().out.splitlines()
+    assert newest.startswith(second)
+    assert newest.endswith("in use")
+    assert older.startswith(first)
+    assert older.endswith("this run's")
+    assert main(["index", "--run", str(runs[0].folder), "--use"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1].endswith("in use, this run's")
     assert asked.client.count("conversations").count == 2
 
 
