@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
+import grpc
 import numpy as np
 from qdrant_client import QdrantClient, models
 from qdrant_client.common.client_exceptions import ResourceExhaustedResponse
@@ -18,6 +19,14 @@ from pipeline.contract.progress import say
 from pipeline.index.store import Hit, Where
 
 T = TypeVar("T")
+OF_HTTP = {grpc.StatusCode.UNAUTHENTICATED: 401, grpc.StatusCode.PERMISSION_DENIED: 403}
+MAY_PASS = {
+    grpc.StatusCode.UNAVAILABLE,
+    grpc.StatusCode.DEADLINE_EXCEEDED,
+    grpc.StatusCode.RESOURCE_EXHAUSTED,
+    grpc.StatusCode.ABORTED,
+    grpc.StatusCode.INTERNAL,
+}
 TRIES = 5
 FIRST_PAUSE_SECONDS = 0.5
 TIMEOUT_SECONDS = 60
@@ -174,6 +183,7 @@ def client_of(settings: Vectors) -> QdrantClient:
         url=settings.url,
         api_key=os.environ.get("QDRANT_API_KEY"),
         prefer_grpc=settings.grpc,
+        grpc_port=settings.grpc_port,
         timeout=TIMEOUT_SECONDS,
         check_compatibility=False,
     )
@@ -206,19 +216,28 @@ def requests(ids: list[str], dimensions: int, payloads: list[dict[str, Any]]) ->
 
 
 def _may_pass(error: Exception) -> bool:
-    """Whether waiting may help: a lost connection, a busy or restarting server."""
+    """Whether waiting may help: a lost connection, a busy or restarting server. Raises UserError for what the user can
+    put right."""
     if isinstance(error, UnexpectedResponse):
-        if error.status_code in (401, 403):
-            raise UserError("vectors.url: the server refuses the key; set QDRANT_API_KEY to a valid one") from error
-        if error.status_code == 413:
-            raise UserError(
-                f"vectors.url: the server takes smaller requests than {REQUEST_BYTES:,} bytes ({_reason(error)}); "
-                "raise its service.max_request_size_mb, or lower vectors.batch_size"
-            ) from error
+        _refuse(error.status_code, error)
         return error.status_code in (429, 500, 502, 503, 504)
-    known = ApiException | ConnectionError | TimeoutError | ResourceExhaustedResponse
-    return isinstance(error, known) or "grpc" in type(error).__module__
+    if isinstance(error, grpc.RpcError):
+        code = error.code() if isinstance(error, grpc.Call) else grpc.StatusCode.UNAVAILABLE
+        _refuse(OF_HTTP.get(code, 0), error)
+        return code in MAY_PASS
+    return isinstance(error, ApiException | ConnectionError | TimeoutError | ResourceExhaustedResponse)
+
+
+def _refuse(status: int, error: Exception) -> None:
+    if status in (401, 403):
+        raise UserError("vectors.url: the server refuses the key; set QDRANT_API_KEY to a valid one") from error
+    if status == 413:
+        raise UserError(
+            f"vectors.url: the server takes smaller requests than {REQUEST_BYTES:,} bytes ({_reason(error)}); "
+            "raise its service.max_request_size_mb, or lower vectors.batch_size"
+        ) from error
 
 
 def _reason(error: Exception) -> str:
-    return " ".join(str(getattr(error, "source", error)).split())[:120]
+    said = error.details() if isinstance(error, grpc.Call) else getattr(error, "source", error)
+    return " ".join(str(said).split())[:120]

@@ -19,13 +19,15 @@ from qdrant_client import QdrantClient, models
 
 class Recording:
     """What was asked, (method, path, query, body) each, and the engine behind it. lost: upserts that are answered and
-    forgotten. graph: collection to what it was last told of its HNSW graph."""
+    forgotten. busy: upserts that are answered "come again". refused: whether the key is. graph: collection to what it
+    was last told of its HNSW graph."""
 
     def __init__(self) -> None:
         self.client = QdrantClient(":memory:")
         self.asked: list[tuple[str, str, dict[str, str], Any]] = []
         self.graph: dict[str, int | None] = {}
-        self.patience = self.lost = 0
+        self.patience = self.lost = self.busy = 0
+        self.refused = False
         self.lock = threading.Lock()
         self._waiting: list[tuple[str, Any]] = []
         self._counts = 0

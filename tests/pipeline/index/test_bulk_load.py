@@ -17,6 +17,7 @@ from pipeline.contract.execute import execute
 from pipeline.index import collection, qdrant_server
 from pipeline.index.qdrant_server import ServerStore, client_of
 from pipeline.index.store import point_id
+from tests.pipeline.index.recording_grpc import recording_grpc
 from tests.pipeline.index.recording_server import recording_server
 from tests.pipeline.index.test_index import SIZE, embedded, seven  # noqa: F401
 
@@ -201,6 +202,40 @@ def test_in_place_only_what_is_new_or_different_is_sent(embedded, server, seven)
     assert asked.client.count("conversations").count == about["points"] == 10
     rows = {r.payload["row_id"]: r.payload["topic"] for r in asked.client.scroll("conversations", limit=100)[0]}
     assert rows == {seven[n]["row_id"]: "tax" if n == 2 else "small talk" for n in changed["kept"]}
+
+
+def by_grpc(port):
+    return settings(f"http://127.0.0.1:{port}", "vectors.grpc=true", f"vectors.grpc_port={port}")
+
+
+def test_the_same_by_grpc_through_a_moment_in_which_the_server_is_away(embedded):  # noqa: F811
+    with recording_grpc() as (port, asked):
+        asked.busy = 2
+        names = []
+        for kept in ((0, 1, 2), range(7)):
+            run, vectors = embedded(*by_grpc(port), f"seed={len(kept)}", kept=kept, changed={0: {"user_id": "Zoë"}})
+            [artifact] = execute(run, "index")
+            names.append(artifact.json("index.json")["collection"])
+            assert asked.client.count("conversations").count == 2 * len(kept)
+        assert {query["wait"] for method, _, query, _ in asked.asked if method == "Upsert"} == {False}
+        indexed = [field for method, name, _, field in asked.asked if (method, name) == ("CreateFieldIndex", names[0])]
+        assert indexed == ["source", "topic", "split", "user"]
+        assert asked.graph == dict.fromkeys(names, 16)
+        assert asked.client.get_collection(names[1]).config.metadata[collection.WHOLE]
+        store = ServerStore.connect(run.profile.vectors, "conversations")
+        key = next(iter(vectors))
+        [hit] = store.search(vectors[key], 1, {"split": ["train", "test"]}, 0.9)
+        store.close()
+        assert hit.id == point_id(*key)
+        assert hit.payload["row_id"] == key[0]
+
+
+def test_a_key_that_is_refused_by_grpc_is_said_at_once(embedded):  # noqa: F811
+    with recording_grpc() as (port, asked):
+        asked.refused = True
+        run, _ = embedded(*by_grpc(port))
+        with pytest.raises(UserError, match="the server refuses the key; set QDRANT_API_KEY"):
+            execute(run, "index")
 
 
 @pytest.mark.skipif("QDRANT_TEST_URL" not in os.environ, reason="QDRANT_TEST_URL names no Qdrant server")
