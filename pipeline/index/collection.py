@@ -4,9 +4,11 @@ A collection is loaded without an HNSW graph, which is built once everything is 
 found whole; only collections that say so are ever deleted, so that what another run is loading stays.
 """
 
+import re
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import TypeVar
 
 from qdrant_client import models
@@ -85,16 +87,20 @@ def note_whole(store: ServerStore) -> None:
     store.patiently(lambda: store.client.update_collection(store.collection, metadata={WHOLE: now}))
 
 
+def all_of(store: ServerStore, alias: str) -> list[str]:
+    """Every collection of an index, also those that are being loaded."""
+    found = [one.name for one in store.patiently(store.client.get_collections).collections]
+    return sorted(name for name in found if re.fullmatch(rf"{re.escape(alias)}-[0-9a-f]{{12}}", name))
+
+
 def whole(store: ServerStore, alias: str) -> dict[str, str]:
     """The collections of an index that were whole once, and since when, the newest first."""
-    names = [one.name for one in store.patiently(store.client.get_collections).collections]
     found = {}
-    for name in names:
-        if name.startswith(f"{alias}-"):
-            info = store.patiently(lambda name=name: store.client.get_collection(name))  # type: ignore[misc]
-            since = (info.config.metadata or {}).get(WHOLE)
-            if since:
-                found[name] = str(since)
+    for name in all_of(store, alias):
+        info = store.patiently(partial(store.client.get_collection, name))
+        since = (info.config.metadata or {}).get(WHOLE)
+        if since:
+            found[name] = str(since)
     return dict(sorted(found.items(), key=lambda item: item[1], reverse=True))
 
 
@@ -102,7 +108,7 @@ def retire(store: ServerStore, alias: str, kept: int) -> list[str]:
     """Deletes the oldest collections that are whole, but the one in use and `kept` others; returns their names."""
     others = [name for name in whole(store, alias) if name != in_use(store, alias)]
     for name in others[kept:]:
-        store.patiently(lambda name=name: store.client.delete_collection(name))  # type: ignore[misc]
+        store.patiently(partial(store.client.delete_collection, name))
         say(f"index: {name} is deleted; vectors.kept says how many earlier ones stay")
     return others[kept:]
 

@@ -14,6 +14,9 @@ from pipeline.index import samples
 from pipeline.index.qdrant_edge import EdgeStore
 from pipeline.index.search import search_text
 from pipeline.index.store import Hit, point_id
+from serving.erasure.artifacts import take_out
+from serving.erasure.theirs import Theirs
+from serving.erasure.words import Words
 from tests.kills import killed_and_run_again
 
 
@@ -330,3 +333,26 @@ def test_an_index_of_a_corpus_that_changed_is_the_earlier_one_with_what_changed(
     assert held[0].equals(held[1])
     assert held[0]["row_id"].to_pylist() == [seven[n]["row_id"] for n in changed["kept"]]
     assert set(held[0]["segments"].to_pylist()) == {2}
+
+
+def test_erasure_leaves_nothing_in_a_store_that_was_taken_over_from_one_that_held_the_row(embedded, seven):
+    gone = seven[1]
+    first, vectors = embedded()
+    execute(first, "index")
+    grown, _ = embedded("balance.max_topic_share=0.45", kept=(0, 2, 3, 4, 5, 6))
+    [artifact] = execute(grown, "index")
+    assert gone["row_id"] not in {payload["row_id"] for payload, _ in everything(artifact).values()}
+    theirs_bytes = vectors[gone["row_id"], 0][:3].tobytes()
+
+    def holding(index):
+        return [file for file in index.path.rglob("*") if file.is_file() and theirs_bytes in file.read_bytes()]
+
+    assert holding(artifact), "Qdrant Edge leaves the bytes of points that are deleted"
+    theirs = Theirs(rows={gone["row_id"]})
+    changed = list(take_out(grown.store, theirs, Words([], theirs.rows), "2026-01-01T00:00:00+00:00", None))
+    assert [entry["stage"] for entry in changed].count("index") == 2
+    for index in (grown.artifact("index"), first.artifact("index")):
+        assert not holding(index)
+        assert gone["row_id"] not in pq.read_table(index.path / "held.parquet")["row_id"].to_pylist()
+        assert len(everything(index)) == 12
+        assert index.damage() == []
