@@ -31,7 +31,7 @@ class Vectors(Section):
         description="Bring the server's collection in use up to date, where a second one would not fit: only what is "
         "new or different is sent, searches see both meanwhile, and there is no rollback",
     )
-    grpc: bool = Field(False, description="Speak gRPC to the server: requests are a third of HTTP's size")
+    grpc: bool = Field(False, description="Speak gRPC to the server: requests are about a quarter of HTTP's size")
     grpc_port: int = Field(6334, ge=1, le=65535, description="The server's port for gRPC")
     shards: int = Field(1, ge=1, le=1024, description="Shards of the collection on a server")
     replicas: int = Field(1, ge=1, le=16, description="Copies of each shard on a server")

@@ -15,12 +15,16 @@ from typing import IO, Any
 
 from configs.credentials import masked
 from configs.errors import UserError
+from pipeline.contract.artifact import SEAL
 from pipeline.contract.run import Run
 from plugins.project import PROJECT
 
 IDLE_SECONDS = 600.0
 ANSWER_SECONDS = 120.0
 """For an answer; the first waits for torch and a copy of the index as well, a second a gigabyte."""
+
+
+ENDING_SECONDS = 5.0
 
 
 class SearchProcess:
@@ -50,8 +54,15 @@ class SearchProcess:
         return self._next()
 
     def close(self) -> None:
-        self._process.kill()
-        self._process.wait()
+        """Ends the process, which takes its copy of the index away."""
+        assert self._process.stdin
+        with suppress(BrokenPipeError):
+            self._process.stdin.close()
+        try:
+            self._process.wait(ENDING_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
 
     def _read(self) -> None:
         assert self._process.stdout
@@ -111,6 +122,7 @@ class Searches:
         self._process = None
 
 
-def _key(run: Run) -> tuple[str, str]:
-    """A run, and the index that it has now."""
-    return str(run.folder), run.fingerprint("index")
+def _key(run: Run) -> tuple[str, bytes]:
+    """A run, and the index that it has now: erasure rewrites one in its place."""
+    seal = run.store.at("index", run.fingerprint("index")).path / SEAL
+    return str(run.folder), seal.read_bytes() if seal.is_file() else b""

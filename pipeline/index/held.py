@@ -36,13 +36,13 @@ def earlier(context: StageContext, dimensions: int, collection: str | None = Non
     found = []
     for path in (context.run.store.root / "index").glob("[!.]*"):
         known = Artifact(path)
-        if not known.sealed or FILE not in known.digests:
-            continue
-        about = known.json("index.json")
-        same = about["collection"] == collection if collection else about["url"] is None
-        if same and about["dimensions"] == dimensions and not known.changed(context.run.file_hashes):
-            found.append(known)
-    return max(found, key=lambda known: known.manifest["timing"]["started"], default=None)
+        if known.sealed and FILE in known.digests:
+            about = known.json("index.json")
+            same = about["collection"] == collection if collection else about["url"] is None
+            if same and about["dimensions"] == dimensions:
+                found.append(known)
+    found.sort(key=lambda known: known.manifest["timing"]["started"], reverse=True)
+    return next((known for known in found if not known.changed(context.run.file_hashes)), None)
 
 
 class Known:
