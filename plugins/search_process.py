@@ -23,7 +23,6 @@ IDLE_SECONDS = 600.0
 ANSWER_SECONDS = 120.0
 """For an answer; the first waits for torch and a copy of the index as well, a second a gigabyte."""
 
-
 ENDING_SECONDS = 5.0
 
 
