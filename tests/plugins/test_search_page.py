@@ -60,7 +60,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     artifacts.commit(run, "acquire", 12, lambda f: fill(f, [*rows, twin], WITH_USERS))
     artifacts.commit(run, "clean", 12, lambda f: fill(f, [*rows, twin], WITH_USERS))
     artifacts.commit(
-        run, "deduplicate", 11, lambda f: fill(f, rows, WITH_USERS, gone), Ledger(12, 11, {"near_duplicate": 1})
+        run, "deduplicate", 11, lambda f: fill(f, rows, WITH_USERS, gone), Ledger(12, 11, dropped={"near_duplicate": 1})
     )
     execute(run, "embed")
     draw = np.random.default_rng(3)
@@ -75,7 +75,9 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
     artifacts.commit(run, "annotate", 11, annotated)
     kept = [row | {"topic": row["source"]} for n, row in enumerate(rows) if n != 2]
-    artifacts.commit(run, "balance", 10, lambda f: fill(f, kept, balanced, capped), Ledger(11, 10, {"topic_cap": 1}))
+    artifacts.commit(
+        run, "balance", 10, lambda f: fill(f, kept, balanced, capped), Ledger(11, 10, dropped={"topic_cap": 1})
+    )
     execute(run, "index")
     return run
 

@@ -55,17 +55,21 @@ def run(begin):
     of_topics = pa.schema([("row_id", pa.string()), ("topic", pa.string())])
     balanced = pa.schema([*BALANCED, ("user_id", pa.string())])
     artifacts.commit(run, "acquire", 6, lambda f: fill(f, [*everything, BAD], WITH_USERS))
-    artifacts.commit(run, "clean", 5, lambda f: fill(f, everything, WITH_USERS, bad), Ledger(6, 5, {"too_short": 1}))
+    artifacts.commit(
+        run, "clean", 5, lambda f: fill(f, everything, WITH_USERS, bad), Ledger(6, 5, dropped={"too_short": 1})
+    )
     artifacts.commit(
         run,
         "deduplicate",
         4,
         lambda f: fill(f, [*ROWS.values()], WITH_USERS, twin),
-        Ledger(5, 4, {"near_duplicate": 1}),
+        Ledger(5, 4, dropped={"near_duplicate": 1}),
     )
     execute(run, "embed")
     artifacts.commit(run, "annotate", 4, lambda f: fill(f, topics, of_topics))
-    artifacts.commit(run, "balance", 3, lambda f: fill(f, kept, balanced, capped), Ledger(4, 3, {"topic_cap": 1}))
+    artifacts.commit(
+        run, "balance", 3, lambda f: fill(f, kept, balanced, capped), Ledger(4, 3, dropped={"topic_cap": 1})
+    )
     execute(run, "index")
     return run
 
