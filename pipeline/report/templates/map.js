@@ -3,16 +3,17 @@
   const figure = document.getElementById("map");
   if (!figure) return;
   const canvas = figure.querySelector("canvas"), said = figure.querySelector("output"), legend = figure.querySelector("ul");
-  const picture = figure.querySelector("img"), here = figure.dataset.row, found = new Set((figure.dataset.found || "").split(" "));
+  const here = figure.dataset.row, found = new Set((figure.dataset.found || "").split(" "));
   const dark = matchMedia("(prefers-color-scheme: dark)");
   let map, only = null, view = { x: 0, y: 0, size: 1 }, dragged = null;
 
   const colours = () => {
     const style = getComputedStyle(figure);
-    return { of: n => n < map.coloured ? style.getPropertyValue(`--m${n}`) : style.getPropertyValue("--rule"),
+    return { of: n => n < map.coloured ? style.getPropertyValue(`--m${n}`) : style.getPropertyValue("--other"),
              ink: style.getPropertyValue("--ink"), page: style.getPropertyValue("--page") };
   };
-  const place = n => [(map.x[n] - view.x) / view.size * canvas.width, (1 - (map.y[n] - view.y) / view.size) * canvas.height];
+  const inset = v => 0.03 + 0.94 * v;
+  const place = n => [(inset(map.x[n]) - view.x) / view.size * canvas.width, (1 - (inset(map.y[n]) - view.y) / view.size) * canvas.height];
 
   const draw = () => {
     const ratio = devicePixelRatio || 1;
@@ -104,7 +105,6 @@
       item.append(button); legend.append(item);
     });
     figure.classList.add("drawn");
-    picture.hidden = true;
     draw();
     new ResizeObserver(draw).observe(canvas);
     dark.addEventListener("change", draw);
