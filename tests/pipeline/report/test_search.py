@@ -12,11 +12,12 @@ from pipeline.cli import main
 from pipeline.contract.artifact import Ledger
 from pipeline.contract.execute import execute
 from pipeline.report.search import Query, Search
-from pipeline.rows.schema import DROPPED
+from pipeline.rows.schema import DROPPED, ORIGIN
 from tests import artifacts
 from tests.pipeline.conftest import BALANCED, DEDUPLICATED, conversation
 
-WITH_USERS = pa.schema([*DEDUPLICATED, ("user_id", pa.string())])
+WITH_USERS = pa.schema([*DEDUPLICATED, ("user_id", pa.string()), ("origin", ORIGIN)])
+READ = {"file": "a.jsonl", "ordinal": 0}
 ROWS = {
     "dog": conversation("My dog barks at night.", "Walk him before bed.", source="pets", user_id="ann"),
     "cat": conversation("My cat scratches the sofa.", "Get her a scratching post.", source="pets", user_id="bob"),
@@ -29,15 +30,17 @@ TOPIC = {"dog": "animals", "cat": "animals", "tax": "law", "capped": "animals"}
 
 
 def dropped(row, rule, **evidence):
-    origin = {"file": "a.jsonl", "ordinal": 0}
-    return {**row, "origin": origin, "rule": rule, "evidence": json.dumps(evidence)}
+    return {**row, "origin": READ, "rule": rule, "evidence": json.dumps(evidence)}
 
 
 def fill(folder: Path, rows, schema, gone=()) -> None:
     for name, some, of in (("data", rows, schema), ("dropped", gone, DROPPED)):
         (folder / name).mkdir()
         if some:
-            named = [{key: row.get(key) for key in of.names} for row in sorted(some, key=lambda row: row["row_id"])]
+            named = [
+                {key: (row | {"origin": READ}).get(key) for key in of.names}
+                for row in sorted(some, key=lambda row: row["row_id"])
+            ]
             pq.write_table(pa.Table.from_pylist(named, of), folder / name / "part-00000.parquet")
 
 
