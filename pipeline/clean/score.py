@@ -35,7 +35,7 @@ from pipeline.contract.parts import Part, PartStore
 from pipeline.contract.progress import say
 from pipeline.rows.learned import context_turns
 from pipeline.rows.parquet import write_batches, write_table
-from pipeline.rows.ranges import Corpus, Range, Ranges
+from pipeline.rows.ranges import Slice, slices_of
 from pipeline.rows.turns import turns_of
 from pipeline.spark.session import session_of, task_progress
 from pipeline.spark.tasks import numbers, one_task_each, sum_of_tasks
@@ -64,10 +64,8 @@ def score(context: StageContext) -> None:
     source = context.inputs["acquire"]
     text, pii, translation = (context.config(f"clean.{name}") for name in ("text", "pii", "translation"))
     models = recogniser(pii), translator(translation)  # refuses a model that is absent before any work starts
-    ranges = Ranges(
-        [Corpus("acquired", "new", source.parquet())], ROWS_PER_MODEL_TASK if any(models) else ROWS_PER_TASK
-    )
-    words = None if text.rare_words == "keep" else frequent_words(session_of(context), ranges.all, text.rare_below)
+    slices = list(slices_of(source.parquet(), ROWS_PER_MODEL_TASK if any(models) else ROWS_PER_TASK))
+    words = None if text.rare_words == "keep" else frequent_words(session_of(context), slices, text.rare_below)
     known = {} if words is None else {"words": sha256(words.tobytes()).hexdigest()}
     parts = file_parts(context, source, ("data", "rejected"), known)
     names = {part: name for name, part in parts.items()}
@@ -81,7 +79,7 @@ def score(context: StageContext) -> None:
 
     def make(missing: list[Part]) -> None:
         files = [names[part] for part in missing]
-        pieces = {name: [part for part in ranges.all if part.file.name == name] for name in files}
+        pieces = {name: [part for part in slices if part.file.name == name] for name in files}
         _score(session_of(context), work, {name: parts[name] for name in files}, pieces)
 
     found = dict(zip(parts, context.obtain(list(parts.values()), make), strict=True))
@@ -105,14 +103,14 @@ class Scoring:
     scorer: Callable[[Iterable[pa.RecordBatch]], Batches]
     preparation: Callable[[], Preparation]
 
-    def piece(self, part: Range) -> Path:
-        """What becomes of a range of a file."""
+    def piece(self, part: Slice) -> Path:
+        """What becomes of a slice of a file."""
         return self.scratch / f"{part.file.stem}-{part.group:05d}-{part.piece:05d}.arrow"
 
-    def join(self, name: str, part: Part, ranges: list[Range]) -> None:
-        """Makes the part of a file, of the pieces that its ranges became."""
+    def join(self, name: str, part: Part, slices: list[Slice]) -> None:
+        """Makes the part of a file, of the pieces that its slices became."""
         schema = next(self.scorer([pa.RecordBatch.from_pylist([], _schema(self.source / "data" / name))])).schema
-        pieces = [pa.ipc.open_file(pa.memory_map(str(self.piece(each)))).read_all() for each in ranges]
+        pieces = [pa.ipc.open_file(pa.memory_map(str(self.piece(each)))).read_all() for each in slices]
         table = pa.concat_tables([schema.empty_table(), *pieces]).combine_chunks()
         with self.store.making(part) as made:
             write_table(table, made.folder / "data.parquet")
@@ -126,21 +124,21 @@ class Scoring:
                 made.metrics["rejected_sides"] = sides
 
 
-def _score(spark: SparkSession, work: Scoring, parts: dict[str, Part], ranges: dict[str, list[Range]]) -> None:
-    """Makes parts of files, by name. Ranges of a file are scored by several tasks; whichever ends last joins them.
+def _score(spark: SparkSession, work: Scoring, parts: dict[str, Part], slices: dict[str, list[Slice]]) -> None:
+    """Makes parts of files, by name. Slices of a file are scored by several tasks; whichever ends last joins them.
 
     Where two end at once, or a file system shows one the other's piece late, both or neither may find all pieces: the
     first does no harm, and what nobody has joined is joined in the end.
     """
     work.scratch.mkdir(exist_ok=True)
-    every = [part for several in ranges.values() for part in several]
+    every = [part for several in slices.values() for part in several]
 
     def scored(batches: Batches) -> Batches:
         for part in map(every.__getitem__, numbers(batches)):
             name, table = part.file.name, pa.Table.from_batches(work.scorer(part.read().to_batches(ROWS_PER_BATCH)))
             write_batches(table.to_batches(), table.schema, work.piece(part))
-            if all(work.piece(other).is_file() for other in ranges[name]):
-                work.join(name, parts[name], ranges[name])
+            if all(work.piece(other).is_file() for other in slices[name]):
+                work.join(name, parts[name], slices[name])
             yield pa.RecordBatch.from_pydict({"rows": [table.num_rows]})
 
     with task_progress(spark, "score"):
@@ -148,7 +146,7 @@ def _score(spark: SparkSession, work: Scoring, parts: dict[str, Part], ranges: d
     left = [name for name, part in parts.items() if not work.store.has(part)]
 
     def joined(number: int) -> int:
-        work.join(left[number], parts[left[number]], ranges[left[number]])
+        work.join(left[number], parts[left[number]], slices[left[number]])
         return 1
 
     if left:
@@ -196,17 +194,17 @@ def preparation_of(
     )
 
 
-def frequent_words(spark: SparkSession, ranges: list[Range], least: int) -> npt.NDArray[np.int64]:
+def frequent_words(spark: SparkSession, slices: list[Slice], least: int) -> npt.NDArray[np.int64]:
     """Sorted hashes of the words that are in at least so many conversations, as acquired."""
 
     def hashes(batches: Batches) -> Batches:
-        for part in map(ranges.__getitem__, numbers(batches)):
+        for part in map(slices.__getitem__, numbers(batches)):
             conversations = turns_of(part.read(["messages"])["messages"])
             counted = Counter(h for turns in conversations for h in word_hashes(content for _, content in turns))
             yield pa.RecordBatch.from_pydict({"word": list(counted), "rows": list(counted.values())}, COUNTED)
 
     with task_progress(spark, "score: counting words"):
-        counts = one_task_each(spark, len(ranges)).mapInArrow(hashes, "word long, rows long")
+        counts = one_task_each(spark, len(slices)).mapInArrow(hashes, "word long, rows long")
         enough = counts.groupBy("word").agg(F.sum("rows").alias("rows")).where(F.col("rows") >= least).select("word")
         found = enough.toArrow()["word"].to_numpy()
     say(f"score: {len(found):,} words are in at least {least:,} conversations")

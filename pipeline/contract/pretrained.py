@@ -4,12 +4,12 @@ import csv
 import json
 import mmap
 from dataclasses import dataclass
-from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Any
 
 from configs.errors import UserError
+from pipeline.contract.gguf_copy import head_of
 
 KEY = "model.pretrained"
 PACKAGE = "package:"
@@ -55,15 +55,10 @@ def pretrained_values(name: str) -> dict[str, Any]:
     """
     source = pretrained_source(name)
     if source.file:
-        status = source.file.stat()
-        return _gguf_values(name, status.st_size, status.st_mtime_ns)
+        values = pretrained_config(name).to_dict()
+        values.pop("_name_or_path", None)
+        return values
     return json.loads(Path(source.folder, "config.json").read_text(encoding="utf-8"))
-
-
-@lru_cache(maxsize=8)
-def _gguf_values(name: str, size: int, changed: int) -> dict[str, Any]:  # noqa: ARG001
-    """Reading a vocabulary of 49,152 takes transformers three seconds, and a plan asks twice."""
-    return pretrained_config(name).to_dict()
 
 
 def check_positions(name: str, values: dict[str, Any], length: int) -> None:
@@ -90,7 +85,7 @@ def pretrained_config(name: str) -> Any:
             "does not read from GGUF; give the folder of the same model's safetensors"
         )
     try:
-        return AutoConfig.from_pretrained(source.folder, **source.options)
+        return head_of(source.file, AutoConfig) if source.file else AutoConfig.from_pretrained(source.folder)
     except (OSError, ValueError, ImportError, KeyError) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
         remedy = "give a folder with config.json and weights, a hub name, a .gguf file or package:NAME"

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from configs.errors import UserError
+from pipeline.contract.gguf_copy import head_of
 from pipeline.contract.pretrained import Source
 
 MOST_WORDS = 1000
@@ -27,7 +28,11 @@ def usable_tokenizer(name: str | Path | Source, called: str, remedy: str, local_
 
     try:
         source = name if isinstance(name, Source) else Source(str(name))
-        tokenizer: Any = AutoTokenizer.from_pretrained(source.folder, local_files_only=local_only, **source.options)
+        tokenizer: Any
+        if source.file:
+            tokenizer = head_of(source.file, AutoTokenizer)
+        else:
+            tokenizer = AutoTokenizer.from_pretrained(source.folder, local_files_only=local_only)
     except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
         raise UserError(f"{called} cannot be loaded ({reason}); {remedy}") from error

@@ -209,7 +209,8 @@ class DuplicateSearch:
         folder = self.steps.folder / "decisions"
         folder.mkdir(exist_ok=True)
         files = sorted(self.own.folder.glob("*.parquet"))
-        numbers = {file: number for number, file in enumerate(files)}
+        firsts = ranges.starts(files)
+        _, task_of_file = np.unique(ranges.of(firsts), return_inverse=True)
         sent = send(placed.select(*SPLITS.names), "splits", lambda table: ranges.of(table["ordinal"].to_numpy()))
 
         def exchanges(received: Received) -> Batches:
@@ -239,19 +240,24 @@ class DuplicateSearch:
             ordinals = np.arange(part.first, part.first + part.rows)
             columns = [ordinals, decisions.rules, decisions.evidence, split, clusters]
             table = pa.table([pa.array(c, f.type) for c, f in zip(columns, DECISIONS, strict=True)], schema=DECISIONS)
-            yield from cut("decisions", table, np.full(part.rows, numbers[part.file]))
+            file_of_row = np.searchsorted(firsts, ordinals, side="right") - 1
+            yield from cut("decisions", table, task_of_file[file_of_row])
 
-        def of_file(received: Received) -> Batches:
-            table = received.table("decisions", DECISIONS).sort_by("ordinal").drop_columns(["ordinal"]).combine_chunks()
-            write_batches(table.to_batches(), table.schema, folder / f"{received.target:06d}.arrow")
-            digest = sha256(canonical_json(table.to_pydict()).encode()).hexdigest()
-            yield pa.record_batch({"file": pa.array([received.target], pa.int32()), "digest": [digest]})
+        def of_files(received: Received) -> Batches:
+            rows = received.table("decisions", DECISIONS).sort_by("ordinal")
+            ends = np.append(firsts[1:], ranges.new_rows)
+            for number in np.flatnonzero(task_of_file == received.target).tolist():
+                start, end = np.searchsorted(rows["ordinal"].to_numpy(), (firsts[number], ends[number]))
+                table = rows.slice(start, end - start).drop_columns(["ordinal"]).combine_chunks()
+                write_batches(table.to_batches(), table.schema, folder / f"{number:06d}.arrow")
+                digest = sha256(canonical_json(table.to_pydict()).encode()).hexdigest()
+                yield pa.record_batch({"file": pa.array([number], pa.int32()), "digest": [digest]})
 
         frame = run(deliver([sent], ranges.new_ranges, self.spark), exchanges)
         found = run(deliver([frame], targets, self.spark), overlapping)
         frame = run(deliver([self.exact, self.clustered, sent, found], ranges.new_ranges, self.spark), rows)
         with task_progress(self.spark, "deduplicate: deciding"):
-            decided = run(deliver([frame], len(files), self.spark), of_file, "file int, digest string").collect()
+            decided = run(deliver([frame], int(task_of_file.max()) + 1, self.spark), of_files, "file int, digest string").collect()
         digests = sorted((row["file"], row["digest"]) for row in decided)
         return [Decided(files[number], folder / f"{number:06d}.arrow", digest) for number, digest in digests]
 

@@ -1,7 +1,7 @@
 """The conversations that deduplication compares, cut into ranges: the run's own, earlier ones, evaluation sets."""
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -17,6 +17,9 @@ RANKS: dict[Kind, int] = {"evaluation": 0, "earlier": 1, "new": 2}
 RANGE_ROWS = 50_000
 """Of deduplication's ranges: fewer would be more blocks, as every range sends to every other."""
 
+JOINED_ROWS = 10_000
+"""Small files are read together up to so many rows: a second's work, beside some 20 ms that a task costs."""
+
 
 @dataclass(frozen=True)
 class Corpus:
@@ -28,20 +31,14 @@ class Corpus:
 
 
 @dataclass(frozen=True)
-class Range:
-    """Rows of one row group, read by one task: the piece'th `most` rows of it, or what is left of them.
+class Slice:
+    """Rows of one row group: the piece'th `most` rows of it, or what is left of them."""
 
-    first: the ordinal of its first row among all rows.
-    """
-
-    number: int
-    corpus: Corpus
     file: Path
     group: int
     piece: int
     most: int
     rows: int
-    first: int
 
     def read(self, columns: Sequence[str] | None = None) -> pa.Table:
         """These columns of the rows (those that the file has), or all."""
@@ -53,18 +50,49 @@ class Range:
         raise AssertionError(f"{self.file} has no row {self.piece * self.most} in row group {self.group}")
 
 
-class Ranges:
-    """All ranges, of at most so many rows, the run's own first. Ordinals are positions in this order."""
+def slices_of(folder: Path, most: int) -> Iterator[Slice]:
+    """All rows of a folder of Parquet files, in slices of at most so many rows."""
+    for file, group, rows in _row_groups(folder):
+        for piece, start in enumerate(range(0, rows, most)):
+            yield Slice(file, group, piece, most, min(most, rows - start))
 
-    def __init__(self, corpora: Sequence[Corpus], most: int = RANGE_ROWS) -> None:
+
+@dataclass(frozen=True)
+class Range:
+    """Rows of a corpus that one task reads: a slice, or several small ones that follow each other.
+
+    first: the ordinal of its first row among all rows.
+    """
+
+    number: int
+    corpus: Corpus
+    slices: tuple[Slice, ...]
+    rows: int
+    first: int
+
+    def read(self, columns: Sequence[str] | None = None) -> pa.Table:
+        """These columns of the rows (those that the files have), or all."""
+        tables = [part.read(columns) for part in self.slices]
+        return pa.concat_tables(tables, promote_options="default").combine_chunks()
+
+
+class Ranges:
+    """All ranges, the run's own first: slices of at most `most` rows, joined while they have at most `joined`.
+
+    Ordinals are positions in this order. A corpus of many small files has few ranges: each is a task in every step.
+    """
+
+    def __init__(self, corpora: Sequence[Corpus], most: int = RANGE_ROWS, joined: int = JOINED_ROWS) -> None:
         self.all: list[Range] = []
+        self._of_files: dict[Path, int] = {}
         first = 0
         for corpus in sorted(corpora, key=lambda c: -RANKS[c.kind]):
-            for file, group, rows in _row_groups(corpus.folder):
-                for piece, start in enumerate(range(0, rows, most)):
-                    count = min(most, rows - start)
-                    self.all.append(Range(len(self.all), corpus, file, group, piece, most, count, first))
-                    first += count
+            for slices in _joined(slices_of(corpus.folder, most), joined):
+                start = first
+                for part in slices:
+                    self._of_files.setdefault(part.file, first)
+                    first += part.rows
+                self.all.append(Range(len(self.all), corpus, tuple(slices), first - start, start))
             if corpus.kind == "new":
                 self.new_rows, self.new_ranges = first, len(self.all)
         self.rows = first
@@ -74,6 +102,14 @@ class Ranges:
     def of(self, ordinals: np.ndarray) -> np.ndarray:
         """The number of the range that each row is in."""
         return np.searchsorted(self._first, ordinals, side="right") - 1
+
+    def starts(self, files: Sequence[Path]) -> np.ndarray:
+        """The ordinal at which each of the run's own files begins; one without rows, where the next does."""
+        found, following = [], self.new_rows
+        for file in reversed(files):
+            following = self._of_files.get(file, following)
+            found.append(following)
+        return np.array(found[::-1], np.int64)
 
     def corpus(self, ordinal: int) -> Corpus:
         """The corpus that a row belongs to."""
@@ -87,3 +123,14 @@ def _row_groups(folder: Path) -> Iterator[tuple[Path, int, int]]:
             rows = metadata.row_group(group).num_rows
             if rows:
                 yield file, group, rows
+
+
+def _joined(slices: Iterable[Slice], most: int) -> Iterator[list[Slice]]:
+    held: list[Slice] = []
+    for part in slices:
+        if held and sum(h.rows for h in held) + part.rows > most:
+            yield held
+            held = []
+        held.append(part)
+    if held:
+        yield held

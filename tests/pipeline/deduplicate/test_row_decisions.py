@@ -25,7 +25,7 @@ def ranges(tmp_path: Path) -> Ranges:
         (tmp_path / name).mkdir()
         pq.write_table(pa.table({"row_id": [f"{kind}{i}" for i in range(rows)]}), tmp_path / name / "rows.parquet")
         corpora.append(Corpus(name, kind, tmp_path / name))  # type: ignore[arg-type]
-    found = Ranges(corpora, most=3)
+    found = Ranges(corpora, most=3, joined=3)
     assert [found.corpus(i).kind for i in (*NEW, EARLIER, EVALUATION)] == ["new"] * 6 + ["earlier", "evaluation"]
     return found
 
