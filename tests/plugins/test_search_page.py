@@ -169,6 +169,26 @@ def test_a_search_that_makes_no_sense_is_answered_in_a_line(
     assert client.get(PAGE, params={"q": "dog"}).text.count("barks") >= 1, "the search goes on"
 
 
+def test_a_search_outlives_its_process_and_reads_an_index_that_erasure_rewrote(client: TestClient, served: Run) -> None:
+    def finds() -> bool:
+        return "barks" in client.get(PAGE, params={"q": "a noisy dog"}).text
+
+    assert finds()
+    first = searches._process
+    with served.store.rewriting(served.artifact("index")) as (_, manifest):
+        manifest["erasures"] = [{"at": "2026-01-01T00:00:00+00:00", "rows": 0}]
+    assert finds()
+    second = searches._process
+    assert first
+    assert second
+    assert second is not first
+    assert not first.alive
+    second._process.kill()
+    second._process.wait()
+    assert finds()
+    assert searches._process is not second
+
+
 def test_a_run_without_an_index_says_what_is_missing(client: TestClient, served: Run) -> None:
     fresh = Run.begin(served.profile.model_copy(update={"seed": 9}), run_name("train_chat_model", "fresh"))
     note_dag_run("train_chat_model", "fresh")
