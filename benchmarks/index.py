@@ -42,12 +42,14 @@ def main() -> None:
 
 
 class Corpus:
-    """Points made in blocks, the same whenever they are asked for. real_RD: unit vectors they are made of."""
+    """Points made in blocks, the same whenever they are asked for. real_RD: unit vectors they are made of. near_RK: the
+    numbers of those nearest to each, itself among them."""
 
     def __init__(self, real_RD: np.ndarray, texts: list[str], points: int) -> None:
         self.real_RD, self.texts, self.points = real_RD, texts, points
-        cosine_RR = real_RD @ real_RD.T
-        self.near_RK = np.argpartition(-cosine_RR, NEIGHBOURS, axis=1)[:, 1 : NEIGHBOURS + 1]
+        parts = np.array_split(real_RD, max(1, len(real_RD) // 1000))
+        near = [np.argpartition(-(part_PD @ real_RD.T), NEIGHBOURS, axis=1)[:, :NEIGHBOURS] for part_PD in parts]
+        self.near_RK = np.concatenate(near)
 
     def blocks(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """The real vector each point is nearest to [N], and the points' unit vectors [N, D]."""
