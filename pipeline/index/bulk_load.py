@@ -20,7 +20,7 @@ from pipeline.index import collection
 from pipeline.index.held import Brought, Journal, Known, bring, earlier
 from pipeline.index.points import Block, blocks, nothing, points_of
 from pipeline.index.qdrant_server import ServerStore, client_of
-from pipeline.index.samples import Samples, verify
+from pipeline.index.samples import Samples, verify, verify_held
 
 
 def load(context: StageContext, settings: Vectors, dimensions: int, journal: Journal) -> str:
@@ -40,7 +40,7 @@ def load(context: StageContext, settings: Vectors, dimensions: int, journal: Jou
         collection.arrived(store, points)
         if store.count() != points:
             journal.clear()  # nobody knows what is missing; the next attempt sends all once more
-        verify(store, points, samples)
+        verify_held(store, points, samples)
         collection.build_graph(store)
         verify(store, points, samples)
         collection.note_whole(store)

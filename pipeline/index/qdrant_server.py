@@ -162,9 +162,11 @@ class ServerStore:
             try:
                 return call()
             except Exception as error:
-                if not _may_pass(error):
+                passes, reason = _may_pass(error), _reason(error)
+                if not passes and isinstance(error, UnexpectedResponse | grpc.RpcError):
+                    raise UserError(f"vectors.url: {self._url} refuses what it was asked ({reason})") from error
+                if not passes:
                     raise
-                reason = _reason(error)
                 if attempt == TRIES - 1:
                     raise UserError(
                         f"vectors.url: {self._url} does not answer ({reason}); start Qdrant there, "

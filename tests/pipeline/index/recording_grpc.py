@@ -85,6 +85,11 @@ class Points(PointsServicer):
             context.abort(grpc.StatusCode.UNAUTHENTICATED, "Must provide an API key")
         return q.CountResponse(result=RestToGrpc.convert_count_result(self._client.count(request.collection_name)))
 
+    def Get(self, request: Any, context: Any) -> Any:  # noqa: ARG002
+        ids = [GrpcToRest.convert_point_id(one) for one in request.ids]
+        found = self._client.retrieve(request.collection_name, ids, with_vectors=True)
+        return q.GetResponse(result=[RestToGrpc.convert_record(record) for record in found])
+
     def Query(self, request: Any, context: Any) -> Any:  # noqa: ARG002
         asked = GrpcToRest.convert_query_points(request)
         found = self._client.query_points(

@@ -19,7 +19,8 @@ from qdrant_client import QdrantClient, models
 
 class Recording:
     """What was asked, (method, path, query, body) each, and the engine behind it. lost: upserts that are answered and
-    forgotten. busy: upserts that are answered "come again". refused: whether the key is. graph: collection to what it
+    forgotten. busy: upserts that are answered "come again". refused: whether the key is. full: whether the disk
+    is. graph: collection to what it
     was last told of its HNSW graph."""
 
     def __init__(self) -> None:
@@ -27,13 +28,15 @@ class Recording:
         self.asked: list[tuple[str, str, dict[str, str], Any]] = []
         self.graph: dict[str, int | None] = {}
         self.patience = self.lost = self.busy = 0
-        self.refused = False
+        self.refused = self.full = False
         self.lock = threading.Lock()
         self._waiting: list[tuple[str, Any]] = []
         self._counts = 0
 
-    def paths(self, method: str, end: str) -> list[str]:
-        return [path for asked, path, _, _ in self.asked if asked == method and path.endswith(end)]
+    def batches(self) -> list[tuple[list[str], str]]:
+        """Ids of each upsert, and whether it waits."""
+        puts = [(q, body) for method, path, q, body in self.asked if method == "PUT" and path.endswith("/points")]
+        return [(body["batch"]["ids"], query["wait"]) for query, body in puts]
 
     def answer(self, method: str, path: str, query: dict[str, str], body: Any) -> Any:
         """The `result` of a request."""
@@ -75,6 +78,7 @@ class Recording:
     def _points(self, method: str, name: str, what: str, query: dict[str, str], body: Any) -> Any:
         match method, what:
             case "PUT", "points":
+                assert not self.full, "no space is left"
                 batch = TypeAdapter(models.PointInsertOperations).validate_python(body).batch
                 if self.lost and query.get("wait") == "false":
                     self.lost -= 1
@@ -97,7 +101,7 @@ class Recording:
                 return self.client.count(name, request.filter, exact=bool(request.exact))
             case "POST", "points":
                 wanted = models.PointRequest.model_validate(body)
-                return self.client.retrieve(name, wanted.ids)
+                return self.client.retrieve(name, wanted.ids, with_vectors=bool(wanted.with_vector))
             case "POST", "points/query":
                 asked = models.QueryRequest.model_validate(body)
                 return self.client.query_points(

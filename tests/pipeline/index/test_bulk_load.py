@@ -63,9 +63,10 @@ def test_the_collection_is_made_loaded_and_shown_in_this_order(embedded, server)
         ("PUT", "/index"),
         ("PUT", "/points"),
         ("POST", "/points/count"),
-        ("POST", "/points/query"),
+        ("POST", "/points"),
         ("PATCH", ""),
         ("POST", "/points/count"),
+        ("POST", "/points"),
         ("POST", "/points/query"),
         ("PATCH", ""),
         ("POST", "/collections/aliases"),
@@ -75,8 +76,7 @@ def test_the_collection_is_made_loaded_and_shown_in_this_order(embedded, server)
     indexed = [body["field_name"] for _, path, _, body in asked.asked if path.endswith("/index")]
     assert indexed == ["source", "topic", "split", "user"]
     assert asked.graph == {name: 16}
-    assert {query["wait"] for _, path, query, _ in asked.asked if path.endswith("/points")} == {"false"}
-    assert asked.paths("POST", "/points") == [], "no batch is asked for before it is sent"
+    assert {wait for _, wait in asked.batches()} == {"false"}
     assert asked.client.get_collection(name).config.metadata[collection.WHOLE]
 
 
@@ -91,6 +91,14 @@ def test_several_processes_fill_one_collection(embedded, server):  # noqa: F811
         found = by_id[point_id(row_id, segment)]
         assert (found.payload["row_id"], found.payload["segment"]) == (row_id, segment)
         assert np.allclose(found.vector, vector, atol=1e-6)
+
+
+def test_what_a_server_refuses_is_one_line_also_from_another_process(embedded, server):  # noqa: F811
+    url, asked = server
+    asked.full = True
+    run, _ = embedded(*settings(url, "vectors.clients=2"))
+    with pytest.raises(UserError, match=f"vectors.url: {url} refuses what it was asked .*no space is left"):
+        execute(run, "index")
 
 
 def test_what_the_server_takes_in_late_is_waited_for(embedded, server):  # noqa: F811
@@ -128,7 +136,7 @@ def test_a_killed_attempt_goes_on_behind_what_it_noted(embedded, server, monkeyp
         execute(run, "index")
     asked.asked.clear()
     [artifact] = execute(run, "index")
-    sent = [i for _, path, _, body in asked.asked if path.endswith("/points") for i in body["batch"]["ids"]]
+    sent = [i for batch, _ in asked.batches() for i in batch]
     assert len(sent) == len(set(sent)) == 14 - 4
     assert asked.client.count("conversations").count == 14
     assert artifact.json("index.json")["points"] == 14
@@ -195,7 +203,7 @@ def test_in_place_only_what_is_new_or_different_is_sent(embedded, server, seven)
     changed = {"kept": (0, 2, 4, 5, 6), "changed": {2: {"topic": "tax"}}}
     grown, _ = embedded(*settings(url, "vectors.in_place=true"), "seed=1", **changed)
     [artifact] = execute(grown, "index")
-    sent = [i for _, path, _, body in asked.asked if path.endswith("/points") for i in body["batch"]["ids"]]
+    sent = [i for batch, _ in asked.batches() for i in batch]
     assert sorted(sent) == sorted(point_id(seven[n]["row_id"], segment) for n in (2, 4, 6) for segment in (0, 1))
     about = artifact.json("index.json")
     assert about["collection"] == f"conversations-{first.fingerprint('index')[:12]}"
