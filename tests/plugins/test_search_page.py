@@ -223,6 +223,7 @@ def test_search_row_and_map_in_a_browser(served: Run, visit: Visit, scheme: str)
     shoot(page, f"search-row-{scheme}")
     page.locator("#map.drawn").wait_for()
     before = page.url
+    page.locator("#map canvas").scroll_into_view_if_needed()
     box = page.locator("#map canvas").bounding_box()
     found = page.evaluate("fetch(location.href.split('?')[0] + '/map.json').then(answer => answer.json())")
     n = len(found["rows"]) // 2
