@@ -25,7 +25,7 @@ from tests import artifacts
 from tests.pipeline.audit.test_topic_map import TOPICS
 from tests.pipeline.conftest import conversation
 from tests.pipeline.report.test_search import BALANCED, WITH_USERS, dropped, fill
-from tests.plugins.browsing import Visit, address, browser, needs_chromium, shoot, visit, wait  # noqa: F401
+from tests.plugins.browsing import Visit, address, browser, needs_chromium, shoot, visit  # noqa: F401
 from tests.plugins.conftest import Tokens, note_dag_run
 
 RUN_ID = "manual__2026-11-21T20:11:05+00:00"
@@ -229,7 +229,7 @@ def test_search_row_and_map_in_a_browser(served: Run, visit: Visit, scheme: str)
     n = len(found["rows"]) // 2
     x, y = (0.03 + 0.94 * found[axis][n] for axis in ("x", "y"))
     page.mouse.click(box["x"] + x * box["width"], box["y"] + (1 - y) * box["height"])
-    wait(lambda: page.url != before)
+    page.wait_for_url(lambda url: url != before)
     assert "row=" in page.url
 
 
