@@ -37,7 +37,7 @@ def main() -> None:
     queries_QD = vectors_ND[: options.queries]
     with tempfile.TemporaryDirectory(dir=options.scratch) as scratch:
         folder = Path(scratch) / "store"
-        for line in (*built(corpus, folder), *searched(corpus, folder, queries_QD, options.threads)):
+        for line in chain(built(corpus, folder), searched(corpus, folder, queries_QD, options.threads)):
             print(json.dumps(line), flush=True)
 
 
