@@ -150,7 +150,7 @@ class ServerStore:
 
     def remove(self, ids: list[str]) -> None:
         for start in range(0, len(ids), REMOVED_AT_ONCE):
-            part = ids[start : start + REMOVED_AT_ONCE]
+            part = models.PointIdsList(points=[*ids[start : start + REMOVED_AT_ONCE]])
             self.patiently(partial(self.client.delete, self.collection, part, wait=self._wait))
 
     def close(self) -> None:
@@ -221,7 +221,7 @@ def _may_pass(error: Exception) -> bool:
     """Whether waiting may help: a lost connection, a busy or restarting server. Raises UserError for what the user can
     put right."""
     if isinstance(error, UnexpectedResponse):
-        _refuse(error.status_code, error)
+        _refuse(error.status_code or 0, error)
         return error.status_code in (429, 500, 502, 503, 504)
     if isinstance(error, grpc.RpcError):
         code = error.code() if isinstance(error, grpc.Call) else grpc.StatusCode.UNAVAILABLE

@@ -5,6 +5,7 @@ Qdrant server (pipeline.index.qdrant_server). Vectors are compared by cosine. Th
 (serving.dialogue.memory) is another such store.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 from uuid import UUID, uuid5
@@ -21,7 +22,7 @@ TEXT_CHARS = 300
 FILTERED = ("source", "topic", "split", "user")
 """What of a payload searches are narrowed by, and servers keep an index of."""
 
-Where = dict[str, str | list[str]]
+Where = Mapping[str, str | list[str]]
 """Payload key to the value that is asked for, or to several of which one is."""
 
 

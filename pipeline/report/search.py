@@ -109,6 +109,6 @@ def _shown(hit: Hit) -> dict[str, Any]:
 
 def refused(error: Exception) -> UserError:
     """What pydantic says of a query, as one line."""
-    problems = getattr(error, "errors", list)()
+    problems: list[dict[str, Any]] = getattr(error, "errors", list)()
     lines = [f"{'.'.join(map(str, p['loc'])) or 'query'}: {p['msg']}" for p in problems] or [str(error)]
     return UserError("search: " + "; ".join(lines))

@@ -46,8 +46,8 @@ class Recording:
             case "GET", "aliases":
                 return self.client.get_aliases()
             case "POST", "collections", "aliases":
-                change = models.ChangeAliasesOperation.model_validate(body)
-                return self.client.update_collection_aliases(change.actions)
+                aliases = models.ChangeAliasesOperation.model_validate(body)
+                return self.client.update_collection_aliases(aliases.actions)
             case "GET", "collections", name, "exists":
                 return models.CollectionExistence(exists=self.client.collection_exists(name))
             case "GET", "collections", name:
@@ -79,7 +79,7 @@ class Recording:
         match method, what:
             case "PUT", "points":
                 assert not self.full, "no space is left"
-                batch = TypeAdapter(models.PointInsertOperations).validate_python(body).batch
+                batch = models.PointsBatch.model_validate(body).batch
                 if self.lost and query.get("wait") == "false":
                     self.lost -= 1
                 elif query.get("wait") == "false" and self.patience:

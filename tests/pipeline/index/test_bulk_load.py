@@ -208,7 +208,10 @@ def test_in_place_only_what_is_new_or_different_is_sent(embedded, server, seven)
     about = artifact.json("index.json")
     assert about["collection"] == f"conversations-{first.fingerprint('index')[:12]}"
     assert asked.client.count("conversations").count == about["points"] == 10
-    rows = {r.payload["row_id"]: r.payload["topic"] for r in asked.client.scroll("conversations", limit=100)[0]}
+    rows = {
+        (r.payload or {})["row_id"]: (r.payload or {})["topic"]
+        for r in asked.client.scroll("conversations", limit=100)[0]
+    }
     assert rows == {seven[n]["row_id"]: "tax" if n == 2 else "small talk" for n in changed["kept"]}
 
 

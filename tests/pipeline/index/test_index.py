@@ -303,7 +303,10 @@ def everything(artifact):
     store = EdgeStore.copy_of(artifact.path / "store")
     request = edge.ScrollRequest(limit=1000, with_payload=True, with_vector=True)
     records, _ = store._shard.scroll(request)
-    found = {str(record.id): (record.payload, np.round(record.vector, 6).tolist()) for record in records}
+    found = {
+        str(record.id): (record.payload, np.round(np.array(record.vector, np.float64), 6).tolist())
+        for record in records
+    }
     store.close()
     return found
 
