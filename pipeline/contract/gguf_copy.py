@@ -1,4 +1,4 @@
-"""What transformers reads of a GGUF file's head, kept as it saves it: reading a vocabulary takes it seconds each time."""
+"""What transformers reads of a GGUF file's head, kept as it saves it: reading a vocabulary takes seconds each time."""
 
 import os
 import shutil
