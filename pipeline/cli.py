@@ -34,6 +34,7 @@ COMMANDS = (
     Row("verify", "check every artifact against its manifest", "pipeline.commands.verify:command"),
     Row("explain", "tell one row's story, or show what a rule dropped", "pipeline.commands.explain:command"),
     Row("search", "find conversations by meaning", "pipeline.commands.search:command"),
+    Row("index", "say where a run's vectors lie, or roll back to them", "pipeline.commands.index:command"),
     Row("chat", "talk to the champion", "eval.commands.chat:command"),
     Row("serve", "serve the champion over HTTP, as OpenAI's API", "serving.commands.serve:command"),
     Row("keys", "make, list and revoke API keys of the server", "serving.commands.keys:command"),

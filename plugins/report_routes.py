@@ -24,6 +24,7 @@ from plugins.dag_runs import run_of, task_states
 from plugins.mlflow_routes import router as mlflow_router
 from plugins.plan_routes import router as plan_router
 from plugins.review_routes import router as review_router
+from plugins.search_routes import router as search_router
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -50,6 +51,7 @@ routes = FastAPI(title="Parlance run report", docs_url=None, redoc_url=None, ope
 routes.include_router(plan_router)
 routes.include_router(review_router)
 routes.include_router(compare_router)
+routes.include_router(search_router)
 routes.include_router(mlflow_router)
 may_read_runs = Depends(requires_access_dag(method="GET", access_entity=DagAccessEntity.RUN))
 

@@ -1,5 +1,5 @@
-"""The tabs Report, Compare and Review of every DAG run and Plan of every DAG, the buttons of tasks that lead there, and
-MLflow in the menu: registers plugins.report_routes with Airflow.
+"""The tabs Report, Compare, Search and Review of every DAG run and Plan of every DAG, the buttons of tasks that lead
+there, and MLflow in the menu: registers plugins.report_routes with Airflow.
 
 Airflow imports its plugins in every process, also in each task's; only the API server needs the
 routes, so they are imported with the first request.
@@ -46,6 +46,12 @@ class ReportPage(AirflowPlugin):
             "href": PREFIX.removeprefix("/") + "/compare/{DAG_ID}/{RUN_ID}",
             "destination": "dag_run",
             "url_route": "parlance-compare",
+        },
+        {
+            "name": "Search",
+            "href": PREFIX.removeprefix("/") + "/search/{DAG_ID}/{RUN_ID}",
+            "destination": "dag_run",
+            "url_route": "parlance-search",
         },
         {
             "name": "Review",

@@ -27,13 +27,13 @@ KEYS = {"data": "row_id", "mentions": "statement", "others": "statement"}
 
 
 def annotate(context: StageContext) -> None:
-    """Leaves data/, mentions/ and others/ (see docs/artifacts.md), clusters.json, and the maps in plots/.
+    """Leaves data/, mentions/ and others/ (see docs/artifacts.md), clusters.json, map.parquet, and the maps in plots/.
 
     Topics are read shard by shard, since a shard of embed holds whole conversations, and what texts say file by file,
     by parts: only names and numbers pass through a shuffle, never vectors or texts.
     """
     from pipeline.audit.topic_learning import learned
-    from pipeline.audit.topic_map import draw_maps
+    from pipeline.audit.topic_map import MOST, draw_maps
     from pipeline.audit.topic_sample import sampled, texts_of
     from pipeline.embed.encoder import Encoder
 
@@ -53,7 +53,7 @@ def annotate(context: StageContext) -> None:
     context.ledger.rows_out = written.pop("data")
     clusters = dict(zip(topics.clusters, words, strict=True))
     write_text(context.out / "clusters.json", json.dumps(clusters, indent=1, ensure_ascii=False) + "\n")
-    draw_maps(topics, sample_ND, context.out / "plots", context.config("seed"))
+    draw_maps(topics, *sampled(shards, vectors.ledger.rows_out, MOST), context.out, context.config("seed"))
     context.metrics |= {"topics": len(topics.names), "clusters": len(topics.clusters), "sampled": len(ids), **written}
 
 

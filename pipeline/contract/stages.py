@@ -99,7 +99,7 @@ STAGES = {
             task="audit",
             entry="pipeline.audit.annotate:annotate",
             doc="Topics, mentions, sentiment and emotions of every conversation, and what is said of each group.",
-            version="6",
+            version="7",
             inputs=("deduplicate", "embed", "sentiment"),
             config=("audit", "embed.model", "seed"),
             settings=("spark", "embedding"),
@@ -199,7 +199,8 @@ STAGES = {
         Stage(
             "index",
             entry="pipeline.index.index:index",
-            doc="Upserts vectors and payloads into Qdrant, and verifies count and sample.",
+            version="2",
+            doc="Upserts vectors and payloads into Qdrant, what is new or different, and verifies count and sample.",
             inputs=("balance", "embed"),
             config=("vectors.collection", "vectors.url", "embed"),
             settings=("vectors", "embedding"),

@@ -13,11 +13,14 @@ import numpy as np
 import qdrant_edge as edge
 
 from pipeline.contract.temporary_folder import TemporaryFolder
-from pipeline.index.store import Hit
+from pipeline.index.store import FILTERED, Hit, Where
 
 INDEXING_THRESHOLD_KB = 200_000
 """Vectors beyond this get an HNSW graph. Below (130,000 of 384 dimensions) a full scan takes milliseconds
 and is exact, while building the graph of 20,000 takes 8 s on two cores."""
+
+SEARCHED = 128
+"""Candidates of a search in the HNSW graph (hnsw_ef): benchmarks/index.py has the recall."""
 
 REWRITTEN_AT_ONCE = 1000
 
@@ -38,6 +41,8 @@ class EdgeStore:
             wal_enabled=False,  # 100 MB of preallocated log; the index stage flushes after every batch instead
         )
         self._shard = edge.EdgeShard.create(str(folder), config)
+        for key in FILTERED:  # without one, 20,000 payloads are read for each search that is narrowed: 100 ms
+            self._shard.update(edge.UpdateOperation.create_field_index(key, edge.PayloadSchemaType.Keyword))
 
     @classmethod
     def copy_of(cls, folder: Path) -> "EdgeStore":
@@ -69,21 +74,34 @@ class EdgeStore:
     def count(self) -> int:
         return self._shard.count(edge.CountRequest(exact=True))
 
-    def search(self, vector_D: np.ndarray, limit: int, where: dict[str, str] | None = None) -> list[Hit]:
+    def search(
+        self, vector_D: np.ndarray, limit: int, where: Where | None = None, least: float | None = None
+    ) -> list[Hit]:
         request = edge.QueryRequest(
             limit=limit,
             query=edge.Query.Nearest(vector_D.tolist()),
             filter=_filter(where) if where else None,
+            score_threshold=least,
+            params=edge.SearchParams(hnsw_ef=max(SEARCHED, limit)),
             with_payload=True,
         )
         found = [(str(p.id), float(p.score), p.payload or {}) for p in self._shard.query(request)]
         return [Hit(i, payload["row_id"], score, payload) for i, score, payload in found]
 
-    def delete(self, where: dict[str, str]) -> None:
+    def vectors(self, ids: list[str]) -> np.ndarray:
+        found = self._shard.retrieve(list(ids), with_payload=False, with_vector=True)
+        return np.array([record.vector for record in found], np.float32).reshape(len(found), -1 if found else 0)
+
+    def delete(self, where: Where) -> None:
         """The bytes of deleted points stay in the files until `rewrite`."""
         if where:
             self._shard.update(edge.UpdateOperation.delete_points_by_filter(_filter(where)))
             self._shard.flush()
+
+    def remove(self, ids: list[str]) -> None:
+        """As of `delete`, the bytes stay."""
+        if ids:
+            self._shard.update(edge.UpdateOperation.delete_points(list(ids)))
 
     def close(self) -> None:
         self._shard.close()
@@ -91,8 +109,12 @@ class EdgeStore:
             self._scratch.cleanup()
 
 
-def _filter(where: dict[str, str]) -> edge.Filter:
-    return edge.Filter(must=[edge.FieldCondition(key, match=edge.MatchValue(v)) for key, v in where.items()])
+def _filter(where: Where) -> edge.Filter:
+    return edge.Filter(must=[edge.FieldCondition(key, match=_match(value)) for key, value in where.items()])
+
+
+def _match(value: str | list[str]) -> edge.MatchValue | edge.MatchAny:
+    return edge.MatchAny(value) if isinstance(value, list) else edge.MatchValue(value)
 
 
 def rewrite(folder: Path, keep: Callable[[dict[str, Any]], bool] = lambda _: True) -> int:
@@ -118,6 +140,7 @@ def rewrite(folder: Path, keep: Callable[[dict[str, Any]], bool] = lambda _: Tru
             break
     old.close()
     if store:
+        store.optimise()
         store.flush()
         store.close()
         aside = folder.with_name(f".{folder.name}.old")

@@ -5,6 +5,7 @@ Qdrant server (pipeline.index.qdrant_server). Vectors are compared by cosine. Th
 (serving.dialogue.memory) is another such store.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 from uuid import UUID, uuid5
@@ -16,6 +17,13 @@ NAMESPACE = UUID("b1d6e0a4-0d5c-5b0e-9a53-3c1f6a1f0c11")
 
 TEXT_CHARS = 300
 """Most characters of its segment that a point's payload shows."""
+
+
+FILTERED = ("source", "topic", "split", "user")
+"""What of a payload searches are narrowed by, and servers keep an index of."""
+
+Where = Mapping[str, str | list[str]]
+"""Payload key to the value that is asked for, or to several of which one is."""
 
 
 @dataclass(frozen=True)
@@ -46,11 +54,19 @@ class VectorStore(Protocol):
     def count(self) -> int:
         """Points in the store, exactly."""
 
-    def search(self, vector_D: np.ndarray, limit: int, where: dict[str, str] | None = None) -> list[Hit]:
-        """The nearest points, the nearest first; `where` asks for equal payload values."""
+    def search(
+        self, vector_D: np.ndarray, limit: int, where: Where | None = None, least: float | None = None
+    ) -> list[Hit]:
+        """The nearest points, the nearest first. least: the lowest score that counts."""
 
-    def delete(self, where: dict[str, str]) -> None:
+    def vectors(self, ids: list[str]) -> np.ndarray:
+        """The unit vectors [N, D] of those points that are there, in no order; [0, 0] of none."""
+
+    def delete(self, where: Where) -> None:
         """Deletes the points whose payload has these values; none when it names nothing."""
+
+    def remove(self, ids: list[str]) -> None:
+        """Deletes points by their ids; those that are not there are no error."""
 
     def close(self) -> None:
         """Flushes and releases everything."""

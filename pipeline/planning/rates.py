@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 from configs.errors import UserError
 from configs.plan import Assumptions, StageRate
@@ -80,9 +81,13 @@ def on_gpus(machines: Machines, gpu: Gpu, given: Assumptions) -> Rate:
 def table_rates() -> dict[str, Rate]:
     """Stage to the rate of configs/rates.yaml, or to what is usual where that has none."""
     stages = table()["stages"]
-    origin = f"configs/rates.yaml ({stages['date']}; {stages['hardware']})"
+    usual = f"{stages['date']}; {stages['hardware']}"
+
+    def origin(about: dict[str, Any]) -> str:
+        return f"configs/rates.yaml ({about.get('measured', usual)})"
+
     return {
-        name: Rate(stage.work.unit, about["start"], about.get("core_seconds", 0.0), origin)
+        name: Rate(stage.work.unit, about["start"], about.get("core_seconds", 0.0), origin(about))
         if (about := stages.get(name))
         else _usual(stage)
         for name, stage in STAGES.items()

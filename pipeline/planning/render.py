@@ -218,7 +218,9 @@ def _vectors(plan: Plan) -> Table:
     table = _table("vector store", "", "bytes")
     for name in ("vectors", "quantised", "index", "payload"):
         table.add_row({"quantised": "8-bit copies", "index": "HNSW index"}.get(name, name), size(store[name]))
-    table.add_row(f"all, {store['replicas']:g} {'copy' if store['replicas'] == 1 else 'copies'}", size(store["total"]))
+    copies = f"{store['replicas']:g} {'copy' if store['replicas'] == 1 else 'copies'}"
+    earlier = f", {store['collections'] - 1} earlier collections too" if store["collections"] > 1 else ""
+    table.add_row(f"all, {copies}{earlier}", size(store["total"]))
     table.add_row("memory to search it", size(plan["storage"]["vector_memory"]))
     return table
 

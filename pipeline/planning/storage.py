@@ -54,7 +54,9 @@ def estimate_storage(profile: Profile, work: Workload, training: Training, preci
     artifacts = {name: size for name in STAGES if (size := _artifact(name, work, weights))}
     lineage = _dropped_rows(work) * table()["data"]["dropped_bytes_a_row"]
     replicas = profile.plan.replicas or profile.vectors.replicas
-    store = vector_store(work, profile.vectors.quantise, replicas, embedded=profile.vectors.url is None)
+    vectors = profile.vectors
+    kept = 0 if vectors.in_place or vectors.url is None else vectors.kept
+    store = vector_store(work, vectors.quantise, replicas, 1 + kept, embedded=vectors.url is None)
     checkpoints = training.checkpoint_bytes * profile.launch.keep_checkpoints + weights * 2  # and best weights
     embedded = 0.0 if profile.vectors.url else store["total"]
     return Storage(
@@ -95,8 +97,11 @@ def _dropped_rows(work: Workload) -> float:
     return sum(max(0.0, into[name] - rows) for name, rows in work.rows.items())
 
 
-def vector_store(work: Workload, quantise: bool, replicas: int, embedded: bool = False) -> dict[str, float]:
-    """Bytes on disk by part: vectors, their 8-bit copies, the HNSW graph, payload; times replicas.
+def vector_store(
+    work: Workload, quantise: bool, replicas: int, collections: int = 1, embedded: bool = False
+) -> dict[str, float]:
+    """Bytes on disk by part: vectors, their 8-bit copies, the HNSW graph, payload; times replicas, and times the
+    collections that a server keeps for a rollback. While one is loaded, there is one more.
 
     embedded: Qdrant Edge, one segment in files of whole chunks, which a small corpus hardly fills.
     """
@@ -110,7 +115,8 @@ def vector_store(work: Workload, quantise: bool, replicas: int, embedded: bool =
         "index": points * 2 * HNSW_LINKS * LINK_BYTES * 1.07,  # upper layers hold 1 in m of the points below
         "payload": math.ceil(points * (PAYLOAD_BYTES + text) / chunk) * chunk,
     }
-    return {**parts, "replicas": replicas, "total": replicas * sum(parts.values())}
+    total = replicas * collections * sum(parts.values())
+    return {**parts, "replicas": replicas, "collections": collections, "total": total}
 
 
 def _vector_memory(work: Workload, quantise: bool, replicas: float) -> float:

@@ -26,7 +26,7 @@ def explain(run: Run, row: str) -> list[str]:
 
     row: a row_id, or the start of one that is unique. Raises UserError when the run has no such row.
     """
-    row = _whole(run, row)
+    row = whole_id(run, row)
     lines: list[str] = [f"row {row}"]
     told: dict[str, Any] = {}
     for name, stage in STAGES.items():
@@ -80,7 +80,7 @@ def spike(run: Run, step: int, count: int) -> list[str]:
     return [*lines, *(line for row in batch.rows[:count] for line in explain(run, row))]
 
 
-def _whole(run: Run, row: str) -> str:
+def whole_id(run: Run, row: str) -> str:
     """The row's whole id. Rows come into being where sources are read, and where a stage adds some."""
     candidates: set[str] = set()
     for name, stage in ((n, s) for n, s in STAGES.items() if s.conversations):

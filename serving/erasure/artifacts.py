@@ -94,7 +94,10 @@ def _changes(store: ArtifactStore, artifact: Artifact, rows: set[str], words: Wo
 
 
 def _indexed(store: ArtifactStore, index: Artifact, rows: set[str]) -> bool:
-    """Whether an index has points of the rows, by the conversations that it was made of, which are rewritten later."""
+    """Whether an index has points of the rows, by the conversations that it was made of, which are rewritten later. The
+    files of a store that was taken over from an earlier one may hold what is no point any more."""
+    if index.manifest["timing"].get("parts", {}).get("taken_over"):
+        return True
     balance = store.at("balance", index.manifest["inputs"]["balance"]).path / "data"
     return not balance.is_dir() or any(held(path, rows) for path in balance.glob("*.parquet"))
 
@@ -211,7 +214,9 @@ def _remote(store: ArtifactStore, index: Artifact, rows: set[str], vectors: Any)
         return False
     from pipeline.index.qdrant_server import ServerStore
 
-    points = ServerStore.connect(vectors, about["collection"])
+    points = ServerStore.find(vectors, about["collection"])
+    if points is None:  # newer ones have taken its place, and it was deleted
+        return False
     for row in sorted(rows):
         points.delete({"row_id": row})
     points.close()

@@ -60,7 +60,8 @@ def erase(profile: Profile, root: Path, user: str) -> tuple[Path, list[str]]:
             changed.append(entry)
         parts += artifacts.remove_parts(root, ["acquire"], theirs.rows)
         say(f"erase: {len(parts):,} parts deleted")
-        beside = [*_scrub_beside(root, words), *_scrub_notes(root, theirs.rows)]
+        points = kept.erase_points(profile, theirs.rows)
+        beside = [*_scrub_beside(root, words), *_scrub_notes(root, theirs.rows), *points]
         sessions = kept.erase_sessions(database, user)
         database.scrub()
         memory = kept.erase_vectors(database, profile, root, user)

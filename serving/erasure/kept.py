@@ -19,6 +19,7 @@ from serving.dialogue.feedback import FOLDER as FEEDBACK
 from serving.dialogue.memory import COLLECTION
 from serving.dialogue.tables import Conversation, Fact, Forgotten, Message, Segment, User
 
+ROWS_AT_ONCE = 1000
 SERVER_SECONDS = 60.0
 """How long a running server is waited for, which looks every few seconds."""
 
@@ -67,6 +68,25 @@ def erase_vectors(database: Database, profile: Profile, root: Path, user: str) -
     with database.writing() as session:
         session.execute(delete(Forgotten).where(Forgotten.user_id == user))
     return "erased"
+
+
+def erase_points(profile: Profile, rows: set[str]) -> list[dict[str, str]]:
+    """Deletes the points of rows from every collection of the index on a Qdrant server, also from those whose artifacts
+    are gone; what was done to each."""
+    if not profile.vectors.url:
+        return []
+    from pipeline.index.collection import all_of
+    from pipeline.index.qdrant_server import ServerStore, client_of
+
+    client, done, ids = client_of(profile.vectors), [], sorted(rows)
+    alias = profile.vectors.collection
+    for name in all_of(ServerStore(client, alias, profile.vectors), alias):
+        store = ServerStore(client, name, profile.vectors)
+        for start in range(0, len(ids), ROWS_AT_ONCE):
+            store.delete({"row_id": ids[start : start + ROWS_AT_ONCE]})
+        done.append({"file": f"collection {name}", "done": "points of the person's rows deleted"})
+    client.close()
+    return done
 
 
 def _await_server(database: Database, user: str) -> str:

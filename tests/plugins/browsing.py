@@ -44,13 +44,14 @@ def address(tokens: Tokens) -> Iterator[str]:  # noqa: ARG001, whose database th
 
 @pytest.fixture
 def visit(browser: Any, address: str, tokens: Tokens) -> Iterator[Visit]:
-    """visit(path, scheme="light", role="viewer", width=1100) opens a page, which must say nothing to the console: a
-    script or a style that is refused would."""
+    """visit(path, scheme="light", role="viewer", width=1100, script=True) opens a page, which must say nothing to the
+    console: a script or a style that is refused would. script: whether the browser runs any."""
     said: list[str] = []
     contexts = []
 
-    def open_(path: str, scheme: str = "light", role: str = "viewer", width: int = 1100) -> Any:
-        context = browser.new_context(viewport={"width": width, "height": 1000}, color_scheme=scheme)
+    def open_(path: str, scheme: str = "light", role: str = "viewer", width: int = 1100, script: bool = True) -> Any:
+        size = {"width": width, "height": 1000}
+        context = browser.new_context(viewport=size, color_scheme=scheme, java_script_enabled=script)
         contexts.append(context)
         cookies = [{"name": name, "value": value, "url": address} for name, value in tokens(role).items()]
         context.add_cookies(cookies)

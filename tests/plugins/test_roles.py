@@ -18,6 +18,7 @@ PEOPLE = {"vic": "Viewer", "uma": "User", "otto": "Op"}
 RUN_ID = "nightly"
 REPORT = f"/parlance/runs/train_chat_model/{RUN_ID}"
 REVIEW = f"/parlance/review/train_chat_model/{RUN_ID}"
+SEARCH = f"/parlance/search/train_chat_model/{RUN_ID}"
 PLAN = "/parlance/plan/train_chat_model"
 
 As = Callable[[str], TestClient]
@@ -112,6 +113,8 @@ def test_what_each_role_may(
     assert client.get(PLAN).status_code == plans
     assert client.post("/api/v2/dags/train_chat_model/dagRuns", json=body).status_code == triggers
     assert client.get(REVIEW).status_code == reviews
+    assert client.get(SEARCH).status_code == reviews
+    assert client.get(f"{SEARCH}/map.json").status_code == reviews
     assert client.get("/api/v2/connections").status_code == sees_connections
 
 

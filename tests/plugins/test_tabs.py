@@ -151,11 +151,12 @@ def test_the_routes_do_not_describe_themselves(client: TestClient) -> None:
 
 
 def test_the_tabs_open_the_run_and_the_dag_that_are_shown() -> None:
-    report, compare, review, plan = ReportPage.external_views
+    report, compare, search, review, plan = ReportPage.external_views
     assert report["destination"] == "dag_run"
     assert "/" + report["href"] == PREFIX + "/runs/{DAG_ID}/{RUN_ID}"
     assert review["destination"] == "dag_run"
     assert "/" + review["href"] == PREFIX + "/review/{DAG_ID}/{RUN_ID}"
+    assert (search["destination"], "/" + search["href"]) == ("dag_run", PREFIX + "/search/{DAG_ID}/{RUN_ID}")
     assert (compare["destination"], "/" + compare["href"]) == ("dag_run", PREFIX + "/compare/{DAG_ID}/{RUN_ID}")
     assert plan["destination"] == "dag"
     assert "/" + plan["href"] == PREFIX + "/plan/{DAG_ID}"

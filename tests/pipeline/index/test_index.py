@@ -4,17 +4,19 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from qdrant_client import QdrantClient
+import qdrant_edge as edge
 
 from configs.errors import UserError
 from pipeline.contract.artifact import Ledger
 from pipeline.contract.execute import execute
 from pipeline.embed.segmenter import segments_schema
-from pipeline.index import index as stage
+from pipeline.index import samples
 from pipeline.index.qdrant_edge import EdgeStore
-from pipeline.index.qdrant_server import ServerStore
 from pipeline.index.search import search_text
 from pipeline.index.store import Hit, point_id
+from serving.erasure.artifacts import take_out
+from serving.erasure.theirs import Theirs
+from serving.erasure.words import Words
 from tests.kills import killed_and_run_again
 
 
@@ -53,6 +55,7 @@ def test_kept_and_added_rows_are_found_by_meaning_and_dropped_ones_are_not(corpu
     assert artifact.json("index.json") == {
         "engine": "qdrant-edge",
         "collection": "conversations",
+        "alias": None,
         "points": 4,
         "dimensions": 384,
         "url": None,
@@ -133,12 +136,12 @@ def seven(talk):
 
 @pytest.fixture
 def embedded(begin, balanced, seven):
-    """embedded(*overrides, kept=[…], a_file=7, first=0) begins a run whose embed holds two segments of each of the
-    seven conversations, `a_file` of them in a file, and whose balance kept some. Returns the run and the vectors, by
-    row and segment."""
+    """embedded(*overrides, kept=[…], a_file=7, first=0, changed={…}) begins a run whose embed holds two segments of
+    each of the seven conversations, `a_file` of them in a file, and whose balance kept some, of which it changed some.
+    Returns the run and the vectors, by row and segment."""
 
-    def make(*overrides, kept=range(7), a_file=7, first=0):
-        run = begin(*overrides)
+    def make(*overrides, kept=range(7), a_file=7, first=0, name="root", changed=None):
+        run = begin(*overrides, name=name)
         draw = np.random.default_rng(0)
         rows = []
         for row in seven:
@@ -154,7 +157,7 @@ def embedded(begin, balanced, seven):
                 pq.write_table(table, partial / "data" / f"part-{number:05d}.parquet")
             manifest = {"stage": "embed", "fingerprint": run.fingerprint("embed"), "metrics": {}}
             run.store.commit(partial, manifest | {"ledger": Ledger(7, 14, added={"further segments": 7})})
-        balanced(run, [seven[n] for n in kept])
+        balanced(run, [seven[n] | (changed or {}).get(n, {}) for n in kept])
         return run, {(row["row_id"], row["segment"]): row["vector"] for row in rows}
 
     return make
@@ -260,7 +263,7 @@ def test_a_store_that_does_not_find_a_point_by_its_vector_is_refused(embedded, s
 
 def test_of_many_blocks_only_the_first_few_are_searched_for(embedded, monkeypatch):
     run, vectors = embedded("embed.shard_rows=1")
-    monkeypatch.setattr(stage, "SAMPLES", 3)
+    monkeypatch.setattr(samples, "SAMPLES", 3)
     real, looked = EdgeStore.search, []
 
     def search(store, *query):
@@ -295,24 +298,64 @@ def test_the_store_is_made_ready_for_searches_and_closed_also_after_a_failure(em
     assert called == ["optimise", "close"] * 2
 
 
-def test_a_server_gets_a_collection_of_its_own_for_every_fingerprint(embedded, monkeypatch):
-    client, asked = QdrantClient(":memory:"), []
-
-    def connect(settings, collection, dimensions):
-        asked.append(collection)
-        return ServerStore(client, collection, settings, dimensions)
-
-    monkeypatch.setattr(ServerStore, "connect", connect)
-    monkeypatch.setattr(ServerStore, "close", lambda _: None)  # which would end the in-memory engine
-    run, _ = embedded("vectors.url=http://qdrant:6333")
-    [artifact] = execute(run, "index")
-    assert artifact.json("index.json") == {
-        "engine": "qdrant-server",
-        "collection": f"conversations-{run.fingerprint('index')[:12]}",
-        "points": 14,
-        "dimensions": SIZE,
-        "url": "http://qdrant:6333",
+def everything(artifact):
+    """Id to payload and vector of every point of a store of Qdrant Edge."""
+    store = EdgeStore.copy_of(artifact.path / "store")
+    request = edge.ScrollRequest(limit=1000, with_payload=True, with_vector=True)
+    records, _ = store._shard.scroll(request)
+    found = {
+        str(record.id): (record.payload, np.round(np.array(record.vector, np.float64), 6).tolist())
+        for record in records
     }
-    assert asked == [artifact.json("index.json")["collection"]]
-    assert client.count(asked[0]).count == 14
-    assert [file["path"] for file in artifact.manifest["files"]] == ["index.json"]
+    store.close()
+    return found
+
+
+def test_an_index_of_a_corpus_that_changed_is_the_earlier_one_with_what_changed(embedded, seven, monkeypatch):
+    real, sent = EdgeStore.upsert, []
+
+    def upsert(store, ids, *more):
+        sent.extend(ids)
+        real(store, ids, *more)
+
+    monkeypatch.setattr(EdgeStore, "upsert", upsert)
+    changed = {"kept": (0, 2, 4, 5, 6), "changed": {2: {"topic": "tax"}}}
+    first, _ = embedded("embed.shard_rows=3", kept=(0, 1, 2, 3, 5))
+    execute(first, "index")
+    sent.clear()
+    grown, _ = embedded("embed.shard_rows=3", "balance.max_topic_share=0.45", **changed)
+    [artifact] = execute(grown, "index")
+    assert sorted(sent) == sorted(point_id(seven[n]["row_id"], segment) for n in (2, 4, 6) for segment in (0, 1))
+    assert artifact.manifest["timing"]["parts"] == {"made": 6, "taken_over": 4}
+
+    again, _ = embedded("embed.shard_rows=2", name="elsewhere", **changed)
+    [anew] = execute(again, "index")
+    assert everything(artifact) == everything(anew)
+    assert len(everything(artifact)) == 10
+    held = [pq.read_table(index.path / "held.parquet") for index in (artifact, anew)]
+    assert held[0].equals(held[1])
+    assert held[0]["row_id"].to_pylist() == [seven[n]["row_id"] for n in changed["kept"]]
+    assert set(held[0]["segments"].to_pylist()) == {2}
+
+
+def test_erasure_leaves_nothing_in_a_store_that_was_taken_over_from_one_that_held_the_row(embedded, seven):
+    gone = seven[1]
+    first, vectors = embedded()
+    execute(first, "index")
+    grown, _ = embedded("balance.max_topic_share=0.45", kept=(0, 2, 3, 4, 5, 6))
+    [artifact] = execute(grown, "index")
+    assert gone["row_id"] not in {payload["row_id"] for payload, _ in everything(artifact).values()}
+    theirs_bytes = vectors[gone["row_id"], 0][:3].tobytes()
+
+    def holding(index):
+        return [file for file in index.path.rglob("*") if file.is_file() and theirs_bytes in file.read_bytes()]
+
+    assert holding(artifact), "Qdrant Edge leaves the bytes of points that are deleted"
+    theirs = Theirs(rows={gone["row_id"]})
+    changed = list(take_out(grown.store, theirs, Words([], theirs.rows), "2026-01-01T00:00:00+00:00", None))
+    assert [entry["stage"] for entry in changed].count("index") == 2
+    for index in (grown.artifact("index"), first.artifact("index")):
+        assert not holding(index)
+        assert gone["row_id"] not in pq.read_table(index.path / "held.parquet")["row_id"].to_pylist()
+        assert len(everything(index)) == 12
+        assert index.damage() == []

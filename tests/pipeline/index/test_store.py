@@ -19,6 +19,7 @@ from pipeline.index import qdrant_server
 from pipeline.index.qdrant_edge import EdgeStore
 from pipeline.index.qdrant_server import ServerStore, requests
 from pipeline.index.store import VectorStore, point_id
+from tests.pipeline.index.recording_server import recording_server
 
 SIZE = 8
 COLLECTION = "parlance-tests"
@@ -33,7 +34,14 @@ def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Calla
     url = os.environ.get("QDRANT_TEST_URL")
     client = QdrantClient(url=url) if url else QdrantClient(":memory:")
     client.delete_collection(COLLECTION)
-    yield lambda: ServerStore(client, COLLECTION, Vectors(url=url), SIZE)
+
+    def opened() -> ServerStore:
+        store = ServerStore(client, COLLECTION, Vectors(url=url))
+        if not store.exists():
+            store.make(Vectors(url=url), SIZE)
+        return store
+
+    yield opened
     client.delete_collection(COLLECTION)
     client.close()
 
@@ -93,6 +101,31 @@ def test_where_narrows_by_payload(open_store):
     assert len(hits) == 5
 
 
+def test_where_takes_several_values_of_a_key_and_a_lowest_score(open_store):
+    store, (ids, vectors, payloads) = open_store(), points(10)
+    store.upsert(
+        ids, vectors, [{**payload, "topic": ("food", "sport", "tax")[n % 3]} for n, payload in enumerate(payloads)]
+    )
+    hits = store.search(vectors[0], 10, {"topic": ["food", "tax"]})
+    assert {hit.payload["topic"] for hit in hits} == {"food", "tax"}
+    assert [hit.id for hit in store.search(vectors[0], 10, None, 0.99)] == ids[:1]
+
+
+def test_vectors_of_points_that_are_there(open_store):
+    store, (ids, vectors, payloads) = open_store(), points(3)
+    store.upsert(ids, vectors, payloads)
+    assert np.allclose(store.vectors([ids[1], point_id("0" * 32, 99)]), vectors[1:2], atol=1e-6)
+    assert store.vectors([point_id("0" * 32, 99)]).shape == (0, 0)
+
+
+def test_points_are_removed_by_their_ids(open_store):
+    store, (ids, vectors, payloads) = open_store(), points(10)
+    store.upsert(ids, vectors, payloads)
+    store.remove([*ids[:4], point_id("0" * 32, 99)])
+    assert store.count() == 6
+    assert store.missing(ids) == set(ids[:4])
+
+
 def test_what_was_flushed_is_there_when_the_store_is_opened_again(open_store):
     store, (ids, vectors, payloads) = open_store(), points(10)
     store.upsert(ids, vectors, payloads)
@@ -124,13 +157,14 @@ def test_a_server_that_does_not_answer_is_a_user_error(monkeypatch):
 
 
 def test_searching_a_collection_that_is_gone_says_how_to_make_it():
-    with pytest.raises(UserError, match="has no collection"):
-        ServerStore(QdrantClient(":memory:"), COLLECTION, Vectors(), None)
+    with recording_server() as (url, _), pytest.raises(UserError, match="has no collection"):
+        ServerStore.connect(Vectors(url=url), COLLECTION)
 
 
 def test_a_batch_larger_than_a_request_is_sent_in_several(monkeypatch):
     client, sent = QdrantClient(":memory:"), []
-    store = ServerStore(client, COLLECTION, Vectors(), SIZE)
+    store = ServerStore(client, COLLECTION, Vectors())
+    store.make(Vectors(), SIZE)
     upsert = client.upsert
 
     def sending(collection, batch, wait):

@@ -32,6 +32,18 @@ def test_vectors_are_four_bytes_a_dimension_and_replicas_multiply_everything(pla
     assert three["total"] == pytest.approx(3 * one["total"])
 
 
+def test_collections_that_are_kept_for_a_rollback_take_room(plan: Plan) -> None:
+    def total(*overrides: str) -> float:
+        return float(plan(*overrides)["storage"]["vector_store"]["total"])
+
+    assert total("vectors.kept=2") == pytest.approx(3 * total("vectors.kept=0"))
+    assert total("vectors.kept=2", "vectors.in_place=true") == pytest.approx(total("vectors.kept=0"))
+    embedded = plan("vectors.kept=2", "vectors.url=null")["storage"]["vector_store"]
+    assert embedded["total"] == pytest.approx(
+        sum(embedded[name] for name in ("vectors", "quantised", "index", "payload"))
+    )
+
+
 def test_every_artifact_that_holds_more_than_figures_takes_room(plan: Plan) -> None:
     storage = plan()["storage"]
     assert set(storage["artifacts"]) == {name for name, stage in STAGES.items() if stage.holds != "figures"}

@@ -1,0 +1,115 @@
+"""What lies in a store already, and what has to be done for it to hold a block."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from pipeline.contract.artifact import Artifact
+from pipeline.contract.atomic_write import replacing
+from pipeline.contract.execute import StageContext
+from pipeline.index.points import HELD, LAST, InOrder, Points, held
+from pipeline.index.store import VectorStore, point_id
+
+FILE = "held.parquet"
+"""HELD of the whole index, in order of row_id."""
+
+
+class Brought(NamedTuple):
+    """What was done for a block. held: HELD of its rows."""
+
+    held: pa.Table
+    upserted: int
+    removed: int
+
+    @property
+    def points(self) -> int:
+        return int(pc.sum(self.held["segments"]).as_py() or 0)
+
+
+def earlier(context: StageContext, dimensions: int, collection: str | None = None) -> Artifact | None:
+    """The newest whole index of Qdrant Edge with vectors of that size, or of a collection on a server."""
+    found = []
+    for path in (context.run.store.root / "index").glob("[!.]*"):
+        known = Artifact(path)
+        if known.sealed and FILE in known.digests:
+            about = known.json("index.json")
+            same = about["collection"] == collection if collection else about["url"] is None
+            if same and about["dimensions"] == dimensions:
+                found.append(known)
+    found.sort(key=lambda known: known.manifest["timing"]["started"], reverse=True)
+    return next((known for known in found if not known.changed(context.run.file_hashes)), None)
+
+
+class Known:
+    """HELD of an earlier index, taken block by block; None: of a store that is new."""
+
+    def __init__(self, index: Artifact | None) -> None:
+        self._rows = InOrder(_tables(index.path / FILE) if index else iter(()), HELD)
+
+    def until(self, last: str = LAST) -> pa.Table:
+        """The rows up to a row_id, and after those taken before."""
+        return self._rows.until(last)
+
+
+def _tables(file: Path) -> Iterator[pa.Table]:
+    with pq.ParquetFile(file) as opened:
+        for batch in opened.iter_batches():
+            yield pa.Table.from_batches([batch])
+
+
+def bring(store: VectorStore, points: Points, known: pa.Table, batch_size: int) -> Brought:
+    """Has the store hold the points and no others of a span of row ids. known: HELD of what it has there."""
+    now = held(points)
+    before = {row["row_id"]: row for row in known.to_pylist()}
+    after = {row["row_id"]: row for row in now.to_pylist()}
+    wanted = [i for i, p in enumerate(points.payloads) if before.get(p["row_id"]) != after[p["row_id"]]]
+    for part in (points if len(wanted) == len(points.ids) else points.chosen(wanted)).batches(batch_size):
+        store.upsert(*part)
+    gone = [
+        point_id(row_id, segment)
+        for row_id, row in before.items()
+        for segment in range(after[row_id]["segments"] if row_id in after else 0, row["segments"])
+    ]
+    store.remove(gone)
+    store.flush()
+    return Brought(now, len(wanted), len(gone))
+
+
+class Journal:
+    """HELD of each block that has been brought, in a folder, so that a later attempt need not ask the store."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        folder.mkdir(exist_ok=True)
+
+    def clear(self) -> None:
+        shutil.rmtree(self._folder)
+        self._folder.mkdir()
+
+    def done(self) -> dict[int, Path]:
+        """Number of each block to its file, in order."""
+        found = {int(path.stem): path for path in self._folder.glob("[!.]*.parquet")}
+        return dict(sorted(found.items()))
+
+    def note(self, number: int, brought: pa.Table) -> None:
+        with replacing(self._folder / f"{number}.parquet", durable=True) as partial:
+            pq.write_table(brought, partial, use_dictionary=False)
+
+    def points(self) -> int:
+        """How many points all blocks have."""
+        return sum(int(pc.sum(pq.read_table(path)["segments"]).as_py() or 0) for path in self.done().values())
+
+    def write(self, file: Path) -> int:
+        """Writes all blocks as one file; returns how many rows it tells of."""
+        rows = 0
+        with pq.ParquetWriter(file, HELD, compression="zstd", use_dictionary=False) as writer:
+            for path in self.done().values():
+                table = pq.read_table(path)
+                writer.write_table(table)
+                rows += table.num_rows
+        return rows

@@ -1,0 +1,164 @@
+"""What is to lie in the index: the segments of balance's rows, block by block, and the points that they are."""
+
+import hashlib
+import json
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from configs.embed import Embed
+from pipeline.contract.artifact import Artifact
+from pipeline.contract.execute import StageContext
+from pipeline.embed.segments import Segment
+from pipeline.index.store import TEXT_CHARS, point_id
+from pipeline.rows.ordered import in_order, in_shards
+
+if TYPE_CHECKING:
+    from pipeline.embed.encoder import Encoder
+
+COLUMNS = ["row_id", "source", "user_id", "topic", "split", "messages"]
+LAST = "g"
+"""After every row_id, which are hexadecimal."""
+
+
+class Block(NamedTuple):
+    """Some conversations in order of row_id, and their segments with vectors. done: by an earlier attempt; rows that
+    balance added have no segments then."""
+
+    number: int
+    rows: pa.Table
+    segments: pa.Table
+    done: bool
+
+    @property
+    def last(self) -> str:
+        """The last row_id."""
+        return str(self.rows["row_id"][-1])
+
+    def points(self) -> "Points":
+        return points_of(self.rows, self.segments)
+
+    def first(self) -> "Points":
+        """One point of the block, none of a block that has no segments."""
+        segment = self.segments.slice(0, 1)
+        return points_of(self.rows.filter(pc.is_in(self.rows["row_id"], segment["row_id"].combine_chunks())), segment)
+
+
+@dataclass(frozen=True)
+class Points:
+    """Ids, unit vectors [N, D] and payloads of points."""
+
+    ids: list[str]
+    vectors_ND: np.ndarray
+    payloads: list[dict[str, Any]]
+
+    def batches(self, size: int) -> Iterator[tuple[list[str], np.ndarray, list[dict[str, Any]]]]:
+        """What a store's upsert takes, at most `size` points at a time."""
+        for start in range(0, len(self.ids), size):
+            part = slice(start, start + size)
+            yield self.ids[part], self.vectors_ND[part], self.payloads[part]
+
+    def chosen(self, which: list[int]) -> "Points":
+        return Points([self.ids[i] for i in which], self.vectors_ND[which], [self.payloads[i] for i in which])
+
+
+def blocks(context: StageContext, done: Collection[int] = ()) -> Iterator[Block]:
+    """The blocks of embed.shard_rows conversations. Adds up in metrics how many of these had no vector (`encoded`).
+    done: numbers of blocks that an earlier attempt has brought, whose new rows are not encoded again."""
+    context.metrics["encoded"] = 0
+    settings: Embed = context.config("embed")
+    encoder: Encoder | None = None
+    segments = InOrder(in_order(context.inputs["embed"].parquet()), schema_of(context.inputs["embed"]))
+    source = context.inputs["balance"].parquet()
+    there = pq.read_schema(min(source.glob("*.parquet"))).names
+    columns = [name for name in COLUMNS if name in there]
+    for number, rows in enumerate(in_shards(source, columns, settings.shard_rows)):
+        found = segments.until(rows["row_id"][-1].as_py())
+        found = found.filter(pc.is_in(found["row_id"], rows["row_id"].combine_chunks()))
+        added = rows.filter(pc.invert(pc.is_in(rows["row_id"], found["row_id"].combine_chunks())))
+        context.metrics["encoded"] += added.num_rows
+        if added.num_rows and number not in done:
+            encoder = encoder or _encoder(context)
+            found = pa.concat_tables([found, _embedded(added, settings, encoder)])
+        yield Block(number, rows, found, number in done)
+
+
+def _encoder(context: StageContext) -> "Encoder":
+    from pipeline.embed.encoder import Encoder  # torch, which processes that only send points need not load
+
+    return Encoder(
+        context.config("embed.model"), context.config("embedding.device"), context.config("embedding.batch_size")
+    )
+
+
+def _embedded(rows: pa.Table, settings: Embed, encoder: "Encoder") -> pa.Table:
+    """Embed's table of rows that it has not read."""
+    from pipeline.embed.segmenter import Segmenter
+
+    cut = Segmenter(encoder.folder, settings.max_tokens, settings.max_segments)(rows)
+    return cut.with_vectors(encoder.encode(cut.tokens))
+
+
+def schema_of(embed: Artifact) -> pa.Schema:
+    """Embed's columns; vector is a list of as many as there are dimensions."""
+    return pq.read_schema(min(embed.parquet().glob("*.parquet")))
+
+
+class InOrder:
+    """Rows of tables that follow one another by row_id, taken up to one row_id after the other."""
+
+    def __init__(self, tables: Iterator[pa.Table], schema: pa.Schema) -> None:
+        self._tables, self._held = tables, schema.empty_table()
+
+    def until(self, last: str) -> pa.Table:
+        """The rows up to `last`, and after those taken before."""
+        while self._held.num_rows == 0 or self._held["row_id"][-1].as_py() <= last:
+            more = next(self._tables, None)
+            if more is None:
+                break
+            self._held = pa.concat_tables([self._held, more])
+        past = pc.sum(pc.less_equal(self._held["row_id"], last)).as_py() or 0
+        taken, self._held = self._held.slice(0, past), self._held.slice(past)
+        return taken
+
+
+def points_of(rows: pa.Table, segments: pa.Table) -> Points:
+    """The points of the segments of rows, with what a search shows of each."""
+    by_id = {row["row_id"]: row for row in rows.to_pylist()}
+    payloads = []
+    for part in segments.drop_columns(["vector"]).to_pylist():
+        row = by_id[part["row_id"]]
+        turns = [m["content"] for m in row["messages"]]
+        segment = Segment(part["first_turn"], part["last_turn"], part["first_char"], [])
+        named = {key: row[key] for key in ("row_id", "source", "topic", "split")}
+        user = {"user": row["user_id"]} if row.get("user_id") else {}
+        payloads.append({**named, **user, "segment": part["segment"], "text": segment.text(turns, TEXT_CHARS)})
+    vectors = segments["vector"].combine_chunks()
+    vectors_ND = vectors.flatten().to_numpy().reshape(segments.num_rows, vectors.type.list_size)
+    return Points([point_id(p["row_id"], p["segment"]) for p in payloads], vectors_ND, payloads)
+
+
+def nothing(dimensions: int) -> Points:
+    return Points([], np.empty((0, dimensions), np.float32), [])
+
+
+HELD = pa.schema([("row_id", pa.string()), ("segments", pa.int32()), ("digest", pa.binary(8))])
+"""What the index holds of a row. digest: of the payloads and vectors of its points."""
+
+
+def held(points: Points) -> pa.Table:
+    """HELD of the rows of points, in order of row_id."""
+    found: dict[str, tuple[Any, int]] = {}
+    for payload, vector_D in zip(points.payloads, points.vectors_ND, strict=True):
+        digest, segments = found.get(payload["row_id"]) or (hashlib.blake2b(digest_size=8), 0)
+        digest.update(json.dumps(payload, sort_keys=True).encode("utf-8", "surrogatepass"))
+        digest.update(np.ascontiguousarray(vector_D).tobytes())
+        found[payload["row_id"]] = digest, segments + 1
+    rows = sorted(found)
+    columns = [rows, [found[row][1] for row in rows], [found[row][0].digest() for row in rows]]
+    return pa.table(columns, schema=HELD)
