@@ -222,7 +222,7 @@ def _overhead(engine: str, folder: Path, scratch: Path, options: argparse.Namesp
             return seconds
 
         alone, through = asyncio.run(ask())
-    found = {}
+    found: dict[str, float] = {}
     for name, share in (("p50", 0.5), ("p99", 0.99)):
         engine_ms, both_ms = (1000 * _quantile(seconds, share) for seconds in (alone, through))
         found |= {name: round(both_ms - engine_ms, 2), f"engine_{name}": round(engine_ms, 2)}

@@ -11,8 +11,7 @@ class Vectors(Section):
     collection: str = Field(
         "conversations",
         pattern=r"^[A-Za-z0-9_-]+$",
-        description="Name of the index. On a server an alias, which shows the newest whole collection "
-        "NAME-FINGERPRINT",
+        description="Name of the index. On a server an alias, which shows the newest whole collection NAME-FINGERPRINT",
     )
     url: str | None = Field(
         None,
