@@ -98,6 +98,8 @@ def _without_numbers(value: Any, numbers: list[float]) -> Any:
         return {key: _without_numbers(value[key], numbers) for key in sorted(value.keys() - LEFT_OUT)}
     if isinstance(value, list | tuple):
         return [_without_numbers(one, numbers) for one in value]
+    if isinstance(value, bytes):  # a digest of vectors, which differ in their last bits from one processor to another
+        return f"{len(value)} bytes"
     return value
 
 
