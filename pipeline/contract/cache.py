@@ -12,11 +12,17 @@ from typing import TextIO
 from configs.errors import UserError
 from pipeline.contract.formatting import size
 
+CACHE = "PARLANCE_CACHE"
 MANIFEST, SEAL = "manifest.json", "manifest.sha256"
 KINDS = ("artifacts", "parts")
 
 _in_use: dict[Path, TextIO] = {}
 """Locks that this process holds as long as it lives: of what it reads, nothing is evicted."""
+
+
+def machine_cache() -> Path:
+    """The folder of this machine's caches: $PARLANCE_CACHE, else ~/.cache/parlance."""
+    return Path(os.environ.get(CACHE) or Path.home() / ".cache" / "parlance").resolve()
 
 
 @dataclass(frozen=True)

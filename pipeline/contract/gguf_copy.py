@@ -1,6 +1,5 @@
 """What transformers reads of a GGUF file's head, kept as it saves it: reading a vocabulary takes seconds each time."""
 
-import os
 import shutil
 import uuid
 from contextlib import suppress
@@ -9,17 +8,18 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from pipeline.contract.cache import machine_cache
+
 
 def head_of(file: Path, loader: Any) -> Any:
-    """What a loader (AutoTokenizer, AutoConfig) makes of a GGUF file: by a copy in the user's cache folder
-    ($XDG_CACHE_HOME/parlance, else ~/.cache/parlance), made at first; without one where that cannot be written.
+    """What a loader (AutoTokenizer, AutoConfig) makes of a GGUF file: by a copy in the machine's cache, made
+    at first; without one where that cannot be written.
 
     Raises what the loader raises.
     """
     status = file.stat()
     known = [str(file.resolve()), status.st_size, status.st_mtime_ns, version("transformers"), version("gguf")]
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "parlance" / "gguf"
-    copy = cache / sha256(repr(known).encode()).hexdigest()[:32] / loader.__name__
+    copy = machine_cache() / "gguf" / sha256(repr(known).encode()).hexdigest()[:32] / loader.__name__
     if not copy.is_dir():
         loaded = loader.from_pretrained(str(file.parent), gguf_file=file.name)
         if not _saved(loaded, copy):

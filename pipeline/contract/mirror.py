@@ -33,7 +33,7 @@ from configs.addresses import is_address, joined, store_of
 from configs.engines import Storage
 from configs.errors import UserError
 from pipeline.contract.atomic_write import replacing, write_text
-from pipeline.contract.cache import KINDS, MANIFEST, SEAL, Cache, folders
+from pipeline.contract.cache import CACHE, KINDS, MANIFEST, SEAL, Cache, folders, machine_cache
 from pipeline.contract.fingerprint import FileHashes
 from pipeline.contract.objects import (
     conditional,
@@ -49,7 +49,6 @@ from pipeline.contract.progress import say
 from pipeline.contract.run_folder import LATEST, PROFILE
 from pipeline.contract.sealed_json import DamagedError
 
-CACHE = "PARLANCE_CACHE"
 NOTE = ".address"
 """In the folder: the address that it mirrors."""
 
@@ -64,9 +63,8 @@ def root_folder(root: str, cache_gb: float | None = None) -> Path:
     """The folder of a root: itself, or of an address the one that mirrors it here."""
     if not is_address(root):
         return Path(root).resolve()
-    cache = Path(os.environ.get(CACHE) or Path.home() / ".cache" / "parlance").resolve()
     name = re.sub(r"[^A-Za-z0-9]+", "-", root.partition("://")[2]).strip("-")[:60]
-    folder = cache / f"{store_of(root)}-{name}-{hashlib.sha256(root.encode()).hexdigest()[:8]}"
+    folder = machine_cache() / f"{store_of(root)}-{name}-{hashlib.sha256(root.encode()).hexdigest()[:8]}"
     known = Mirror.of(folder)
     if known is None or (cache_gb is not None and known.most_bytes != int(cache_gb * 1e9)):
         gb = Storage.model_fields["cache_gb"].default if cache_gb is None else cache_gb

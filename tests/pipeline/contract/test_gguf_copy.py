@@ -7,6 +7,7 @@ import pytest
 from gguf import GGUFWriter
 from transformers import AutoConfig
 
+from pipeline.contract.cache import CACHE
 from pipeline.contract.gguf_copy import head_of
 
 
@@ -27,8 +28,8 @@ def write(file: Path, layers: int) -> None:
 
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    return tmp_path / "cache" / "parlance" / "gguf"
+    monkeypatch.setenv(CACHE, str(tmp_path / "cache"))
+    return tmp_path / "cache" / "gguf"
 
 
 def test_the_copy_says_what_the_file_does_and_another_file_has_another(tmp_path: Path, cache: Path) -> None:
@@ -57,6 +58,6 @@ def test_the_file_is_not_read_again(tmp_path: Path, cache: Path) -> None:
 
 def test_without_a_cache_folder_the_file_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "cache").write_text("a file, where the folder would be")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv(CACHE, str(tmp_path / "cache"))
     write(tmp_path / "a.gguf", 3)
     assert head_of(tmp_path / "a.gguf", AutoConfig).num_hidden_layers == 3
