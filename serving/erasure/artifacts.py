@@ -3,7 +3,6 @@
 import json
 import shutil
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,6 @@ import pyarrow.parquet as pq
 from configs.errors import UserError
 from pipeline.acquire.batches import ERASED
 from pipeline.contract.artifact import Artifact, ArtifactStore, Ledger
-from pipeline.contract.atomic_write import write_text
 from pipeline.contract.garbage import half_deleted, remove
 from pipeline.contract.parts import PartStore
 from pipeline.contract.run import Run
@@ -21,12 +19,15 @@ from pipeline.contract.stages import STAGES
 from pipeline.index.qdrant_edge import rewrite
 from pipeline.rows.row_id import row_id
 from pipeline.rows.schema import DROPPED
-from serving.erasure.rows import held, take_documents, take_rows
+from serving.erasure.rows import held, names_in, rename, take_documents, take_rows
+from serving.erasure.texts import is_text, names_words, scrub_file, scrubbed
 from serving.erasure.theirs import Theirs
 from serving.erasure.words import Words
 
 RULE = "erased"
 ORDER = [*STAGES]
+NAME_TOPICS = ("annotate", "reannotate")
+"""Stages whose column `cluster` holds names of discovered topics."""
 
 
 def take_out(store: ArtifactStore, theirs: Theirs, words: Words, at: str, vectors: Any) -> Iterator[dict[str, Any]]:
@@ -84,13 +85,19 @@ def _changes(store: ArtifactStore, artifact: Artifact, rows: set[str], words: Wo
     for path in artifact.path.rglob("*"):
         name = path.relative_to(artifact.path).as_posix()
         if path.suffix == ".parquet":
-            if held(path, rows):
+            if held(path, rows) or _named(artifact.path.parent.name, path, words):
                 found.add(name)
-        elif _is_text(name) and _scrubbed(path, words) is not None:
+        elif is_text(name) and scrubbed(path, words, names_words(name)) is not None:
             found.add(name)
     if (artifact.path / "store").is_dir() and _indexed(store, artifact, rows):
         found.add("store")
     return found
+
+
+def _named(stage: str, path: Path, words: Words) -> bool:
+    """Whether a file names topics that their words name."""
+    names = words.only.names.keys()
+    return bool(names) and stage in NAME_TOPICS and not names.isdisjoint(names_in(path, "cluster"))
 
 
 def _indexed(store: ArtifactStore, index: Artifact, rows: set[str]) -> bool:
@@ -102,47 +109,16 @@ def _indexed(store: ArtifactStore, index: Artifact, rows: set[str]) -> bool:
     return not balance.is_dir() or any(held(path, rows) for path in balance.glob("*.parquet"))
 
 
-def _is_text(name: str) -> bool:
-    """Whether a file may hold samples: no tokenizer, no weights' configuration."""
-    suffix, folder = Path(name).suffix, name.split("/")[0]
-    own = name in ("manifest.json", "manifest.sha256")
-    return not own and (suffix in (".md", ".txt", ".log", ".html") or (suffix in (".json", ".jsonl")
-                        and folder not in ("tokenizer", "model", "adapter", "store")))  # fmt: skip
-
-
-def _scrubbed(path: Path, words: Words) -> str | None:
-    """The text of a file without what is theirs; None when there is nothing."""
-    text = path.read_text(encoding="utf-8", errors="replace")
-    if path.suffix == ".json":
-        with suppress(ValueError):
-            value = json.loads(text)
-            found = words.scrubbed(value)
-            return None if found == value else json.dumps(found, indent=1, ensure_ascii=False) + "\n"
-    if path.suffix == ".jsonl":
-        with suppress(ValueError):
-            found_ = words.scrubbed_json_lines(text)
-            same = [json.loads(line) for line in text.splitlines()] == [json.loads(x) for x in found_.splitlines()]
-            return None if same else found_
-    new = words.scrubbed_text(text)
-    return None if new == text else new
-
-
-def scrub_file(path: Path, words: Words) -> bool:
-    """Takes a person's words out of a text file; whether there were any."""
-    new = _scrubbed(path, words)
-    if new is not None:
-        write_text(path, new)
-    return new is not None
-
-
 def _apply(copy: Path, name: str, rows: set[str], words: Words, manifest: dict[str, Any]) -> int:
     """Takes out of one file of an artifact's copy what is theirs; returns the rows, and accounts for them."""
     path, ledger = copy / name, manifest["ledger"]
     if name == "store":
         return _take_points(path, rows)
     if path.suffix != ".parquet":
-        scrub_file(path, words)
+        scrub_file(path, words, names_words(name))
         return 0
+    if _named(manifest["stage"], path, words):
+        rename(path, "cluster", words.only.in_column)
     if name.startswith("packed/"):
         gone = len(held(path, rows))
         take_documents(path, rows, _padding(copy))

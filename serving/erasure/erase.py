@@ -16,7 +16,9 @@ from serving.dialogue.feedback import FOLDER as FEEDBACK
 from serving.erasure import artifacts, kept
 from serving.erasure.certificate import write_certificate
 from serving.erasure.models import flag_models
-from serving.erasure.theirs import Theirs, find, learned_rows
+from serving.erasure.only_theirs import only_theirs
+from serving.erasure.texts import names_words, scrub_file
+from serving.erasure.theirs import Theirs, files_of_conversations, find, learned_rows
 from serving.erasure.words import Words
 from serving.keys import Keys
 
@@ -49,9 +51,11 @@ def erase(profile: Profile, root: Path, user: str) -> tuple[Path, list[str]]:
         bans.write(root)
         learned = learned_rows(root, theirs)
         every = artifacts.runs_of(root)
-        words = Words(theirs.texts, theirs.rows)
+        only = only_theirs(store, files_of_conversations(root), theirs.rows, theirs.texts)
+        words = Words(theirs.texts, theirs.rows, only)
         models = flag_models(store, every, learned, at)
         feedback = kept.erase_feedback(root, user)
+        beside = [*_scrub_beside(root, words), *_scrub_notes(root, theirs.rows)]
         changed = []
         after_acquire = [stage for stage in STAGES if stage != "acquire"]
         parts = list(artifacts.remove_parts(root, after_acquire, theirs.rows))
@@ -61,7 +65,6 @@ def erase(profile: Profile, root: Path, user: str) -> tuple[Path, list[str]]:
         parts += artifacts.remove_parts(root, ["acquire"], theirs.rows)
         say(f"erase: {len(parts):,} parts deleted")
         points = kept.erase_points(profile, theirs.rows)
-        beside = [*_scrub_beside(root, words), *_scrub_notes(root, theirs.rows), *points]
         sessions = kept.erase_sessions(database, user)
         database.scrub()
         memory = kept.erase_vectors(database, profile, root, user)
@@ -81,7 +84,7 @@ def erase(profile: Profile, root: Path, user: str) -> tuple[Path, list[str]]:
         "feedback": feedback,
         "artifacts": changed,
         "parts_deleted": parts,
-        "files": beside,
+        "files": [*beside, *points],
         "leftovers_deleted": left,
         "models": models,
         "sources_not_ours": _foreign(theirs, root),
@@ -118,13 +121,13 @@ def _scrub_beside(root: Path, words: Words) -> list[dict[str, Any]]:
         ):  # fmt: skip
             continue
         name = path.relative_to(root).as_posix()
-        if path.name in REPORTS and words.within(path.read_text(encoding="utf-8", errors="replace")):
+        if path.name in REPORTS and words.shown(path.read_text(encoding="utf-8", errors="replace")):
             for report in REPORTS:
                 path.with_name(report).unlink(missing_ok=True)
             done.append({"file": name, "done": "deleted; parlance report writes it anew"})
-        elif path.name.startswith(EVENTS) and words.within(path.read_text(encoding="utf-8", errors="replace")):
+        elif path.name.startswith(EVENTS) and words.shown(path.read_text(encoding="utf-8", errors="replace")):
             path.unlink()
             done.append({"file": name, "done": "deleted"})
-        elif path.is_file() and path.suffix in TEXTS and artifacts.scrub_file(path, words):
+        elif path.is_file() and path.suffix in TEXTS and scrub_file(path, words, names_words(name)):
             done.append({"file": name, "done": "lines and entries replaced"})
     return done

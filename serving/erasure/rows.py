@@ -1,7 +1,7 @@
 """A person's rows in Parquet files: found, counted, taken out."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from pipeline.contract.tokenised import PADDING, UNLEARNED
 from pipeline.rows.bans import Bans
 from pipeline.rows.turns import turns_of
 
+ROWS_AT_ONCE = 1024
 OF_A_ROW = ("row_id", "pair_id", "parent")
 """Columns that name the conversation that a row is, or was made of."""
 
@@ -48,6 +49,16 @@ def ids_that_say(path: Path, said: Bans) -> set[str]:
             turns = turns_of(rows["messages"])
             found |= {i for i, t in zip(rows["row_id"].to_pylist(), turns, strict=True) if said.hold(None, t)}
     return found
+
+
+def contents(path: Path, ids: set[str], others: bool) -> Iterator[pa.Array]:
+    """What is said in the rows of a file of conversations that are among the ids, or in the others, by batches."""
+    file, wanted = pq.ParquetFile(path), pa.array(ids, pa.string())
+    if {"row_id", "messages"} <= set(file.schema_arrow.names):
+        for batch in file.iter_batches(ROWS_AT_ONCE, columns=["row_id", "messages"]):
+            mine = pc.is_in(batch["row_id"], wanted)
+            rows = batch.filter(pc.invert(mine) if others else mine)
+            yield pc.struct_field(pc.list_flatten(rows["messages"]), "content")
 
 
 def origins_of(paths: Iterable[Path], ids: set[str]) -> Iterator[dict[str, Any]]:
@@ -101,6 +112,20 @@ def take_rows(path: Path, ids: set[str]) -> Taken:
 
     _rewrite(path, without)
     return taken
+
+
+def rename(path: Path, column: str, changed: Callable[[pa.ChunkedArray], pa.ChunkedArray]) -> None:
+    """Replaces a file by one with another column of the same name."""
+    number = pq.read_schema(path).get_field_index(column)
+    _rewrite(path, lambda table: table.set_column(number, table.schema.field(number), changed(table[column])))
+
+
+def names_in(path: Path, column: str) -> set[str]:
+    """The distinct values of a file's column; none where it has no such column."""
+    file, found = pq.ParquetFile(path), set()
+    for group in range(file.num_row_groups) if column in file.schema_arrow.names else ():
+        found |= set(pc.unique(file.read_row_group(group, [column])[column]).to_pylist())
+    return found
 
 
 def take_documents(path: Path, ids: set[str], pad: int) -> int:

@@ -54,10 +54,15 @@ def find(root: Path, user: str, elsewhere: Iterable[Turns] = ()) -> Theirs:
     theirs.sources.update(places.values())
     for whole in _of(root, "balance"):
         theirs.rows |= ids_made_of(whole.path / "data", theirs.rows)
-    worded = (whole for whole in _all(root) if STAGES[whole.path.parent.name].conversations)
-    for path in _each_once(path for whole in worded for path in _data(whole)):
+    for path in files_of_conversations(root):
         theirs.texts |= _written(path, theirs.rows)
     return theirs
+
+
+def files_of_conversations(root: Path) -> list[Path]:
+    """Files whose rows say what they said, in any stage's words, each once."""
+    worded = (whole for whole in _all(root) if STAGES[whole.path.parent.name].conversations)
+    return list(_each_once(path for whole in worded for path in _data(whole)))
 
 
 def rows_of(root: Path, user: str) -> list[dict[str, Any]]:

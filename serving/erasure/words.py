@@ -1,11 +1,11 @@
 """A person's words in texts that carry no row: samples, reports, logs. They are replaced, with their answers."""
 
-import json
 import re
 from collections.abc import Iterable
 from typing import Any
 
-ERASED = "[erased]"
+from serving.erasure.only_theirs import ERASED, OnlyTheirs
+
 RUN_WORDS = 6
 """So many words in a row that somebody said are theirs wherever they stand."""
 
@@ -17,9 +17,11 @@ _ID = re.compile(r"[0-9a-f]{32}")
 
 
 class Words:
-    """What somebody said, to be recognised. texts: of the turns that they wrote. rows: ids of their conversations."""
+    """What somebody said, to be recognised. texts: of the turns that they wrote. rows: ids of their conversations.
+    only: words that nobody else said."""
 
-    def __init__(self, texts: Iterable[str], rows: Iterable[str]) -> None:
+    def __init__(self, texts: Iterable[str], rows: Iterable[str], only: OnlyTheirs | None = None) -> None:
+        self.only = only or OnlyTheirs()
         self.rows = frozenset(rows)
         self._alone: set[tuple[str, ...]] = set()
         self._runs: dict[int, set[tuple[str, ...]]] = {}
@@ -42,6 +44,10 @@ class Words:
             for at in range(len(words) - length + 1)
         )
 
+    def shown(self, text: str) -> bool:
+        """Whether a text holds something of theirs, be it a word that only they said."""
+        return self.within(text) or self.only.within(text)
+
     def scrubbed(self, value: Any) -> Any:
         """A JSON value without what is theirs: the entry that names their row or holds their words keeps its numbers
         and ids, and none of its texts."""
@@ -50,10 +56,6 @@ class Words:
     def scrubbed_text(self, text: str) -> str:
         """A text without the lines that hold their words."""
         return "".join(ERASED + "\n" if self.within(line) else line for line in text.splitlines(keepends=True))
-
-    def scrubbed_json_lines(self, text: str) -> str:
-        lines = text.splitlines()
-        return "".join(json.dumps(self.scrubbed(json.loads(line)), ensure_ascii=False) + "\n" for line in lines)
 
     def _scrub(self, value: Any) -> tuple[Any, bool]:
         """The value, and whether what holds it is theirs."""
