@@ -163,7 +163,7 @@ def _spelled(word: str) -> str:
 
 
 def _different(name: str, taken: set[str]) -> str:
-    number, found = 1, name
+    number, found = 2, name
     while found in taken:
         number, found = number + 1, f"{name} ({number})"
     return found
