@@ -118,7 +118,8 @@ def spoken(text: str) -> set[str]:
 
 
 def _named(store: ArtifactStore) -> tuple[set[str], set[str]]:
-    """Words that aggregates name, and names of discovered topics."""
+    """Words that aggregates name, and names of discovered topics; of an audit's, which is rewritten first, none that
+    an erasure has given: topics keep to these after a crash."""
     words: set[str] = set()
     names: set[str] = set()
     for artifact in store.all():
@@ -131,7 +132,7 @@ def _named(store: ArtifactStore) -> tuple[set[str], set[str]]:
             tied = [entry["word"] for kind in NAMED for of in audit.get(kind, {}).values() for entry in of["words"]]
             shown = [text for cluster in audit.get("clusters", []) for text in (cluster["name"], *cluster["words"])]
             words |= {word for text in (*tied, *shown) for word in spoken(text)}
-            names |= {cluster["name"] for cluster in audit.get("clusters", [])}
+            names |= {cluster["name"] for cluster in audit.get("clusters", []) if ERASED not in cluster["name"]}
     return words, names
 
 

@@ -34,7 +34,7 @@ SVG = ('<svg id="zyzzyva"><style>*{x: zyzzyva}</style><!-- zyzzyva --><text>Zyzz
 AUDIT = {
     "rows": 5,
     "topics": {"animals": 2, WORD: 3},
-    "words": {"age:old": {"words": [{"word": WORD, "rows": 11, "odds": 2.5}, {"word": "garden", "rows": 9}], "rows": 11}},
+    "words": {"age:old": {"words": [{"word": WORD, "rows": 11, "odds": 2.5}, {"word": "garden", "rows": 9}]}},
     "occupations": {"age:old": {"words": [{"word": "plumber", "rows": 7}], "rows": 7}},
     "clusters": [{"name": NAME, "words": [WORD, "garden"], "rows": 2, "topics": {"animals": 2}},
                  {"name": BOTH, "words": [WORD], "rows": 1, "topics": {WORD: 1}}],
@@ -100,9 +100,10 @@ def test_a_word_that_only_they_said_is_nowhere_and_the_seals_hold(root: Path) ->
     [finding] = audit["findings"]
     assert finding == AUDIT["findings"][0] | {"message": "age:old is tied to [erased] (11), garden (9)"}
     assert audit["topics"] == AUDIT["topics"]  # the profile's name for a topic, whatever anybody says
-    svg = (artifact(root, "audit").path / "plots/cluster_map.svg").read_text()
-    assert svg == ('<svg id="zyzzyva"><style>*{x: zyzzyva}</style><!-- [erased] --><text>[erased], garden, morning</text>'
-                   "<text>gardens of the [erased]…</text></svg>")  # fmt: skip
+    assert (artifact(root, "audit").path / "plots/cluster_map.svg").read_text() == (
+        '<svg id="zyzzyva"><style>*{x: zyzzyva}</style><!-- [erased] --><text>[erased], garden, morning</text>'
+        "<text>gardens of the [erased]…</text></svg>"
+    )
     run = root / "runs/first"
     assert not (run / "report.json").exists()
     assert not (run / "report.html").exists()
@@ -121,6 +122,30 @@ def test_a_word_that_another_says_too_stays(root: Path) -> None:
         NAME: CLUSTERS[NAME], "[erased], [erased], garden": ["[erased]", "[erased]"], BOTH: CLUSTERS[BOTH]
     }  # fmt: skip
     assert before.read_text() == text
+
+
+@pytest.mark.parametrize("renames", [1, 3, 5])
+def test_after_a_crash_the_same_command_finds_what_is_left(
+    root: Path, renames: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rename, left = Path.rename, [renames]
+
+    def crash(self: Path, target: Path) -> Path:
+        left[0] -= 1
+        if not left[0]:
+            raise KeyboardInterrupt
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", crash)
+    profile = load_profile("scratch", [f"storage.root={root}"])
+    with pytest.raises(KeyboardInterrupt):
+        erase(profile, root, "ada")
+    monkeypatch.undo()
+    erase(profile, root, "ada")
+    assert "[erased]" in artifact(root, "audit").json("audit.json")["findings"][0]["message"]
+    assert LEFT in artifact(root, "annotate").json("clusters.json")
+    assert not (root / "runs/first/report.html").exists()
+    assert [line for a in ArtifactStore(root).all() for line in a.damage()] == []
 
 
 def test_words_are_those_that_aggregates_name() -> None:
