@@ -31,7 +31,7 @@ ROWS = [{"row_id": IDS[user], "topic": "animals", "cluster": NAME} for user in I
 MORE = [{"row_id": f"{n:032x}", "topic": "other", "cluster": name} for n, name in enumerate((OTHER_NAME, BOTH, None))]
 SVG = ('<svg id="zyzzyva"><style>*{x: zyzzyva}</style><!-- zyzzyva --><text>Zyzzyva, garden, morning</text>'
        "<text>gardens of the zyzz…</text></svg>")  # fmt: skip
-AUDIT = {
+AUDIT: dict[str, Any] = {
     "rows": 5,
     "topics": {"animals": 2, WORD: 3},
     "words": {"age:old": {"words": [{"word": WORD, "rows": 11, "odds": 2.5}, {"word": "garden", "rows": 9}]}},
