@@ -18,6 +18,10 @@ from plugins.standalone import _free_port
 WATCH, RETRAIN = "/dags/watch_conversations", "/dags/retrain_chat_model"
 
 
+SELDOM = "0 0 29 2 *"
+"""A DAG that is not paused any more begins the run of its last date at once, if that was lately."""
+
+
 def test_a_reason_starts_retraining_and_is_its_note(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     turns = [{"role": "user", "content": "How are you?"}, {"role": "assistant", "content": "I am well, thank you."}]
     data, profile = tmp_path / "chats.jsonl", tmp_path / "ours.yaml"
@@ -25,6 +29,8 @@ def test_a_reason_starts_retraining_and_is_its_note(tmp_path: Path, monkeypatch:
     settings = [f"storage.root={tmp_path / 'root'}", "watch.rows=5"]
     profile.write_text(yaml.safe_dump(load_profile("scratch", settings, str(data)).model_dump(mode="json")))
     monkeypatch.setenv("PARLANCE_RETRAIN_PROFILE", str(profile))
+    for clock in ("PARLANCE_RETRAIN_CRON", "PARLANCE_WATCH_CRON"):
+        monkeypatch.setenv(clock, SELDOM)
     with Airflow(tmp_path / "root", _free_port()) as airflow, airflow.client() as client:
         for dag in (WATCH, RETRAIN):
             _until(partial(_served, client, dag))

@@ -24,10 +24,11 @@ PROMPT = {"model": "parlance-chat", "messages": [{"role": "user", "content": "He
 def test_a_killed_engine_is_started_again_and_requests_that_had_no_token_are_answered(
     serve: Callable[..., Server], model_folder: Path
 ) -> None:
-    found = serve(f"serving.model={model_folder}", "serving.embedded.batch=1")
+    long = "serving.limits.reply_tokens=4000"  # so that it still speaks when the next one asks
+    found = serve(f"serving.model={model_folder}", "serving.embedded.batch=1", long)
     statuses: list[int] = []
     with httpx.stream(
-        "POST", f"{found.url}/v1/chat/completions", json=PROMPT | {"stream": True, "max_tokens": 1000}, timeout=60
+        "POST", f"{found.url}/v1/chat/completions", json=PROMPT | {"stream": True, "max_tokens": 4000}, timeout=60
     ) as begun:
         lines = begun.iter_lines()
         for _ in range(6):
@@ -42,7 +43,7 @@ def test_a_killed_engine_is_started_again_and_requests_that_had_no_token_are_ans
     assert statuses == [200]
     assert found.app.state.metrics.restarts._value.get() == 1
     whole: list[httpx.Response] = []
-    asking = threading.Thread(target=lambda: whole.append(found.ask(max_tokens=1000)))
+    asking = threading.Thread(target=lambda: whole.append(found.ask(max_tokens=4000)))
     asking.start()
     wait(lambda: found.engine.load[0] == 1)
     os.kill(found.engine.pid, signal.SIGKILL)
