@@ -257,8 +257,8 @@ class DuplicateSearch:
         found = run(deliver([frame], targets, self.spark), overlapping)
         frame = run(deliver([self.exact, self.clustered, sent, found], ranges.new_ranges, self.spark), rows)
         with task_progress(self.spark, "deduplicate: deciding"):
-            sent = deliver([frame], int(task_of_file.max()) + 1, self.spark)
-            decided = run(sent, of_files, "file int, digest string").collect()
+            delivered = deliver([frame], int(task_of_file.max()) + 1, self.spark)
+            decided = run(delivered, of_files, "file int, digest string").collect()
         digests = sorted((row["file"], row["digest"]) for row in decided)
         return [Decided(files[number], folder / f"{number:06d}.arrow", digest) for number, digest in digests]
 

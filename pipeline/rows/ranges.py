@@ -127,10 +127,12 @@ def _row_groups(folder: Path) -> Iterator[tuple[Path, int, int]]:
 
 def _joined(slices: Iterable[Slice], most: int) -> Iterator[list[Slice]]:
     held: list[Slice] = []
+    rows = 0
     for part in slices:
-        if held and sum(h.rows for h in held) + part.rows > most:
+        if held and rows + part.rows > most:
             yield held
-            held = []
+            held, rows = [], 0
         held.append(part)
+        rows += part.rows
     if held:
         yield held

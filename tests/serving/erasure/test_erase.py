@@ -33,6 +33,7 @@ from serving.keys import Keys
 from tests.artifacts import commit, commit_parts, files_with
 from tests.pipeline.conftest import BALANCED, DEDUPLICATED
 from tests.servers import write_model
+from tests.serving.erasure.crash import crash_at_rename
 
 WORD = "zyzzyva"
 ASKED = f"What does a {WORD} eat when the winter comes to the valley?"
@@ -214,15 +215,7 @@ def test_nothing_begins_while_a_run_is_at_work(root: Path) -> None:
 
 
 def test_after_a_crash_amid_the_artifacts_the_same_command_goes_on(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    rename, left = Path.rename, [3]
-
-    def crash(self: Path, target: Path) -> Path:
-        left[0] -= 1
-        if not left[0]:
-            raise KeyboardInterrupt
-        return rename(self, target)
-
-    monkeypatch.setattr(Path, "rename", crash)
+    crash_at_rename(3, monkeypatch)
     with pytest.raises(KeyboardInterrupt):
         erase(profile_of(root), root, "ada")
     monkeypatch.undo()

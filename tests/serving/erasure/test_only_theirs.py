@@ -18,6 +18,7 @@ from serving.erasure.only_theirs import OnlyTheirs, spoken
 from serving.erasure.texts import names_words
 from tests.artifacts import commit, commit_parts, files_with
 from tests.pipeline.conftest import DEDUPLICATED
+from tests.serving.erasure.crash import crash_at_rename
 
 WORD = "zyzzyva"
 SAID = {"ada": "A Zyzzyva sat in the garden this morning. The plumbers came.",
@@ -128,15 +129,7 @@ def test_a_word_that_another_says_too_stays(root: Path) -> None:
 def test_after_a_crash_the_same_command_finds_what_is_left(
     root: Path, renames: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rename, left = Path.rename, [renames]
-
-    def crash(self: Path, target: Path) -> Path:
-        left[0] -= 1
-        if not left[0]:
-            raise KeyboardInterrupt
-        return rename(self, target)
-
-    monkeypatch.setattr(Path, "rename", crash)
+    crash_at_rename(renames, monkeypatch)
     profile = load_profile("scratch", [f"storage.root={root}"])
     with pytest.raises(KeyboardInterrupt):
         erase(profile, root, "ada")
