@@ -4,15 +4,19 @@ Conversations of about so many characters, made of real exchanges (benchmarks/co
 are not at hand: JSON Lines of prompt and response). Prints JSON lines: embed with its files written, the encoder
 alone, and with --peer sentence-transformers on the same texts, by default and as its users make it fast (fp16 on GPUs,
 batches of 1,024), and the smallest cosine between its vectors and ours.
-`rows_per_second` counts from the first shard that is done; `start_seconds` is what lies before it.
+`rows_per_second` counts from the first shard that is done; `start_seconds` is what lies before it. With --gpus N the
+stage is measured twice, on one GPU and on N with a process each: there it counts from when each has a shard done, and
+`times_one` is the ratio of the two; `same_bytes` says whether the files are the same.
 """
 
 import argparse
+import filecmp
 import json
 import resource
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import cycle, islice
 from pathlib import Path
 from random import Random
@@ -23,10 +27,11 @@ import pyarrow.parquet as pq
 import torch
 
 from configs.embed import Embed, Embedding
-from pipeline.embed.embed import write_vectors
+from pipeline.embed.device_processes import DeviceProcesses, Wanted
 from pipeline.embed.encoder import Encoder
 from pipeline.embed.segmenter import Segmenter
-from pipeline.embed.shards import shards_of
+from pipeline.embed.shard_encoder import ShardEncoder
+from pipeline.embed.shards import ShardedFile
 from pipeline.rows.ordered import in_shards
 
 REAL, COMPARED = 100_000, 2_000
@@ -40,40 +45,84 @@ def main() -> None:
     embedding = Embedding(device=options.device)
     for characters in options.characters:
         with tempfile.TemporaryDirectory() as scratch:
-            source, data = Path(scratch) / "source", Path(scratch) / "data"
+            source = Path(scratch) / "source"
             source.mkdir()
-            data.mkdir()
             write_conversations(source, exchanges, options.rows, characters)
             about = {"characters": characters, "rows": options.rows, "device": _device(options.device)}
-            for line in (stage(source, data, settings, embedding), encoder_alone(source, settings, embedding)):
+            for line in stages(source, Path(scratch), settings, embedding, options.gpus):
                 print(json.dumps(line | about), flush=True)
+            print(json.dumps(encoder_alone(source, settings, embedding) | about), flush=True)
             if options.peer:
                 for line in peers(source, settings, embedding):
                     print(json.dumps(line | about), flush=True)
 
 
-def stage(source: Path, data: Path, settings: Embed, embedding: Embedding) -> dict[str, object]:
+def stages(
+    source: Path, scratch: Path, settings: Embed, embedding: Embedding, gpus: int
+) -> Iterator[dict[str, object]]:
+    """The stage on one GPU, and on several beside it."""
+    one = stage(source, scratch / "one", settings, embedding, 1)
+    yield one
+    if gpus > 1:
+        several = stage(source, scratch / "several", settings, embedding, gpus)
+        rates = one["rows_per_second"], several["rows_per_second"]
+        names = sorted(file.name for file in (scratch / "one").iterdir())
+        differing = filecmp.cmpfiles(scratch / "one", scratch / "several", names, shallow=False)[1:]
+        yield several | {
+            "times_one": round(rates[1] / rates[0], 2) if all(rates) else None,  # type: ignore[operator]
+            "same_bytes": not any(differing),
+        }
+
+
+def stage(source: Path, data: Path, settings: Embed, embedding: Embedding, gpus: int) -> dict[str, object]:
     """What the stage does, but for its manifest."""
+    data.mkdir()
     started, cpu = time.monotonic(), _cpu_seconds()
-    encoder = Encoder(settings.model, embedding.device, embedding.batch_size)
-    cut = (shard for file in sorted(source.glob("*.parquet")) for shard in shards_of(file, settings.shard_rows))
-
-    def write(name: str, table: pa.Table) -> None:
-        pq.write_table(table, data / name, compression="zstd", use_dictionary=["row_id"])
-
-    shards = ((shard.name, shard.table) for shard in cut)
-    marks = [(time.monotonic(), done) for done in write_vectors(shards, settings, encoder, write)]
-    ended = time.monotonic()
+    marks = []
+    for done, warm in _encoded(source, _FileWriter(data), settings, embedding, gpus):
+        if warm:
+            marks.append((time.monotonic(), done))
+    ended = marks[-1][0]
     segments = sum(pq.read_metadata(file).num_rows for file in data.iterdir())
     (first, before), (_, after) = marks[0], marks[-1]
     return {
         "what": "embed",
+        "gpus": gpus,
         "rows_per_second": round((after - before) / (ended - first)) if after > before else None,
+        "rows_counted": after - before,
         "start_seconds": round(first - started, 1),
         "seconds": round(ended - started, 1),
         "cpu_seconds": round(_cpu_seconds() - cpu, 1),
         "segments": segments,
     }
+
+
+def _encoded(
+    source: Path, write: "_FileWriter", settings: Embed, embedding: Embedding, gpus: int
+) -> Iterator[tuple[int, bool]]:
+    """How many conversations are done, and whether all GPUs have begun; the end of a run on one of them is when the
+    last file is written."""
+    shards = (shard for path in sorted(source.glob("*.parquet")) for shard in ShardedFile(path, settings.shard_rows))
+    if gpus == 1:
+        done = 0
+        with ShardEncoder(settings, embedding) as encoder:
+            for done in encoder.write(((shard.name, shard.table) for shard in shards), write):
+                yield done, True
+            yield done, True
+        return
+    wanted = [Wanted(shard.file, shard.number, shard.name) for shard in shards]
+    devices = ["cpu"] * gpus if embedding.device == "cpu" else [f"cuda:{number}" for number in range(gpus)]
+    with DeviceProcesses(devices, settings, embedding, write) as processes:
+        for done in processes.encode(wanted):
+            yield done, processes.warm
+
+
+@dataclass(frozen=True)
+class _FileWriter:
+    folder: Path
+
+    def __call__(self, name: str, table: pa.Table) -> None:
+        pq.write_table(table, self.folder / name, compression="zstd", use_dictionary=["row_id"])
 
 
 def encoder_alone(source: Path, settings: Embed, embedding: Embedding) -> dict[str, object]:
@@ -171,6 +220,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--characters", type=int, nargs="+", default=[200], help="of a conversation, about")
     made.add_argument("--model", default=Embed().model, help="as embed.model")
     made.add_argument("--device", default="auto", help="as embedding.device")
+    made.add_argument("--gpus", type=int, default=1, help="with N > 1 the stage on N GPUs, beside one (see above)")
     made.add_argument("--data", help="JSON Lines of prompt and response, instead of the corpora at hand")
     made.add_argument("--peer", action="store_true", help="sentence-transformers too")
     return made

@@ -7,9 +7,9 @@ import pyarrow as pa
 import pytest
 import torch
 
-from configs.embed import Embed
-from pipeline.embed.embed import write_vectors
+from configs.embed import Embed, Embedding
 from pipeline.embed.encoder import Encoder
+from pipeline.embed.shard_encoder import ShardEncoder
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
 
@@ -33,7 +33,8 @@ def test_shards_that_other_processes_cut_hold_the_vectors_of_their_own_rows():
     table = pa.table({"row_id": ids, "messages": messages})
     shards = [(f"{n}", table.slice(50 * n, 50)) for n in range(10)]
     settings, written = Embed(model=MODEL, max_tokens=256), dict[str, pa.Table]()
-    assert list(write_vectors(shards, settings, Encoder(MODEL, "cuda"), written.__setitem__))[-1] == len(TEXTS)
+    with ShardEncoder(settings, Embedding(device="cuda")) as encoder:
+        assert list(encoder.write(shards, written.__setitem__))[-1] == len(TEXTS)
     found = pa.concat_tables(written[name] for name, _ in shards)
     assert found["row_id"].to_pylist() == ids
     vectors = found["vector"].combine_chunks().flatten().to_numpy().reshape(len(TEXTS), -1)
