@@ -119,7 +119,7 @@ class DeviceProcesses(AbstractContextManager["DeviceProcesses"]):
         self._ends.append(end)
         if member.failed and member.failed.by_user:
             raise UserError(member.failed.reason)
-        self._failures.update(member.given if member.failed is None else [member.failed.name or ""])
+        self._failures.update([member.failed.name or ""] if member.failed else list(member.given))
         again = next((w for name, w in member.given.items() if self._failures[name] >= MOST_FAILURES), None)
         if again:
             raise EndedError(

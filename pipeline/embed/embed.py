@@ -82,6 +82,8 @@ def _obtained(context: StageContext, shards: dict[Part, Wanted], conversations: 
 
         parts = context.obtain(list(shards), make, allow_open_files(MOST_CLAIMED * len(devices)))
         progress.update(conversations)
+    if isinstance(encoding, DeviceProcesses):
+        context.part_store.sweep({context.stage.name})  # what a process that was killed was writing
     return parts
 
 
