@@ -8,6 +8,7 @@ has are not encoded again.
 """
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from itertools import groupby
@@ -42,13 +43,9 @@ def embed(context: StageContext) -> None:
     source = context.inputs["deduplicate"]
     conversations = source.ledger.rows_out
     files = sorted(source.parquet().glob("*.parquet"))
-    raw = {k: v for k, v in context.run.input_fingerprints(context.stage.name).items() if k not in context.inputs}
-    config = config_slice(context.stage, context.profile)
-    shards: dict[Part, Wanted] = {}
-    for shard in (shard for file in files for shard in ShardedFile(file, settings.shard_rows)):
-        part = context.part(config, {**raw, "conversations": shard.digest})
-        shards[part] = Wanted(shard.file, shard.number, part)
-    parts = _obtained(context, shards, conversations)
+    devices = devices_of(context.config("embedding.device"))
+    shards = _shards(context, files, len(devices))
+    parts = _obtained(context, shards, conversations, devices)
     for wanted, made in zip(shards.values(), parts, strict=True):
         context.link(made, {"data.parquet": f"data/{wanted.name}"})
     written = sum(part.ledger.rows_out for part in parts)
@@ -66,9 +63,27 @@ def _empty(folder: Path, settings: Embed) -> None:
     pq.write_table(schema.empty_table(), folder / "part-00000.parquet")
 
 
-def _obtained(context: StageContext, shards: dict[Part, Wanted], conversations: int) -> list[Artifact]:
+def _shards(context: StageContext, files: list[Path], at_once: int) -> dict[Part, Wanted]:
+    """The part that each shard becomes. at_once: files that are read side by side."""
+    raw = {k: v for k, v in context.run.input_fingerprints(context.stage.name).items() if k not in context.inputs}
+    config, rows = config_slice(context.stage, context.profile), context.config("embed").shard_rows
+
+    def read(file: Path) -> list[tuple[int, str]]:
+        return [(shard.number, shard.digest) for shard in ShardedFile(file, rows)]
+
+    found: dict[Part, Wanted] = {}
+    with ThreadPoolExecutor(at_once) as readers:
+        for file, digests in zip(files, readers.map(read, files), strict=True):
+            for number, digest in digests:
+                part = context.part(config, {**raw, "conversations": digest})
+                found[part] = Wanted(file, number, part)
+    return found
+
+
+def _obtained(
+    context: StageContext, shards: dict[Part, Wanted], conversations: int, devices: list[str]
+) -> list[Artifact]:
     """The part of each shard. What encodes is started when one is missing."""
-    devices = devices_of(context.config("embedding.device"))
     encoding: DeviceProcesses | _ThisProcess | None = None
     with context.progress(conversations, "rows") as progress, ExitStack() as stack:
 
