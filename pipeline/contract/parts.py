@@ -19,6 +19,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -161,12 +162,12 @@ class PartStore:
 
     @contextmanager
     def _claimed(self, parts: Sequence[Part], at_once: int) -> Iterator[list[Part]]:
-        """Those of the parts that nobody else is making; of others only, waits for the first of them."""
+        """At most `at_once` of the parts that nobody else is making; of others only, waits for the first of them."""
         if not parts:
             yield []
             return
         with ExitStack() as stack:
-            claimed = [part for part in parts[:at_once] if self._try(part, stack)]
+            claimed = list(islice((part for part in parts if self._try(part, stack)), at_once))
             if not claimed:
                 part = parts[0]
                 await_free(self._lock(part), f"{part.stage}: a part of it is being made by")
