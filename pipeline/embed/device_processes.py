@@ -5,6 +5,7 @@ that it has open, then of the one of which most is left, so the faster device do
 itself: one that is killed holds no lock that the others need. What it was given and has not written is done by them.
 """
 
+import errno
 import multiprocessing
 import signal
 import sys
@@ -58,11 +59,11 @@ class Done:
 
 @dataclass(frozen=True)
 class Failed:
-    """Why a process ends. name: of the shard that it was at. by_user: it is a UserError."""
+    """Why a process ends. name: of the shard that it was at. error: what the others would meet with as well."""
 
     name: str | None
     reason: str
-    by_user: bool
+    error: Exception | None
 
 
 MORE = "more"
@@ -90,7 +91,7 @@ class DeviceProcesses(AbstractContextManager["DeviceProcesses"]):
 
     def encode(self, wanted: Iterable[Wanted]) -> Iterator[int]:
         """Has all written; yields how many conversations are. Raises EndedError when a shard was what two processes
-        ended with, or no process is left, and what a process raised as a UserError."""
+        ended with, or no process is left; a UserError of a process, and that its disk is full, as it is."""
         waiting, done = _Waiting(wanted), 0
         for member in self._members:
             member.give(waiting)
@@ -117,8 +118,8 @@ class DeviceProcesses(AbstractContextManager["DeviceProcesses"]):
         self._members.remove(member)
         end = member.end()
         self._ends.append(end)
-        if member.failed and member.failed.by_user:
-            raise UserError(member.failed.reason)
+        if member.failed and member.failed.error:
+            raise member.failed.error
         self._failures.update([member.failed.name or ""] if member.failed else list(member.given))
         again = next((w for name, w in member.given.items() if self._failures[name] >= MOST_FAILURES), None)
         if again:
@@ -255,8 +256,13 @@ def _serve(pipe: Connection, sharing: int, settings: Embed, embedding: Embedding
         traceback.print_exc()
         reason = " ".join(str(error).split()) or type(error).__name__
         at = served.reading or at
-        served.tell(Failed(at and at.name, reason, isinstance(error, UserError)))
+        served.tell(Failed(at and at.name, reason, error if _is_everybodys(error) else None))
         sys.exit(1)
+
+
+def _is_everybodys(error: Exception) -> bool:
+    """Whether the user has to put something right before any process can go on."""
+    return isinstance(error, UserError) or getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT)
 
 
 class _Served:

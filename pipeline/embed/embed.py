@@ -155,7 +155,7 @@ class _ThisProcess(AbstractContextManager["_ThisProcess"]):
                 if table.num_rows:
                     yield part, table
                 else:
-                    self._write_part(part, self._known.pop(part))
+                    self._write(part, self._known[part].slice(0, 0))
 
     def _write(self, part: Part, table: pa.Table) -> None:
         if part in self._known:

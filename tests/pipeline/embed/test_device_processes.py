@@ -1,5 +1,6 @@
 """Several devices leave what one does, also when one of their processes is killed."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -72,18 +73,19 @@ class Killed(Met):
 
 @dataclass(frozen=True)
 class Failing:
-    """Raises for some shards what a full disk does, or kills the process."""
+    """Raises an error of the system for some shards, or kills the process."""
 
     folder: Path
     shards: tuple[int, ...]
     kills: bool = False
+    number: int = errno.EIO
 
     def __call__(self, shard: int, table: pa.Table) -> None:
         meet(self.folder)
         if shard in self.shards and self.kills:
             os.kill(os.getpid(), signal.SIGKILL)
         if shard in self.shards:
-            raise OSError(28, "No space left on device")
+            raise OSError(self.number, os.strerror(self.number))
         pq.write_table(table, self.folder / f"{shard}.parquet")
 
 
@@ -138,11 +140,7 @@ def encoded(wanted: list[Wanted], write: Failing) -> list[int]:
 
 @pytest.mark.parametrize("kills", [False, True])
 def test_a_shard_that_two_processes_end_with_is_named(wanted, tmp_path, kills):
-    why = (
-        r"was killed by SIGKILL"
-        if kills
-        else r"failed at part-0-00002.parquet \(\[Errno 28\] No space left on device\)"
-    )
+    why = r"was killed by SIGKILL" if kills else r"failed at part-0-00002.parquet \(\[Errno 5\] Input/output error\)"
     with pytest.raises(EndedError, match=rf"(?s){why}; the process of cpu {why}.*embedding.batch_size") as raised:
         encoded(wanted, Failing(tmp_path, (2,), kills))
     assert kills or str(raised.value).startswith(
@@ -154,6 +152,12 @@ def test_when_no_process_is_left_the_first_shard_that_is_missing_is_named(wanted
     every = tuple(shard.number for shard in wanted)
     with pytest.raises(EndedError, match=r"no process that encodes is left.*16 shards are not done.*run again"):
         encoded(wanted, Failing(tmp_path, every))
+
+
+def test_a_full_disk_is_told_at_once_and_as_by_one_process(wanted, tmp_path):
+    with pytest.raises(OSError, match="No space left") as raised:
+        encoded(wanted, Failing(tmp_path, (2,), number=errno.ENOSPC))
+    assert raised.value.errno == errno.ENOSPC
 
 
 def test_what_the_user_can_put_right_is_told_as_it_was_raised(wanted, tmp_path):
@@ -187,24 +191,32 @@ def test_all_gpus_are_used_unless_one_is_named(monkeypatch):
 
 
 CUTS = """
-import sys, time, psutil, pyarrow as pa
-from configs.embed import Embed
-from pipeline.embed.segmenter_processes import SegmenterProcesses
 table = pa.table({"row_id": ["0"], "messages": [[{"role": "user", "content": "Hello."}]]})
-[next(SegmenterProcesses(Embed(), 2).cut([("0", table)]))[1]()]
-print(*(p.pid for p in psutil.Process().children()), flush=True)
-time.sleep(600)
+processes = SegmenterProcesses(Embed(), 2)
+[cut() for _, cut in processes.cut([("0", table)])]
+"""
+ENCODES = 'processes = DeviceProcesses(["cpu", "cpu"], Embed(), Embedding(), print)'
+PARENT = """
+import time, psutil, pyarrow as pa
+from configs.embed import Embed, Embedding
+from pipeline.embed.device_processes import DeviceProcesses
+from pipeline.embed.segmenter_processes import SegmenterProcesses
+if __name__ == "__main__":
+    {work}
+    print(*(p.pid for p in psutil.Process().children()), flush=True)
+    time.sleep(600)
 """
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs the death signal of Linux")
-def test_processes_that_cut_end_with_a_parent_that_is_killed(tmp_path):
-    (tmp_path / "cuts.py").write_text("if __name__ == '__main__':\n    " + CUTS.strip().replace("\n", "\n    "))
-    command = [sys.executable, str(tmp_path / "cuts.py")]
+@pytest.mark.parametrize("work", [CUTS, ENCODES], ids=["cutting", "encoding"])
+def test_processes_end_with_a_parent_that_is_killed(tmp_path, work):
+    (tmp_path / "parent.py").write_text(PARENT.format(work=work.strip().replace("\n", "\n    ")))
+    command = [sys.executable, str(tmp_path / "parent.py")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=Path.cwd()) as process:
         assert process.stdout
         children = [psutil.Process(int(pid)) for pid in process.stdout.readline().split()]
         process.kill()
     assert len(children) >= 2
-    _, alive = psutil.wait_procs(children, timeout=30)
+    _, alive = psutil.wait_procs(children, timeout=60)
     assert alive == []
