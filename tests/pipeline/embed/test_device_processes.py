@@ -219,4 +219,6 @@ def test_processes_end_with_a_parent_that_is_killed(tmp_path, work):
         process.kill()
     assert len(children) >= 2
     _, alive = psutil.wait_procs(children, timeout=60)
+    for left in alive:
+        left.kill()
     assert alive == []
