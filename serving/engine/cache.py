@@ -41,7 +41,7 @@ class RowLayer(CacheLayerMixin):
 
     def resize(self) -> None:
         """Takes the cache's size, with all that fits into it."""
-        if self.keys is not None:
+        if self.keys is not None and self.values is not None:
             self.keys, self.values = self._grown(self.keys, self.keys), self._grown(self.values, self.values)
 
     def drop(self) -> None:
