@@ -34,21 +34,22 @@ from pipeline.embed.shard_encoder import ShardEncoder
 from pipeline.embed.shards import ShardedFile
 from pipeline.rows.ordered import in_shards
 
-REAL, COMPARED = 100_000, 2_000
+REAL, COMPARED, FILE_ROWS = 100_000, 2_000, 250_000
 
 
 def main() -> None:
     """A few lines for each row length."""
     options = parser().parse_args()
     exchanges = _exchanges(Path(options.data) if options.data else None)
-    settings = Embed(model=options.model)
+    settings = Embed(model=options.model, shard_rows=options.shard_rows)
     embedding = Embedding(device=options.device)
     for characters in options.characters:
         with tempfile.TemporaryDirectory() as scratch:
             source = Path(scratch) / "source"
             source.mkdir()
             write_conversations(source, exchanges, options.rows, characters)
-            about = {"characters": characters, "rows": options.rows, "device": _device(options.device)}
+            size = {"characters": characters, "rows": options.rows, "shard_rows": options.shard_rows}
+            about = size | {"device": _device(options.device)}
             for line in stages(source, Path(scratch), settings, embedding, options.gpus):
                 print(json.dumps(line | about), flush=True)
             print(json.dumps(encoder_alone(source, settings, embedding) | about), flush=True)
@@ -172,15 +173,17 @@ def peers(source: Path, settings: Embed, embedding: Embedding) -> Iterator[dict[
 
 
 def write_conversations(folder: Path, exchanges: list[tuple[str, str]], rows: int, characters: int) -> None:
-    """Four Parquet files of row_id and messages: exchanges one after the other until there are enough characters."""
+    """Parquet files of row_id and messages: exchanges one after the other until there are enough characters. Row ids are
+    spread over all that there can be, as hashes are: shards are cut by them."""
     real = cycle(exchanges)
     message = pa.struct([("role", pa.string()), ("content", pa.string())])
-    ids = np.sort(Random(0).sample(range(1 << 60), rows)).tolist()
-    for number in range(4):
-        mine = ids[number::4]
+    draw, files = Random(0), max(4, rows // FILE_ROWS)
+    ids = sorted(draw.getrandbits(64) for _ in range(rows))
+    for number in range(files):
+        mine = ids[number::files]
         conversations = [_conversation(real, characters) for _ in mine]
         columns = {"row_id": [f"{i:016x}" for i in mine], "messages": pa.array(conversations, pa.list_(message))}
-        pq.write_table(pa.table(columns), folder / f"part-{number}.parquet")
+        pq.write_table(pa.table(columns), folder / f"part-{number:05d}.parquet")
 
 
 def _conversation(real: Iterator[tuple[str, str]], characters: int) -> list[dict[str, str]]:
@@ -219,6 +222,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--rows", type=int, default=20_000, help="conversations (a million for a GPU)")
     made.add_argument("--characters", type=int, nargs="+", default=[200], help="of a conversation, about")
     made.add_argument("--model", default=Embed().model, help="as embed.model")
+    made.add_argument("--shard-rows", type=int, default=Embed().shard_rows, help="as embed.shard_rows")
     made.add_argument("--device", default="auto", help="as embedding.device")
     made.add_argument("--gpus", type=int, default=1, help="with N > 1 the stage on N GPUs, beside one (see above)")
     made.add_argument("--data", help="JSON Lines of prompt and response, instead of the corpora at hand")
