@@ -173,8 +173,10 @@ def peers(source: Path, settings: Embed, embedding: Embedding) -> Iterator[dict[
 
 
 def write_conversations(folder: Path, exchanges: list[tuple[str, str]], rows: int, characters: int) -> None:
-    """Parquet files of row_id and messages: exchanges one after the other until there are enough characters. Row ids are
-    spread over all that there can be, as hashes are: shards are cut by them."""
+    """Parquet files of row_id and messages: exchanges one after the other until there are enough characters.
+
+    Row ids are spread over all that there can be, as hashes are: shards are cut by them.
+    """
     real = cycle(exchanges)
     message = pa.struct([("role", pa.string()), ("content", pa.string())])
     draw, files = Random(0), max(4, rows // FILE_ROWS)
