@@ -2,7 +2,8 @@
 
 Such a pass keeps a GPU busy for less time than Python takes to launch its kernels. A graph holds the addresses of what
 it reads and writes, so there is one for each number of rows (`ROWS`) and of positions shown (`POSITIONS`), captured
-when it is needed first; rows that are filled up write where the next prompt is written.
+when it is needed first. Rows that it is filled up with may be of prompts that are not read yet: there it writes to the
+last position, which a reply writes itself before it sees it.
 PyTorch's documentation, "CUDA semantics", section "CUDA Graphs".
 """
 
@@ -38,8 +39,8 @@ class DecodeGraphs:
         cache, count = self._cache, len(tokens)
         rows = min(ROWS[bisect_left(ROWS, count)], cache.capacity)
         seen = min(POSITIONS[bisect_left(POSITIONS, max(places) + 1)], cache.positions)
-        fill = [0] * (rows - count)
-        self._given[:, :rows, 0].copy_(torch.tensor([tokens + fill, places + fill]))
+        more, last = rows - count, cache.positions - 1
+        self._given[:, :rows, 0].copy_(torch.tensor([tokens + [0] * more, places + [last] * more]))
         if self._of != cache.allocated:
             self._graphs.clear()
             self._pool = torch.cuda.graph_pool_handle()  # that of graphs which are gone cannot be captured into
