@@ -28,6 +28,9 @@ BUCKET = 500_000_000
 LIVE_PARAMETERS = 1_000_000_000
 """Parameters that ZeRO-3 keeps gathered at once, and elements of the sub-group it steps: DeepSpeed's defaults."""
 
+PREFETCHED = 50_000_000
+"""Elements that ZeRO-3 fetches ahead of the module that runs, DeepSpeed's default."""
+
 OUTSIDE_ALLOCATOR = 1_500_000_000
 """Bytes of a GPU that torch's allocator never gets: driver context, cuBLAS workspaces, NCCL."""
 

@@ -11,7 +11,7 @@ from configs.model import Lora
 from configs.size import LINEAR_LAYERS
 from tests.training.conftest import packed
 from tests.training.jobs import small_job
-from training.layers import prepare_layers, recompute
+from training.layers import fastest_kind, kind_of, prepare_layers, recompute
 from training.llama_layer import suits, use_fused_layers
 from training.lora import add_adapters
 from training.loss import SummedLoss
@@ -93,10 +93,28 @@ def test_models_with_other_layers_are_left_alone(model: SummedLoss) -> None:
     assert not suits(model.model)
 
 
-def test_layers_whose_weights_are_spread_are_not_fused(model: SummedLoss, tmp_path: Path) -> None:
-    job = small_job(tmp_path, {}, {"layers": "fused", "zero_stage": 3})
-    with pytest.raises(UserError, match=r"launch\.layers: fused is for .*below ZeRO stage 3"):
-        prepare_layers(model.model, job, torch.device("cpu"), fp8=False)
+@pytest.mark.parametrize("stage", [0, 1, 2, 3])
+@pytest.mark.parametrize("device", ["cuda", "cpu"])
+def test_auto_fuses_what_suits_on_gpus_in_every_zero_stage_and_compiles_others_below_the_third(
+    model: SummedLoss, tmp_path: Path, stage: int, device: str
+) -> None:
+    job = small_job(tmp_path, {}, {"zero_stage": stage})
+    assert fastest_kind(model.model, job, torch.device(device)) == ("fused" if device == "cuda" else "plain")
+    model.model.config.attention_dropout = 0.1
+    others = "compiled" if device == "cuda" and stage < 3 else "plain"
+    assert fastest_kind(model.model, job, torch.device(device)) == others
+
+
+@pytest.mark.parametrize("kind", ["plain", "fused", "compiled"])
+def test_how_layers_are_computed_can_be_told(model: SummedLoss, tmp_path: Path, kind: str) -> None:
+    prepare_layers(model.model, small_job(tmp_path, {}, {"layers": kind}), torch.device("cpu"), fp8=False)
+    assert kind_of(model.model) == kind
+
+
+def test_layers_that_do_not_suit_are_not_fused_by_force(model: SummedLoss, tmp_path: Path) -> None:
+    model.model.config.attention_dropout = 0.1
+    with pytest.raises(UserError, match=r"launch\.layers: fused is for Llama's layers without dropout"):
+        prepare_layers(model.model, small_job(tmp_path, {}, {"layers": "fused"}), torch.device("cpu"), fp8=False)
 
 
 def test_8_bits_need_a_gpu_that_has_them(model: SummedLoss, tmp_path: Path) -> None:
