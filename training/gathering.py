@@ -9,6 +9,7 @@ needs none (the first layer beside a frozen embedding) that is before there are 
 """
 
 from collections.abc import Iterable
+from typing import Any
 
 import deepspeed
 from torch import nn
@@ -28,8 +29,8 @@ def prefetching(module: nn.Module) -> dict[str, int]:
 
     Empty without such layers, and for those that fit DeepSpeed's own limits.
     """
-    layers = (m._external_params for m in module.modules() if hasattr(m, "_external_params"))
-    largest = max((sum(p.numel() for p in of.values()) for of in layers), default=0)
+    layers: list[Any] = [part for part in module.modules() if hasattr(part, "ds_external_parameters")]
+    largest = max((sum(p.numel() for _, p in layer.ds_external_parameters()) for layer in layers), default=0)
     wanted = {"stage3_prefetch_bucket_size": largest, "stage3_max_live_parameters": 2 * largest}
     limits = {"stage3_prefetch_bucket_size": PREFETCHED, "stage3_max_live_parameters": LIVE_PARAMETERS}
     return {key: size for key, size in wanted.items() if size > limits[key]}

@@ -7,12 +7,13 @@ from typing import Literal
 
 import torch
 from transformers import PreTrainedModel
+from transformers.models.llama.modeling_llama import LlamaDecoderLayer
 
 from configs.errors import UserError
 from training.blocks import blocks
 from training.gathering import gather_whole
 from training.job_config import JobConfig
-from training.llama_layer import suits, use_fused_layers
+from training.llama_layer import FusedLayer, suits, use_fused_layers
 from training.trainable_tokens import logits
 
 Kind = Literal["plain", "fused", "compiled"]
@@ -55,7 +56,7 @@ def fastest_kind(model: PreTrainedModel, job: JobConfig, device: torch.device) -
 def kind_of(model: PreTrainedModel) -> Kind:
     """How the layers are computed."""
     layer = blocks(model)[0]
-    if "forward" in vars(layer):
+    if isinstance(layer, FusedLayer):
         return "fused"
     return "plain" if layer._compiled_call_impl is None else "compiled"
 
@@ -66,24 +67,26 @@ def as_transformers_runs(model: PreTrainedModel) -> Iterator[None]:
 
     The layers of training know whole documents only, not a cache of what was said before; its head gives a loss.
     """
-    head, attention = model.get_output_embeddings(), model.config._attn_implementation
-    parts = [*blocks(model), head]
-    forwards = [part.__dict__.pop("forward", None) for part in parts]
-    compiled = [part._compiled_call_impl for part in parts]
+    layers, head, attention = blocks(model), model.get_output_embeddings(), model.config._attn_implementation
+    parts, classes = [*layers, head], [layer.__class__ for layer in layers]
+    loss, compiled = vars(head).pop("forward"), [part._compiled_call_impl for part in parts]
     head.forward = MethodType(logits, head)
     for part in parts:
         part._compiled_call_impl = None
+    if kind_of(model) == "fused":
+        for layer in layers:
+            layer.__class__ = LlamaDecoderLayer
     # What it would choose itself: by torch, where that computes all that its attention does.
     model.config._attn_implementation = "sdpa" if model._supports_sdpa else "eager"
     try:
         yield
     finally:
         model.config._attn_implementation = attention
-        for part, forward, call in zip(parts, forwards, compiled, strict=True):
+        head.forward = loss
+        for part, call in zip(parts, compiled, strict=True):
             part._compiled_call_impl = call
-            part.__dict__.pop("forward", None)
-            if forward is not None:
-                part.forward = forward
+        for layer, own in zip(layers, classes, strict=True):
+            layer.__class__ = own
 
 
 def recompute(model: PreTrainedModel, kind: str) -> None:

@@ -2,6 +2,7 @@
 
 import copy
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from configs.model import Lora
 from configs.size import LINEAR_LAYERS
 from tests.training.conftest import packed
 from tests.training.jobs import small_job
+from training import llama_layer
 from training.layers import fastest_kind, kind_of, prepare_layers, recompute
 from training.llama_layer import suits, use_fused_layers
 from training.lora import add_adapters
@@ -19,20 +21,24 @@ from training.loss import SummedLoss
 Documents = list[tuple[list[int], list[int]]]
 
 
-@pytest.mark.parametrize("checkpointing", ["none", "selective", "full"])
+@pytest.mark.parametrize(("checkpointing", "recomputed"), [("none", 0), ("selective", 1), ("full", 2)])
 def test_loss_and_gradients_are_those_of_the_plain_layers(
-    model: SummedLoss, documents: Documents, checkpointing: str
+    model: SummedLoss, documents: Documents, checkpointing: str, recomputed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """recomputed: how many of the two layers are computed once more for the backward pass."""
+    computed = Mock(wraps=llama_layer.swiglu)
+    monkeypatch.setattr(llama_layer, "swiglu", computed)
     fused = copy.deepcopy(model)
     assert suits(fused.model)
-    use_fused_layers(fused.model)
     recompute(fused.model, checkpointing)
+    use_fused_layers(fused.model)
     batch = packed(documents, 24)
     losses = []
     for module in (model, fused):
         loss = module(**batch)
         loss.backward()
         losses.append(loss.detach())
+    assert computed.call_count == 2 + recomputed
     torch.testing.assert_close(losses[1], losses[0], rtol=1e-6, atol=1e-6)
     expected = dict(model.named_parameters())
     for name, parameter in fused.named_parameters():
@@ -52,8 +58,8 @@ def test_with_adapters_they_are_those_of_peft_s_layers(
     fused = copy.deepcopy(model)
     fused.zero_grad()
     assert suits(fused.model)
-    use_fused_layers(fused.model)
     recompute(fused.model, checkpointing)
+    use_fused_layers(fused.model)
     found = backward(fused, documents)
     assert found.keys() == expected.keys()
     assert sum(".lora_" in name for name in found) == 2 * 2 * len(targets)
