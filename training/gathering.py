@@ -18,7 +18,7 @@ from configs.memory import LIVE_PARAMETERS, PREFETCHED
 
 
 def gather_whole(layers: Iterable[nn.Module]) -> None:
-    """Each of the layers with all that lies in it. Does nothing below ZeRO-3."""
+    """Each of the layers with all that lies in it."""
     for layer in layers:
         for parameter in layer.parameters():
             deepspeed.zero.register_external_parameter(layer, parameter)
