@@ -13,6 +13,7 @@ from configs.size import LINEAR_LAYERS
 from tests.training.conftest import packed
 from tests.training.jobs import small_job
 from training import llama_layer
+from training.gathering import gather_whole, prefetching
 from training.layers import fastest_kind, kind_of, prepare_layers, recompute
 from training.llama_layer import suits, use_fused_layers
 from training.lora import add_adapters
@@ -115,6 +116,20 @@ def test_auto_fuses_what_suits_on_gpus_in_every_zero_stage_and_compiles_others_b
 def test_how_layers_are_computed_can_be_told(model: SummedLoss, tmp_path: Path, kind: str) -> None:
     prepare_layers(model.model, small_job(tmp_path, {}, {"layers": kind}), torch.device("cpu"), fp8=False)
     assert kind_of(model.model) == kind
+
+
+@pytest.mark.parametrize(
+    ("width", "ahead"),
+    [
+        (1_000, {}),
+        (10_000, {"stage3_prefetch_bucket_size": 10_000**2}),
+        (40_000, {"stage3_prefetch_bucket_size": 40_000**2, "stage3_max_live_parameters": 2 * 40_000**2}),
+    ],
+)
+def test_zero_3_fetches_one_whole_layer_ahead_where_its_own_limits_are_below(width: int, ahead: dict[str, int]) -> None:
+    layers = [torch.nn.Sequential(torch.nn.Linear(width, width, bias=False, device="meta")) for _ in range(2)]
+    gather_whole(layers)
+    assert prefetching(torch.nn.Sequential(*layers)) == ahead
 
 
 def test_layers_that_do_not_suit_are_not_fused_by_force(model: SummedLoss, tmp_path: Path) -> None:
