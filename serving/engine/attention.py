@@ -10,13 +10,14 @@ import torch
 from torch import nn
 from transformers import AttentionInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 
 NAME = "rows"
 
 
 def use_rows(model: Any) -> bool:
     """Has the model's layers attend by this module; whether they can: where they would by `sdpa`."""
-    if model.config._attn_implementation != "sdpa":
+    if model.config._attn_implementation not in ("sdpa", NAME):
         return False
     model.set_attn_implementation(NAME)
     return model.config._attn_implementation == NAME
@@ -42,3 +43,4 @@ def _attention(
 
 
 AttentionInterface.register(NAME, _attention)
+AttentionMaskInterface.register(NAME, sdpa_mask)

@@ -14,10 +14,11 @@ from torch import Tensor
 
 TILE = 64
 """Positions that a program takes at once."""
-LEAST_ROWS = 16
-"""Of a matrix that tensor cores multiply."""
+LEAST = 16
+"""Rows and columns of a matrix that tensor cores multiply."""
 PROGRAMS = 256
 """About as many as keep a GPU busy; fewer rows are split into more."""
+MOST_SPLITS = 16
 
 
 @triton.jit
@@ -107,12 +108,12 @@ def decode_attention(
     rows, heads, width = query_BHW.shape
     key_heads, positions = keys_BKPW.shape[1:3]
     group = heads // key_heads
-    splits = max(1, min(16, triton.next_power_of_2(PROGRAMS // (rows * key_heads)))) if rows * key_heads else 1
+    splits = min(MOST_SPLITS, triton.next_power_of_2(max(1, PROGRAMS // (rows * key_heads))))
     query = query_BHW.contiguous()
     sums = query.new_empty(rows, heads, splits, width, dtype=torch.float32)
     tops, totals = query.new_empty(2, rows, heads, splits, dtype=torch.float32)
     out = torch.empty_like(query)
-    wide = triton.next_power_of_2(width)
+    wide = max(LEAST, triton.next_power_of_2(width))
     _attend[(rows, key_heads, splits)](
         query,
         keys_BKPW,
@@ -127,7 +128,7 @@ def decode_attention(
         *values_BKPW.stride()[:3],
         HEADS=key_heads,
         GROUP=group,
-        GROUP_=max(LEAST_ROWS, triton.next_power_of_2(group)),
+        GROUP_=max(LEAST, triton.next_power_of_2(group)),
         WIDTH=width,
         WIDTH_=wide,
         SPLITS=splits,

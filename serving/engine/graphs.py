@@ -33,8 +33,8 @@ class DecodeGraphs:
         self._pool = torch.cuda.graph_pool_handle()
 
     def __call__(self, tokens: list[int], places: list[int]) -> Tensor:
-        """Logits [B, V] of row i's token at its place. They hold until the next call. Raises RuntimeError for a model
-        whose pass cannot be captured."""
+        """Logits [B, V] of row i's token at its place. They hold until the next call. Raises what a library does for
+        a model whose pass cannot be captured."""
         cache, count = self._cache, len(tokens)
         rows = min(ROWS[bisect_left(ROWS, count)], cache.capacity)
         none, last = [0] * (rows - count), [cache.positions - 1] * (rows - count)

@@ -56,7 +56,7 @@ class Passes:
         if self._graphs and max(sizes) == 1 and rows == list(range(len(rows))):
             try:
                 return self._graphs([ids[0] for ids in given], starts)
-            except RuntimeError as error:
+            except Exception as error:  # of whichever library
                 log.warning("serving.embedded.cuda_graphs: kernels are launched one by one: %s", error)
                 self._graphs = None
         device, width = self._model.device, max(sizes)
