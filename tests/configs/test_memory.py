@@ -51,7 +51,7 @@ def test_bytes_a_parameter_of_bf16_on_four_ranks(
 
 
 def test_zero_3_gathers_beside_its_share_frozen_weights_too() -> None:
-    """Up to DeepSpeed's limit, and once more the largest, the head: it copies that out of the buffer that it came in."""
+    """Up to DeepSpeed's limit, and once more the largest, the head, which is copied out of the buffer it came in."""
     gathered = 2 * (1_000_000_000 + 128_256 * 3072)
     assert of(3).buffers - of(2).buffers == gathered
     assert of(3, lora=16).buffers - of(2, lora=16).buffers == gathered
