@@ -52,8 +52,9 @@ class SavedState:
         models, optimizers = (sorted(path.glob(f"*{kind}_states.pt"), key=_rank) for kind in ("model", "optim"))
         contents = [self._contents(file) for file in models]
         trained = {name for group in names for name in group}
-        for name, tensor in contents[0]["module"].items():
-            if name not in trained and tensor.numel():
+        whole = {name: tensor for name, tensor in contents[0]["module"].items() if tensor.numel()}  # none under ZeRO-3
+        for name, tensor in whole.items():
+            if name not in trained:
                 self._add((WEIGHT, name), models[0], tensor, 0)
         if not optimizers:
             self._whole(models[0], contents[0])
@@ -61,7 +62,7 @@ class SavedState:
             self._partitioned(file, self._contents(file)["optimizer_state_dict"], contents)
         for file, content in zip(models, contents, strict=True):
             for name, fragment in (content["frozen_param_fragments"] or {}).items():
-                if len(models) > 1:  # ZeRO-3; below, `module` holds all of it
+                if name not in whole:
                     self._add((WEIGHT, name), file, fragment, _rank(file) * fragment.numel())
 
     def stretches(self, quantity: str, name: str, offset: int, count: int) -> Iterator[Stretch]:
