@@ -8,8 +8,9 @@ Prints JSON lines, all of one run of the same ranks; seconds throughout:
 - blocking: `stall`, which is all of it: files written, then read for their hashes.
 - resume: from that checkpoint, every hash checked.
 - prepare: memory of the host is taken once, beside the steps; the slowest of them.
-- background, --checkpoints times: `call`, until training goes on; `stall`, by how much that and the next two steps take longer than
-  two steps; `write`, until the checkpoint is complete; `slowdown`, by how much all steps until then take longer.
+- background, --checkpoints times: `call`, until training goes on; `stall`, by how much that and the next two steps take
+  longer than two steps; `write`, until the checkpoint is complete; `slowdown`, by how much all steps until then take
+  longer.
 
 Random tokens, weights from scratch. The folder needs room for one checkpoint (13 to 16 bytes a parameter).
 """
