@@ -18,9 +18,9 @@ from pipeline.contract.fingerprint import FileHashes
 Holds = Literal["figures", "raw conversations", "conversations", "vectors", "annotations", "packed tokens", "weights"]
 """What an artifact is, to whoever reads, counts or stores artifacts. Raw: personal data has not been replaced."""
 
-Unit = Literal["none", "text", "segments", "points", "tokens", "tflop"]
+Unit = Literal["none", "text", "segments", "points", "forward", "tflop"]
 """What a stage's time grows with: nothing, MB of conversation text that goes in, thousand segments, thousand vectors,
-thousand tokens, 10^12 FLOP."""
+10^12 FLOP of forward passes, of training."""
 
 
 @dataclass(frozen=True)

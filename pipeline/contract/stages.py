@@ -263,7 +263,7 @@ STAGES = {
             config=("evaluate", "seed"),
             settings=("model",),
             raw="pipeline.contract.raw_inputs:base",
-            work=Work("tokens", gpus="one", needs="model.pretrained"),
+            work=Work("forward", gpus="one", needs="model.pretrained"),
         ),
         Stage(
             "evaluate",
@@ -274,7 +274,7 @@ STAGES = {
             config=("evaluate", "seed"),
             check="eval.check:check",
             raw="pipeline.contract.raw_inputs:probes",
-            work=Work("tokens", gpus="one"),
+            work=Work("forward", gpus="one"),
             shown=Shown(part="evaluation", facts="evaluation.json"),
         ),
         Stage(

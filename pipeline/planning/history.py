@@ -6,11 +6,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from configs.errors import UserError
 from configs.flops import flops_per_token
-from configs.load import load_architecture
+from configs.model import Architecture
+from configs.size import architecture_of
 from pipeline.contract.artifact import Artifact, ArtifactStore
 from pipeline.contract.stages import STAGES, conversations_into
 
@@ -89,7 +91,7 @@ def units_of(artifact: Artifact, store: ArtifactStore) -> float:
         return manifest["metrics"]["segments"] / 1e3
     if unit == "points":
         return manifest["metrics"]["points"] / 1e3
-    if unit == "tokens":
+    if unit == "forward":
         return _evaluated(artifact, store)
     assert unit == "tflop", unit
     return _trained(artifact, store)
@@ -208,22 +210,31 @@ def _trained(artifact: Artifact, store: ArtifactStore) -> float:
         raise KeyError("seconds")  # went on from a checkpoint: the last attempt's time is not the whole
     tokenise = _input(artifact, "tokenise", store)
     length = tokenise.manifest["config"]["tokenise"]["sequence_length"]
-    architecture = load_architecture(config["model"]["name"])
-    sized = architecture.model_copy(update={"vocab_size": architecture.vocab_size or tokenise.metrics["vocabulary"]})
     held_out = tokenise.metrics["splits"]["validation"]["sequences"]
     validations = metrics["steps"] // config["train"]["validation_every"]
     forward = validations * min(config["train"]["validation_sequences"], held_out) * length * FORWARD
-    return flops_per_token(sized, length) * (metrics["tokens"] + forward) / 1e12
+    return flops_per_token(_architecture(artifact), length) * (metrics["tokens"] + forward) / 1e12
+
+
+def _architecture(train: Artifact) -> Architecture:
+    """Of the model that was trained, pretrained ones included. Raises KeyError when its folder does not say."""
+    try:
+        return architecture_of(SimpleNamespace(**train.json("model/config.json")))
+    except AttributeError as error:
+        raise KeyError("model") from error
 
 
 def _evaluated(artifact: Artifact, store: ArtifactStore) -> float:
-    """Thousand tokens that the evaluation read or wrote. Raises KeyError where there was nothing to evaluate."""
+    """10^12 FLOP of the tokens that an evaluation read or wrote. Raises KeyError where there was nothing to evaluate,
+    and for the base, whose manifest names its weights only."""
     if not artifact.ledger.rows_out:
         raise KeyError("conversations")
     tokenise = _input(artifact, "tokenise", store)
     config = artifact.manifest["config"]["evaluate"]
     read = tokenise.metrics["splits"]["test"]["tokens"]
-    return (read + config["generations"] * config["max_new_tokens"]) / 1e3
+    length = tokenise.manifest["config"]["tokenise"]["sequence_length"]
+    a_token = flops_per_token(_architecture(_input(artifact, "train", store)), length) * FORWARD
+    return (read + config["generations"] * config["max_new_tokens"]) * a_token / 1e12
 
 
 def load_calibration(root: Path) -> dict[str, Any] | None:

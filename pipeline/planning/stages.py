@@ -23,7 +23,7 @@ UNITS = {
     "text": "MB of text",
     "segments": "thousand segments",
     "points": "thousand vectors",
-    "tokens": "thousand tokens",
+    "forward": "TFLOP",
     "tflop": "TFLOP",
 }
 """A stage's unit of work, in words."""
@@ -56,7 +56,7 @@ def stage_times(
         "none": 0.0,
         "segments": work.segments / 1e3,
         "points": work.points / 1e3,
-        "tokens": _evaluated(profile, work) / 1e3,
+        "forward": _evaluated(profile, work) * _forward(profile, architecture) / 1e12,
         "tflop": training.tflop,
     }
     found = []
@@ -71,7 +71,7 @@ def stage_times(
             seconds, origin = training.seconds, training.origin
         elif unit == "segments" and machines.gpu and not rate.origin.startswith(("measured", "plan.rates")):
             seconds, origin = _embed_on_gpu(work, rate)
-        elif unit == "tokens" and machines.gpu and not rate.origin.startswith("plan.rates"):
+        elif unit == "forward" and machines.gpu and not rate.origin.startswith("plan.rates"):
             seconds, origin = _evaluate_on_gpu(profile, work, machines.gpu, rate, architecture)
         found.append(StageTime(name, units, UNITS[unit], seconds, origin))
     return found
@@ -87,13 +87,17 @@ def _evaluated(profile: Profile, work: Workload) -> float:
     return work.test_tokens + profile.evaluate.generations * profile.evaluate.max_new_tokens
 
 
+def _forward(profile: Profile, architecture: Architecture) -> float:
+    """FLOP of a token that is read or written."""
+    return flops_per_token(architecture, profile.tokenise.sequence_length) * FORWARD
+
+
 def _evaluate_on_gpu(
     profile: Profile, work: Workload, gpu: Gpu, rate: Rate, architecture: Architecture
 ) -> tuple[float, str]:
     """Forward FLOP at the MFU of training, and each decoding step reads all weights once, in one process."""
     assert architecture.vocab_size is not None
-    forward = flops_per_token(architecture, profile.tokenise.sequence_length) * FORWARD
-    reading = work.test_tokens * forward / (gpu.flops * gpu.mfu)
+    reading = work.test_tokens * _forward(profile, architecture) / (gpu.flops * gpu.mfu)
     weights = 2 * parameters(architecture, architecture.vocab_size)
     step = weights / (gpu.bandwidth * profile.plan.deployment.bandwidth_share)
     writing = math.ceil(profile.evaluate.generations / REPLIES_AT_ONCE) * profile.evaluate.max_new_tokens * step

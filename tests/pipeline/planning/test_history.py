@@ -9,6 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from configs.flops import flops_per_token
+from configs.load import load_architecture
 from configs.profile import Profile
 from pipeline.contract.artifact import MANIFEST, SEAL
 from pipeline.contract.fingerprint import file_sha256
@@ -90,9 +92,25 @@ def test_a_training_knows_its_start_from_its_steps(root: Path) -> None:
     config = {"model": {"name": "tiny"}, "train": {"validation_every": 10, "validation_sequences": 8}}
     metrics = {"seconds": 50.0, "steps": 5, "tokens": 1_000_000}
     leave(root, "train", "t", (1, 1), 65.0, inputs={"tokenise": "k"}, metrics=metrics, config=config)
+    trained = load_architecture("tiny").model_copy(update={"hidden_size": 768, "vocab_size": 49_152})
+    (root / "artifacts/train/t/model").mkdir()
+    (root / "artifacts/train/t/model/config.json").write_text(trained.model_dump_json())
     whole, start = (m for m in measurements(root) if m.stage == "train")
     assert (whole.seconds, start.units, start.seconds) == (65.0, 0.0, 15.0)
-    assert whole.units > 0
+    assert whole.units == pytest.approx(flops_per_token(trained, 32) * 1_000_000 / 1e12)  # not those of model.name
+
+
+def test_an_evaluation_is_measured_by_the_model_it_read(root: Path) -> None:
+    splits = {"splits": {"test": {"tokens": 900_000}}}
+    leave(root, "tokenise", "k", (1, 1), 1.0, metrics=splits, config={"tokenise": {"sequence_length": 32}})
+    leave(root, "train", "t", (1, 1), 1.0, inputs={"tokenise": "k"})
+    trained = load_architecture("tiny").model_copy(update={"vocab_size": 1000})
+    (root / "artifacts/train/t/model").mkdir()
+    (root / "artifacts/train/t/model/config.json").write_text(trained.model_dump_json())
+    config = {"evaluate": {"generations": 1000, "max_new_tokens": 100}}
+    leave(root, "evaluate", "e", (1, 1), 7.0, inputs={"train": "t", "tokenise": "k"}, config=config)
+    (found,) = (m for m in measurements(root) if m.stage == "evaluate")
+    assert found.units == pytest.approx(flops_per_token(trained, 32) / 3 * 1_000_000 / 1e12)
 
 
 def test_shares_and_sizes_of_the_newest_run_over_the_same_sources(root: Path) -> None:
