@@ -93,9 +93,8 @@ class Exchange:
 
     def done(self, name: str, sent: Sent) -> Sent:
         """What was sent, made now, to be read by several steps. name: what the progress is called."""
-        if isinstance(sent, Here):
-            with Progress(name, sent.tasks, "tasks") as progress:
-                return sent.do(progress)
+        if isinstance(sent, Here):  # mostly a matter of milliseconds, and no line
+            return sent.do(Progress(name, sent.tasks, "tasks"))
         return self.frame(name, sent) if isinstance(sent, DataFrame) else sent
 
     def frame(self, name: str, frame: DataFrame) -> DataFrame:
