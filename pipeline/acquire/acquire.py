@@ -84,6 +84,7 @@ def _reading(context: StageContext, source: Source, scratch: Path) -> Reading:
 
 def _look(context: StageContext, slices: list[tuple[Reading, Slice]]) -> None:
     """Opens the files of slices that have not been opened, and says how they are read."""
+    slices = [(reading, piece) for reading, piece in slices if any(f.name not in reading.units for f in piece.files)]
     wanted: dict[str, set[str]] = {}
     for reading, piece in slices:
         wanted.setdefault(reading.source.name, set()).update(file.name for file in piece.files)

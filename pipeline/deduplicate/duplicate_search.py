@@ -38,8 +38,8 @@ ROWS_PER_TASK = 100_000
 WORK_SHARE = 1 / 50
 """Of the work on a row from its text, that of comparing its keys."""
 
-PAIRS_HERE = 1_000_000
-"""Candidate pairs that are verified in one process, some 20 µs each."""
+PAIRS_HERE = 200_000
+"""Candidate pairs that are verified in one process, some 50 µs each: about as long as Spark takes to start."""
 
 DECISIONS = pa.schema({"ordinal": pa.int64(), **dict.fromkeys(("rule", "evidence", "split", "cluster"), pa.string())})
 BOUNDED = pa.schema({"bounded": pa.int64(), "pairs": pa.int64()})
