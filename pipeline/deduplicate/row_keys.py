@@ -116,9 +116,10 @@ def _keys(table: pa.Table, config: Deduplicate, evaluation: EvaluationIndex) -> 
     overlap: list[str | None] = [None] * count
     for row, evidence in evaluation.overlaps(hashed).items():
         overlap[row] = evidence
-    row_ids, sources, conversations, users = (
+    row_ids: list[str] = table["row_id"].to_pylist()
+    sources, conversations, users = (
         table[name].to_pylist() if name in table.column_names else [None] * count
-        for name in ("row_id", "source", "conversation_id", "user_id")
+        for name in ("source", "conversation_id", "user_id")
     )
     named = {"conversation": conversations, "user": users}
     bound = {

@@ -123,7 +123,7 @@ class Grouping:
         grouped = self.exchange.step([self.kept], self.tasks, begun)
         names = {0: "groups", None: "groups without prompts"}
         crowded = max(1, int(min(self.config.test_share, self.config.validation_share) * self.rows))
-        narrowed = _as_they_are
+        narrowed: Callable[[pa.Table], pa.Table] = _as_they_are
         for least, following in pairwise((*BINDING, None)):
             name = names.get(least, f"groups by prompts of {least} words")
             if form is not None:

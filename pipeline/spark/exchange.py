@@ -81,7 +81,7 @@ class Exchange:
                     target = block["target"][0].as_py()
                     if target < count:
                         received[target].append(block)
-            found = []
+            found: list[pa.RecordBatch] = []
             for target, blocks in enumerate(received):
                 received[target] = []
                 found += work(Received(blocks))
