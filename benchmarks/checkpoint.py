@@ -8,7 +8,7 @@ Prints JSON lines, all of one run of the same ranks; seconds throughout:
 - blocking: `stall`, which is all of it: files written, then read for their hashes.
 - resume: from that checkpoint, every hash checked.
 - prepare: memory of the host is taken once, beside the steps; the slowest of them.
-- background, twice: `call`, until training goes on; `stall`, by how much that and the next two steps take longer than
+- background, --checkpoints times: `call`, until training goes on; `stall`, by how much that and the next two steps take longer than
   two steps; `write`, until the checkpoint is complete; `slowdown`, by how much all steps until then take longer.
 
 Random tokens, weights from scratch. The folder needs room for one checkpoint (13 to 16 bytes a parameter).
@@ -66,7 +66,9 @@ def main() -> None:
             out=folder,
             checkpoints=folder / "checkpoints",
         )
-        (folder / "options.json").write_text(json.dumps({"model": options.model, "steps": options.steps}))
+        (folder / "options.json").write_text(
+            json.dumps({"model": options.model, "steps": options.steps, "checkpoints": options.checkpoints})
+        )
         path = folder / "job.json"
         path.write_text(job.model_dump_json())
         launch(path, settings, folder, Path(__file__))
@@ -170,7 +172,7 @@ def rank(path: Path) -> None:
             slowest, taken = max(slowest, step()), taken + 1
         tell("prepare", call=called, seconds=settled() - started, slowest_step=slowest, steps=taken)
 
-        for number in (2, 3):
+        for number in range(2, 2 + options["checkpoints"]):
             started = settled()
             checkpoints.save(State(step=number), metrics)
             call = settled() - started
@@ -212,6 +214,7 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument("--zero", type=int, default=1, choices=range(4), help="DeepSpeed's ZeRO stage (default: 1)")
     found.add_argument("--threads", type=int, default=1, help="CPU threads of a rank (default: 1)")
     found.add_argument("--steps", type=int, default=5, help="steps that the median is of (default: 5)")
+    found.add_argument("--checkpoints", type=int, default=2, help="written in the background (default: 2)")
     found.add_argument("--folder", type=Path, help="where checkpoints are written (default: the system's temporary)")
     return found
 

@@ -6,6 +6,7 @@
 cpu_ms_a_token is what a token takes of one core, whatever else the machine does. In the same run: plain
 model.generate, one request at a time; with --peer `transformers serve`, where it starts; and what the server adds to
 its engine, by asking both in turns (--overhead requests). --floor 3 fails below 3 times generate at 16 clients.
+--engine: the engine without a server, so many replies at once; on GPUs also without CUDA graphs.
 """
 
 import argparse
@@ -59,6 +60,8 @@ def main() -> int:
         report: dict[str, Any] = {"cores": len(os.sched_getaffinity(0)), "load_before": os.getloadavg()[0]}
         report["generate"] = _generate(folder, options)
         say("generate, one at a time", report["generate"])
+        if options.engine:
+            report["engine"] = [_engine(folder, options, graphs) for graphs in _graphs()]
         report["served"] = _served(folder, options, Path(scratch))
         if options.peer:
             report["transformers serve"] = _peer(folder, options)
@@ -95,6 +98,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--overhead", type=int, default=40, help="requests by which it is measured; 0 does not")
     parser.add_argument("--batch", type=int, default=64, help="replies at once in the engine")
     parser.add_argument("--peer", action="store_true", help="transformers serve as well")
+    parser.add_argument("--engine", action="store_true", help="the engine by itself as well")
     parser.add_argument("--root", type=Path, help="folder of artifacts/, where `parlance plan` looks for the figures")
     parser.add_argument("--floor", type=float, help="least factor over generate at 16 clients")
     return parser.parse_args()
@@ -148,11 +152,62 @@ def _folder(options: argparse.Namespace, scratch: Path) -> Path:
 
 def _generate(folder: Path, options: argparse.Namespace) -> dict[str, float]:
     """transformers' own, in a process of its own, whose memory is gone afterwards."""
-    code = "import sys; from benchmarks.serve import generate_alone; generate_alone(sys.argv[1], int(sys.argv[2]))"
-    command = [sys.executable, "-c", code, str(folder), str(options.tokens)]
-    return json.loads(
-        subprocess.run(command, check=True, capture_output=True, text=True, cwd=PROJECT).stdout.split("\n")[-2]
-    )
+    return json.loads(_apart("generate_alone", str(folder), options.tokens))
+
+
+def _apart(function: str, *arguments: Any) -> str:
+    """The last line that a function of this module prints, in a process of its own."""
+    code = f"from benchmarks.serve import {function}; {function}(*{arguments!r})"
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, cwd=PROJECT)
+    return done.stdout.strip().split("\n")[-1]
+
+
+def _graphs() -> list[bool]:
+    import torch
+
+    return [True, False] if torch.cuda.is_available() else [False]
+
+
+def _engine(folder: Path, options: argparse.Namespace, graphs: bool) -> dict[str, Any]:
+    found = json.loads(_apart("engine_alone", str(folder), options.clients, options.tokens, options.batch, graphs))
+    say("engine, graphs" if graphs else "engine", found)
+    return {"cuda_graphs": graphs, "clients": found}
+
+
+def engine_alone(folder: str, clients: list[int], tokens: int, rows: int, graphs: bool) -> None:
+    """Prints tokens a second and milliseconds of a step, of so many replies at once, the second time that they are."""
+    import torch
+
+    from configs.serving import Embedded
+    from eval.checkpoint import load_model, load_tokenizer
+    from eval.generate import encode_prompt
+    from serving.engine.batch import Reply
+    from serving.engine.process import batch_of
+    from serving.engine.sampling import Sampling
+
+    torch.set_num_threads(len(os.sched_getaffinity(0)))
+    batch = batch_of(load_model(Path(folder)), Embedded(batch=rows, cuda_graphs=graphs))
+    tokenizer = load_tokenizer(Path(folder))
+    prompts = [encode_prompt(tokenizer, [{"role": "user", "content": asked}], 4096) for asked in ASKED]
+    found = []
+    for count in clients:
+        for _ in range(2):
+            for number in range(count):
+                prompt = prompts[number % len(prompts)]
+                batch.add(Reply(number, list(prompt), tokens, frozenset(), Sampling(1.0, 1.0, number)))
+            begun, said, steps = time.perf_counter(), 0, 0
+            while batch.busy:
+                said += sum(each.token is not None for each in batch.step())
+                steps += 1
+            seconds = time.perf_counter() - begun
+        row = {
+            "clients": count,
+            "tokens_a_second": round(said / seconds, 1),
+            "step_ms": round(1000 * seconds / steps, 2),
+        }
+        found.append(row)
+    print(json.dumps(found))
 
 
 def generate_alone(folder: str, tokens: int) -> None:

@@ -25,14 +25,19 @@ class Embedded(Section):
     """Engines that the server starts itself, each a process of its own."""
 
     processes: int = Field(1, ge=1, le=64, description="How many")
-    batch: int = Field(32, ge=1, le=1024, description="Replies that one process computes at once; more wait")
-    prefill_tokens: int = Field(
-        256, ge=16, description="Tokens of prompts that are read between two steps of the replies under way"
+    batch: int | None = Field(
+        None, ge=1, le=1024, description="Replies that one process computes at once; empty is 32, on a GPU 256"
+    )
+    prefill_tokens: int | None = Field(
+        None,
+        ge=16,
+        description="Tokens of prompts that are read between two steps of the replies; empty is 256, on a GPU 4096",
     )
     cache_tokens: int | None = Field(
         None, ge=256, description="Tokens whose keys and values one process holds; empty is a share of the free memory"
     )
     threads: int | None = Field(None, ge=1, description="CPU threads of one process; empty shares the cores out")
+    cuda_graphs: bool = Field(True, description="On a GPU, launch the next tokens of all replies by one call")
 
 
 class Filter(Section):

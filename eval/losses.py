@@ -12,6 +12,7 @@ from configs.errors import UserError
 from eval.packed import PackedBatch, read_packed, sequence_count, sequence_length
 from pipeline.contract.artifact import Artifact
 from pipeline.contract.progress import Progress
+from pipeline.contract.side_by_side import side_by_side
 
 BATCH_TOKENS = {"cpu": 512, "cuda": 8192}
 """Tokens of one forward pass: enough to keep the device busy, little enough for the logits to fit, which are those of
@@ -47,7 +48,6 @@ def split_losses(
     return losses
 
 
-@torch.inference_mode()
 def conversation_losses(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
@@ -58,10 +58,13 @@ def conversation_losses(
 
     Conversations without a learned token are left out.
     """
-    losses: dict[str, ConversationLoss] = {}
-    for batch in batches:
+
+    def measured(batch: PackedBatch) -> tuple[PackedBatch, np.ndarray, list[float]]:
         learned_BL = batch.learned
-        losses_N = _token_losses(model, batch, learned_BL).tolist()
+        return batch, learned_BL, _token_losses(model, batch, learned_BL).tolist()
+
+    losses: dict[str, ConversationLoss] = {}
+    for batch, learned_BL, losses_N in side_by_side(measured, batches, model.device):
         tokens_N = batch.input_ids[learned_BL]
         rows_N, _ = np.nonzero(learned_BL)
         documents_N = batch.document_ids[learned_BL]
@@ -79,6 +82,7 @@ def conversation_losses(
     return losses
 
 
+@torch.inference_mode()
 def _token_losses(model: PreTrainedModel, batch: PackedBatch, learned_BL: np.ndarray) -> torch.Tensor:
     """Negative log-likelihood of each learned token, float64 (N,) in row-major order of (B, L).
 

@@ -41,7 +41,7 @@ class EmbeddedEngine:
         self.name, self.ready, self.outstanding, self.pid = name, False, 0, 0
         self.load = (0, 0)
         """Replies that it computes, and that wait in it."""
-        self._arguments = (str(folder), threads, settings.batch, settings.prefill_tokens, settings.cache_tokens)
+        self._arguments = (str(folder), threads, settings)
         self._restarted = restarted
         self._jobs: dict[int, asyncio.Queue[tuple[int | None, str | None] | Exception]] = {}
         self._last = 0

@@ -14,6 +14,7 @@ import torch
 from transformers import DynamicCache, PreTrainedModel
 
 from pipeline.contract.progress import Progress
+from pipeline.contract.side_by_side import side_by_side
 
 BATCH_TOKENS = 1024
 """Tokens of one forward pass, but for what one question needs."""
@@ -66,7 +67,6 @@ class PrefixTree:
         return seen_NN
 
 
-@torch.inference_mode()
 def answer(
     model: PreTrainedModel, questions: Sequence[Question], stop: Sequence[int], progress: Progress | None = None
 ) -> list[Answer]:
@@ -77,10 +77,11 @@ def answer(
     """
     order = sorted(range(len(questions)), key=lambda i: not questions[i].own_tokens)
     answers: list[Answer] = []
-    for batch in _batches([questions[i] for i in order]):
-        answers += _answer(model, batch, frozenset(stop))
+    batches = _batches([questions[i] for i in order])
+    for found in side_by_side(lambda batch: _answer(model, batch, frozenset(stop)), batches, model.device):
+        answers += found
         if progress:
-            progress.advance(len(batch))
+            progress.advance(len(found))
     place = {question: at for at, question in enumerate(order)}
     return [answers[place[i]] for i in range(len(questions))]
 
@@ -106,6 +107,7 @@ def _plant(tree: PrefixTree, question: Question) -> tuple[int, list[list[int]]]:
     return last, [tree.add(reply, last) for reply in question.replies]
 
 
+@torch.inference_mode()
 def _answer(model: PreTrainedModel, batch: list[Question], stop: frozenset[int]) -> list[Answer]:
     tree = PrefixTree()
     planted = [_plant(tree, question) for question in batch]

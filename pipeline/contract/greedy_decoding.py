@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from transformers import GenerationConfig, LogitsProcessorList, RepetitionPenaltyLogitsProcessor
 
+from pipeline.contract.side_by_side import side_by_side
+
 
 def without_repetition(prompt_tokens: int, penalty: float) -> LogitsProcessorList:
     """Divides the likelihood of what a reply has said already (Keskar et al. 2019, CTRL, section 4.1); 1 changes none.
@@ -36,7 +38,21 @@ def greedy_tokens(
     model: one of transformers'; it keeps its own generation_config. stop: ids that end a reply. penalty: on
     repetition. `advance` is told how many replies are done. Prompts of like length are batched, padded on the left.
     """
+
+    def continued(chosen: list[int]) -> list[list[int]]:
+        width = max(len(prompts[i]) for i in chosen)
+        ids = [[pad] * (width - len(prompts[i])) + prompts[i] for i in chosen]
+        mask = [[0] * (width - len(prompts[i])) + [1] * len(prompts[i]) for i in chosen]
+        with torch.no_grad():  # not inference_mode: buffers that a forward pass renews must serve training too
+            output = model.generate(
+                input_ids=torch.tensor(ids, device=model.device),
+                attention_mask=torch.tensor(mask, device=model.device),
+                logits_processor=without_repetition(width, penalty),
+            )
+        return output[:, width:].tolist()
+
     replies: list[list[int]] = [[] for _ in prompts]
+    batches = list(_by_length(prompts, batch))
     own = model.generation_config
     model.generation_config = GenerationConfig(
         max_new_tokens=max_new_tokens,
@@ -45,17 +61,8 @@ def greedy_tokens(
         pad_token_id=pad,
     )
     try:
-        for chosen in _by_length(prompts, batch):
-            width = max(len(prompts[i]) for i in chosen)
-            ids = [[pad] * (width - len(prompts[i])) + prompts[i] for i in chosen]
-            mask = [[0] * (width - len(prompts[i])) + [1] * len(prompts[i]) for i in chosen]
-            with torch.no_grad():  # not inference_mode: buffers that a forward pass renews must serve training too
-                output = model.generate(
-                    input_ids=torch.tensor(ids, device=model.device),
-                    attention_mask=torch.tensor(mask, device=model.device),
-                    logits_processor=without_repetition(width, penalty),
-                )
-            for i, tokens in zip(chosen, output[:, width:].tolist(), strict=True):
+        for chosen, said in zip(batches, side_by_side(continued, batches, model.device), strict=True):
+            for i, tokens in zip(chosen, said, strict=True):
                 replies[i] = tokens
             advance(len(chosen))
     finally:

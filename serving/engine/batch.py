@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from configs.errors import UserError
-from serving.engine.cache import BLOCK, RowCache
+from serving.engine.passes import Passes, padded
 from serving.engine.sampling import Sampling, next_tokens
 
 Finish = Literal["stop", "length"]
@@ -37,7 +37,7 @@ class Reply:
     @property
     def positions(self) -> int:
         """Of its row at most."""
-        return -(-(self.prompt + self.most) // BLOCK) * BLOCK
+        return padded(self.prompt + self.most)
 
 
 @dataclass(frozen=True)
@@ -53,13 +53,12 @@ class Batch:
     """The replies under way on one model. One thread's.
 
     rows: replies at once. prefill: tokens of prompts read in a step. room: tokens in the cache, longest row times rows.
+    graphs: of CUDA, on a GPU.
     """
 
-    def __init__(self, model: Any, rows: int, prefill: int, room: int) -> None:
-        config = model.config.get_text_config()
-        self._model, self._rows, self._prefill, self._room = model, rows, prefill, room
-        self._window = _windows(config)
-        self._cache = RowCache(config.num_hidden_layers)
+    def __init__(self, model: Any, rows: int, prefill: int, room: int, graphs: bool = True) -> None:
+        self._rows, self._prefill, self._room = rows, prefill, room
+        self._passes = Passes(model, rows, room, graphs)
         self._waiting: deque[Reply] = deque()
         self._under_way: list[Reply] = []  # reply i has row i
 
@@ -95,7 +94,7 @@ class Batch:
             self._leave(decoded)
             said += decoded
         if not self._under_way:
-            self._cache.drop()
+            self._passes.idle()
         return said
 
     def _leave(self, said: list[Said]) -> None:
@@ -110,6 +109,7 @@ class Batch:
             if longest * (len(self._under_way) + 1) > self._room:
                 break
             self._under_way.append(self._waiting.popleft())
+            self._passes.reserve(len(self._under_way), longest)
 
     def _read_prompts(self) -> list[Said]:
         """The oldest first, several at once where they are short. A prompt that is read whole gives the first token."""
@@ -141,39 +141,9 @@ class Batch:
         return self._say(chosen, logits if len(ready) == len(first) else logits[ready])
 
     def _pass(self, rows: list[int], replies: list[Reply], sizes: list[int]) -> Tensor:
-        """Logits [B, vocabulary] after the next `sizes` tokens of these replies.
-
-        Shorter ones are filled up; what that writes lies after their ends, where what is written next takes its place.
-        """
-        device, width = self._model.device, max(sizes)
-        starts = torch.tensor([reply.read for reply in replies], device=device)
-        size = torch.tensor(sizes, device=device)
-        steps = torch.arange(width, device=device)
-        places_BQ = starts[:, None] + steps
-        seen = max(reply.read + size for reply, size in zip(replies, sizes, strict=True))
-        self._cache.place(rows, places_BQ, seen, max(reply.read for reply in replies) + width - 1)
+        """Logits [B, vocabulary] after the next `sizes` tokens of these replies."""
         given = [reply.tokens[reply.read : reply.read + size] for reply, size in zip(replies, sizes, strict=True)]
-        ids_BQ = torch.tensor([ids + [0] * (width - len(ids)) for ids in given], device=device)
-        distance_BQK = places_BQ[:, :, None] - torch.arange(seen, device=device)
-        masks = {kind: self._mask(distance_BQK, window)[:, None] for kind, window in self._window.items()}
-        ends = sorted(set(sizes))
-        output = self._model(
-            input_ids=ids_BQ,
-            position_ids=torch.minimum(places_BQ, (starts + size - 1)[:, None]),
-            attention_mask=masks if len(masks) > 1 else next(iter(masks.values())),
-            past_key_values=self._cache,
-            use_cache=True,
-            logits_to_keep=torch.tensor([end - 1 for end in ends], device=device),
-        )
-        return output.logits[range(len(rows)), [ends.index(size) for size in sizes]]
-
-    def _mask(self, distance_BQK: Tensor, window: int | None) -> Tensor:
-        """What is added to the scores, [B, Q, K]."""
-        hidden = distance_BQK < 0
-        if window:
-            hidden |= distance_BQK >= window
-        mask = torch.zeros(hidden.shape, dtype=self._model.dtype, device=hidden.device)
-        return mask.masked_fill_(hidden, torch.finfo(mask.dtype).min)
+        return self._passes(rows, [reply.read for reply in replies], given)
 
     def _say(self, replies: list[Reply], logits_BV: Tensor) -> list[Said]:
         """The next token of each."""
@@ -193,20 +163,6 @@ class Batch:
         for row in sorted(rows, reverse=True):
             last = len(self._under_way) - 1
             if row < last:
-                self._cache.move(last, row)
+                self._passes.move(last, row)
                 self._under_way[row] = self._under_way[last]
             self._under_way.pop()
-
-
-def _windows(config: Any) -> dict[str, int | None]:
-    """Positions that each kind of layer sees; None for all. Raises UserError for layers without keys and values."""
-    kinds = set(getattr(config, "layer_types", None) or ["full_attention"])
-    window = getattr(config, "sliding_window", None)
-    if others := kinds - {"full_attention", "sliding_attention"}:
-        raise UserError(
-            f"{config.model_type}: layers of the kind {', '.join(sorted(others))} are not served here; "
-            "serve the folder with vLLM and name its address under serving.engines"
-        )
-    if kinds == {"full_attention"} and window and getattr(config, "use_sliding_window", True):
-        return {"full_attention": window}
-    return {kind: window if kind == "sliding_attention" else None for kind in sorted(kinds)}

@@ -8,6 +8,8 @@ from transformers.cache_utils import Cache, CacheLayerMixin
 
 BLOCK = 128
 """Positions by which the rows grow, and which their number is rounded up to."""
+RESERVED = 1024
+"""Positions that each row has from the beginning, where memory is reserved."""
 
 
 class RowLayer(CacheLayerMixin):
@@ -37,6 +39,11 @@ class RowLayer(CacheLayerMixin):
             if kept is not None:
                 kept[target] = kept[source]
 
+    def resize(self) -> None:
+        """Takes the cache's size, with all that fits into it."""
+        if self.keys is not None and self.values is not None:
+            self.keys, self.values = self._grown(self.keys, self.keys), self._grown(self.values, self.values)
+
     def drop(self) -> None:
         """Gives the memory back."""
         self.keys = self.values = None
@@ -44,7 +51,8 @@ class RowLayer(CacheLayerMixin):
     def _grown(self, kept: Tensor | None, like: Tensor) -> Tensor:
         grown = like.new_zeros(self._cache.capacity, like.shape[1], self._cache.positions, like.shape[3])
         if kept is not None:
-            grown[: kept.shape[0], :, : kept.shape[2]] = kept
+            rows, positions = (min(kept.shape[axis], grown.shape[axis]) for axis in (0, 2))
+            grown[:rows, :, :positions] = kept[:rows, :, :positions]
         return grown
 
     def get_mask_sizes(self, query_length: int) -> tuple[int, int]:  # noqa: ARG002
@@ -60,11 +68,12 @@ class RowLayer(CacheLayerMixin):
 class RowCache(Cache):
     """What transformers' models read and write. `place` says where, before each pass of the model.
 
-    capacity, positions: of the tensors, as large as was needed since the last `drop`. seen: positions that are shown.
+    capacity, positions: of the tensors, as large as was needed since the last `drop`, or as was reserved.
+    seen: positions that are shown. allocated: how often their memory has been taken anew.
     """
 
     def __init__(self, layers: int) -> None:
-        self.capacity = self.positions = self.seen = 0
+        self.capacity = self.positions = self.seen = self.allocated = 0
         self.rows_B1 = self.places_BQ = torch.empty(0)
         self.shown: slice | Tensor = slice(0, 0)
         self._own = [RowLayer(self) for _ in range(layers)]
@@ -74,8 +83,26 @@ class RowCache(Cache):
         """Tokens of these rows come, at these positions. seen: positions shown. furthest: the last written."""
         self._fit(max(rows) + 1, furthest + 1)
         numbers = torch.tensor(rows, device=places_BQ.device)
-        self.rows_B1, self.places_BQ, self.seen = numbers[:, None], places_BQ, seen
-        self.shown = slice(0, len(rows)) if rows == list(range(len(rows))) else numbers
+        first = rows == list(range(len(rows)))
+        self.show(numbers[:, None], places_BQ, slice(0, len(rows)) if first else numbers, seen)
+
+    def show(self, rows_B1: Tensor, places_BQ: Tensor, shown: slice | Tensor, seen: int) -> None:
+        """As `place`, of rows and positions that there are."""
+        self.rows_B1, self.places_BQ, self.shown, self.seen = rows_B1, places_BQ, shown, seen
+
+    def reserve(self, rows: int, positions: int, most: int, room: int) -> None:
+        """Memory that does not move until more is needed: of `room` tokens in all, and `most` rows.
+
+        Positions are a power of two of RESERVED at least, where that leaves enough rows.
+        """
+        if rows <= self.capacity and positions <= self.positions:
+            return
+        ample = max(RESERVED, 1 << (positions - 1).bit_length())
+        self.positions = ample if ample * rows <= room else positions
+        self.capacity = min(most, room // self.positions)
+        self.allocated += 1
+        for layer in self._own:
+            layer.resize()
 
     def move(self, source: int, target: int) -> None:
         """Copies a row over another, in all layers."""
@@ -89,6 +116,8 @@ class RowCache(Cache):
             layer.drop()
 
     def _fit(self, rows: int, positions: int) -> None:
+        before = self.capacity, self.positions
         if rows > self.capacity:
             self.capacity = max(rows, 2 * self.capacity)
         self.positions = max(self.positions, -(-positions // BLOCK) * BLOCK)
+        self.allocated += before != (self.capacity, self.positions)

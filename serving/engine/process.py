@@ -20,6 +20,7 @@ import torch
 from transformers import AutoModelForCausalLM  # noqa: F401 - loaded once, in the process that others are forked from
 
 from configs.errors import UserError
+from configs.serving import Embedded
 from eval.checkpoint import load_model
 from serving.engine.batch import Batch, Reply
 from serving.engine.cache import BLOCK
@@ -27,15 +28,17 @@ from serving.engine.sampling import Sampling
 
 SHARE = {"cuda": 0.8, "cpu": 0.25}
 """Of the memory that is free when the model is loaded, for keys and values where the profile says nothing."""
+ROWS = {"cuda": 256, "cpu": 32}
+PREFILL = {"cuda": 4096, "cpu": 256}
+"""Where the profile says nothing."""
 
 
-def serve(folder: str, channel: socket.socket, threads: int, rows: int, prefill: int, room: int | None) -> None:
-    """Runs an engine for the model in `folder` until `channel` closes. room: tokens of cache."""
+def serve(folder: str, channel: socket.socket, threads: int, settings: Embedded) -> None:
+    """Runs an engine for the model in `folder` until `channel` closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is for whoever started it
     torch.set_num_threads(threads)
     try:
-        model = load_model(Path(folder))
-        batch = Batch(model, rows, prefill, room or _room(model))
+        batch = batch_of(load_model(Path(folder)), settings)
     except UserError as error:
         _send(channel, {"failed": str(error)})
         return
@@ -46,6 +49,13 @@ def serve(folder: str, channel: socket.socket, threads: int, rows: int, prefill:
     threading.Thread(target=_listen, args=(channel, inbox), daemon=True).start()
     _send(channel, {"ready": {"pid": os.getpid()}})
     _loop(batch, channel, inbox)
+
+
+def batch_of(model: Any, settings: Embedded) -> Batch:
+    """As the profile says, or as suits the model's device."""
+    kind = model.device.type
+    rows, prefill = settings.batch or ROWS[kind], settings.prefill_tokens or PREFILL[kind]
+    return Batch(model, rows, prefill, settings.cache_tokens or _room(model), settings.cuda_graphs)
 
 
 def _loop(batch: Batch, channel: socket.socket, inbox: "queue.SimpleQueue[dict[str, Any] | None]") -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from random import Random
 
 import torch
 from torch import Tensor
@@ -17,33 +18,37 @@ class Sampling:
     temperature: float = 1.0
     top_p: float = 1.0
     seed: int | None = None
-    _draws: torch.Generator = field(default_factory=torch.Generator, repr=False)
+    _draws: Random = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        if self.seed is None:
-            self._draws.seed()
-        else:
-            self._draws.manual_seed(self.seed)
+        self._draws = Random(self.seed)
 
     def draw(self) -> float:
         """From 0 to below 1."""
-        return float(torch.rand(1, generator=self._draws, dtype=torch.float64))
+        return self._draws.random()
 
 
 def next_tokens(logits_RV: Tensor, how: Sequence[Sampling]) -> list[int]:
     """A token for each row. The same seed draws the same numbers, whatever other rows there are."""
     chosen = logits_RV.argmax(-1)
-    drawn = [row for row, each in enumerate(how) if each.temperature > 0]
-    if drawn:
-        at = torch.tensor(drawn, device=logits_RV.device)
-        heat = logits_RV.new_tensor([how[row].temperature for row in drawn], dtype=torch.float32)
-        top_p = logits_RV.new_tensor([how[row].top_p for row in drawn], dtype=torch.float32)
-        draws = logits_RV.new_tensor([how[row].draw() for row in drawn], dtype=torch.float32)
-        chosen[at] = _drawn((logits_RV[at].float() / heat[:, None]).softmax(-1), top_p, draws)
+    for rows, drawn in (
+        ([row for row, each in enumerate(how) if each.temperature > 0 and each.top_p >= 1], _of_all),
+        ([row for row, each in enumerate(how) if each.temperature > 0 and each.top_p < 1], _of_nucleus),
+    ):
+        if rows:
+            facts = [(how[row].temperature, how[row].top_p, how[row].draw()) for row in rows]
+            heat_R, top_p_R, draws_R = logits_RV.new_tensor(facts, dtype=torch.float32).T
+            at = torch.tensor(rows, device=logits_RV.device)
+            chosen[at] = drawn((logits_RV[at].float() / heat_R[:, None]).softmax(-1), top_p_R, draws_R)
     return chosen.tolist()
 
 
-def _drawn(chances_RV: Tensor, top_p_R: Tensor, draws_R: Tensor) -> Tensor:
+def _of_all(chances_RV: Tensor, top_p_R: Tensor, draws_R: Tensor) -> Tensor:  # noqa: ARG001
+    """[rows]: where each draw falls in the cumulated chances."""
+    return _fallen(chances_RV, draws_R)
+
+
+def _of_nucleus(chances_RV: Tensor, top_p_R: Tensor, draws_R: Tensor) -> Tensor:
     """[rows]: where each draw falls in the cumulated chances of the row's nucleus."""
     kept, tokens = chances_RV.topk(min(NUCLEUS, chances_RV.shape[-1]))
     if bool((kept.sum(-1) < top_p_R).any()) and kept.shape[-1] < chances_RV.shape[-1]:
@@ -51,7 +56,12 @@ def _drawn(chances_RV: Tensor, top_p_R: Tensor, draws_R: Tensor) -> Tensor:
     before = kept.cumsum(-1) - kept
     kept = kept.masked_fill(before >= top_p_R[:, None], 0.0)
     kept[:, 0] = kept[:, 0].clamp_min(torch.finfo(kept.dtype).tiny)  # top_p 0 keeps the likeliest
-    ends = kept.cumsum(-1)
+    return tokens.gather(-1, _fallen(kept, draws_R)[:, None])[:, 0]
+
+
+def _fallen(chances_RK: Tensor, draws_R: Tensor) -> Tensor:
+    """[rows]: the first place up to which the chances exceed the draw's share of their sum; one that has a chance."""
+    ends = chances_RK.cumsum(-1)
     place = torch.searchsorted(ends, (draws_R * ends[:, -1])[:, None], right=True)
-    last = (kept > 0).sum(-1, keepdim=True) - 1
-    return tokens.gather(-1, place.minimum(last))[:, 0]
+    last = chances_RK.shape[-1] - 1 - (chances_RK > 0).flip(-1).int().argmax(-1, keepdim=True)
+    return place.minimum(last)[:, 0]

@@ -29,18 +29,21 @@ KINDS: dict[str, dict[str, Any]] = {
 }
 
 
-def model_of(kind: str) -> Any:
+DEVICES = ["cpu", *["cuda"] * torch.cuda.is_available()]
+
+
+def model_of(kind: str, device: str = "cpu") -> Any:
     torch.manual_seed(3)
     config = AutoConfig.for_model(kind, **SIZE, **KINDS[kind], pad_token_id=0, bos_token_id=1, eos_token_id=2)
     model = AutoModelForCausalLM.from_config(config, dtype=torch.float32).eval()
     for weight in model.parameters():  # large enough for replies to differ
         weight.data.mul_(3)
-    return model
+    return model.to(device)
 
 
 def alone(model: Any, prompt: list[int], most: int) -> list[int]:
     model.generation_config = GenerationConfig(max_new_tokens=most, do_sample=False, eos_token_id=2, pad_token_id=0)
-    ids = torch.tensor([prompt])
+    ids = torch.tensor([prompt], device=model.device)
     tokens = model.generate(input_ids=ids, attention_mask=torch.ones_like(ids))[0, len(prompt) :].tolist()
     return tokens[: tokens.index(2)] if 2 in tokens else tokens
 
@@ -60,9 +63,10 @@ def drained(batch: Batch, said: dict[int, list[int]]) -> dict[int, str]:
     return finished
 
 
+@pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("kind", KINDS)
-def test_replies_are_those_of_generate_whoever_else_is_under_way(kind: str) -> None:
-    model = model_of(kind)
+def test_replies_are_those_of_generate_whoever_else_is_under_way(kind: str, device: str) -> None:
+    model = model_of(kind, device)
     draw = random.Random(5)
     prompts = [[draw.randrange(3, 97) for _ in range(draw.randrange(1, 70))] for _ in range(12)]
     batch = Batch(model, rows=4, prefill=16, room=4096)

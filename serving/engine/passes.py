@@ -1,0 +1,117 @@
+"""Passes of a model over rows of its cache: prompts in pieces, and one token of every reply.
+
+Shapes: B rows, Q tokens of a row in this pass, K positions that are shown, V vocabulary.
+"""
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from configs.errors import UserError
+from serving.engine.cache import BLOCK, RowCache
+from serving.engine.graphs import DecodeGraphs
+
+log = logging.getLogger("parlance.serving")
+
+
+class Passes:
+    """One model, and keys and values of the rows under way.
+
+    rows: at most. room: tokens of the cache, positions of the longest row times rows. graphs: on a GPU, one token of
+    every row is a single launch (serving/engine/graphs.py).
+    """
+
+    def __init__(self, model: Any, rows: int, room: int, graphs: bool) -> None:
+        config = model.config.get_text_config()
+        self._model, self._rows, self._room = model, rows, room
+        self._window = _windows(config)
+        self._cache = RowCache(config.num_hidden_layers)
+        self._graphs = (
+            DecodeGraphs(self._cache, self._decoded, model.device) if graphs and model.device.type == "cuda" else None
+        )
+
+    def reserve(self, rows: int, positions: int) -> None:
+        """Before a reply joins: so many rows, of which the longest gets so many positions, are under way."""
+        if self._graphs:
+            self._cache.reserve(rows, positions, self._rows, self._room)
+
+    def move(self, source: int, target: int) -> None:
+        """Row `target` is what `source` was."""
+        self._cache.move(source, target)
+
+    def idle(self) -> None:
+        """Nothing is under way: memory is given back, but for what graphs refer to."""
+        if not self._graphs:
+            self._cache.drop()
+
+    def __call__(self, rows: list[int], starts: list[int], given: Sequence[list[int]]) -> Tensor:
+        """Logits [B, V] after the tokens `given` of these rows, which have `starts` tokens in the cache.
+
+        Shorter ones are filled up; what that writes lies after their ends, where what is written next takes its place.
+        """
+        sizes = [len(ids) for ids in given]
+        if self._graphs and max(sizes) == 1 and rows == list(range(len(rows))):
+            try:
+                return self._graphs([ids[0] for ids in given], starts)
+            except RuntimeError as error:
+                log.warning("serving.embedded.cuda_graphs: kernels are launched one by one: %s", error)
+                self._graphs = None
+        device, width = self._model.device, max(sizes)
+        start_B, size_B = torch.tensor([starts, sizes], device=device)
+        places_BQ = start_B[:, None] + torch.arange(width, device=device)
+        seen = max(start + size for start, size in zip(starts, sizes, strict=True))
+        self._cache.place(rows, places_BQ, seen, max(starts) + width - 1)
+        ids_BQ = torch.tensor([ids + [0] * (width - len(ids)) for ids in given], device=device)
+        ends = sorted(set(sizes))
+        logits = self._logits(
+            ids_BQ,
+            places_BQ,
+            torch.minimum(places_BQ, (start_B + size_B - 1)[:, None]),
+            torch.tensor([end - 1 for end in ends], device=device),
+        )
+        return logits[range(len(rows)), [ends.index(size) for size in sizes]]
+
+    def _decoded(self, ids_B1: Tensor, places_B1: Tensor) -> Tensor:
+        return self._logits(ids_B1, places_B1, places_B1, 1)[:, 0]
+
+    def _logits(self, ids_BQ: Tensor, places_BQ: Tensor, positions_BQ: Tensor, keep: Tensor | int) -> Tensor:
+        distance_BQK = places_BQ[:, :, None] - torch.arange(self._cache.seen, device=places_BQ.device)
+        masks = {kind: self._mask(distance_BQK, window)[:, None] for kind, window in self._window.items()}
+        return self._model(
+            input_ids=ids_BQ,
+            position_ids=positions_BQ,
+            attention_mask=masks if len(masks) > 1 else next(iter(masks.values())),
+            past_key_values=self._cache,
+            use_cache=True,
+            logits_to_keep=keep,
+        ).logits
+
+    def _mask(self, distance_BQK: Tensor, window: int | None) -> Tensor:
+        """What is added to the scores, [B, Q, K]."""
+        hidden = distance_BQK < 0
+        if window:
+            hidden |= distance_BQK >= window
+        mask = torch.zeros(hidden.shape, dtype=self._model.dtype, device=hidden.device)
+        return mask.masked_fill_(hidden, torch.finfo(mask.dtype).min)
+
+
+def padded(positions: int) -> int:
+    """Positions of a row that may need so many."""
+    return -(-positions // BLOCK) * BLOCK
+
+
+def _windows(config: Any) -> dict[str, int | None]:
+    """Positions that each kind of layer sees; None for all. Raises UserError for layers without keys and values."""
+    kinds = set(getattr(config, "layer_types", None) or ["full_attention"])
+    window = getattr(config, "sliding_window", None)
+    if others := kinds - {"full_attention", "sliding_attention"}:
+        raise UserError(
+            f"{config.model_type}: layers of the kind {', '.join(sorted(others))} are not served here; "
+            "serve the folder with vLLM and name its address under serving.engines"
+        )
+    if kinds == {"full_attention"} and window and getattr(config, "use_sliding_window", True):
+        return {"full_attention": window}
+    return {kind: window if kind == "sliding_attention" else None for kind in sorted(kinds)}
