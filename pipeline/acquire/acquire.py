@@ -108,8 +108,8 @@ def _files(source: Source, scratch: Path) -> Sequence[tuple[str, SourceFile]]:
 
 def _count(context: StageContext, units: list[Unit]) -> list[tuple[Outcome, Outcome]]:
     """The outcomes of each unit, in the order of the units."""
-    if not units:
-        return []
+    if not units or is_little(context, sum(unit.size for unit in units) / ROW_BYTES):
+        return [count(unit) for unit in units]
 
     def outcomes(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for index in numbers(batches):

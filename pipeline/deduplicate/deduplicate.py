@@ -54,4 +54,4 @@ def deduplicate(context: StageContext) -> None:
     pairs = context.inputs["clean"].parquet("pairs")
     if count := rows_in(pairs):
         write_pairs(context, judged_pairs(search, pairs, context.out), count)
-    rmtree(scratch)
+    rmtree(scratch, ignore_errors=True)
