@@ -4,15 +4,19 @@ Conversations of about so many characters, made of real exchanges (benchmarks/co
 are not at hand: JSON Lines of prompt and response). Prints JSON lines: embed with its files written, the encoder
 alone, and with --peer sentence-transformers on the same texts, by default and as its users make it fast (fp16 on GPUs,
 batches of 1,024), and the smallest cosine between its vectors and ours.
-`rows_per_second` counts from the first shard that is done; `start_seconds` is what lies before it.
+`rows_per_second` counts from the first shard that is done; `start_seconds` is what lies before it. With --gpus N the
+stage is measured twice, on one GPU and on N with a process each: there it counts from when each has a shard done, and
+`times_one` is the ratio of the two; `same_bytes` says whether the files are the same.
 """
 
 import argparse
+import filecmp
 import json
 import resource
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import cycle, islice
 from pathlib import Path
 from random import Random
@@ -23,57 +27,103 @@ import pyarrow.parquet as pq
 import torch
 
 from configs.embed import Embed, Embedding
-from pipeline.embed.embed import write_vectors
+from pipeline.embed.device_processes import DeviceProcesses, Wanted
 from pipeline.embed.encoder import Encoder
 from pipeline.embed.segmenter import Segmenter
-from pipeline.embed.shards import shards_of
+from pipeline.embed.shard_encoder import ShardEncoder
+from pipeline.embed.shards import ShardedFile
 from pipeline.rows.ordered import in_shards
 
-REAL, COMPARED = 100_000, 2_000
+REAL, COMPARED, FILE_ROWS = 100_000, 2_000, 250_000
 
 
 def main() -> None:
     """A few lines for each row length."""
     options = parser().parse_args()
     exchanges = _exchanges(Path(options.data) if options.data else None)
-    settings = Embed(model=options.model)
+    settings = Embed(model=options.model, shard_rows=options.shard_rows)
     embedding = Embedding(device=options.device)
     for characters in options.characters:
         with tempfile.TemporaryDirectory() as scratch:
-            source, data = Path(scratch) / "source", Path(scratch) / "data"
+            source = Path(scratch) / "source"
             source.mkdir()
-            data.mkdir()
             write_conversations(source, exchanges, options.rows, characters)
-            about = {"characters": characters, "rows": options.rows, "device": _device(options.device)}
-            for line in (stage(source, data, settings, embedding), encoder_alone(source, settings, embedding)):
+            size = {"characters": characters, "rows": options.rows, "shard_rows": options.shard_rows}
+            about = size | {"device": _device(options.device)}
+            for line in stages(source, Path(scratch), settings, embedding, options.gpus):
                 print(json.dumps(line | about), flush=True)
+            print(json.dumps(encoder_alone(source, settings, embedding) | about), flush=True)
             if options.peer:
                 for line in peers(source, settings, embedding):
                     print(json.dumps(line | about), flush=True)
 
 
-def stage(source: Path, data: Path, settings: Embed, embedding: Embedding) -> dict[str, object]:
+def stages(
+    source: Path, scratch: Path, settings: Embed, embedding: Embedding, gpus: int
+) -> Iterator[dict[str, object]]:
+    """The stage on one GPU, and on several beside it."""
+    one = stage(source, scratch / "one", settings, embedding, 1)
+    yield one
+    if gpus > 1:
+        several = stage(source, scratch / "several", settings, embedding, gpus)
+        rates = one["rows_per_second"], several["rows_per_second"]
+        names = sorted(file.name for file in (scratch / "one").iterdir())
+        differing = filecmp.cmpfiles(scratch / "one", scratch / "several", names, shallow=False)[1:]
+        yield several | {
+            "times_one": round(rates[1] / rates[0], 2) if all(rates) else None,  # type: ignore[operator]
+            "same_bytes": not any(differing),
+        }
+
+
+def stage(source: Path, data: Path, settings: Embed, embedding: Embedding, gpus: int) -> dict[str, object]:
     """What the stage does, but for its manifest."""
+    data.mkdir()
     started, cpu = time.monotonic(), _cpu_seconds()
-    encoder = Encoder(settings.model, embedding.device, embedding.batch_size)
-    cut = (shard for file in sorted(source.glob("*.parquet")) for shard in shards_of(file, settings.shard_rows))
-
-    def write(name: str, table: pa.Table) -> None:
-        pq.write_table(table, data / name, compression="zstd", use_dictionary=["row_id"])
-
-    shards = ((shard.name, shard.table) for shard in cut)
-    marks = [(time.monotonic(), done) for done in write_vectors(shards, settings, encoder, write)]
-    ended = time.monotonic()
+    marks = []
+    for done, warm in _encoded(source, _FileWriter(data), settings, embedding, gpus):
+        if warm:
+            marks.append((time.monotonic(), done))
+    ended = marks[-1][0]
     segments = sum(pq.read_metadata(file).num_rows for file in data.iterdir())
     (first, before), (_, after) = marks[0], marks[-1]
     return {
         "what": "embed",
+        "gpus": gpus,
         "rows_per_second": round((after - before) / (ended - first)) if after > before else None,
+        "rows_counted": after - before,
         "start_seconds": round(first - started, 1),
         "seconds": round(ended - started, 1),
         "cpu_seconds": round(_cpu_seconds() - cpu, 1),
         "segments": segments,
     }
+
+
+def _encoded(
+    source: Path, write: "_FileWriter", settings: Embed, embedding: Embedding, gpus: int
+) -> Iterator[tuple[int, bool]]:
+    """How many conversations are done, and whether all GPUs have begun; the end of a run on one of them is when the
+    last file is written."""
+    shards = (shard for path in sorted(source.glob("*.parquet")) for shard in ShardedFile(path, settings.shard_rows))
+    if gpus == 1:
+        done = 0
+        with ShardEncoder(settings, embedding) as encoder:
+            for done in encoder.write(((shard.name, shard.table) for shard in shards), write):
+                yield done, True
+            yield done, True
+        return
+    wanted = [Wanted(shard.file, shard.number, shard.name) for shard in shards]
+    devices = ["cpu"] * gpus if embedding.device == "cpu" else [f"cuda:{number}" for number in range(gpus)]
+    with DeviceProcesses(devices, settings, embedding, write) as processes:
+        for done in processes.encode(wanted):
+            yield done, processes.warm
+
+
+@dataclass(frozen=True)
+class _FileWriter:
+    folder: Path
+
+    def __call__(self, name: str, table: pa.Table) -> None:
+        pq.write_table(table, self.folder / name, compression="zstd", use_dictionary=["row_id"])
 
 
 def encoder_alone(source: Path, settings: Embed, embedding: Embedding) -> dict[str, object]:
@@ -123,15 +173,19 @@ def peers(source: Path, settings: Embed, embedding: Embedding) -> Iterator[dict[
 
 
 def write_conversations(folder: Path, exchanges: list[tuple[str, str]], rows: int, characters: int) -> None:
-    """Four Parquet files of row_id and messages: exchanges one after the other until there are enough characters."""
+    """Parquet files of row_id and messages: exchanges one after the other until there are enough characters.
+
+    Row ids are spread over all that there can be, as hashes are: shards are cut by them.
+    """
     real = cycle(exchanges)
     message = pa.struct([("role", pa.string()), ("content", pa.string())])
-    ids = np.sort(Random(0).sample(range(1 << 60), rows)).tolist()
-    for number in range(4):
-        mine = ids[number::4]
+    draw, files = Random(0), max(4, rows // FILE_ROWS)
+    ids = sorted(draw.getrandbits(64) for _ in range(rows))
+    for number in range(files):
+        mine = ids[number::files]
         conversations = [_conversation(real, characters) for _ in mine]
         columns = {"row_id": [f"{i:016x}" for i in mine], "messages": pa.array(conversations, pa.list_(message))}
-        pq.write_table(pa.table(columns), folder / f"part-{number}.parquet")
+        pq.write_table(pa.table(columns), folder / f"part-{number:05d}.parquet")
 
 
 def _conversation(real: Iterator[tuple[str, str]], characters: int) -> list[dict[str, str]]:
@@ -170,7 +224,9 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--rows", type=int, default=20_000, help="conversations (a million for a GPU)")
     made.add_argument("--characters", type=int, nargs="+", default=[200], help="of a conversation, about")
     made.add_argument("--model", default=Embed().model, help="as embed.model")
+    made.add_argument("--shard-rows", type=int, default=Embed().shard_rows, help="as embed.shard_rows")
     made.add_argument("--device", default="auto", help="as embedding.device")
+    made.add_argument("--gpus", type=int, default=1, help="with N > 1 the stage on N GPUs, beside one (see above)")
     made.add_argument("--data", help="JSON Lines of prompt and response, instead of the corpora at hand")
     made.add_argument("--peer", action="store_true", help="sentence-transformers too")
     return made

@@ -2,7 +2,7 @@
 
     python benchmarks/train_gpu.py --variant liger,fast --data var/artifacts/tokenise/FINGERPRINT
 
-Prints a JSON line a variant: variant, data, gpus, tokens_per_second_per_gpu, mfu, mfu_causal, step_seconds,
+Prints a JSON line a variant: variant, layers, data, gpus, tokens_per_second_per_gpu, mfu, mfu_causal, step_seconds,
 peak_memory_gb, loss, and what else the run was. Needs neither Airflow nor Spark.
 
 mfu counts 6·N + 12·layers·hidden·sequence operations a token (Chowdhery et al. 2022, appendix B) over the peak of
@@ -16,6 +16,7 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
+from typing import Literal
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
@@ -25,8 +26,17 @@ VARIANTS = {
     "liger": "the same with Liger kernels (pip install liger-kernel)",
     "fast": "what Parlance trains with: document attention, fused layers, fused loss",
     "compiled": "the same with layers by torch.compile",
+    "unfused": "the same with transformers' own layers",
     "fp8": "fast, with the layers' matrix products in 8 bits",
 }
+
+LAYERS: dict[str, Literal["plain", "compiled"]] = {
+    "plain": "plain",
+    "liger": "plain",
+    "compiled": "compiled",
+    "unfused": "plain",
+}
+"""launch.layers of the variants that are not as `auto` has them. The line tells what it came to."""
 
 
 def main() -> None:
@@ -54,7 +64,7 @@ def parser() -> argparse.ArgumentParser:
     found = argparse.ArgumentParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="variants:\n" + "\n".join(f"  {name:6} {what}" for name, what in VARIANTS.items()),
+        epilog="variants:\n" + "\n".join(f"  {name:8} {what}" for name, what in VARIANTS.items()),
     )
     found.add_argument("--gpus", type=int, default=1, help="ranks on this machine, one a GPU (default: 1)")
     found.add_argument("--model", default="llama-3.2-3b", help="a name in configs/models (default: llama-3.2-3b)")
@@ -103,7 +113,7 @@ def measure(variant: str, arguments: argparse.Namespace, scratch: Path) -> None:
         micro_batch=arguments.micro_batch,
         zero_stage=arguments.zero,
         threads=8,
-        layers={"plain": "plain", "liger": "plain", "compiled": "compiled"}.get(variant, "auto"),
+        layers=LAYERS.get(variant, "auto"),
         deepspeed=json.loads(arguments.deepspeed),
     )
     job = JobConfig(

@@ -27,7 +27,7 @@ from training.data import Batch, PackedSequences, packed_batch
 from training.engine import build_engine, engine_of, precision, start_distributed
 from training.job_config import JobConfig
 from training.launcher import end_with_stdin, report_failure
-from training.layers import prepare_layers
+from training.layers import kind_of, prepare_layers
 from training.model import build_model
 from training.prefetch import Prefetch
 from training.step import optimiser_step
@@ -111,6 +111,7 @@ def run(job: JobConfig, options: dict[str, Any]) -> None:
     share = lambda flops: round(flops * tokens / top, 4) if top else None  # noqa: E731
     line = {
         "variant": options["variant"],
+        "layers": kind_of(engine.module.model),
         "data": options["data"],
         "gpus": job.world_size,
         "gpu": name,

@@ -22,5 +22,9 @@ class Embed(Section):
 class Embedding(Section):
     """How the encoder is run. Does not change the vectors beyond rounding."""
 
-    device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="auto, cpu, cuda or cuda:N")
+    device: str = Field(
+        "auto",
+        pattern=r"^(auto|cpu|cuda(:\d+)?)$",
+        description="auto, cpu, cuda or cuda:N; auto and cuda: the stage embed uses all GPUs",
+    )
     batch_size: int = Field(4096, ge=1, description="Most segments encoded at once")

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from configs.model import Architecture
-from configs.size import LINEAR_LAYERS, lora_parameters, parameters
+from configs.size import LINEAR_LAYERS, layer_parameters, lora_parameters, parameters
 
 Checkpointing = Literal["none", "selective", "full"]
 Precision = Literal["fp32", "bf16", "fp8"]
@@ -26,7 +26,11 @@ BUCKET = 500_000_000
 """Elements of DeepSpeed's reduce bucket, its default `reduce_bucket_size`."""
 
 LIVE_PARAMETERS = 1_000_000_000
-"""Parameters that ZeRO-3 keeps gathered at once, and elements of the sub-group it steps: DeepSpeed's defaults."""
+"""Parameters up to which ZeRO-3 fetches ahead, or keeps what it will use again, and elements of the sub-group that it
+steps: DeepSpeed's defaults."""
+
+PREFETCHED = 50_000_000
+"""Parameters that ZeRO-3 fetches with each module for those that come after: DeepSpeed's default."""
 
 OUTSIDE_ALLOCATOR = 1_500_000_000
 """Bytes of a GPU that torch's allocator never gets: driver context, cuBLAS workspaces, NCCL."""
@@ -100,6 +104,8 @@ def memory_estimate(
         kept += 3 * micro_batch * sequence_length**2  # the mask: bool, and the bias that SDPA makes of it
     logits = _loss(architecture.vocab_size or vocabulary, architecture.hidden_size, tokens, element)
     bucket, step = _transient(trained, ranks, zero_stage, element, fp32_accumulation)
+    if zero_stage == 3 and ranks > 1:
+        bucket += element * _gathered(architecture, vocabulary, fused)
     return MemoryEstimate(
         *states,
         activations=kept,
@@ -202,17 +208,28 @@ def _states(
 def _transient(trained: int, ranks: int, stage: int, element: int, fp32_accumulation: bool) -> tuple[int, int]:
     """Bytes of (communication buckets, what only the optimizer's step holds).
 
-    Stages 2 and 3 collect gradients in a bucket and average a copy of it; stage 3 gathers live parameters too.
-    The step needs its share of the gradient in float32 unless it was accumulated so.
+    Stages 2 and 3 collect gradients in a bucket and average a copy of it. The step needs its share of the gradient in
+    float32 unless it was accumulated so.
     """
     share = trained if stage == 0 else _ceil(trained, ranks)
     bucket = 2 * element * min(BUCKET, trained) if stage >= 2 else 0
     if stage == 3:
-        bucket += element * min(LIVE_PARAMETERS, trained)
         return bucket, 4 * min(LIVE_PARAMETERS, share)
     if element == 4:
         return bucket, 4 * share if stage else 0
     return bucket, 0 if fp32_accumulation and stage else 4 * share
+
+
+def _gathered(a: Architecture, vocabulary: int, fused: bool) -> int:
+    """Parameters that ZeRO-3 holds beside a rank's share, frozen ones too: those in use, used again soon or fetched
+    ahead, and once more those that it copies out of the buffer that they came in.
+
+    Fused layers are gathered whole, one ahead (training/gathering.py), the embedding and the head in any case.
+    """
+    layer = layer_parameters(a) if fused else a.hidden_size * a.intermediate_size
+    head = (a.vocab_size or vocabulary) * a.hidden_size
+    whole = parameters(a, vocabulary)
+    return min(whole, max(LIVE_PARAMETERS, 2 * layer, head)) + min(whole, max(PREFETCHED, layer, head))
 
 
 def _activations(

@@ -36,11 +36,16 @@ def architecture_of(config: Any) -> Architecture:
 def parameters(architecture: Architecture, vocabulary: int) -> int:
     """Number of parameters; vocabulary: where the architecture fixes none."""
     a = architecture
-    queries, keys = a.num_attention_heads * a.head_dim, a.num_key_value_heads * a.head_dim
-    layer = 2 * a.hidden_size * queries + 2 * a.hidden_size * keys + 3 * a.hidden_size * a.intermediate_size
-    layer += 2 * a.hidden_size  # two RMSNorm gains
     embeddings = (a.vocab_size or vocabulary) * a.hidden_size * (1 if a.tie_word_embeddings else 2)
-    return embeddings + a.num_hidden_layers * layer + a.hidden_size
+    return embeddings + a.num_hidden_layers * layer_parameters(a) + a.hidden_size
+
+
+def layer_parameters(architecture: Architecture) -> int:
+    """Those of one decoder layer."""
+    a = architecture
+    queries, keys = a.num_attention_heads * a.head_dim, a.num_key_value_heads * a.head_dim
+    matrices = 2 * a.hidden_size * queries + 2 * a.hidden_size * keys + 3 * a.hidden_size * a.intermediate_size
+    return matrices + 2 * a.hidden_size  # two RMSNorm gains
 
 
 def lora_parameters(architecture: Architecture, rank: int, targets: Sequence[str] = LINEAR_LAYERS) -> int:

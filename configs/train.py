@@ -131,7 +131,7 @@ class Launch(Section):
     layers: Literal["auto", "plain", "fused", "compiled"] = Field(
         "auto",
         description="How a layer is computed: as transformers does, in few fused steps, or by torch.compile. auto: on "
-        "GPUs below ZeRO stage 3 fused for Llama and compiled for others; else plain",
+        "GPUs fused for Llama, and for others compiled below ZeRO stage 3; else plain",
     )
     threads: int = Field(1, ge=1, description="CPU threads a rank")
     log_every: int = Field(1, ge=1, description="Steps between lines of metrics.jsonl, MLflow and TensorBoard")

@@ -14,6 +14,7 @@ from transformers import PreTrainedModel
 from configs.errors import UserError
 from training.accumulation import accumulate_in_fp32
 from training.attention import NAME
+from training.gathering import prefetching
 from training.job_config import JobConfig
 from training.layers import prepare_layers
 from training.loss import SummedLoss
@@ -77,8 +78,9 @@ def engine_of(module: nn.Module, job: JobConfig, device: torch.device) -> DeepSp
     optimizer = adamw(module, job.train, fused=True)
     begins = job.pretrained and job.launch.zero_stage and precision(job, device) != "fp32"
     exact = lost_in_bf16(module) if begins else {}
+    config = deepspeed_config(job, device, prefetching(module))
     with unrounded_buffers(module):
-        engine, *_ = deepspeed.initialize(model=module, optimizer=optimizer, config=deepspeed_config(job, device))
+        engine, *_ = deepspeed.initialize(model=module, optimizer=optimizer, config=config)
     for parameter, weights in exact.items():
         safe_set_full_fp32_param(parameter, weights.to(parameter.device))
     accumulate_in_fp32(engine)
@@ -115,14 +117,14 @@ def precision(job: JobConfig, device: torch.device) -> str:
     return job.train.precision_on(device.type != "cpu")
 
 
-def deepspeed_config(job: JobConfig, device: torch.device) -> dict[str, Any]:
-    """DeepSpeed's configuration; launch.deepspeed is merged over it."""
+def deepspeed_config(job: JobConfig, device: torch.device, gathering: dict[str, int]) -> dict[str, Any]:
+    """DeepSpeed's configuration; launch.deepspeed is merged over it. gathering: see training/gathering.py."""
     bf16 = precision(job, device) != "fp32"
     config: dict[str, Any] = {
         "train_micro_batch_size_per_gpu": job.micro_batch,
         "gradient_accumulation_steps": job.accumulation,
         "gradient_clipping": job.train.gradient_clipping,
-        "zero_optimization": {"stage": job.launch.zero_stage},
+        "zero_optimization": {"stage": job.launch.zero_stage} | gathering,
         "bf16": {"enabled": bf16, "immediate_grad_update": True},
         "steps_per_print": 1 << 62,
     }

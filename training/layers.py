@@ -7,12 +7,16 @@ from typing import Literal
 
 import torch
 from transformers import PreTrainedModel
+from transformers.models.llama.modeling_llama import LlamaDecoderLayer
 
 from configs.errors import UserError
 from training.blocks import blocks
+from training.gathering import gather_whole
 from training.job_config import JobConfig
-from training.llama_layer import suits, use_fused_layers
+from training.llama_layer import FusedLayer, suits, use_fused_layers
 from training.trainable_tokens import logits
+
+Kind = Literal["plain", "fused", "compiled"]
 
 
 def prepare_layers(model: PreTrainedModel, job: JobConfig, device: torch.device, fp8: bool) -> None:
@@ -27,26 +31,34 @@ def prepare_layers(model: PreTrainedModel, job: JobConfig, device: torch.device,
     if fp8:
         check_fp8(kind, device)
     if kind == "fused":
-        if not suits(model) or job.launch.zero_stage == 3:
-            raise UserError(
-                "launch.layers: fused is for Llama's layers without dropout or bias, below ZeRO stage 3; set auto"
-            )
+        if not suits(model):
+            raise UserError("launch.layers: fused is for Llama's layers without dropout or bias; set auto")
         if fp8 and job.lora:
             raise UserError("train.precision: fp8 has no products for adapters; use bf16, or train without model.lora")
         use_fused_layers(model, fp8)
+        if job.launch.zero_stage == 3:
+            gather_whole(blocks(model))
     elif kind == "compiled":
         for layer in blocks(model):
             layer.compile()
 
 
-def fastest_kind(model: PreTrainedModel, job: JobConfig, device: torch.device) -> Literal["plain", "fused", "compiled"]:
-    """What launch.layers=auto comes to. Fusing pays on GPUs, and of adapters on CPUs; under ZeRO-3 hooks in every
-    submodule gather the weights."""
-    if job.launch.zero_stage == 3:
-        return "plain"
-    if device.type == "cuda":
-        return "fused" if suits(model) else "compiled"
-    return "fused" if job.lora and suits(model) else "plain"
+def fastest_kind(model: PreTrainedModel, job: JobConfig, device: torch.device) -> Kind:
+    """What launch.layers=auto comes to. Fusing pays on GPUs, and of adapters on CPUs.
+
+    Under ZeRO-3 nothing is compiled: its hooks in every submodule would cut the layers into pieces.
+    """
+    if suits(model) and (device.type == "cuda" or job.lora):
+        return "fused"
+    return "compiled" if device.type == "cuda" and job.launch.zero_stage < 3 else "plain"
+
+
+def kind_of(model: PreTrainedModel) -> Kind:
+    """How the layers are computed."""
+    layer = blocks(model)[0]
+    if isinstance(layer, FusedLayer):
+        return "fused"
+    return "plain" if layer._compiled_call_impl is None else "compiled"
 
 
 @contextmanager
@@ -55,24 +67,26 @@ def as_transformers_runs(model: PreTrainedModel) -> Iterator[None]:
 
     The layers of training know whole documents only, not a cache of what was said before; its head gives a loss.
     """
-    head, attention = model.get_output_embeddings(), model.config._attn_implementation
-    parts = [*blocks(model), head]
-    forwards = [part.__dict__.pop("forward", None) for part in parts]
-    compiled = [part._compiled_call_impl for part in parts]
+    layers, head, attention = blocks(model), model.get_output_embeddings(), model.config._attn_implementation
+    parts, classes = [*layers, head], [layer.__class__ for layer in layers]
+    loss, compiled = vars(head).pop("forward"), [part._compiled_call_impl for part in parts]
     head.forward = MethodType(logits, head)
     for part in parts:
         part._compiled_call_impl = None
+    if kind_of(model) == "fused":
+        for layer in layers:
+            layer.__class__ = LlamaDecoderLayer
     # What it would choose itself: by torch, where that computes all that its attention does.
     model.config._attn_implementation = "sdpa" if model._supports_sdpa else "eager"
     try:
         yield
     finally:
         model.config._attn_implementation = attention
-        for part, forward, call in zip(parts, forwards, compiled, strict=True):
+        head.forward = loss
+        for part, call in zip(parts, compiled, strict=True):
             part._compiled_call_impl = call
-            part.__dict__.pop("forward", None)
-            if forward is not None:
-                part.forward = forward
+        for layer, own in zip(layers, classes, strict=True):
+            layer.__class__ = own
 
 
 def recompute(model: PreTrainedModel, kind: str) -> None:

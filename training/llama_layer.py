@@ -12,7 +12,6 @@ The weights stay where transformers keeps them, so saving, loading and tying kno
 Shapes: B batch, L length, D hidden, H query heads, K key heads, W head width, F feed-forward.
 """
 
-from types import MethodType
 from typing import Any
 
 import torch
@@ -42,49 +41,55 @@ def suits(model: PreTrainedModel) -> bool:
 
 
 def use_fused_layers(model: PreTrainedModel, fp8: bool = False) -> None:
-    """Replaces the forward passes of the layers, in place. fp8: with their matrix products in 8 bits."""
+    """Makes the layers fused ones, in place. fp8: with their matrix products in 8 bits."""
     for layer in blocks(model):
-        layer.fp8 = fp8
-        layer.forward = MethodType(_forward, layer)
+        layer.__class__, layer.fp8 = FusedLayer, fp8
 
 
-def _forward(
-    self: LlamaDecoderLayer,
-    hidden_states: torch.Tensor,
-    position_embeddings: tuple[torch.Tensor, torch.Tensor],
-    boundaries: torch.Tensor | None = None,
-    longest: int = 0,
-    document_mask: torch.Tensor | None = None,
-    shared: SharedSequences | None = None,
-    **_: Any,
-) -> torch.Tensor:
-    attention, mlp, fp8 = self.self_attn, self.mlp, self.fp8
-    norm = self.input_layernorm
-    normed_BLD, residual_BLD = _Norm.apply(hidden_states, norm.weight, norm.variance_epsilon)
-    query_BLHW, key_BLKW, value_BLKW = _Projections.apply(
-        normed_BLD,
-        *position_embeddings,
-        attention.head_dim,
-        fp8,
-        *_parts(attention.q_proj, attention.k_proj, attention.v_proj),
-    )
-    mixed_BLHW, _weights = document_attention(
-        attention,
-        query_BLHW.transpose(1, 2),
-        key_BLKW.transpose(1, 2),
-        value_BLKW.transpose(1, 2),
-        None,
-        scaling=attention.scaling,
-        boundaries=boundaries,
-        longest=longest,
-        document_mask=document_mask,
-        shared=shared,
-    )
-    hidden_BLD = _LinearOntoResidual.apply(mixed_BLHW.flatten(2), residual_BLD, fp8, *_parts(attention.o_proj))
-    norm = self.post_attention_layernorm
-    normed_BLD, residual_BLD = _Norm.apply(hidden_BLD, norm.weight, norm.variance_epsilon)
-    parts = _parts(mlp.gate_proj, mlp.up_proj, mlp.down_proj)
-    return _FeedForwardOntoResidual.apply(normed_BLD, residual_BLD, fp8, *parts)
+class FusedLayer(LlamaDecoderLayer):
+    """A class of its own: what transformers does around a layer's forward pass, recomputation for one, it does to
+    classes, and a function put in front of a layer's own would be without it."""
+
+    fp8: bool
+
+    def forward(  # type: ignore[override]
+        self,
+        hidden_states: torch.Tensor,
+        position_embeddings: tuple[torch.Tensor, torch.Tensor],
+        boundaries: torch.Tensor | None = None,
+        longest: int = 0,
+        document_mask: torch.Tensor | None = None,
+        shared: SharedSequences | None = None,
+        **_: Any,
+    ) -> torch.Tensor:
+        """[B, L, D] to the same, each token seeing its own document only."""
+        attention, mlp, fp8 = self.self_attn, self.mlp, self.fp8
+        norm = self.input_layernorm
+        normed_BLD, residual_BLD = _Norm.apply(hidden_states, norm.weight, norm.variance_epsilon)
+        query_BLHW, key_BLKW, value_BLKW = _Projections.apply(
+            normed_BLD,
+            *position_embeddings,
+            attention.head_dim,
+            fp8,
+            *_parts(attention.q_proj, attention.k_proj, attention.v_proj),
+        )
+        mixed_BLHW, _weights = document_attention(
+            attention,
+            query_BLHW.transpose(1, 2),
+            key_BLKW.transpose(1, 2),
+            value_BLKW.transpose(1, 2),
+            None,
+            scaling=attention.scaling,
+            boundaries=boundaries,
+            longest=longest,
+            document_mask=document_mask,
+            shared=shared,
+        )
+        hidden_BLD = _LinearOntoResidual.apply(mixed_BLHW.flatten(2), residual_BLD, fp8, *_parts(attention.o_proj))
+        norm = self.post_attention_layernorm
+        normed_BLD, residual_BLD = _Norm.apply(hidden_BLD, norm.weight, norm.variance_epsilon)
+        parts = _parts(mlp.gate_proj, mlp.up_proj, mlp.down_proj)
+        return _FeedForwardOntoResidual.apply(normed_BLD, residual_BLD, fp8, *parts)
 
 
 def _parts(*layers: nn.Module) -> list[Any]:

@@ -62,7 +62,6 @@ class SummedLoss(nn.Module):
     ) -> torch.Tensor:
         """The decoder's output at the positions `kept`."""
         decoder = self.model.get_decoder()
-        weight = decoder.get_input_embeddings().weight
         own: dict[str, Any] = {}
         if self.model.config._attn_implementation == NAME:
             batch, length = input_ids.shape
@@ -70,7 +69,7 @@ class SummedLoss(nn.Module):
                 own["shared"], length = self.shared, length * self.shared.ranks
             mask = None
             dropout = _attention_dropout(self.model) if self.training else 0.0
-            if needs_mask(weight.device, weight.dtype, dropout, unbroken=len(boundaries) == batch + 1):
+            if needs_mask(input_ids.device, self.model.dtype, dropout, unbroken=len(boundaries) == batch + 1):
                 mask = mask_of(boundaries, batch, length)
             own |= {"boundaries": boundaries, "longest": longest, "document_mask": mask}
         hidden_BLD = decoder(input_ids=input_ids, position_ids=position_ids, use_cache=False, **own).last_hidden_state

@@ -19,7 +19,7 @@ from configs.errors import UserError
 from configs.profile import Profile
 from pipeline.contract.artifact import SCRATCH, Artifact, Ledger
 from pipeline.contract.formatting import duration
-from pipeline.contract.parts import Part, PartStore
+from pipeline.contract.parts import MOST_CLAIMED, Part, PartStore
 from pipeline.contract.process_group import run_attached
 from pipeline.contract.progress import Progress, emit, say
 from pipeline.contract.run import Run
@@ -70,9 +70,11 @@ class StageContext:
         """What decides a part of the stage. config: those settings that do. inputs: label to content hash."""
         return Part(self.stage.name, self.stage.version, masked(config), inputs)
 
-    def obtain(self, parts: list[Part], make: Callable[[list[Part]], None]) -> list[Artifact]:
+    def obtain(
+        self, parts: list[Part], make: Callable[[list[Part]], None], at_once: int = MOST_CLAIMED
+    ) -> list[Artifact]:
         """Each part, found or made now by `make` (see PartStore.obtain)."""
-        found, made = self.part_store.obtain(parts, self.run.file_hashes, make)
+        found, made = self.part_store.obtain(parts, self.run.file_hashes, make, at_once)
         self.obtained += [part.fingerprint for part in parts]
         for what, count in (("made", len(made)), ("taken_over", len(found) - len(made))):
             self.parts_made[what] = self.parts_made.get(what, 0) + count

@@ -19,6 +19,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -32,7 +33,7 @@ from pipeline.contract.progress import say
 PARTIAL, LOCK = ".partial", ".lock"
 
 MOST_CLAIMED = 500
-"""Parts that one process makes at a time: each is an open file, of which it may have 1,024."""
+"""Parts that are made at a time: each is an open file, of which a process may have 1,024, unless it asks for more."""
 
 
 @dataclass(frozen=True)
@@ -118,12 +119,16 @@ class PartStore:
         assert self.has(part), f"{target} could not be committed"
 
     def obtain(
-        self, parts: Iterable[Part], hashes: FileHashes, make: Callable[[list[Part]], None]
+        self,
+        parts: Iterable[Part],
+        hashes: FileHashes,
+        make: Callable[[list[Part]], None],
+        at_once: int = MOST_CLAIMED,
     ) -> tuple[dict[str, Artifact], set[str]]:
         """Fingerprint to part, found or made now; and the fingerprints of those that `make` was told to make.
 
-        make: commits all parts that it is given. What another process is making at the time is waited for. A part that
-        is not what was committed is made again.
+        make: commits all parts that it is given, at_once at most. What another process is making at the time is waited
+        for. A part that is not what was committed is made again.
         """
         wanted = {part.fingerprint: part for part in parts}
         self.sweep({part.stage for part in wanted.values()})
@@ -131,7 +136,8 @@ class PartStore:
         found: dict[str, Artifact] = {}
         made: set[str] = set()
         while missing := [part for part in wanted.values() if part.fingerprint not in found]:
-            with self._claimed([part for part in missing if not self._found(part, hashes, found)]) as claimed:
+            absent = [part for part in missing if not self._found(part, hashes, found)]
+            with self._claimed(absent, at_once) as claimed:
                 mine = [part for part in claimed if not self._found(part, hashes, found, remove=True)]
                 if mine:
                     make(mine)
@@ -155,13 +161,13 @@ class PartStore:
         return True
 
     @contextmanager
-    def _claimed(self, parts: Sequence[Part]) -> Iterator[list[Part]]:
-        """Those of the parts that nobody else is making; of others only, waits for the first of them."""
+    def _claimed(self, parts: Sequence[Part], at_once: int) -> Iterator[list[Part]]:
+        """At most `at_once` of the parts that nobody else is making; of others only, waits for the first of them."""
         if not parts:
             yield []
             return
         with ExitStack() as stack:
-            claimed = [part for part in parts[:MOST_CLAIMED] if self._try(part, stack)]
+            claimed = list(islice((part for part in parts if self._try(part, stack)), at_once))
             if not claimed:
                 part = parts[0]
                 await_free(self._lock(part), f"{part.stage}: a part of it is being made by")

@@ -2,39 +2,35 @@
 
 The conversations of each file are cut into shards by row_id, of at most about `embed.shard_rows`, each of which becomes
 a part, committed as soon as it is there. Batches are formed inside a shard, so a shard's bytes depend on its rows and
-the model only (and, in the last bits, on the kind of processor). On a CPU a vector does not even depend on the rest of
-its shard (see Encoder.rowwise): there the rows of a shard that an earlier artifact has are not encoded again.
-
-Beside a GPU the shards are cut into word pieces by other processes and written by other threads, and the
-vectors of one shard are copied while the next is encoded.
+the model only (and, in the last bits, on the kind of processor), whichever GPU of several it was. On a CPU a vector
+does not even depend on the rest of its shard (see Encoder.rowwise): there the rows of a shard that an earlier artifact
+has are not encoded again.
 """
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from configs.embed import Embed
+from pipeline.contract.artifact import Artifact
 from pipeline.contract.execute import StageContext
-from pipeline.contract.parts import Part
-from pipeline.contract.progress import Progress, say
+from pipeline.contract.parts import MOST_CLAIMED, Part, PartStore
+from pipeline.contract.progress import say
 from pipeline.contract.stage import config_slice
-from pipeline.embed.encoder import Encoder
+from pipeline.embed.device_processes import DeviceProcesses, Wanted
+from pipeline.embed.encoder import devices_of
 from pipeline.embed.model_folder import ModelFolder
-from pipeline.embed.segmenter import Segmented, Segmenter, segments_schema
-from pipeline.embed.segmenter_processes import processes_beside_an_accelerator, segmented
-from pipeline.embed.shards import Earlier, shards_of, unchanged
-
-WRITERS = 4
-
-Write = Callable[[str, pa.Table], None]
-"""Takes the name of a shard and embed's table of it."""
+from pipeline.embed.segmenter import segments_schema
+from pipeline.embed.shard_encoder import ShardEncoder
+from pipeline.embed.shards import Earlier, ShardedFile, unchanged
+from pipeline.rows.ordered import allow_open_files
 
 
 def embed(context: StageContext) -> None:
@@ -47,16 +43,11 @@ def embed(context: StageContext) -> None:
     source = context.inputs["deduplicate"]
     conversations = source.ledger.rows_out
     files = sorted(source.parquet().glob("*.parquet"))
-    raw = {k: v for k, v in context.run.input_fingerprints(context.stage.name).items() if k not in context.inputs}
-    config = config_slice(context.stage, context.profile)
-    shards: dict[Part, tuple[Path, str]] = {}
-    for shard in (shard for file in files for shard in shards_of(file, settings.shard_rows)):
-        shards[context.part(config, {**raw, "conversations": shard.digest})] = shard.file, shard.name
-    with context.progress(conversations, "rows") as progress:
-        parts = context.obtain(list(shards), lambda missing: _make(context, shards, missing, progress))
-        progress.update(conversations)
-    for (_, name), part in zip(shards.values(), parts, strict=True):
-        context.link(part, {"data.parquet": f"data/{name}"})
+    devices = devices_of(context.config("embedding.device"))
+    shards = _shards(context, files, len(devices))
+    parts = _obtained(context, shards, conversations, devices)
+    for wanted, made in zip(shards.values(), parts, strict=True):
+        context.link(made, {"data.parquet": f"data/{wanted.name}"})
     written = sum(part.ledger.rows_out for part in parts)
     if not parts:
         _empty(context.out / "data", settings)
@@ -72,77 +63,105 @@ def _empty(folder: Path, settings: Embed) -> None:
     pq.write_table(schema.empty_table(), folder / "part-00000.parquet")
 
 
-def _make(context: StageContext, shards: dict[Part, tuple[Path, str]], missing: list[Part], progress: Progress) -> None:
-    """Makes the parts of shards, as far as it can of vectors that are there."""
-    settings, store = context.config("embed"), context.part_store
-    names = {shards[part][1]: part for part in missing}
-    encoder = Encoder(settings.model, context.config("embedding.device"), context.config("embedding.batch_size"))
-    earlier = Earlier(context) if encoder.rowwise else None
-    known: dict[str, pa.Table] = {}
+def _shards(context: StageContext, files: list[Path], at_once: int) -> dict[Part, Wanted]:
+    """The part that each shard becomes. at_once: files that are read side by side."""
+    raw = {k: v for k, v in context.run.input_fingerprints(context.stage.name).items() if k not in context.inputs}
+    config, rows = config_slice(context.stage, context.profile), context.config("embed").shard_rows
 
-    def wanted() -> Iterator[tuple[str, pa.Table]]:
-        for file, _ in groupby(shards[part][0] for part in missing):
-            vectors, said = earlier.of(file) if earlier else (None, None)
-            for shard in (shard for shard in shards_of(file, settings.shard_rows) if shard.name in names):
-                table = shard.table
+    def read(file: Path) -> list[tuple[int, str]]:
+        return [(shard.number, shard.digest) for shard in ShardedFile(file, rows)]
+
+    found: dict[Part, Wanted] = {}
+    with ThreadPoolExecutor(at_once) as readers:
+        for file, digests in zip(files, readers.map(read, files), strict=True):
+            for number, digest in digests:
+                part = context.part(config, {**raw, "conversations": digest})
+                found[part] = Wanted(file, number, part)
+    return found
+
+
+def _obtained(
+    context: StageContext, shards: dict[Part, Wanted], conversations: int, devices: list[str]
+) -> list[Artifact]:
+    """The part of each shard. What encodes is started when one is missing."""
+    encoding: DeviceProcesses | _ThisProcess | None = None
+    with context.progress(conversations, "rows") as progress, ExitStack() as stack:
+
+        def make(missing: list[Part]) -> None:
+            nonlocal encoding
+            encoding = encoding or stack.push(_encoding(context, devices[: len(missing)]))
+            encoded, before = 0, progress.done
+            for encoded in encoding.encode([shards[part] for part in missing]):
+                progress.update(before + encoded)
+            say(f"embed: {encoded:,} conversations encoded")
+
+        parts = context.obtain(list(shards), make, allow_open_files(MOST_CLAIMED * len(devices)))
+        progress.update(conversations)
+    if isinstance(encoding, DeviceProcesses):
+        context.part_store.sweep({context.stage.name})  # what a process that was killed was writing
+    return parts
+
+
+def _encoding(context: StageContext, devices: list[str]) -> "DeviceProcesses | _ThisProcess":
+    if len(devices) == 1:
+        return _ThisProcess(context)
+    write = _PartWriter(context.part_store)
+    return DeviceProcesses(devices, context.config("embed"), context.config("embedding"), write)
+
+
+@dataclass(frozen=True)
+class _PartWriter:
+    """Makes the part of a shard of embed's table of it."""
+
+    store: PartStore
+
+    def __call__(self, part: Part, table: pa.Table) -> None:
+        with self.store.making(part) as made:
+            schema = segments_schema(table.schema.field("vector").type.list_size)
+            pq.write_table(
+                table.cast(schema).combine_chunks(),
+                made.folder / "data.parquet",
+                compression="zstd",
+                use_dictionary=["row_id"],
+            )
+            made.ledger.rows_in = made.ledger.rows_out = table.num_rows
+
+
+class _ThisProcess(AbstractContextManager["_ThisProcess"]):
+    """Encodes on the one device that there is, as far as it can of vectors that are there."""
+
+    def __init__(self, context: StageContext) -> None:
+        self._rows: int = context.config("embed").shard_rows
+        self._encoder = ShardEncoder(context.config("embed"), context.config("embedding"))
+        self._earlier = Earlier(context) if self._encoder.rowwise else None
+        self._known: dict[Part, pa.Table] = {}
+        self._write_part = _PartWriter(context.part_store)
+
+    def encode(self, shards: list[Wanted]) -> Iterator[int]:
+        """As DeviceProcesses does; yields how many conversations are encoded."""
+        return self._encoder.write(self._unknown(shards), self._write)
+
+    def _unknown(self, shards: list[Wanted]) -> Iterator[tuple[Part, pa.Table]]:
+        """The rows of each shard that have no vectors yet; where all have them, it is written."""
+        for path, wanted in groupby(shards, lambda shard: shard.file):
+            vectors, said = self._earlier.of(path) if self._earlier else (None, None)
+            file = ShardedFile(path, self._rows)
+            for part, table in ((shard.target, file.shard(shard.number).table) for shard in wanted):
                 if vectors is not None:
                     same = unchanged(table, said)
                     ids = table["row_id"].combine_chunks().filter(same)
-                    known[shard.name] = vectors.filter(pc.is_in(vectors["row_id"], ids))
+                    self._known[part] = vectors.filter(pc.is_in(vectors["row_id"], ids))
                     table = table.filter(pc.invert(same)).combine_chunks()
                 if table.num_rows:
-                    yield shard.name, table
+                    yield part, table
                 else:
-                    write(shard.name, known[shard.name].slice(0, 0))
+                    self._write(part, self._known[part].slice(0, 0))
 
-    def write(name: str, table: pa.Table) -> None:
-        if name in known:
+    def _write(self, part: Part, table: pa.Table) -> None:
+        if part in self._known:
             order = [("row_id", "ascending"), ("segment", "ascending")]
-            table = pa.concat_tables([known.pop(name), table]).sort_by(order)
-        with store.making(names[name]) as made:
-            file = made.folder / "data.parquet"
-            table = table.cast(segments_schema(encoder.dimensions)).combine_chunks()
-            pq.write_table(table, file, compression="zstd", use_dictionary=["row_id"])
-            made.ledger.rows_in = made.ledger.rows_out = table.num_rows
+            table = pa.concat_tables([self._known.pop(part), table]).sort_by(order)
+        self._write_part(part, table)
 
-    encoded, before = 0, progress.done
-    for encoded in write_vectors(wanted(), settings, encoder, write):
-        progress.update(before + encoded)
-    say(f"embed: {encoded:,} conversations encoded")
-
-
-def write_vectors(
-    shards: Iterable[tuple[str, pa.Table]], settings: Embed, encoder: Encoder, write: Write
-) -> Iterator[int]:
-    """Has embed's table of each shard written, by threads; yields how many conversations are done."""
-    done, writing = 0, deque[Future[None]]()
-    with ThreadPoolExecutor(WRITERS) as writers:
-        for name, segments, vectors in _encoded(encoder, _segmented(encoder, shards, settings)):
-            writing.append(writers.submit(write, name, segments.with_vectors(vectors)))
-            if len(writing) > 2 * WRITERS:
-                writing.popleft().result()
-            done += segments.conversations
-            yield done
-        for last in writing:
-            last.result()
-
-
-def _segmented(
-    encoder: Encoder, shards: Iterable[tuple[str, pa.Table]], settings: Embed
-) -> Iterator[tuple[str, Segmented]]:
-    if encoder.on_cpu:
-        segmenter = Segmenter(encoder.folder, settings.max_tokens, settings.max_segments)
-        return ((file, segmenter(table)) for file, table in shards)
-    return segmented(shards, settings, processes_beside_an_accelerator())
-
-
-def _encoded(encoder: Encoder, shards: Iterator[tuple[str, Segmented]]) -> Iterator[tuple[str, Segmented, np.ndarray]]:
-    """With the vectors; on a GPU a shard's are waited for when the next one has begun."""
-    under_way = deque[tuple[str, Segmented, Callable[[], np.ndarray]]]()
-    for file, segments in shards:
-        under_way.append((file, segments, encoder.begin(segments.tokens)))
-        while len(under_way) > (0 if encoder.on_cpu else 1):
-            file, segments, vectors = under_way.popleft()
-            yield file, segments, vectors()
-    for file, segments, vectors in under_way:
-        yield file, segments, vectors()
+    def __exit__(self, *_: object) -> None:
+        self._encoder.__exit__()

@@ -31,6 +31,8 @@ class Encoder:
     def __init__(self, name: str, device: str = "auto", batch_size: int = 4096) -> None:
         self.folder = ModelFolder(name)
         self._device = torch.device(_device(device))
+        if self._device.index is not None:
+            torch.cuda.set_device(self._device)  # else pinned memory is the first GPU's, and takes room there
         self._batch_size = batch_size
         self.dimensions: int = self.folder.config["hidden_size"]
         self._hidden = _transformer(self.folder, self._device)
@@ -71,7 +73,7 @@ class Encoder:
             return lambda: _unsorted(sorted_ND.numpy(), order)
         arrived = torch.empty(sorted_ND.shape, pin_memory=True).copy_(sorted_ND, non_blocking=True)
         done = torch.cuda.Event()
-        done.record()
+        done.record(torch.cuda.current_stream(self._device))
 
         def wait() -> np.ndarray:
             done.synchronize()
@@ -145,3 +147,10 @@ def _device(device: str) -> str:
     if device.startswith("cuda") and not torch.cuda.is_available():
         raise UserError("embedding.device: cuda is set and no GPU is visible; set auto or cpu")
     return device
+
+
+def devices_of(device: str) -> list[str]:
+    """The devices that `embedding.device` names, as it names one: of auto and cuda all GPUs that are visible."""
+    if device in ("auto", "cuda") and (gpus := torch.cuda.device_count()) > 1:
+        return [f"cuda:{number}" for number in range(gpus)]
+    return [device]

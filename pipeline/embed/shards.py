@@ -1,6 +1,7 @@
 """The conversations of one file in shards, each of which becomes a part, and what of them has vectors already."""
 
 import hashlib
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +30,7 @@ class Shard:
 
     @property
     def name(self) -> str:
-        return f"{self.file.stem}-{self.number:05d}.parquet"
+        return shard_name(self.file, self.number)
 
     @property
     def digest(self) -> str:
@@ -42,6 +43,11 @@ class Shard:
         return found.hexdigest()
 
 
+def shard_name(file: Path, number: int) -> str:
+    """The file of a shard's vectors."""
+    return f"{file.stem}-{number:05d}.parquet"
+
+
 def _update(found: "hashlib._Hash", texts: pa.StringArray) -> None:
     """Hashes lengths, and then texts, from where they lie in memory."""
     offsets = np.frombuffer(texts.buffers()[1], np.int32, len(texts) + 1, 4 * texts.offset) if len(texts) else [0]
@@ -49,23 +55,31 @@ def _update(found: "hashlib._Hash", texts: pa.StringArray) -> None:
     found.update(memoryview(texts.buffers()[2] or b"")[offsets[0] : offsets[-1]])
 
 
-def shards_of(file: Path, rows: int) -> Iterator[Shard]:
-    """The shards of a file sorted by row_id, of about `rows` rows at most; none of an empty file.
+class ShardedFile:
+    """A file sorted by row_id in shards, of about `rows` rows at most; an empty one has none.
 
     Their number is a power of two, and they share the space of row ids evenly: a row more or less changes its own.
     """
-    table = pq.read_table(file, columns=READ)
-    count = 1
-    while table.num_rows > count * rows:
-        count *= 2
-    start = 0
-    for number in range(count):
-        bound = f"{-(-(number + 1 << 32) // count):08x}"
-        last = number == count - 1
-        stop = table.num_rows if last else pc.sum(pc.less(table["row_id"], bound)).as_py() or 0
-        if stop > start:
-            yield Shard(file, number, table.slice(start, stop - start).combine_chunks())
-        start = stop
+
+    def __init__(self, file: Path, rows: int) -> None:
+        self.file = file
+        self._table = pq.read_table(file, columns=READ)
+        self._count = 1
+        while self._table.num_rows > self._count * rows:
+            self._count *= 2
+
+    def __iter__(self) -> Iterator[Shard]:
+        return (shard for shard in map(self.shard, range(self._count)) if shard.table.num_rows)
+
+    def shard(self, number: int) -> Shard:
+        start, stop = self._rows_before(number), self._rows_before(number + 1)
+        return Shard(self.file, number, self._table.slice(start, stop - start).combine_chunks())
+
+    def _rows_before(self, number: int) -> int:
+        if number in (0, self._count):
+            return self._table.num_rows if number else 0
+        ids, bound = self._table["row_id"], f"{-(-(number << 32) // self._count):08x}"
+        return bisect_left(range(len(ids)), bound, key=lambda row: ids[row].as_py())
 
 
 class Earlier:

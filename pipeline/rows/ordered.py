@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 ROWS_HELD = 1 << 16
+OTHER_FILES = 256
 
 
 def in_order(folder: Path, columns: list[str] | None = None, key: str = "row_id") -> Iterator[pa.Table]:
@@ -18,7 +19,7 @@ def in_order(folder: Path, columns: list[str] | None = None, key: str = "row_id"
     all rows up to the smallest of their last keys are known and leave together, sorted.
     """
     files = sorted(folder.glob("*.parquet"))
-    _allow_open_files(len(files))
+    allow_open_files(len(files))
     least = max(64, ROWS_HELD // max(len(files), 1))
     tables = [pq.ParquetFile(p, pre_buffer=False, buffer_size=1 << 16) for p in files]
     readers = [table.iter_batches(least, columns=columns) for table in tables]
@@ -68,11 +69,12 @@ def _rows(table: pa.Table | None) -> int:
     return 0 if table is None else table.num_rows
 
 
-def _allow_open_files(files: int) -> None:
-    """Raises the soft limit of open files, within the hard one, where so many files need it."""
+def allow_open_files(files: int) -> int:
+    """Raises the soft limit of open files, within the hard one, where so many files need it; returns how many of them
+    may be open now."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = files + 256
+    wanted = files + OTHER_FILES
     if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(
-            resource.RLIMIT_NOFILE, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard)
-        )
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return files if soft == resource.RLIM_INFINITY else min(files, soft - OTHER_FILES)

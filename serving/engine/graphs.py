@@ -1,9 +1,9 @@
 """One token of every reply as one CUDA graph: a few hundred kernels are launched by one call.
 
 Such a pass keeps a GPU busy for less time than Python takes to launch its kernels. A graph holds the addresses of what
-it reads and writes, so there is one for each number of rows (`ROWS`) and of positions shown (`POSITIONS`), captured
-when it is needed first. Rows that it is filled up with may be of prompts that are not read yet: there it writes to the
-last position, which a reply writes itself before it sees it.
+it reads and writes, so there is one for each number of rows (`ROWS`), captured when it is needed first. Rows that it is
+filled up with may be of prompts that are not read yet: there it writes to the last position, which a reply writes
+itself before it sees it.
 PyTorch's documentation, "CUDA semantics", section "CUDA Graphs".
 """
 
@@ -14,53 +14,52 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from serving.engine.cache import BLOCK, RowCache
+from serving.engine.cache import RowCache
 
 ROWS = (1, 2, 4, 8, 16, *range(32, 1025, 32))
-POSITIONS = sorted(BLOCK * step << power for power in range(14) for step in (2, 3))
 WARM = 2
 """Passes before the capture: what libraries do at their first call cannot be captured."""
 
 
 class DecodeGraphs:
-    """forward: (tokens [B, 1], their places [B, 1]) to logits [B, V], with the cache showing what it is told."""
+    """forward: (tokens [B, 1], the places they are written to [B, 1], the last that each sees [B]) to logits [B, V]."""
 
-    def __init__(self, cache: RowCache, forward: Callable[[Tensor, Tensor], Tensor], device: Any) -> None:
+    def __init__(self, cache: RowCache, forward: Callable[[Tensor, Tensor, Tensor], Tensor], device: Any) -> None:
         self._cache, self._forward = cache, forward
-        self._given = torch.zeros(2, ROWS[-1], 1, dtype=torch.long, device=device)
+        self._given = torch.zeros(3, ROWS[-1], dtype=torch.long, device=device)
         self._rows = torch.arange(ROWS[-1], device=device)[:, None]
-        self._graphs: dict[tuple[int, int], tuple[torch.cuda.CUDAGraph, Tensor]] = {}
+        self._graphs: dict[int, tuple[torch.cuda.CUDAGraph, Tensor]] = {}
         self._of = 0
         self._pool = torch.cuda.graph_pool_handle()
 
     def __call__(self, tokens: list[int], places: list[int]) -> Tensor:
-        """Logits [B, V] of row i's token at its place. They hold until the next call. Raises RuntimeError for a model
-        whose pass cannot be captured."""
+        """Logits [B, V] of row i's token at its place. They hold until the next call. Raises what a library does for
+        a model whose pass cannot be captured."""
         cache, count = self._cache, len(tokens)
         rows = min(ROWS[bisect_left(ROWS, count)], cache.capacity)
-        seen = min(POSITIONS[bisect_left(POSITIONS, max(places) + 1)], cache.positions)
-        more, last = rows - count, cache.positions - 1
-        self._given[:, :rows, 0].copy_(torch.tensor([tokens + [0] * more, places + [last] * more]))
+        none, last = [0] * (rows - count), [cache.positions - 1] * (rows - count)
+        self._given[:, :rows].copy_(torch.tensor([tokens + none, places + last, places + none]))
         if self._of != cache.allocated:
             self._graphs.clear()
             self._pool = torch.cuda.graph_pool_handle()  # that of graphs which are gone cannot be captured into
             self._of = cache.allocated
-        if (rows, seen) not in self._graphs:
-            self._graphs[rows, seen] = self._captured(rows, seen)
-        graph, logits_BV = self._graphs[rows, seen]
+        if rows not in self._graphs:
+            self._graphs[rows] = self._captured(rows)
+        graph, logits_BV = self._graphs[rows]
         graph.replay()
         return logits_BV[:count]
 
-    def _captured(self, rows: int, seen: int) -> tuple[torch.cuda.CUDAGraph, Tensor]:
-        ids_B1, places_B1 = self._given[:, :rows]
-        self._cache.show(self._rows[:rows], places_B1, slice(0, rows), seen)
+    def _captured(self, rows: int) -> tuple[torch.cuda.CUDAGraph, Tensor]:
+        ids_B, places_B, ends_B = self._given[:, :rows]
+        given = ids_B[:, None], places_B[:, None], ends_B
+        self._cache.show(self._rows[:rows], given[1], slice(0, rows), self._cache.positions)
         beside = torch.cuda.Stream()
         beside.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(beside):
             for _ in range(WARM):
-                self._forward(ids_B1, places_B1)
+                self._forward(*given)
         torch.cuda.current_stream().wait_stream(beside)
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph, pool=self._pool):
-            logits_BV = self._forward(ids_B1, places_B1)
+            logits_BV = self._forward(*given)
         return graph, logits_BV

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from configs.errors import UserError
+from serving.engine.attention import use_rows
 from serving.engine.cache import BLOCK, RowCache
 from serving.engine.graphs import DecodeGraphs
 
@@ -29,9 +30,8 @@ class Passes:
         self._model, self._rows, self._room = model, rows, room
         self._window = _windows(config)
         self._cache = RowCache(config.num_hidden_layers)
-        self._graphs = (
-            DecodeGraphs(self._cache, self._decoded, model.device) if graphs and model.device.type == "cuda" else None
-        )
+        graphs = graphs and model.device.type == "cuda" and use_rows(model)
+        self._graphs = DecodeGraphs(self._cache, self._decoded, model.device) if graphs else None
 
     def reserve(self, rows: int, positions: int) -> None:
         """Before a reply joins: so many rows, of which the longest gets so many positions, are under way."""
@@ -56,7 +56,7 @@ class Passes:
         if self._graphs and max(sizes) == 1 and rows == list(range(len(rows))):
             try:
                 return self._graphs([ids[0] for ids in given], starts)
-            except RuntimeError as error:
+            except Exception as error:  # of whichever library
                 log.warning("serving.embedded.cuda_graphs: kernels are launched one by one: %s", error)
                 self._graphs = None
         device, width = self._model.device, max(sizes)
@@ -68,18 +68,24 @@ class Passes:
         ends = sorted(set(sizes))
         logits = self._logits(
             ids_BQ,
-            places_BQ,
             torch.minimum(places_BQ, (start_B + size_B - 1)[:, None]),
+            self._masks(places_BQ),
             torch.tensor([end - 1 for end in ends], device=device),
         )
         return logits[range(len(rows)), [ends.index(size) for size in sizes]]
 
-    def _decoded(self, ids_B1: Tensor, places_B1: Tensor) -> Tensor:
-        return self._logits(ids_B1, places_B1, places_B1, 1)[:, 0]
+    def _decoded(self, ids_B1: Tensor, places_B1: Tensor, ends_B: Tensor) -> Tensor:
+        none = self._mask(torch.empty(1, 1, 0, device=ids_B1.device), None)  # an attention that took it would not fit
+        masks = dict.fromkeys(self._window, none)
+        return self._logits(ids_B1, places_B1, masks, 1, ends=ends_B)[:, 0]
 
-    def _logits(self, ids_BQ: Tensor, places_BQ: Tensor, positions_BQ: Tensor, keep: Tensor | int) -> Tensor:
+    def _masks(self, places_BQ: Tensor) -> dict[str, Tensor]:
         distance_BQK = places_BQ[:, :, None] - torch.arange(self._cache.seen, device=places_BQ.device)
-        masks = {kind: self._mask(distance_BQK, window)[:, None] for kind, window in self._window.items()}
+        return {kind: self._mask(distance_BQK, window) for kind, window in self._window.items()}
+
+    def _logits(
+        self, ids_BQ: Tensor, positions_BQ: Tensor, masks: dict[str, Tensor], keep: Tensor | int, **more: Tensor
+    ) -> Tensor:
         return self._model(
             input_ids=ids_BQ,
             position_ids=positions_BQ,
@@ -87,15 +93,16 @@ class Passes:
             past_key_values=self._cache,
             use_cache=True,
             logits_to_keep=keep,
+            **more,
         ).logits
 
     def _mask(self, distance_BQK: Tensor, window: int | None) -> Tensor:
-        """What is added to the scores, [B, Q, K]."""
+        """What is added to the scores, [B, 1, Q, K]."""
         hidden = distance_BQK < 0
         if window:
             hidden |= distance_BQK >= window
         mask = torch.zeros(hidden.shape, dtype=self._model.dtype, device=hidden.device)
-        return mask.masked_fill_(hidden, torch.finfo(mask.dtype).min)
+        return mask.masked_fill_(hidden, torch.finfo(mask.dtype).min)[:, None]
 
 
 def padded(positions: int) -> int:

@@ -39,6 +39,7 @@ def serve(folder: str, channel: socket.socket, threads: int, settings: Embedded)
     torch.set_num_threads(threads)
     try:
         batch = batch_of(load_model(Path(folder)), settings)
+        _warm(batch)
     except UserError as error:
         _send(channel, {"failed": str(error)})
         return
@@ -56,6 +57,13 @@ def batch_of(model: Any, settings: Embedded) -> Batch:
     kind = model.device.type
     rows, prefill = settings.batch or ROWS[kind], settings.prefill_tokens or PREFILL[kind]
     return Batch(model, rows, prefill, settings.cache_tokens or _room(model), settings.cuda_graphs)
+
+
+def _warm(batch: Batch) -> None:
+    """A short reply: kernels are compiled and memory is taken before the first request."""
+    batch.add(Reply(0, [0], 2, frozenset(), Sampling(0)))
+    while batch.busy:
+        batch.step()
 
 
 def _loop(batch: Batch, channel: socket.socket, inbox: "queue.SimpleQueue[dict[str, Any] | None]") -> None:

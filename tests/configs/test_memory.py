@@ -50,6 +50,21 @@ def test_bytes_a_parameter_of_bf16_on_four_ranks(
     assert (found.weights, found.gradients, found.optimizer) == expected
 
 
+def test_zero_3_gathers_beside_its_share_frozen_weights_too() -> None:
+    """Up to DeepSpeed's limit, and once more the largest, the head: it copies that out of the buffer that it came in."""
+    gathered = 2 * (1_000_000_000 + 128_256 * 3072)
+    assert of(3).buffers - of(2).buffers == gathered
+    assert of(3, lora=16).buffers - of(2, lora=16).buffers == gathered
+    assert of(3, ranks=1).buffers == of(2, ranks=1).buffers  # which has the weights
+
+
+def test_zero_3_holds_two_fused_layers_however_large() -> None:
+    large = LLAMA.model_copy(update={"hidden_size": 16_384, "intermediate_size": 53_248, "num_attention_heads": 128})
+    layer = 2 * 16_384 * (16_384 + 1024) + 3 * 16_384 * 53_248 + 2 * 16_384
+    two, three = (memory_estimate(large, 128_256, 64, stage, 1, 4096, "full", "bf16").buffers for stage in (2, 3))
+    assert three - two == 2 * (2 * layer + layer)
+
+
 def test_fp32_without_zero_has_no_second_copy_of_the_weights() -> None:
     count = parameters(LLAMA, 0)
     found = of(0, precision="fp32")

@@ -56,21 +56,22 @@ class Cluster:
         self.add_worker()
 
     def add_worker(self) -> None:
-        name = f"worker-{len(self.workers)}"
+        name = f"worker-{len(self._started)}"
         arguments = f"--cores 1 --memory 1g --work-dir {self._folder / name} {self.url}"
         worker, log = self._start(name, "worker.Worker", arguments)
         self._said(log, "Successfully registered with master")
         self.workers.append(worker)
 
     def kill_worker(self, stop: threading.Event) -> bool:
-        """Kills the newest worker, with its executor, once a Python worker of it is at work; False when stopped."""
-        worker = psutil.Process(self.workers[-1].pid)
+        """Kills the first worker of which a Python worker is at work, with its executor; False when stopped."""
         while not stop.wait(0.02):
-            family = worker.children(recursive=True)
-            if sum("pyspark.daemon" in " ".join(_command(process)) for process in family) >= 2:
-                for process in (worker, *family):
-                    process.kill()
-                return True
+            for worker in self.workers:
+                family = psutil.Process(worker.pid).children(recursive=True)
+                if sum("pyspark.daemon" in " ".join(_command(process)) for process in family) >= 2:
+                    for process in (psutil.Process(worker.pid), *family):
+                        process.kill()
+                    self.workers.remove(worker)
+                    return True
         return False
 
     def close(self) -> None:

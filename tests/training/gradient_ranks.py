@@ -4,7 +4,7 @@ With plain gradient descent at a learning rate of 1, a step changes the weights 
 """
 
 import json
-from typing import Any
+from typing import Any, NamedTuple
 
 import deepspeed
 import torch
@@ -25,17 +25,47 @@ from training.step import optimiser_step
 from training.weights import gather
 
 STEPS = 2
-LORA = Lora(rank=2, alpha=8)
-CASES: list[tuple[int, Lora | None, str, int]] = [
-    (4, None, "plain", 1),
-    (1, None, "plain", 1),
-    (2, LORA, "plain", 1),
-    (2, LORA, "fused", 1),
-    (4, None, "plain", 2),
-    (4, LORA, "fused", 2),
+LORA, TOKENS = Lora(rank=2, alpha=8), (5, 500)
+
+
+class Case(NamedTuple):
+    """micro_batch: accumulation is 4 over it, in a global batch of 8 sequences. shared: ranks that share each sequence.
+    tokens: those whose rows are trained beside adapters. recomputed: train.activation_checkpointing.
+    """
+
+    micro_batch: int
+    lora: Lora | None = None
+    layers: str = "plain"
+    shared: int = 1
+    tokens: tuple[int, ...] = ()
+    recomputed: str = "none"
+    stages: tuple[int, ...] = (0, 1, 2, 3)
+
+    def __str__(self) -> str:
+        weights = f"LoRA and {len(self.tokens)} rows" if self.lora else "all weights"
+        return f"{weights}, {self.layers}, recomputed {self.recomputed}, sequences shared by {self.shared}"
+
+
+CASES = [
+    Case(4),
+    Case(1),
+    Case(2, LORA, tokens=TOKENS),
+    Case(2, LORA, "fused", tokens=TOKENS),
+    Case(4, shared=2),
+    Case(4, LORA, "fused", shared=2, tokens=TOKENS),
+    Case(4, layers="fused", stages=(1, 3)),
+    Case(1, layers="fused", recomputed="full", stages=(1, 3)),
+    Case(1, LORA, "fused", recomputed="selective", stages=(1, 3)),
 ]
-"""Micro-batch (accumulation is 4 over it, in a global batch of 8 sequences), adapters, with which the rows of two
-tokens are trained, launch.layers, and ranks that share each sequence."""
+
+SMALL = {
+    "stage3_max_reuse_distance": 0,
+    "stage3_param_persistence_threshold": 1000,
+    "stage3_prefetch_bucket_size": 87_000,
+    "stage3_max_live_parameters": 150_000,
+}
+"""ZeRO-3 keeps parameters of up to 100,000 elements, and what is used again within 10⁹: all of so small a model.
+With these, its matrices come and go as those of a large one do."""
 
 
 def main(job: JobConfig) -> None:
@@ -43,13 +73,20 @@ def main(job: JobConfig) -> None:
     data = PackedSequences(job.sequences / "train")
     clock = CommunicationClock(device)
     found = []
-    for micro_batch, lora, layers, shared in CASES:
-        changed = {"micro_batch": micro_batch, "layers": layers, "sequence_parallel": shared}
-        launch = job.launch.model_copy(update=changed)
-        case = job.model_copy(update={"launch": launch, "lora": lora, "new_tokens": (5, 500) if lora else ()})
-        expected = plain_torch(case, data)
-        stages = (0, 1, 2) if layers == "fused" else (0, 1, 2, 3)
-        found += [measured(case, stage, data, device, clock, expected) for stage in stages]
+    for case in CASES:
+        changed = {"micro_batch": case.micro_batch, "layers": case.layers, "sequence_parallel": case.shared}
+        this = job.model_copy(
+            update={
+                "launch": job.launch.model_copy(update=changed),
+                "train": job.train.model_copy(update={"activation_checkpointing": case.recomputed}),
+                "lora": case.lora,
+                "new_tokens": case.tokens,
+            }
+        )
+        expected = plain_torch(this, data)
+        for stage in case.stages:
+            name = f"ZeRO {stage}, accumulation {this.accumulation}, {case}"
+            found.append({"case": name} | measured(this, stage, data, device, clock, expected))
     if dist.get_rank() == 0:
         (job.out / "found.json").write_text(json.dumps(found))
 
@@ -63,10 +100,11 @@ def measured(
     expected: tuple[dict[str, torch.Tensor], list[float], list[float]],
 ) -> dict[str, Any]:
     """Largest differences of one case from plain torch."""
-    staged = job.model_copy(update={"launch": job.launch.model_copy(update={"zero_stage": stage})})
+    changed = {"zero_stage": stage, "deepspeed": {"zero_optimization": SMALL if stage == 3 else {}}}
+    staged = job.model_copy(update={"launch": job.launch.model_copy(update=changed)})
     model = build_model(staged, device)
     prepare_layers(model, staged, device, fp8=False)
-    config = deepspeed_config(staged, device) | {"zero_allow_untested_optimizer": True}
+    config = deepspeed_config(staged, device, {}) | {"zero_allow_untested_optimizer": True}
     optimizer = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=1.0)
     engine, *_ = deepspeed.initialize(model=loss_of(model, staged), optimizer=optimizer, config=config)
     steps = range(1, STEPS + 1)
@@ -74,10 +112,7 @@ def measured(
     found = gather(model, partitioned=stage == 3)
     weights, losses, norms = expected
     engine.destroy()
-    kind = "LoRA" if job.lora else "all weights"
     return {
-        "case": f"ZeRO {stage}, accumulation {staged.accumulation}, {kind}, {job.launch.layers}, "
-        f"sequences shared by {job.launch.sequence_parallel}",
         "difference": max((float((found[n] - w).abs().max()) for n, w in weights.items() if n in found), default=0.0),
         "weights": len(found),
         "loss": max(abs(o.loss - loss) for o, loss in zip(outcomes, losses, strict=True)),

@@ -3,8 +3,10 @@
 They share this machine's files, as the machines of a cluster share storage.root. Needs root.
 """
 
+import itertools
 import os
 import shutil
+import string
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +14,7 @@ from pathlib import Path
 
 NEEDED = ("ip", "nsenter", "unshare", "sshd", "ssh", "ssh-keygen", "pdsh")
 NETWORK = f"10.213.{os.getpid() % 250}"
+_LETTERS = itertools.cycle(string.ascii_lowercase)
 
 
 def lacking() -> str:
@@ -68,7 +71,7 @@ class Hosts:
 @contextmanager
 def hosts(count: int, folder: Path, with_sshd: bool = True) -> Iterator[Hosts]:
     """So many hosts, until the end of the body. folder: for keys and configuration, short and readable by root only."""
-    mark = f"{os.getpid() % 10_000}"
+    mark = f"{os.getpid() % 10_000}{next(_LETTERS)}"  # the interfaces of hosts that are gone stay for a while
     bridge, names = f"pl{mark}b", [f"pl{mark}h{number}" for number in range(1, count + 1)]
     folder.mkdir(parents=True, exist_ok=True)
     _keys(folder)

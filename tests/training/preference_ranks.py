@@ -24,7 +24,8 @@ from training.step import optimiser_step
 from training.validation import validation_figures
 
 STEPS = 6
-CASES: list[tuple[int, Lora | None]] = [(0, None), (1, None), (2, None), (3, None), (1, Lora(rank=4, alpha=8))]
+LORA = Lora(rank=4, alpha=8)
+CASES: list[tuple[int, Lora | None]] = [(0, None), (1, None), (2, None), (3, None), (1, LORA), (3, LORA)]
 """ZeRO stage, and adapters."""
 
 

@@ -1,7 +1,7 @@
 """Some steps of several trainings, each on from where the ranks before have left it: relay_ranks.py JOB.
 
-plan.json beside the job: `steps`, the first and the last; `runs`, name to ZeRO stage, precision and whether there are
-adapters. Losses go to found.json, by name. Checkpoints lie in job.checkpoints/<name>.
+plan.json beside the job: `steps`, the first and the last; `runs`, name to ZeRO stage, precision, whether there are
+adapters, and launch.layers. Losses go to found.json, by name. Checkpoints lie in job.checkpoints/<name>.
 """
 
 import json
@@ -25,10 +25,10 @@ def main(job: JobConfig) -> None:
     plan = json.loads((job.out / "plan.json").read_text())
     first, last = plan["steps"]
     found = {}
-    for name, (stage, precision, adapters) in plan["runs"].items():
+    for name, (stage, precision, adapters, layers) in plan["runs"].items():
         this = job.model_copy(
             update={
-                "launch": job.launch.model_copy(update={"zero_stage": stage}),
+                "launch": job.launch.model_copy(update={"zero_stage": stage, "layers": layers}),
                 "train": job.train.model_copy(update={"precision": precision}),
                 "lora": Lora(rank=4, alpha=8) if adapters else None,
             }

@@ -20,14 +20,17 @@ def test_two_ranks_have_the_gradient_of_plain_torch_for_every_zero_stage(tmp_pat
     launch(path, job.launch, tmp_path, Path(__file__).with_name("gradient_ranks.py"))
     found = json.loads((tmp_path / "found.json").read_text())
     assert [case["case"] for case in found] == [
-        f"ZeRO {stage}, accumulation {accumulation}, {kind}"
-        for accumulation, kind, stages in (
-            (1, "all weights, plain, sequences shared by 1", (0, 1, 2, 3)),
-            (4, "all weights, plain, sequences shared by 1", (0, 1, 2, 3)),
-            (2, "LoRA, plain, sequences shared by 1", (0, 1, 2, 3)),
-            (2, "LoRA, fused, sequences shared by 1", (0, 1, 2)),
-            (2, "all weights, plain, sequences shared by 2", (0, 1, 2, 3)),
-            (2, "LoRA, fused, sequences shared by 2", (0, 1, 2)),
+        f"ZeRO {stage}, accumulation {accumulation}, {kind}, sequences shared by {shared}"
+        for accumulation, kind, shared, stages in (
+            (1, "all weights, plain, recomputed none", 1, (0, 1, 2, 3)),
+            (4, "all weights, plain, recomputed none", 1, (0, 1, 2, 3)),
+            (2, "LoRA and 2 rows, plain, recomputed none", 1, (0, 1, 2, 3)),
+            (2, "LoRA and 2 rows, fused, recomputed none", 1, (0, 1, 2, 3)),
+            (2, "all weights, plain, recomputed none", 2, (0, 1, 2, 3)),
+            (2, "LoRA and 2 rows, fused, recomputed none", 2, (0, 1, 2, 3)),
+            (1, "all weights, fused, recomputed none", 1, (1, 3)),
+            (4, "all weights, fused, recomputed full", 1, (1, 3)),
+            (4, "LoRA and 0 rows, fused, recomputed selective", 1, (1, 3)),
         )
         for stage in stages
     ]

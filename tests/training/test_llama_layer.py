@@ -2,6 +2,7 @@
 
 import copy
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 import torch
@@ -11,7 +12,9 @@ from configs.model import Lora
 from configs.size import LINEAR_LAYERS
 from tests.training.conftest import packed
 from tests.training.jobs import small_job
-from training.layers import prepare_layers, recompute
+from training import llama_layer
+from training.gathering import gather_whole, prefetching
+from training.layers import fastest_kind, kind_of, prepare_layers, recompute
 from training.llama_layer import suits, use_fused_layers
 from training.lora import add_adapters
 from training.loss import SummedLoss
@@ -19,20 +22,24 @@ from training.loss import SummedLoss
 Documents = list[tuple[list[int], list[int]]]
 
 
-@pytest.mark.parametrize("checkpointing", ["none", "selective", "full"])
+@pytest.mark.parametrize(("checkpointing", "recomputed"), [("none", 0), ("selective", 1), ("full", 2)])
 def test_loss_and_gradients_are_those_of_the_plain_layers(
-    model: SummedLoss, documents: Documents, checkpointing: str
+    model: SummedLoss, documents: Documents, checkpointing: str, recomputed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """recomputed: how many of the two layers are computed once more for the backward pass."""
+    computed = Mock(wraps=llama_layer.swiglu)
+    monkeypatch.setattr(llama_layer, "swiglu", computed)
     fused = copy.deepcopy(model)
     assert suits(fused.model)
-    use_fused_layers(fused.model)
     recompute(fused.model, checkpointing)
+    use_fused_layers(fused.model)
     batch = packed(documents, 24)
     losses = []
     for module in (model, fused):
         loss = module(**batch)
         loss.backward()
         losses.append(loss.detach())
+    assert computed.call_count == 2 + recomputed
     torch.testing.assert_close(losses[1], losses[0], rtol=1e-6, atol=1e-6)
     expected = dict(model.named_parameters())
     for name, parameter in fused.named_parameters():
@@ -52,8 +59,8 @@ def test_with_adapters_they_are_those_of_peft_s_layers(
     fused = copy.deepcopy(model)
     fused.zero_grad()
     assert suits(fused.model)
-    use_fused_layers(fused.model)
     recompute(fused.model, checkpointing)
+    use_fused_layers(fused.model)
     found = backward(fused, documents)
     assert found.keys() == expected.keys()
     assert sum(".lora_" in name for name in found) == 2 * 2 * len(targets)
@@ -93,10 +100,42 @@ def test_models_with_other_layers_are_left_alone(model: SummedLoss) -> None:
     assert not suits(model.model)
 
 
-def test_layers_whose_weights_are_spread_are_not_fused(model: SummedLoss, tmp_path: Path) -> None:
-    job = small_job(tmp_path, {}, {"layers": "fused", "zero_stage": 3})
-    with pytest.raises(UserError, match=r"launch\.layers: fused is for .*below ZeRO stage 3"):
-        prepare_layers(model.model, job, torch.device("cpu"), fp8=False)
+@pytest.mark.parametrize("stage", [0, 1, 2, 3])
+@pytest.mark.parametrize("device", ["cuda", "cpu"])
+def test_auto_fuses_what_suits_on_gpus_in_every_zero_stage_and_compiles_others_below_the_third(
+    model: SummedLoss, tmp_path: Path, stage: int, device: str
+) -> None:
+    job = small_job(tmp_path, {}, {"zero_stage": stage})
+    assert fastest_kind(model.model, job, torch.device(device)) == ("fused" if device == "cuda" else "plain")
+    model.model.config.attention_dropout = 0.1
+    others = "compiled" if device == "cuda" and stage < 3 else "plain"
+    assert fastest_kind(model.model, job, torch.device(device)) == others
+
+
+@pytest.mark.parametrize("kind", ["plain", "fused", "compiled"])
+def test_how_layers_are_computed_can_be_told(model: SummedLoss, tmp_path: Path, kind: str) -> None:
+    prepare_layers(model.model, small_job(tmp_path, {}, {"layers": kind}), torch.device("cpu"), fp8=False)
+    assert kind_of(model.model) == kind
+
+
+@pytest.mark.parametrize(
+    ("width", "ahead"),
+    [
+        (1_000, {}),
+        (10_000, {"stage3_prefetch_bucket_size": 10_000**2}),
+        (40_000, {"stage3_prefetch_bucket_size": 40_000**2, "stage3_max_live_parameters": 2 * 40_000**2}),
+    ],
+)
+def test_zero_3_fetches_one_whole_layer_ahead_where_its_own_limits_are_below(width: int, ahead: dict[str, int]) -> None:
+    layers = [torch.nn.Sequential(torch.nn.Linear(width, width, bias=False, device="meta")) for _ in range(2)]
+    gather_whole(layers)
+    assert prefetching(torch.nn.Sequential(*layers)) == ahead
+
+
+def test_layers_that_do_not_suit_are_not_fused_by_force(model: SummedLoss, tmp_path: Path) -> None:
+    model.model.config.attention_dropout = 0.1
+    with pytest.raises(UserError, match=r"launch\.layers: fused is for Llama's layers without dropout"):
+        prepare_layers(model.model, small_job(tmp_path, {}, {"layers": "fused"}), torch.device("cpu"), fp8=False)
 
 
 def test_8_bits_need_a_gpu_that_has_them(model: SummedLoss, tmp_path: Path) -> None:

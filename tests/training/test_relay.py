@@ -13,17 +13,26 @@ RANKS = (1, 2, 4, 3)
 STEPS = 5
 """Of each leg."""
 
-RELAYS: dict[str, list[tuple[int, str, bool]]] = {
-    "ZeRO 0, 1, 3, 2": [(stage, "fp32", False) for stage in (0, 1, 3, 2)],
-    "ZeRO 3, 0, 2, 1": [(stage, "fp32", False) for stage in (3, 0, 2, 1)],
-    "ZeRO 2, 3, 1, 0": [(stage, "fp32", False) for stage in (2, 3, 1, 0)],
-    "ZeRO 1, 2, 0, 3": [(stage, "fp32", False) for stage in (1, 2, 0, 3)],
-    "ZeRO 0, 0, 1, 1": [(stage, "fp32", False) for stage in (0, 0, 1, 1)],
-    "ZeRO 2, 2, 3, 3": [(stage, "fp32", False) for stage in (2, 2, 3, 3)],
-    "adapters": [(stage, "fp32", True) for stage in (2, 3, 0, 1)],
-    "bf16 between": [(0, "fp32", False), (1, "bf16", False), (0, "bf16", False), (3, "fp32", False)],
+Run = tuple[int, str, bool, str]
+"""ZeRO stage, precision, whether adapters are trained, launch.layers."""
+
+RELAYS: dict[str, list[Run]] = {
+    "ZeRO 0, 1, 3, 2": [(stage, "fp32", False, "plain") for stage in (0, 1, 3, 2)],
+    "ZeRO 3, 0, 2, 1": [(stage, "fp32", False, "plain") for stage in (3, 0, 2, 1)],
+    "ZeRO 2, 3, 1, 0": [(stage, "fp32", False, "plain") for stage in (2, 3, 1, 0)],
+    "ZeRO 1, 2, 0, 3": [(stage, "fp32", False, "plain") for stage in (1, 2, 0, 3)],
+    "ZeRO 0, 0, 1, 1": [(stage, "fp32", False, "plain") for stage in (0, 0, 1, 1)],
+    "ZeRO 2, 2, 3, 3": [(stage, "fp32", False, "plain") for stage in (2, 2, 3, 3)],
+    "adapters": [(stage, "fp32", True, "auto") for stage in (2, 3, 0, 1)],
+    "fused": [(stage, "fp32", False, "fused") for stage in (2, 3, 1, 3)],
+    "bf16 between": [
+        (0, "fp32", False, "plain"),
+        (1, "bf16", False, "plain"),
+        (0, "bf16", False, "plain"),
+        (3, "fp32", False, "plain"),
+    ],
 }
-"""Stage, precision and whether adapters are trained, leg by leg. From every stage there is a way to every other."""
+"""Leg by leg. From every stage there is a way to every other."""
 
 BF16_NOISE = 0.02
 """Nats a token: what 20 steps of which 10 are in bf16 may differ by, at a loss of about 5."""
@@ -31,7 +40,7 @@ BF16_NOISE = 0.02
 Losses = dict[str, list[float]]
 
 
-def run(folder: Path, job: JobConfig, steps: tuple[int, int], runs: dict[str, tuple[int, str, bool]]) -> Losses:
+def run(folder: Path, job: JobConfig, steps: tuple[int, int], runs: dict[str, Run]) -> Losses:
     """The losses that relay_ranks.py finds."""
     folder.mkdir()
     (folder / "plan.json").write_text(json.dumps({"steps": steps, "runs": runs}))
@@ -62,7 +71,7 @@ def undisturbed(job: tuple[JobConfig, Path]) -> Losses:
     """All steps at a stretch, on one rank."""
     settings, folder = job
     whole = settings.model_copy(update={"checkpoints": folder / "undisturbed"})
-    kinds = {"all weights": (0, "fp32", False), "adapters": (0, "fp32", True)}
+    kinds: dict[str, Run] = {"all weights": (0, "fp32", False, "plain"), "adapters": (0, "fp32", True, "plain")}
     return run(folder / "whole", whole, (1, STEPS * len(RANKS)), kinds)
 
 

@@ -114,6 +114,30 @@ def test_two_who_need_the_same_parts_make_each_once(tmp_path: Path) -> None:
     assert list((tmp_path / "parts" / "trial").glob(".*")) == []
 
 
+def test_of_many_parts_each_of_two_makes_others_at_the_same_time(tmp_path: Path) -> None:
+    logs: list[list[str]] = [[], []]
+    both_make = threading.Barrier(2, timeout=30)
+
+    def need(number: int) -> None:
+        store, log = PartStore(tmp_path, f"run {number}"), logs[number]
+
+        def make(parts: list[Part]) -> None:
+            assert len(parts) <= 2
+            if not log:
+                both_make.wait()
+            maker(store, log)(parts)
+
+        store.obtain(SIX, FileHashes(tmp_path / f"hashes-{number}.journal"), make, 2)
+
+    threads = [threading.Thread(target=need, args=(number,)) for number in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(logs[0] + logs[1]) == sorted(part.fingerprint for part in SIX)
+    assert all(log for log in logs)
+
+
 def test_a_further_name_costs_no_second_reading(
     store: PartStore, hashes: FileHashes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

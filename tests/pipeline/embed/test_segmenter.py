@@ -6,7 +6,7 @@ import pytest
 from configs.embed import Embed
 from pipeline.embed.model_folder import ModelFolder
 from pipeline.embed.segmenter import Segmented, Segmenter
-from pipeline.embed.segmenter_processes import segmented
+from pipeline.embed.segmenter_processes import SegmenterProcesses
 
 SETTINGS = Embed(max_tokens=16, max_segments=3)
 
@@ -54,7 +54,9 @@ def test_a_slice_of_a_table_is_cut_as_a_table_of_its_own(segmenter):
 def test_processes_cut_as_one_does_and_in_the_same_order(segmenter, tmp_path):
     whole = table(*([f"Conversation {n} is about the number {n}.", "Indeed it is, word for word."] for n in range(40)))
     shards = [(tmp_path / f"{n}", whole.slice(4 * n, 4)) for n in range(10)]
-    found = list(segmented(iter(shards), SETTINGS, 2))
+    processes = SegmenterProcesses(SETTINGS, 2)
+    found = [(file, cut()) for file, cut in processes.cut(shards)]
+    processes.close()
     assert [file for file, _ in found] == [file for file, _ in shards]
     for (_, cut), (_, shard) in zip(found, shards, strict=True):
         assert cut.rows.equals(segmenter(shard).rows)

@@ -1,5 +1,6 @@
 """Sorted files become one sorted stream."""
 
+import resource
 from pathlib import Path
 
 import pyarrow as pa
@@ -8,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.rows import ordered
-from pipeline.rows.ordered import in_order, in_shards
+from pipeline.rows.ordered import OTHER_FILES, allow_open_files, in_order, in_shards
 
 
 def write(folder: Path, files: list[list[str]]) -> Path:
@@ -42,3 +43,12 @@ def test_more_rows_than_are_held_at_once_stay_in_order(tmp_path, monkeypatch):
 
 def test_empty_files_are_no_rows(tmp_path):
     assert list(in_shards(write(tmp_path / "rows", [[], []]), ["row_id"], 10)) == []
+
+
+def test_as_many_files_may_be_open_as_the_hard_limit_allows(monkeypatch):
+    limits = [(1024, 4096)]
+    monkeypatch.setattr(resource, "getrlimit", lambda _: limits[-1])
+    monkeypatch.setattr(resource, "setrlimit", lambda _, both: limits.append(both))
+    assert (allow_open_files(500), limits) == (500, [(1024, 4096)])
+    assert (allow_open_files(2000), limits[-1]) == (2000, (2000 + OTHER_FILES, 4096))
+    assert (allow_open_files(8000), limits[-1]) == (4096 - OTHER_FILES, (4096, 4096))

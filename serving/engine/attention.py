@@ -1,0 +1,46 @@
+"""Attention to the rows of the cache, registered with transformers as `rows`.
+
+A forward pass that is given `ends` [B] reads one token of each row, which sees the positions up to there; a kernel for
+that is in serving/engine/decode_kernel.py. All else is transformers' `sdpa`.
+"""
+
+from typing import Any
+
+import torch
+from torch import nn
+from transformers import AttentionInterface
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
+
+NAME = "rows"
+
+
+def use_rows(model: Any) -> bool:
+    """Has the model's layers attend by this module; whether they can: where they would by `sdpa`."""
+    if model.config._attn_implementation not in ("sdpa", NAME):
+        return False
+    model.set_attn_implementation(NAME)
+    return model.config._attn_implementation == NAME
+
+
+def _attention(
+    module: nn.Module,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attention_mask: torch.Tensor | None,
+    ends: torch.Tensor | None = None,
+    **settings: Any,
+) -> tuple[torch.Tensor, None]:
+    """query: [B, heads, length, width]; key, value: the same with fewer heads. Returns [B, length, heads, width]."""
+    if ends is None or settings.get("softcap") or settings.get("s_aux") is not None:
+        return sdpa_attention_forward(module, query, key, value, attention_mask, **settings)
+    from serving.engine.decode_kernel import decode_attention
+
+    scale = settings.get("scaling") or query.shape[-1] ** -0.5
+    mixed = decode_attention(query[:, :, 0], key, value, ends, scale, settings.get("sliding_window"))
+    return mixed[:, None], None
+
+
+AttentionInterface.register(NAME, _attention)
+AttentionMaskInterface.register(NAME, sdpa_mask)
