@@ -41,7 +41,7 @@ import pyarrow as pa
 
 from benchmarks.arguments import argument, shared_data
 from configs.deduplicate import Deduplicate
-from pipeline.deduplicate.candidate_pairs import buckets_of, candidate_pairs
+from pipeline.deduplicate.candidate_pairs import bands_of_rows, buckets_of, candidate_pairs
 from pipeline.deduplicate.connected_components import components_in_memory
 from pipeline.deduplicate.hashed_words import HashedWords
 from pipeline.deduplicate.near_duplicates import WORDS_OF_ROWS, duplicates, verify
@@ -234,8 +234,8 @@ class Found:
         self.hashed = HashedWords.of([[("user", prompt), ("assistant", reply)] for prompt, reply in rows])
         ordinals = np.arange(len(rows))
         keys = np.array([Random(i).getrandbits(64) for i in range(len(rows))], np.uint64)
-        features = pa.table({"ordinal": ordinals, "key": keys, **self.hashed.to_arrow()})
-        buckets = buckets_of(features, ordinals, config)
+        features = pa.table({"ordinal": ordinals, **self.hashed.to_arrow()})
+        buckets = buckets_of(pa.table({"key": keys, "bands": bands_of_rows(self.hashed, config)}), ordinals)
         pairs, _ = candidate_pairs(buckets, config.neighbours, len(rows))
         hashed = features.select(WORDS_OF_ROWS.names)
         verified = verify(pairs, hashed, hashed, config).to_pylist()

@@ -44,6 +44,12 @@ class Spark(Section):
     master: str = Field("local[*]", description="Spark master for the command line")
     driver_memory: str = Field("2g", pattern=r"^\d+[mg]$", description="Memory of the driver, as 2g or 512m")
     conf: dict[str, str] = Field(default_factory=dict, description="Further Spark settings")
+    from_rows: int = Field(
+        20_000,
+        ge=0,
+        description="Fewer new rows are read, scored, cleaned and written in the stage's own process, and duplicates "
+        "found there among up to 50 times as many: Spark takes longer to start (0: always Spark)",
+    )
 
     @property
     def deciding(self) -> dict[str, str]:

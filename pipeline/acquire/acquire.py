@@ -31,11 +31,13 @@ from pipeline.rows.parquet import ROWS_PER_FILE
 from pipeline.rows.schema import CONVERSATIONS, DROPPED, REJECTED
 from pipeline.spark.external_sort import Runs, merge_part
 from pipeline.spark.session import session_of, task_progress
-from pipeline.spark.tasks import numbers, one_task_each, user_errors
+from pipeline.spark.tasks import is_little, numbers, one_task_each, sum_of_tasks, user_errors
 
 SCHEMAS = {"data": CONVERSATIONS, "dropped": DROPPED, "rejected": REJECTED}
 LEAST_TASK_BYTES = 1 << 20
 TASKS_A_CORE = 3
+ROW_BYTES = 400
+"""Of input, for about as much work as a row (see spark.from_rows)."""
 GZIP_WEIGHT = 4
 """About how much larger text is than its gzip."""
 BUCKET_BYTES = 24 << 20
@@ -82,6 +84,7 @@ def _reading(context: StageContext, source: Source, scratch: Path) -> Reading:
 
 def _look(context: StageContext, slices: list[tuple[Reading, Slice]]) -> None:
     """Opens the files of slices that have not been opened, and says how they are read."""
+    slices = [(reading, piece) for reading, piece in slices if any(f.name not in reading.units for f in piece.files)]
     wanted: dict[str, set[str]] = {}
     for reading, piece in slices:
         wanted.setdefault(reading.source.name, set()).update(file.name for file in piece.files)
@@ -105,8 +108,8 @@ def _files(source: Source, scratch: Path) -> Sequence[tuple[str, SourceFile]]:
 
 def _count(context: StageContext, units: list[Unit]) -> list[tuple[Outcome, Outcome]]:
     """The outcomes of each unit, in the order of the units."""
-    if not units:
-        return []
+    if not units or is_little(context, sum(unit.size for unit in units) / ROW_BYTES):
+        return [count(unit) for unit in units]
 
     def outcomes(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for index in numbers(batches):
@@ -138,28 +141,29 @@ class Job:
 
 def _read(context: StageContext, missing: list[tuple[Part, Reading, Slice]], bans: Bans, scratch: Path) -> None:
     """Makes parts, showing the bytes read."""
-    spark, store = session_of(context), context.part_store
+    store = context.part_store
     _look(context, [(reading, piece) for _, reading, piece in missing])  # of a part that was damaged
     for of in dict.fromkeys(reading for _, reading, _ in missing):
         its = [piece for _, reading, piece in missing if reading is of]
         of.number_ranges(its, RANGE_BYTES, partial(_count, context))
     jobs = [Job(part, reading.units_of(piece), reading.facts(piece)) for part, reading, piece in missing]
-    tasks = _tasks(jobs, spark.sparkContext.defaultParallelism)
+    spark = None if is_little(context, sum(job.weight for job in jobs) / ROW_BYTES) else session_of(context)
+    tasks = _tasks(jobs, spark.sparkContext.defaultParallelism if spark else 1)
     progress = scratch / "progress"
     shutil.rmtree(progress, ignore_errors=True)
     progress.mkdir(parents=True)
 
-    def read(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for index in numbers(batches):
-            note, before = progress / str(index), 0
-            for job in tasks[index]:
-                with store.making(job.part) as made:
-                    make_part(job, made, bans, note, before)
-                before += sum(unit.size for unit in job.units)
-            yield pa.RecordBatch.from_pydict({"id": [index]})
+    def read(index: int) -> int:
+        note, before = progress / str(index), 0
+        for job in tasks[index]:
+            with store.making(job.part) as made:
+                make_part(job, made, bans, note, before)
+            before += sum(unit.size for unit in job.units)
+        return 1
 
     with _watching(context, progress, sum(unit.size for job in jobs for unit in job.units)), user_errors():
-        one_task_each(spark, len(tasks)).mapInArrow(read, "id bigint").collect()
+        done = sum_of_tasks(spark, len(tasks), read) if spark else sum(map(read, range(len(tasks))))
+    assert done == len(tasks)
 
 
 def make_part(job: Job, made: Making, bans: Bans, note: Path, before: int) -> None:

@@ -16,8 +16,8 @@ from pipeline.contract.file_parts import file_parts, link_files
 from pipeline.contract.parts import Making, Part
 from pipeline.rows.parquet import rows_in, write_table
 from pipeline.spark.pairs import write_pairs
-from pipeline.spark.session import session_of, task_progress
-from pipeline.spark.tasks import sum_of_tasks
+from pipeline.spark.session import session_of
+from pipeline.spark.tasks import done_by_tasks
 
 DROPPED = ["row_id", "source", "origin"]
 
@@ -36,16 +36,14 @@ def clean(context: StageContext) -> None:
     names = {part: name for name, part in parts.items()}
 
     def make(missing: list[Part]) -> None:
-        spark = session_of(context)
-
         def judged(number: int) -> int:
             part = missing[number]
             with store.making(part) as made:
                 judge(source.parquet() / names[part], rules, made)
             return 1
 
-        with task_progress(spark, "clean"):
-            sum_of_tasks(spark, len(missing), judged)
+        rows = sum(pq.read_metadata(source.parquet() / names[part]).num_rows for part in missing)
+        done_by_tasks(context, "clean", len(missing), judged, rows)
 
     found = dict(zip(parts, context.obtain(list(parts.values()), make), strict=True))
     link_files(context, found, ("data", "dropped"))

@@ -38,7 +38,7 @@ from pipeline.rows.parquet import write_batches, write_table
 from pipeline.rows.ranges import Slice, slices_of
 from pipeline.rows.turns import turns_of
 from pipeline.spark.session import session_of, task_progress
-from pipeline.spark.tasks import numbers, one_task_each, sum_of_tasks
+from pipeline.spark.tasks import done_by_tasks, numbers, one_task_each
 
 ROWS_PER_TASK, ROWS_PER_MODEL_TASK = 10_000, 500
 """About a second each, so that progress shows and no core is left with a long last one. With a model that reads
@@ -80,7 +80,7 @@ def score(context: StageContext) -> None:
     def make(missing: list[Part]) -> None:
         files = [names[part] for part in missing]
         pieces = {name: [part for part in slices if part.file.name == name] for name in files}
-        _score(session_of(context), work, {name: parts[name] for name in files}, pieces)
+        _score(context, work, {name: parts[name] for name in files}, pieces)
 
     found = dict(zip(parts, context.obtain(list(parts.values()), make), strict=True))
     link_files(context, found, ("data", "rejected"))
@@ -124,7 +124,7 @@ class Scoring:
                 made.metrics["rejected_sides"] = sides
 
 
-def _score(spark: SparkSession, work: Scoring, parts: dict[str, Part], slices: dict[str, list[Slice]]) -> None:
+def _score(context: StageContext, work: Scoring, parts: dict[str, Part], slices: dict[str, list[Slice]]) -> None:
     """Makes parts of files, by name. Slices of a file are scored by several tasks; whichever ends last joins them.
 
     Where two end at once, or a file system shows one the other's piece late, both or neither may find all pieces: the
@@ -133,16 +133,16 @@ def _score(spark: SparkSession, work: Scoring, parts: dict[str, Part], slices: d
     work.scratch.mkdir(exist_ok=True)
     every = [part for several in slices.values() for part in several]
 
-    def scored(batches: Batches) -> Batches:
-        for part in map(every.__getitem__, numbers(batches)):
-            name, table = part.file.name, pa.Table.from_batches(work.scorer(part.read().to_batches(ROWS_PER_BATCH)))
-            write_batches(table.to_batches(), table.schema, work.piece(part))
-            if all(work.piece(other).is_file() for other in slices[name]):
-                work.join(name, parts[name], slices[name])
-            yield pa.RecordBatch.from_pydict({"rows": [table.num_rows]})
+    def scored(number: int) -> int:
+        part = every[number]
+        name, table = part.file.name, pa.Table.from_batches(work.scorer(part.read().to_batches(ROWS_PER_BATCH)))
+        write_batches(table.to_batches(), table.schema, work.piece(part))
+        if all(work.piece(other).is_file() for other in slices[name]):
+            work.join(name, parts[name], slices[name])
+        return table.num_rows
 
-    with task_progress(spark, "score"):
-        one_task_each(spark, len(every)).mapInArrow(scored, "rows bigint").collect()
+    weight = sum(part.rows * ROWS_PER_TASK / part.most for part in every)
+    done_by_tasks(context, "score", len(every), scored, weight)
     left = [name for name, part in parts.items() if not work.store.has(part)]
 
     def joined(number: int) -> int:
@@ -150,7 +150,7 @@ def _score(spark: SparkSession, work: Scoring, parts: dict[str, Part], slices: d
         return 1
 
     if left:
-        sum_of_tasks(spark, len(left), joined)
+        done_by_tasks(context, "score: joining", len(left), joined, weight)
     shutil.rmtree(work.scratch)
 
 

@@ -75,8 +75,9 @@ class StageContext:
     ) -> list[Artifact]:
         """Each part, found or made now by `make` (see PartStore.obtain)."""
         found, made = self.part_store.obtain(parts, self.run.file_hashes, make, at_once)
-        self.obtained = [part.fingerprint for part in parts]
-        self.parts_made = {"made": len(made), "taken_over": len(found) - len(made)}
+        self.obtained += [part.fingerprint for part in parts]
+        for what, count in (("made", len(made)), ("taken_over", len(found) - len(made))):
+            self.parts_made[what] = self.parts_made.get(what, 0) + count
         new, old = (sum(found[name].ledger.rows_in for name in names) for names in (made, found.keys() - made))
         taken = f"{len(found) - len(made):,} taken over of {old:,}"
         say(f"{self.stage.name}: {len(made):,} parts made of {new:,} rows, {taken}")

@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 
 from configs.deduplicate import Deduplicate
-from pipeline.deduplicate.hashed_words import HashedWords
+from pipeline.deduplicate.hashed_words import HashedWords, starts
 from pipeline.deduplicate.minhash import bands_of
 from pipeline.deduplicate.shingles import LONG_SIZES, SHORT_SIZES, SHORT_WORDS, shingle_sets
 from pipeline.deduplicate.similarity import only
@@ -14,24 +14,33 @@ PAIRS = pa.schema({"pair": pa.uint64()})
 """Two ordinals in 64 bits, the smaller one above."""
 
 
-def buckets_of(rows: pa.Table, ordinals: np.ndarray, config: Deduplicate) -> pa.Table:
-    """BUCKETS: the band hashes of each row, each of which is a bucket.
+def bands_of_rows(hashed: HashedWords, config: Deduplicate) -> pa.ListArray:
+    """The band hashes of each conversation (list<uint64>), each of which is a bucket; without words there are none.
 
-    rows: features. Conversations of about SHORT_WORDS words have the bands of both kinds of shingles.
+    Conversations of about SHORT_WORDS words have the bands of both kinds of shingles.
     """
-    hashed = HashedWords.from_arrow(rows).plain
+    hashed = hashed.plain
     words = hashed.row_words
-    keys = rows["key"].to_numpy()
-    columns_of_kinds = []
+    found = []
     for wanted, sizes in (
         (words <= SHORT_WORDS / config.jaccard, SHORT_SIZES),
         (words >= SHORT_WORDS * config.jaccard, LONG_SIZES),
     ):
         sets = shingle_sets(only(hashed, wanted), sizes, unique=False)
         place, bands = bands_of(sets, config.permutations, config.bands)
-        place = np.repeat(place, config.bands)
-        columns_of_kinds.append((bands.reshape(-1), keys[place], ordinals[place]))
-    return pa.table([np.concatenate(columns) for columns in zip(*columns_of_kinds, strict=True)], schema=BUCKETS)
+        found.append((np.repeat(place, config.bands), bands.reshape(-1)))
+    rows, hashes = (np.concatenate(columns) for columns in zip(*found, strict=True))
+    order = np.argsort(rows, kind="stable")
+    ends = starts(np.bincount(rows, minlength=len(words)))
+    return pa.ListArray.from_arrays(pa.array(ends, pa.int32()), pa.array(hashes[order]))
+
+
+def buckets_of(rows: pa.Table, ordinals: np.ndarray) -> pa.Table:
+    """BUCKETS of some rows. rows: their `key` and `bands`."""
+    bands = rows["bands"].combine_chunks()
+    row = np.repeat(np.arange(len(bands)), bands.value_lengths().to_numpy())
+    columns = [bands.flatten(), pa.array(rows["key"].to_numpy()[row]), pa.array(ordinals[row])]
+    return pa.table(columns, schema=BUCKETS)
 
 
 def candidate_pairs(buckets: pa.Table, neighbours: int, new_rows: int) -> tuple[np.ndarray, int]:

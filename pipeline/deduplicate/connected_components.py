@@ -1,13 +1,16 @@
 """Connected components of a graph: in memory while the graph is small, in Spark when it is not."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
+from pipeline.spark.exchange import Exchange, Sent
 from pipeline.spark.session import task_progress
 
 MOST_ROUNDS = 100
@@ -15,6 +18,22 @@ MOST_ROUNDS = 100
 
 EDGES_IN_MEMORY = 4_000_000
 """Edges that the driver takes, about 100 bytes each while it works; more stay in Spark."""
+
+EDGES = pa.schema({"a": pa.int64(), "b": pa.int64()})
+COMPONENTS = pa.schema({"vertex": pa.int64(), "component": pa.int64()})
+
+
+def components_of(
+    exchange: Exchange, edges: Sequence[Sent], scratch: Path, home: Callable[[np.ndarray], np.ndarray]
+) -> Sent:
+    """COMPONENTS of a graph, sent to the tasks that `home` gives vertices. edges: EDGES, made already."""
+    if exchange.here:
+        both = pa.concat_tables([exchange.gather(sent, "edges", EDGES) for sent in edges])
+        found = components_in_memory(*(both.filter(pc.not_equal(both["a"], both["b"]))[n].to_numpy() for n in "ab"))
+        table = pa.table([*found], schema=COMPONENTS)
+        return exchange.send("components", table, home(found[0]))
+    frame = connected_components(exchange.rows(edges, "edges", EDGES), scratch)
+    return exchange.send_frame("components", frame, lambda table: home(table["vertex"].to_numpy()))
 
 
 def connected_components(edges: DataFrame, scratch: Path, in_memory: int = EDGES_IN_MEMORY) -> DataFrame:

@@ -7,6 +7,7 @@ words, case and punctuation left aside, or of as many words as a shorter text ha
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +57,15 @@ class EvaluationIndex:
                         evidence | ({"words": words} if words else {"exchange": "whole"})
                     )
         return evidence_of
+
+    def digest(self) -> str:
+        """What the index is of: sha256 of all in it."""
+        found = sha256(json.dumps(self.rows).encode())
+        for words, columns in sorted(self.keys.items()):
+            found.update(f"{words}/{len(columns[0])}".encode())
+            for column in columns:
+                found.update(column.tobytes())
+        return found.hexdigest()
 
     def save(self, folder: Path) -> None:
         """Writes the index where every task can map it into memory."""

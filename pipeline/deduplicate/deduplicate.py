@@ -5,6 +5,8 @@ true Jaccard similarity, every dropped row verified against the row that stays f
 by group (of one cluster, conversation, user or prompt), and training rows that repeat a held-out exchange are dropped.
 """
 
+from shutil import rmtree
+
 from configs.deduplicate import Deduplicate
 from configs.errors import UserError
 from pipeline.contract.execute import StageContext
@@ -13,11 +15,10 @@ from pipeline.deduplicate.duplicate_search import DuplicateSearch
 from pipeline.deduplicate.kept_rows import write_rows
 from pipeline.deduplicate.preference_pairs import judged_pairs
 from pipeline.deduplicate.reference_corpora import reference_corpora
-from pipeline.deduplicate.splits import group_rows, split_rows
+from pipeline.deduplicate.splits import Grouping, split_rows
 from pipeline.rows.parquet import rows_in
 from pipeline.rows.ranges import Corpus
 from pipeline.spark.pairs import write_pairs
-from pipeline.spark.session import session_of, shuffled_bytes
 
 
 def deduplicate(context: StageContext) -> None:
@@ -28,24 +29,23 @@ def deduplicate(context: StageContext) -> None:
     left for three splits.
     """
     config: Deduplicate = context.config("deduplicate")
-    spark = session_of(context)
-    before = shuffled_bytes(spark)
+    scratch = context.out / "scratch"
     own = Corpus("this run", "new", context.inputs["clean"].parquet())
-    references = reference_corpora(config, context.config("storage.root"), context.out / "scratch" / "references")
-    search = DuplicateSearch(spark, [own, *references], config, context.out / "scratch")
+    references = reference_corpora(config, context.config("storage.root"), scratch / "references")
+    search = DuplicateSearch(context, [own, *references], scratch)
     total = search.ranges.new_rows
 
     search.find_exact()
     context.metrics.update(search.find_near())
-    kept = search.steps.run("kept", search.kept())
-    rows = kept.count()
-    grouped, sizes = group_rows(kept, rows, config, search.steps.folder / "links", search.steps.run)
-    placed = split_rows(grouped, rows, context.config("seed"), config, search.steps.run)
+    kept, rows = search.kept()
+    grouping = Grouping(search.exchange, kept, rows, config, search.tasks, scratch / "links")
+    grouped, sizes = grouping.groups()
+    splits = split_rows(grouping, grouped, context.config("seed"), search.ranges)
     context.metrics.update(sizes)
-    write_rows(context, context.inputs["clean"], search.decide(placed))
-    moved = shuffled_bytes(spark) - before
+    write_rows(context, context.inputs["clean"], search.decide(splits))
+    moved = search.exchange.moved
     context.metrics["shuffle_bytes_a_row"] = round(moved / max(total, 1))
-    say(f"deduplicate: {moved / max(total, 1):,.0f} bytes a row were shuffled")
+    say(f"deduplicate: {moved / max(total, 1):,.0f} bytes a row were sent from task to task")
     if "train" not in context.metrics["splits"]:
         raise UserError(
             "deduplicate: every training row repeats a held-out exchange, so none is left; add data, or raise "
@@ -54,4 +54,4 @@ def deduplicate(context: StageContext) -> None:
     pairs = context.inputs["clean"].parquet("pairs")
     if count := rows_in(pairs):
         write_pairs(context, judged_pairs(search, pairs, context.out), count)
-    search.steps.remove()
+    rmtree(scratch, ignore_errors=True)

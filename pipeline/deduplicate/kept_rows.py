@@ -12,8 +12,7 @@ from pipeline.contract.file_parts import link_files
 from pipeline.contract.parts import Making, Part
 from pipeline.deduplicate.duplicate_search import Decided
 from pipeline.rows.parquet import write_table
-from pipeline.spark.session import session_of, task_progress
-from pipeline.spark.tasks import sum_of_tasks
+from pipeline.spark.tasks import done_by_tasks
 
 DROPPED = ["row_id", "source", "origin"]
 
@@ -29,16 +28,14 @@ def write_rows(context: StageContext, clean: Artifact, decided: list[Decided]) -
     of_parts = dict(zip(parts.values(), decided, strict=True))
 
     def make(missing: list[Part]) -> None:
-        spark = session_of(context)
-
         def written(number: int) -> int:
             part = missing[number]
             with store.making(part) as made:
                 write_file(of_parts[part].file, of_parts[part].decisions, made)
             return 1
 
-        with task_progress(spark, "deduplicate: writing"):
-            sum_of_tasks(spark, len(missing), written)
+        rows = sum(pq.read_metadata(of_parts[part].file).num_rows for part in missing)
+        done_by_tasks(context, "deduplicate: writing", len(missing), written, rows)
 
     found = dict(zip((file.name for file in parts), context.obtain(list(parts.values()), make), strict=True))
     link_files(context, found, ("data", "dropped"))

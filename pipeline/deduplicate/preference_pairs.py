@@ -17,7 +17,6 @@ from pipeline.deduplicate.duplicate_search import DuplicateSearch
 from pipeline.deduplicate.exchanges import exchange_hashes
 from pipeline.deduplicate.hashed_words import HashedWords
 from pipeline.deduplicate.overlaps import HELD_OUT
-from pipeline.deduplicate.row_features import read_features
 from pipeline.rows.schema import PAIRS
 from pipeline.rows.text_hash import text_hash
 from pipeline.rows.turns import turns_of
@@ -40,12 +39,12 @@ def judged_pairs(search: DuplicateSearch, pairs: Path, out: Path) -> DataFrame:
 
     search: one that has not been removed yet. out: the folder of deduplicate's data/ and dropped/.
     """
-    spark = search.spark
+    spark, made = search.exchange.spark, search.exchange.frame
     read = read_rows(spark, pairs)
     splits = read_rows(spark, out / "data").select("row_id", "split")
     placed = with_fate(_with_kept_row(read, out / "dropped"), out / "dropped").join(splits, "row_id", "left")
-    seen = search.steps.run("rejected sides", read.mapInArrow(_seen(search), SEEN))
-    known = search.steps.run("preference pairs", placed.join(seen, "pair_id"))
+    seen = made("deduplicate: rejected sides", read.mapInArrow(_seen(search), SEEN))
+    known = made("deduplicate: preference pairs", placed.join(seen, "pair_id"))
     goes_on = known.where("rule is null")
     rows = _exchanges(search).join(splits, "row_id")
     found = known.join(_identical(goes_on), "pair_id", "left").join(_elsewhere(goes_on, rows), "pair_id", "left")
@@ -103,18 +102,18 @@ def _seen(search: DuplicateSearch) -> Callable[[Batches], Batches]:
 
 def _exchanges(search: DuplicateSearch) -> DataFrame:
     """(row_id, exchange) of the run's own conversations."""
-    features = search.features
+    keys, every = search.keys, search.ranges.all
 
     def exchanges(batches: Batches) -> Batches:
         for number in numbers(batches):
-            rows = read_features(features, number).select(["row_id", "exchanges"])
+            rows = keys.read(every[number], ["row_id", "exchanges"])
             lists = rows["exchanges"].combine_chunks()
             of_row = pa.array(np.repeat(np.arange(len(lists)), lists.value_lengths().to_numpy()))
             hashes = pa.array(lists.flatten().to_numpy() & ~1)
             table = pa.table({"row_id": rows["row_id"].take(of_row), "exchange": hashes})
             yield from table.combine_chunks().to_batches()
 
-    ranges = one_task_each(search.spark, search.ranges.new_ranges)
+    ranges = one_task_each(search.exchange.spark, search.ranges.new_ranges)
     return ranges.mapInArrow(exchanges, "row_id string, exchange bigint")
 
 

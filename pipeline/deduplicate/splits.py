@@ -1,17 +1,24 @@
-"""Train, validation and test: which rows belong together, where they go, and what overlaps."""
+"""Train, validation and test: which rows belong together, and where they go."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from pyspark.sql import DataFrame, Window
-from pyspark.sql import functions as F
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from configs.deduplicate import Deduplicate
 from configs.errors import UserError
-from pipeline.deduplicate.connected_components import EDGES_IN_MEMORY, connected_components
+from pipeline.deduplicate.connected_components import COMPONENTS, EDGES, components_of
 from pipeline.deduplicate.exchanges import LEAST_PROMPT_WORDS
-from pipeline.spark.draw import uniform
+from pipeline.deduplicate.row_decisions import SPLITS
+from pipeline.rows.ranges import Ranges
+from pipeline.rows.splitmix import mix
+from pipeline.spark.blocks import Batches, Received, cut, told
+from pipeline.spark.draw import uniforms
+from pipeline.spark.exchange import Exchange, Sent
 
 LEAST_ROWS = 20
 """Fewer rows cannot be split three ways."""
@@ -28,91 +35,226 @@ MOST_CHAINED_SHARE = 0.1
 """Groups that are too large to be held out may hold so much of the rows together; what is held out falls short by as
 much."""
 
-KEYS = ("ordinal", "user", "first", "second", "third", "prompt_key", "prompt_words")
+KEPT = pa.schema(
+    {name: pa.int64() for name in ("ordinal", "own", "user", "first", "second", "third", "prompt_key")}
+    | {"prompt_words": pa.int32()}
+)
+"""A row that stays so far. own: 64-bit hash of the row_id. user: its key, or null. first, second, third: of the user,
+conversation or cluster that binds the row to others; null where there are fewer. prompt_key: null without a prompt."""
 
-Run = Callable[[str, DataFrame], DataFrame]
-"""Computes a frame of that name, and reads it back."""
+BOUND = pa.schema([*KEPT, pa.field("binds", pa.bool_())])
+"""first: the key that a row goes by, its own or its prompt's where nothing else binds it. binds: whether its prompt
+links it to others."""
+
+GROUPED = pa.schema(
+    [*BOUND, *pa.schema({"group": pa.int64(), "group_rows": pa.int64(), "opens": pa.bool_(), "drawn": pa.int64()})]
+)
+"""opens: of one row of each group. drawn: the key that its split is drawn by."""
+
+ASKED = pa.schema({"prompt": pa.int64(), "first": pa.int64(), "links": pa.bool_()})
+SIZES = pa.schema({"groups": pa.int64(), "largest": pa.int64(), "chained": pa.int64()})
+PLACED = pa.schema({"ordinal": pa.int64(), "group": pa.int64(), "split": pa.string()})
+COUNTED = pa.schema({"split": pa.string(), "group_rows": pa.int64(), "draw": pa.float64(), "group": pa.int64()})
+SMALLEST = [("group_rows", "ascending"), ("draw", "ascending"), ("group", "ascending")]
+PROMPTS = pa.schema({"prompt": pa.int64(), "rows": pa.int64()})
 
 
-def group_rows(
-    kept: DataFrame, count: int, config: Deduplicate, scratch: Path, run: Run
-) -> tuple[DataFrame, dict[str, int]]:
-    """The rows with `group`, `group_rows` (the size of that group) and `opens` (of one row of each group); and the
-    metrics groups and largest_group.
+@dataclass(frozen=True)
+class Grouping:
+    """Finds the groups of rows in `tasks` tasks, each of which has the rows whose keys are its.
 
-    kept: `count` rows of ordinal, own (64-bit hash of the row_id), user (its key, or null), first, second and third (of
-    the user, conversation or cluster that binds the row to others; null where there are fewer), prompt_key (null
-    without a prompt) and prompt_words; read several times. Rows of one cluster, conversation, user or prompt share a
-    group, and so do rows that are linked through several of them. The answers to one prompt stay together, however
-    many they are. Where several prompts link so many users,
-    conversations and clusters that groups too large to be held out hold more than MOST_CHAINED_SHARE, prompts bind less
-    (see BINDING): there a row goes with its user, conversation or cluster, and one that has none with its prompt.
+    kept: `rows` rows of KEPT, wherever they are. Rows of one cluster, conversation, user or prompt share a group, and
+    so do rows that are linked through several of them. The answers to one prompt stay together, however many they are.
+    Where several prompts link so many users, conversations and clusters that groups too large to be held out hold more
+    than MOST_CHAINED_SHARE, prompts bind less (see BINDING): there a row goes with its user, conversation or cluster,
+    and one that has none with its prompt.
     """
-    grouped, sizes = _bound(kept, count, config, scratch, run)
-    if sizes["largest_group"] > MOST_PROMPT_SHARE * count:
-        prompts = kept.where("prompt_key is not null").groupBy("prompt_key").count()
-        form = prompts.where(F.col("count") > MOST_PROMPT_SHARE * count).first()
-        if form:
-            unlike = kept.withColumn("prompt_key", F.nullif("prompt_key", F.lit(form["prompt_key"])))
-            return _bound(unlike, count, config, scratch / "without-form", run)
-    return grouped, sizes
+
+    exchange: Exchange
+    kept: Sent
+    rows: int
+    config: Deduplicate
+    tasks: int
+    scratch: Path
+
+    def groups(self) -> tuple[Sent, dict[str, int]]:
+        """GROUPED of all rows, and the metrics groups and largest_group."""
+        grouped, sizes = self._bound(None)
+        if sizes["largest_group"] > MOST_PROMPT_SHARE * self.rows and (form := self._form()) is not None:
+            return self._bound(form)
+        return grouped, sizes
+
+    def _form(self) -> int | None:
+        """The prompt of more than MOST_PROMPT_SHARE of the rows: it is one of as many of the rows of some task."""
+
+        def frequent(received: Received) -> Batches:
+            prompts, counts, rows = _prompts(received)
+            most = counts > MOST_PROMPT_SHARE * rows
+            yield from told("prompts", pa.table([prompts[most], counts[most]], schema=PROMPTS))
+
+        asked = self.exchange.gather(self.exchange.step([self.kept], self.tasks, frequent), "prompts", PROMPTS)
+        candidates = pc.unique(asked["prompt"]).to_numpy()
+
+        def counted(received: Received) -> Batches:
+            prompts, counts, _ = _prompts(received)
+            there = np.isin(prompts, candidates)
+            yield from told("prompts", pa.table([prompts[there], counts[there]], schema=PROMPTS))
+
+        found = self.exchange.gather(self.exchange.step([self.kept], self.tasks, counted), "prompts", PROMPTS)
+        for row in found.group_by("prompt").aggregate([("rows", "sum")]).to_pylist():
+            if row["rows_sum"] > MOST_PROMPT_SHARE * self.rows:
+                return int(row["prompt"])
+        return None
+
+    def _bound(self, form: int | None) -> tuple[Sent, dict[str, int]]:
+        """form: a prompt that counts as none."""
+        home = _home(self.tasks)
+
+        def begun(received: Received) -> Batches:
+            rows = received.table("kept", KEPT)
+            prompt = rows["prompt_key"]
+            if form is not None:
+                prompt = pc.if_else(pc.equal(prompt, form), None, prompt)
+            first = pc.coalesce(rows["first"], prompt, rows["own"])
+            columns = {**{name: rows[name] for name in KEPT.names}, "first": first, "prompt_key": prompt}
+            bound = pa.table({**columns, "binds": np.ones(rows.num_rows, bool)}).select(BOUND.names)
+            yield from cut("rows", bound, home(first.to_numpy()))
+
+        grouped = self.exchange.step([self.kept], self.tasks, begun)
+        names = {0: "groups", None: "groups without prompts"}
+        crowded = max(1, int(min(self.config.test_share, self.config.validation_share) * self.rows))
+        narrowed: Callable[[pa.Table], pa.Table] = _as_they_are
+        for least, following in pairwise((*BINDING, None)):
+            name = names.get(least, f"groups by prompts of {least} words")
+            if form is not None:
+                name += " but the form"
+            grouped = self._grouped(grouped, narrowed, crowded, name)
+            found = self.exchange.gather(grouped, "sizes", SIZES)
+            if least is None or pc.sum(found["chained"]).as_py() <= MOST_CHAINED_SHARE * self.rows:
+                sizes = {"groups": pc.sum(found["groups"]).as_py(), "largest_group": pc.max(found["largest"]).as_py()}
+                return grouped, sizes
+            narrowed = _narrowed(crowded, following)
+        raise AssertionError("the last of BINDING ends the search")
+
+    def _grouped(self, rows: Sent, narrowed: Callable[[pa.Table], pa.Table], crowded: int, name: str) -> Sent:
+        """GROUPED and SIZES. rows: BOUND or GROUPED, where their `first` is. narrowed: changes what binds."""
+        exchange, tasks, label, home = self.exchange, self.tasks, f"deduplicate: {name}", _home(self.tasks)
+
+        def linking(received: Received) -> Batches:
+            bound = narrowed(received.table("rows", BOUND)).select(BOUND.names)
+            yield from cut("rows", bound, np.full(bound.num_rows, received.target))
+            for other in ("second", "third"):
+                links = bound.filter(bound[other].is_valid())
+                yield from told("edges", pa.table([links["first"], links[other]], schema=EDGES))
+            asks = bound.filter(bound["prompt_key"].is_valid())
+            links = pc.and_(asks["binds"], pc.not_equal(asks["prompt_key"], asks["first"]))
+            asked = pa.table([asks["prompt_key"], asks["first"], links], schema=ASKED)
+            yield from cut("asked", asked, home(asked["prompt"].to_numpy()))
+
+        def of_several(received: Received) -> Batches:
+            """Links to prompts of more than one row: most have one."""
+            asked = received.table("asked", ASKED)
+            _, prompt, counts = np.unique(asked["prompt"].to_numpy(), return_inverse=True, return_counts=True)
+            links = asked.filter(pa.array(asked["links"].to_numpy() & (counts[prompt] > 1)))
+            yield from told("edges", links.group_by(["first", "prompt"]).aggregate([]).rename_columns(EDGES.names))
+
+        def joined(received: Received) -> Batches:
+            bound, linked = received.table("rows", BOUND), received.table("components", COMPONENTS)
+            vertices = linked["vertex"].to_numpy()
+            order = np.argsort(vertices)
+            group = bound["first"].to_numpy().copy()
+            if len(order):
+                place = order[np.minimum(np.searchsorted(vertices[order], group), len(order) - 1)]
+                there = vertices[place] == group
+                group[there] = linked["component"].to_numpy()[place[there]]
+            yield from cut("rows", bound.append_column("group", pa.array(group)), home(group))
+
+        def measured(received: Received) -> Batches:
+            grouped, sizes = _measured(received.table("rows", pa.schema([*BOUND, ("group", pa.int64())])), crowded)
+            yield from cut("rows", grouped, home(grouped["first"].to_numpy()))
+            yield from told("sizes", sizes)
+
+        linked = exchange.done(f"{label} linked", exchange.step([rows], tasks, linking))
+        several = exchange.done(f"{label} asked", exchange.step([linked], tasks, of_several))
+        components = components_of(exchange, [linked, several], self.scratch / name.replace(" ", "-"), home)
+        frame = exchange.step([linked, components], tasks, joined)
+        return exchange.done(label, exchange.step([frame], tasks, measured))
 
 
-def _bound(
-    kept: DataFrame, count: int, config: Deduplicate, scratch: Path, run: Run
-) -> tuple[DataFrame, dict[str, int]]:
-    grouped = kept.withColumn("first", F.coalesce("first", "prompt_key", "own")).withColumn("binds", F.lit(True))
-    crowded = F.col("group_rows") > max(1, int(min(config.test_share, config.validation_share) * count))
-    for least, following in pairwise((*BINDING, None)):
-        name = f"groups by prompts of {least} words" if least else "groups" if least == 0 else "groups without prompts"
-        grouped = run(name, _grouped(grouped, count, scratch / name.replace(" ", "-")))
-        chained = F.count_if(crowded & F.col("linked"))
-        sizes = grouped.agg(F.count_if("opens"), F.max("group_rows"), chained).first()
-        assert sizes is not None
-        if least is None or sizes[2] <= MOST_CHAINED_SHARE * count:
-            return grouped, {"groups": sizes[0], "largest_group": sizes[1] or 0}
-        binds = F.lit(False) if following is None else F.col("prompt_words") >= following
-        grouped = grouped.withColumn("binds", F.when(crowded, binds).otherwise(F.col("binds")))
-    raise AssertionError("the last of BINDING ends the search")
+def _home(tasks: int) -> Callable[[np.ndarray], np.ndarray]:
+    """The task that has the rows of each key."""
+    return lambda keys: (mix(keys.view(np.uint64)) % np.uint64(tasks)).astype(np.int64)
 
 
-def _grouped(rows: DataFrame, count: int, scratch: Path) -> DataFrame:
-    """With group, group_rows, opens, drawn (the key that its split is drawn by), and `linked`: whether several prompts
-    and several users, conversations or clusters make up the group. rows: with `first`, the key that a row goes by, and
-    `binds`, whether its prompt links it to others.
-    """
-    own = rows.select(F.col("first").alias("a"), F.explode(F.array_compact(F.array("second", "third"))).alias("b"))
-    asked = rows.where("binds and prompt_key <> first").select("first", "prompt_key")
-    links = own.union(asked)
-    if count > EDGES_IN_MEMORY:  # the prompts of one row only, most of them, are then worth leaving out
-        several = rows.groupBy("prompt_key").count().where("count > 1").select("prompt_key")
-        links = own.union(asked.join(several, "prompt_key", "left_semi").select("first", "prompt_key")).distinct()
-    linked = connected_components(links, scratch).select(
-        F.col("vertex").alias("first"), F.col("component").alias("least")
-    )
-    group = Window.partitionBy("group")
-    asked_in = F.min(F.when(F.col("binds"), F.col("prompt_key")))
-    several_of = {name: F.min(name).over(group) < F.max(name).over(group) for name in ("first", "prompt_key")}
-    return (
-        rows.join(linked, "first", "left")
-        .withColumn("group", F.coalesce("least", "first"))
-        .withColumn("group_rows", F.count("*").over(group))
-        .withColumn("opens", F.col("ordinal") == F.min("ordinal").over(group))
-        .withColumn("drawn", F.coalesce(F.min("user").over(group), asked_in.over(group), F.min("first").over(group)))
-        .withColumn("linked", F.coalesce(several_of["first"] & several_of["prompt_key"], F.lit(False)))
-        .select(*KEYS, "binds", "group", "group_rows", "opens", "drawn", "linked")
-    )
+def _prompts(received: Received) -> tuple[np.ndarray, np.ndarray, int]:
+    """(prompt keys, rows of each, all rows) of KEPT."""
+    rows = received.table("kept", KEPT)
+    return *np.unique(rows["prompt_key"].drop_null().to_numpy(), return_counts=True), rows.num_rows
 
 
-def split_rows(grouped: DataFrame, rows: int, seed: int, config: Deduplicate, run: Run) -> DataFrame:
-    """(ordinal, split) of each row. A hash decides it, of the seed and of what the group has in common and others that
-    join it have too: its user, else its prompt, else its conversation or cluster (the least, where it has several).
+def _as_they_are(rows: pa.Table) -> pa.Table:
+    return rows
 
-    grouped: `rows` rows of group_rows. A group larger than a whole
-    held-out split trains: it would be most of what is measured. When that or chance leaves a split
-    empty, the smallest group of the largest split fills it.
+
+def _narrowed(crowded: int, least: int | None) -> Callable[[pa.Table], pa.Table]:
+    """Prompts below `least` words, or all of them, bind no longer in groups of more than `crowded` rows."""
+
+    def narrowed(rows: pa.Table) -> pa.Table:
+        if not rows.num_rows:
+            return rows
+        words = rows["prompt_words"].to_numpy()
+        binds = np.where(rows["group_rows"].to_numpy() > crowded, (words >= least) if least else False, rows["binds"])
+        return rows.set_column(rows.column_names.index("binds"), "binds", pa.array(binds.astype(bool)))
+
+    return narrowed
+
+
+def _measured(rows: pa.Table, crowded: int) -> tuple[pa.Table, pa.Table]:
+    """(GROUPED, SIZES) of the rows of whole groups. chained: rows of groups of more than `crowded` rows that several
+    prompts and several users, conversations or clusters make up."""
+    ordinal, group = rows["ordinal"].to_numpy(), rows["group"].to_numpy()
+    order = np.lexsort((ordinal, group))
+    rows, group = rows.take(pa.array(order)).combine_chunks(), group[order]
+    opens = np.ones(len(group), bool)
+    opens[1:] = group[1:] != group[:-1]
+    begins = np.flatnonzero(opens)
+    sizes = np.diff(np.append(begins, len(group)))
+    if not len(group):
+        return GROUPED.empty_table(), pa.table([[0], [0], [0]], schema=SIZES)
+
+    def bounds(name: str, wanted: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """(whether a group has a value, its least, its greatest)"""
+        there = rows[name].is_valid().to_numpy()
+        if wanted is not None:
+            there = there & wanted
+        values, limits = rows[name].fill_null(0).to_numpy(), np.iinfo(np.int64)
+        least = np.minimum.reduceat(np.where(there, values, limits.max), begins)
+        greatest = np.maximum.reduceat(np.where(there, values, limits.min), begins)
+        return np.logical_or.reduceat(there, begins), least, greatest
+
+    asks, prompt, last_prompt = bounds("prompt_key")
+    _, first, last = bounds("first")
+    linked = (first < last) & asks & (prompt < last_prompt)
+    known, user, _ = bounds("user")
+    bound, asked, _ = bounds("prompt_key", rows["binds"].to_numpy())
+    drawn = np.where(known, user, np.where(bound, asked, first))
+    columns = [np.repeat(sizes, sizes), opens, np.repeat(drawn, sizes)]
+    for name, column in zip(("group_rows", "opens", "drawn"), columns, strict=True):
+        rows = rows.append_column(name, pa.array(column))
+    chained = int(sizes[(sizes > crowded) & linked].sum())
+    figures = [[len(sizes)], [int(sizes.max())], [chained]]
+    return rows.select(GROUPED.names), pa.table([pa.array(f, pa.int64()) for f in figures], schema=SIZES)
+
+
+def split_rows(grouping: Grouping, grouped: Sent, seed: int, ranges: Ranges) -> Sent:
+    """SPLITS of each row, sent to its range. A hash decides, of the seed and of what the group has in common and others
+    that join it have too: its user, else its prompt, else its conversation or cluster (the least, if it has several).
+
+    grouped: of grouping.groups. A group larger than a whole held-out split trains: it would be most of what is
+    measured. When that or chance leaves a split empty, the smallest group of the largest split fills it.
     Raises UserError when there are too few rows or groups.
     """
+    rows, config, exchange = grouping.rows, grouping.config, grouping.exchange
     if rows < LEAST_ROWS:
         raise UserError(
             f"deduplicate: {rows} rows are left, and train, validation and test need at least {LEAST_ROWS}; "
@@ -120,25 +262,47 @@ def split_rows(grouped: DataFrame, rows: int, seed: int, config: Deduplicate, ru
         )
     test, held_out = config.test_share, config.test_share + config.validation_share
     test_limit, validation_limit = max(1, int(config.test_share * rows)), max(1, int(config.validation_share * rows))
-    draw, size = uniform(seed, "drawn"), F.col("group_rows")
-    split = (
-        F.when((draw < test) & (size <= test_limit), "test")
-        .when((draw >= test) & (draw < held_out) & (size <= validation_limit), "validation")
-        .otherwise("train")
-    )
-    placed = run("splits", grouped.select("ordinal", "group", "group_rows", "opens", "drawn", split.alias("split")))
-    counts = {row["split"]: row["count"] for row in placed.where("opens").groupBy("split").count().collect()}
+
+    def placing(received: Received) -> Batches:
+        of = received.table("rows", GROUPED)
+        keys, place = np.unique(of["drawn"].to_numpy(), return_inverse=True)
+        draw, size = uniforms(seed, keys)[place], of["group_rows"].to_numpy()
+        tests = (draw < test) & (size <= test_limit)
+        validates = (draw >= test) & (draw < held_out) & (size <= validation_limit)
+        split = pa.array(np.where(tests, "test", np.where(validates, "validation", "train")), pa.string())
+        placed = pa.table([of["ordinal"], of["group"], split], schema=PLACED)
+        yield from cut("placed", placed, ranges.of(of["ordinal"].to_numpy()))
+        groups = pa.table([split, of["group_rows"], draw, of["group"]], schema=COUNTED).filter(of["opens"])
+        for name in pc.unique(groups["split"]).to_pylist():
+            its = groups.filter(pc.equal(groups["split"], name)).sort_by(SMALLEST)
+            yield from told("counts", pa.table([[name], [its.num_rows]], ["split", "groups"]))
+            yield from told("smallest", its.slice(0, 2))
+
+    placed = exchange.done("deduplicate: splits", exchange.step([grouped], grouping.tasks, placing))
+    counted = exchange.gather(placed, "counts", pa.schema({"split": pa.string(), "groups": pa.int64()}))
+    totals = counted.group_by("split").aggregate([("groups", "sum")]).to_pylist()
+    counts = {row["split"]: row["groups_sum"] for row in totals}
     if sum(counts.values()) < 3:
         raise UserError(
             f"deduplicate: the {rows} rows left belong to {sum(counts.values())} groups of near duplicates, "
             "conversation, user or prompt, and train, validation and test need one each; add data, or leave user_id "
             "out of the columns"
         )
+    moved = _filling(counts, exchange.gather(placed, "smallest", COUNTED))
+
+    def filled(received: Received) -> Batches:
+        of = received.table("placed", PLACED)
+        split = np.array(of["split"].to_pylist(), object)
+        for group, name in moved.items():
+            split[of["group"].to_numpy() == group] = name
+        yield from cut("splits", pa.table([of["ordinal"], split], schema=SPLITS), ranges.of(of["ordinal"].to_numpy()))
+
+    return exchange.done("deduplicate: splits filled", exchange.step([placed], ranges.new_ranges, filled))
+
+
+def _filling(counts: dict[str, int], smallest: pa.Table) -> dict[int, str]:
+    """Group to the split that it is moved to, for each split that has none. smallest: COUNTED, of each split."""
     missing = [name for name in ("test", "validation", "train") if name not in counts]
-    if missing:
-        most = max(counts, key=lambda name: (counts[name], name))
-        smallest = placed.where(F.col("opens") & (F.col("split") == most)).orderBy("group_rows", draw, "group")
-        for name, donor in zip(missing, smallest.limit(len(missing)).collect(), strict=True):
-            chosen = F.when(F.col("group") == donor["group"], name).otherwise(F.col("split"))
-            placed = placed.withColumn("split", chosen)
-    return placed.select("ordinal", "split")
+    most = max(counts, key=lambda name: (counts[name], name))
+    donors = smallest.filter(pc.equal(smallest["split"], most)).sort_by(SMALLEST)["group"].to_pylist()
+    return dict(zip(donors[: len(missing)], missing, strict=True))

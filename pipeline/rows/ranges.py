@@ -3,6 +3,7 @@
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Literal
 
@@ -32,13 +33,14 @@ class Corpus:
 
 @dataclass(frozen=True)
 class Slice:
-    """Rows of one row group: the piece'th `most` rows of it, or what is left of them."""
+    """Rows of one row group: the piece'th `most` rows of it, or what is left of them. number: its place in the file."""
 
     file: Path
     group: int
     piece: int
     most: int
     rows: int
+    number: int
 
     def read(self, columns: Sequence[str] | None = None) -> pa.Table:
         """These columns of the rows (those that the file has), or all."""
@@ -52,9 +54,17 @@ class Slice:
 
 def slices_of(folder: Path, most: int) -> Iterator[Slice]:
     """All rows of a folder of Parquet files, in slices of at most so many rows."""
-    for file, group, rows in _row_groups(folder):
+    for file in sorted(folder.glob("*.parquet")):
+        yield from slices_of_file(file, most)
+
+
+def slices_of_file(file: Path, most: int = RANGE_ROWS) -> Iterator[Slice]:
+    """The same of one file."""
+    metadata, number = pq.read_metadata(file), count()
+    for group in range(metadata.num_row_groups):
+        rows = metadata.row_group(group).num_rows
         for piece, start in enumerate(range(0, rows, most)):
-            yield Slice(file, group, piece, most, min(most, rows - start))
+            yield Slice(file, group, piece, most, min(most, rows - start), next(number))
 
 
 @dataclass(frozen=True)
@@ -114,15 +124,6 @@ class Ranges:
     def corpus(self, ordinal: int) -> Corpus:
         """The corpus that a row belongs to."""
         return self.all[bisect_right(self._first, ordinal) - 1].corpus
-
-
-def _row_groups(folder: Path) -> Iterator[tuple[Path, int, int]]:
-    for file in sorted(folder.glob("*.parquet")):
-        metadata = pq.read_metadata(file)
-        for group in range(metadata.num_row_groups):
-            rows = metadata.row_group(group).num_rows
-            if rows:
-                yield file, group, rows
 
 
 def _joined(slices: Iterable[Slice], most: int) -> Iterator[list[Slice]]:

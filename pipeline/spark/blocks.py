@@ -1,23 +1,19 @@
-"""Arrow tables moved between Spark tasks in blocks: the shuffle of rows without a cost a row.
+"""Arrow tables moved between tasks in blocks: the shuffle of rows without a cost a row.
 
-A task cuts its table by target task and serialises each piece; Spark moves the pieces as binary values
-and gives each target task all of its own. What a shuffle costs in the JVM is a few microseconds a
-column and row, and a few a *block* here.
+A task cuts its table by target task and serialises each piece; each target task is given all of its own. What a
+shuffle costs in Spark's JVM is a few microseconds a column and row, and a few a *block* here.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import pyarrow as pa
-from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F
 
 Batches = Iterator[pa.RecordBatch]
-BLOCKS = "target int, kind string, block binary, bytes bigint"
-"""Spark schema of blocks. kind names what a table is; a block is an Arrow IPC stream."""
+BLOCKS = pa.schema({"target": pa.int32(), "kind": pa.string(), "block": pa.binary(), "bytes": pa.int64()})
+"""kind names what a table is; a block is an Arrow IPC stream, null in a block that only starts its target."""
 
 BLOCK_BYTES = 4 << 20
-BATCH_BYTES = 32 << 20
 
 
 def cut(kind: str, table: pa.Table, targets: np.ndarray) -> Batches:
@@ -32,6 +28,11 @@ def cut(kind: str, table: pa.Table, targets: np.ndarray) -> Batches:
     for target, start, end in zip(found.tolist(), first.tolist(), ends, strict=True):
         for at in range(start, end, most):
             yield block(kind, table.slice(at, min(most, end - at)), target)
+
+
+def told(kind: str, table: pa.Table) -> Batches:
+    """Blocks for whoever asked for the step (see Exchange.gather)."""
+    yield from cut(kind, table, np.zeros(table.num_rows, np.int64))
 
 
 def block(kind: str, table: pa.Table, target: int) -> pa.RecordBatch:
@@ -53,7 +54,7 @@ def block(kind: str, table: pa.Table, target: int) -> pa.RecordBatch:
 class Received:
     """The blocks that one task was given."""
 
-    def __init__(self, batches: Batches) -> None:
+    def __init__(self, batches: Iterable[pa.RecordBatch]) -> None:
         self.target = -1
         self._tables: dict[str, list[pa.Table]] = {}
         for batch in batches:
@@ -67,45 +68,3 @@ class Received:
         """All rows of a kind, in no particular order; none of them when no block came."""
         tables = self._tables.pop(kind, [])
         return pa.concat_tables(tables).combine_chunks() if tables else schema.empty_table()
-
-
-def tasks(spark: SparkSession, count: int) -> DataFrame:
-    """One empty block for each task, so that each runs even when nothing is sent to it."""
-    frame = spark.range(0, count, 1, count)
-    return frame.select(
-        F.col("id").cast("int").alias("target"),
-        F.lit("").alias("kind"),
-        F.lit(None).cast("binary").alias("block"),
-        F.lit(0).cast("bigint").alias("bytes"),
-    )
-
-
-def deliver(sent: Iterable[DataFrame], count: int, spark: SparkSession) -> DataFrame:
-    """The blocks placed by target: partition t of `count` holds those of task t, and at least its empty one.
-
-    Blocks for tasks beyond `count` are left out.
-    """
-    everything = tasks(spark, count)
-    for frame in sent:
-        everything = everything.union(frame.where(F.col("target") < count))
-    return everything.repartitionById(count, "target")
-
-
-def run(delivered: DataFrame, work: Callable[[Received], Batches], schema: str = BLOCKS) -> DataFrame:
-    """`work` done once a task on all that it received."""
-
-    def task(batches: Batches) -> Batches:
-        yield from work(Received(batches))
-
-    return delivered.mapInArrow(task, schema)
-
-
-def send(frame: DataFrame, kind: str, target: Callable[[pa.Table], np.ndarray]) -> DataFrame:
-    """The rows of a frame as blocks. target: the task that each row goes to."""
-
-    def blocks(batches: Batches) -> Batches:
-        for batch in batches:
-            table = pa.Table.from_batches([batch])
-            yield from cut(kind, table, target(table))
-
-    return frame.mapInArrow(blocks, BLOCKS)

@@ -66,6 +66,14 @@ def _is_local(settings: Spark, submitted: bool) -> bool:
     return SparkConf().get("spark.master", "").startswith("local")
 
 
+def in_cluster() -> bool:
+    """Whether this process is the driver of a Spark application in a cluster's container (deploy mode cluster)."""
+    if os.environ.get("PARLANCE_SPARK_SUBMIT") != "1":
+        return False
+    SparkContext._ensure_initialized()  # type: ignore[attr-defined]
+    return SparkConf().get("spark.submit.deployMode", "client") == "cluster"
+
+
 def _spill_folders(settings: Spark) -> list[Path]:
     """Where the JVM of a local session keeps what it spills, below the folders of spark.local.dir or the machine's
     temporary folder. Deleted when this process ends, or, if it is killed, when the next session starts."""

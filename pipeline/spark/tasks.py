@@ -1,4 +1,4 @@
-"""One Spark task for each of N numbered pieces of work."""
+"""One task for each of N numbered pieces of work: Spark's, or, where the work is little, this process's."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -9,6 +9,8 @@ from pyspark.errors import PythonException
 from pyspark.sql import DataFrame, SparkSession
 
 from configs.errors import UserError
+from pipeline.contract.execute import StageContext
+from pipeline.spark.session import in_cluster, session_of, task_progress
 
 
 def one_task_each(spark: SparkSession, number: int) -> DataFrame:
@@ -40,3 +42,23 @@ def sum_of_tasks(spark: SparkSession, number: int, work: Callable[[int], int]) -
             yield pa.RecordBatch.from_pydict({"result": [work(index)]})
 
     return sum(row.result for row in one_task_each(spark, number).mapInArrow(run, "result bigint").collect())
+
+
+def is_little(context: StageContext, rows: float) -> bool:
+    """Whether work on so many rows is done sooner than Spark has started. In a cluster's container it has, and YARN
+    takes an application without a session for a failed one."""
+    return rows < context.config("spark").from_rows and not in_cluster()
+
+
+def done_by_tasks(context: StageContext, label: str, number: int, work: Callable[[int], int], rows: float) -> int:
+    """The same, with progress. rows: how many are worked on; where they are few, in this process."""
+    if is_little(context, rows):
+        total = 0
+        with context.progress(number, "tasks", label) as progress:
+            for index in range(number):
+                total += work(index)
+                progress.advance()
+        return total
+    spark = session_of(context)
+    with task_progress(spark, label), user_errors():
+        return sum_of_tasks(spark, number, work)

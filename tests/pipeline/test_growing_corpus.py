@@ -133,6 +133,9 @@ def test_a_run_on_what_has_changed_is_a_run_from_nothing(
         if number:
             assert left(grown, tasks) == left(done(begin(files, f"from-nothing-{number}", "first"), tasks), tasks), what
     assert main(["verify", "--root", str(tmp_path / "root")]) == 0
+    made_of = [part for part in grown.artifact("deduplicate").made_of if "keys.parquet" in part.digests]
+    keys = Counter(part.manifest["made"]["run"] for part in made_of)
+    assert keys == {"week-0": 2, "week-5": 4}, "of two files nothing has changed"
     table = grown.artifact("acquire").read().to_table(filter=pc.field("origin", "file") == "0.jsonl")
     story = explain(grown, table["row_id"][0].as_py())
     assert {"acquire", "score", "clean"} <= {line.split(":")[0].strip() for line in story if "from run week-0" in line}

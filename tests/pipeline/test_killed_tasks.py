@@ -12,7 +12,9 @@ SPARK = ("acquire", "clean", "deduplicate", "audit", "balance", "tokenise")
 
 
 def test_what_prepares_the_data_is_as_if_nothing_had_happened(tmp_path: Path) -> None:
-    profile = load_profile("scratch", [f"storage.root={tmp_path / 'root'}", *SETTINGS], str(HERE / "conversations"))
+    profile = load_profile(
+        "scratch", [f"storage.root={tmp_path / 'root'}", "spark.from_rows=0", *SETTINGS], str(HERE / "conversations")
+    )
     run = Run.begin(profile, "killed")
     found = killed_and_run_again(
         run,

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from configs.deduplicate import Deduplicate
-from pipeline.deduplicate.candidate_pairs import BUCKETS, buckets_of, candidate_pairs, ends
+from pipeline.deduplicate.candidate_pairs import BUCKETS, bands_of_rows, buckets_of, candidate_pairs, ends
 from pipeline.deduplicate.hashed_words import HashedWords
 
 
@@ -47,11 +47,11 @@ def test_of_no_buckets_there_are_no_pairs() -> None:
     assert candidate_pairs(BUCKETS.empty_table(), 64, 10) == (pytest.approx(np.empty(0)), 0)
 
 
-def features(words: list[int]) -> pa.Table:
-    """One conversation of each number of words, with the keys 100, 101, ..."""
+def keys(words: list[int], config: Deduplicate) -> pa.Table:
+    """Of one conversation of each number of words, with the keys 100, 101, ..."""
     texts = [" ".join("w" + "x" * i for i in range(count)) for count in words]
     hashed = HashedWords.of([[("user", text)] for text in texts])
-    return pa.table({"key": np.arange(100, 100 + len(words), dtype=np.uint64), **hashed.to_arrow()})
+    return pa.table({"key": np.arange(100, 100 + len(words), dtype=np.uint64), "bands": bands_of_rows(hashed, config)})
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def features(words: list[int]) -> pa.Table:
     ids=lambda value: str(value),
 )
 def test_a_row_near_100_words_may_meet_shorter_and_longer_ones(words: int, kinds: int) -> None:
-    found = buckets_of(features([words]), np.array([7]), Deduplicate())
+    found = buckets_of(keys([words], Deduplicate()), np.array([7]))
     assert len(set(found["bucket"].to_pylist())) == kinds * Deduplicate().bands
     assert set(found["key"].to_pylist()) == {100}
     assert set(found["ordinal"].to_pylist()) == {7}
@@ -68,6 +68,6 @@ def test_a_row_near_100_words_may_meet_shorter_and_longer_ones(words: int, kinds
 
 @pytest.mark.parametrize(("one", "other"), [(10, 11), (79, 99), (80, 99), (101, 125), (126, 150), (300, 299)])
 def test_rows_of_like_lengths_and_words_share_a_bucket(one: int, other: int) -> None:
-    found = buckets_of(features([one, other]), np.array([3, 8]), Deduplicate(jaccard=0.5, bands=32))
+    found = buckets_of(keys([one, other], Deduplicate(jaccard=0.5, bands=32)), np.array([3, 8]))
     pairs, _ = candidate_pairs(found, 64, 10)
     assert [end.tolist() for end in ends(pairs)] == [[3], [8]]

@@ -17,6 +17,7 @@ from pipeline.contract.artifact import Artifact, Ledger
 from pipeline.contract.execute import run_stage
 from pipeline.contract.run import Run
 from pipeline.contract.stages import STAGES
+from pipeline.deduplicate import duplicate_search
 from pipeline.rows.text_hash import text_hash
 from tests.artifacts import commit_parts, dropped, kept
 
@@ -166,6 +167,37 @@ def test_the_result_does_not_depend_on_partitions_or_order(deduplicated: Made, t
         found.append((kept(artifact), dropped(artifact), artifact.metrics["splits"]))
         assert len(dropped(artifact)) > 30
     assert found[0] == found[1] == found[2]
+
+
+def test_spark_leaves_what_one_process_leaves(
+    deduplicated: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wherever the work is handed over: duplicates of all kinds, users and prompts that link what prompts of few words
+    may not, a prompt of most rows."""
+    random = Random(12)
+    rows = unlike(60, "s")
+    rows += [row(f"n{i:02d}", misspell(said(r, 0), 4), said(r, 1)) for i, r in enumerate(rows[:20])]
+    rows += [row(f"e{i:02d}", said(r, 0), said(r, 1)) for i, r in enumerate(rows[10:30])]
+    rows += [row(f"p{i:03d}", "Write a poem of the sea.", sentence(random, 11)) for i in range(180)]
+    rows += [row(f"q{i:02d}", said(rows[i % 7], 0), sentence(random, 14)) for i in range(40)]
+    for each in (each for each in rows if each["row_id"][0] != "p"):
+        each["user_id"] = f"u{random.randrange(25)}" if random.random() < 0.4 else None
+        each["conversation_id"] = f"c{random.randrange(90)}" if random.random() < 0.3 else None
+    earlier = tmp_path / "earlier"
+    earlier.mkdir()
+    pq.write_table(pa.Table.from_pylist(unlike(5, "s"), CLEAN), earlier / "rows.parquet")
+    found = []
+    for settings in ([], ["spark.from_rows=0"], []):
+        made = deduplicated(rows, 3, [f"deduplicate.earlier=[{earlier}]", *settings])
+        metrics = {k: v for k, v in made.metrics.items() if k != "shuffle_bytes_a_row"}
+        found.append((made.manifest["files"], made.ledger, metrics, made.manifest["made_of"]))
+        monkeypatch.setattr(duplicate_search, "PAIRS_HERE", 0)
+    assert found[0] == found[1] == found[2]
+    assert {"exact_duplicate", "near_duplicate", "earlier_exact_duplicate"} <= found[0][1].dropped.keys()
+
+
+def said(of: dict[str, Any], turn: int) -> str:
+    return str(of["messages"][turn]["content"])
 
 
 def test_a_conversation_and_a_user_never_straddle_splits(deduplicated: Made) -> None:
