@@ -64,7 +64,7 @@ def conversation_losses(
         return batch, learned_BL, _token_losses(model, batch, learned_BL).tolist()
 
     losses: dict[str, ConversationLoss] = {}
-    for batch, learned_BL, losses_N in side_by_side(measured, batches, model.device):
+    for batch, learned_BL, losses_N in side_by_side(measured, batches, model):
         tokens_N = batch.input_ids[learned_BL]
         rows_N, _ = np.nonzero(learned_BL)
         documents_N = batch.document_ids[learned_BL]

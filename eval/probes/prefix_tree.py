@@ -78,7 +78,7 @@ def answer(
     order = sorted(range(len(questions)), key=lambda i: not questions[i].own_tokens)
     answers: list[Answer] = []
     batches = _batches([questions[i] for i in order])
-    for found in side_by_side(lambda batch: _answer(model, batch, frozenset(stop)), batches, model.device):
+    for found in side_by_side(lambda batch: _answer(model, batch, frozenset(stop)), batches, model):
         answers += found
         if progress:
             progress.advance(len(found))

@@ -61,7 +61,7 @@ def greedy_tokens(
         pad_token_id=pad,
     )
     try:
-        for chosen, said in zip(batches, side_by_side(continued, batches, model.device), strict=True):
+        for chosen, said in zip(batches, side_by_side(continued, batches, model), strict=True):
             for i, tokens in zip(chosen, said, strict=True):
                 replies[i] = tokens
             advance(len(chosen))

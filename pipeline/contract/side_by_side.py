@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 
@@ -14,13 +14,16 @@ AT_ONCE = 4
 """At most, as each has memory of its own."""
 
 
-def side_by_side(compute: Callable[[T], R], items: Iterable[T], device: torch.device) -> Iterator[R]:
+def side_by_side(compute: Callable[[T], R], items: Iterable[T], model: Any) -> Iterator[R]:
     """compute(item) of each item, in their order; on a CPU several at once, in threads that share torch's out.
 
-    torch's modes are a thread's own: `compute` enters no_grad or inference_mode itself.
+    torch's modes are a thread's own: `compute` enters no_grad or inference_mode itself. model: what computes; one whose
+    rotary frequencies follow the longest sequence so far changes as it computes, and goes through one item at a time.
     """
     threads = torch.get_num_threads()
-    at_once = min(AT_ONCE, threads) if device.type == "cpu" else 1
+    rotary = getattr(model.config.get_text_config(), "rope_parameters", None) or {}
+    renewed = rotary.get("rope_type") in ("dynamic", "longrope")
+    at_once = min(AT_ONCE, threads) if model.device.type == "cpu" and not renewed else 1
     if at_once == 1:
         yield from map(compute, items)
         return

@@ -19,7 +19,7 @@ from pipeline.deduplicate.contamination import EvaluationIndex
 from pipeline.deduplicate.exact_duplicates import text_hashes
 from pipeline.deduplicate.exchanges import marked_exchanges, prompt_hashes
 from pipeline.deduplicate.hashed_words import HashedWords, starts
-from pipeline.rows.ranges import Range, Ranges, slices_of_file
+from pipeline.rows.ranges import RANGE_ROWS, Range, Ranges, slices_of_file
 from pipeline.rows.turns import turns_of
 from pipeline.spark.tasks import done_by_tasks
 
@@ -69,6 +69,7 @@ def row_keys(context: StageContext, ranges: Ranges, evaluation: EvaluationIndex,
     """The keys of all rows, found or made now. evaluation: what the run's own rows repeat; saved in scratch, if any."""
     config: Deduplicate = context.config("deduplicate")
     deciding = {name: getattr(config, name) for name in ("overlap_words", "permutations", "bands", "jaccard")}
+    deciding |= {"columns": KEYS.names, "range_rows": RANGE_ROWS}  # which `read` counts on
     own = {*_files(ranges.all[: ranges.new_ranges])}
     sets = {"evaluation": evaluation.digest()} if evaluation.rows else {}
     parts: dict[Part, Path] = {}
@@ -123,7 +124,10 @@ def _keys(table: pa.Table, config: Deduplicate, evaluation: EvaluationIndex) -> 
     )
     named = {"conversation": conversations, "user": users}
     bound = {
-        what: [name and key_of(what, source, name) for source, name in zip(sources, names, strict=True)]
+        what: [
+            None if name is None else key_of(what, source, str(name))
+            for source, name in zip(sources, names, strict=True)
+        ]
         for what, names in named.items()
     }
     nothing = pa.nulls(count, pa.int32())

@@ -51,7 +51,17 @@ GROUPED = pa.schema(
 )
 """opens: of one row of each group. drawn: the key that its split is drawn by."""
 
-ASKED = pa.schema({"prompt": pa.int64(), "first": pa.int64(), "links": pa.bool_()})
+ASKED = pa.schema({"prompt": pa.int64(), "rows": pa.int64(), "task": pa.int64()})
+SEVERAL = pa.schema({"prompt": pa.int64()})
+WANTED = pa.schema({"first": pa.int64(), "task": pa.int64()})
+FOUND = pa.schema({"first": pa.int64(), "group": pa.int64()})
+PART = pa.schema(
+    {name: pa.int64() for name in ("group", "task", "rows", "ordinal", "first", "last", "prompt", "last_prompt")}
+    | {"user": pa.int64(), "bound": pa.int64()}
+)
+"""What a group's rows in one task have: how many, the least ordinal, first, user and prompt that binds, the least and
+greatest prompt."""
+WHOLE = pa.schema({name: pa.int64() for name in ("group", "group_rows", "ordinal", "drawn")})
 SIZES = pa.schema({"groups": pa.int64(), "largest": pa.int64(), "chained": pa.int64()})
 PLACED = pa.schema({"ordinal": pa.int64(), "group": pa.int64(), "split": pa.string()})
 COUNTED = pa.schema({"split": pa.string(), "group_rows": pa.int64(), "draw": pa.float64(), "group": pa.int64()})
@@ -61,13 +71,14 @@ PROMPTS = pa.schema({"prompt": pa.int64(), "rows": pa.int64()})
 
 @dataclass(frozen=True)
 class Grouping:
-    """Finds the groups of rows in `tasks` tasks, each of which has the rows whose keys are its.
+    """Finds the groups of rows in `tasks` tasks. Rows stay in their task, however many of them one key or group has;
+    tasks tell each other of keys, once each.
 
-    kept: `rows` rows of KEPT, wherever they are. Rows of one cluster, conversation, user or prompt share a group, and
-    so do rows that are linked through several of them. The answers to one prompt stay together, however many they are.
-    Where several prompts link so many users, conversations and clusters that groups too large to be held out hold more
-    than MOST_CHAINED_SHARE, prompts bind less (see BINDING): there a row goes with its user, conversation or cluster,
-    and one that has none with its prompt.
+    kept: `rows` rows of KEPT, evenly among the tasks. Rows of one cluster, conversation, user or prompt share a group,
+    and so do rows that are linked through several of them. The answers to one prompt stay together, however many they
+    are. Where several prompts link so many users, conversations and clusters that groups too large to be held out hold
+    more than MOST_CHAINED_SHARE, prompts bind less (see BINDING): there a row goes with its user, conversation or
+    cluster, and one that has none with its prompt.
     """
 
     exchange: Exchange
@@ -108,7 +119,6 @@ class Grouping:
 
     def _bound(self, form: int | None) -> tuple[Sent, dict[str, int]]:
         """form: a prompt that counts as none."""
-        home = _home(self.tasks)
 
         def begun(received: Received) -> Batches:
             rows = received.table("kept", KEPT)
@@ -118,7 +128,7 @@ class Grouping:
             first = pc.coalesce(rows["first"], prompt, rows["own"])
             columns = {**{name: rows[name] for name in KEPT.names}, "first": first, "prompt_key": prompt}
             bound = pa.table({**columns, "binds": np.ones(rows.num_rows, bool)}).select(BOUND.names)
-            yield from cut("rows", bound, home(first.to_numpy()))
+            yield from _kept(received, bound)
 
         grouped = self.exchange.step([self.kept], self.tasks, begun)
         names = {0: "groups", None: "groups without prompts"}
@@ -128,57 +138,105 @@ class Grouping:
             name = names.get(least, f"groups by prompts of {least} words")
             if form is not None:
                 name += " but the form"
-            grouped = self._grouped(grouped, narrowed, crowded, name)
-            found = self.exchange.gather(grouped, "sizes", SIZES)
+            grouped, found = self._grouped(grouped, narrowed, crowded, name)
             if least is None or pc.sum(found["chained"]).as_py() <= MOST_CHAINED_SHARE * self.rows:
                 sizes = {"groups": pc.sum(found["groups"]).as_py(), "largest_group": pc.max(found["largest"]).as_py()}
                 return grouped, sizes
             narrowed = _narrowed(crowded, following)
         raise AssertionError("the last of BINDING ends the search")
 
-    def _grouped(self, rows: Sent, narrowed: Callable[[pa.Table], pa.Table], crowded: int, name: str) -> Sent:
-        """GROUPED and SIZES. rows: BOUND or GROUPED, where their `first` is. narrowed: changes what binds."""
+    def _grouped(
+        self, rows: Sent, narrowed: Callable[[pa.Table], pa.Table], crowded: int, name: str
+    ) -> tuple[Sent, pa.Table]:
+        """GROUPED where the rows are, and SIZES. rows: BOUND or GROUPED. narrowed: changes what binds."""
         exchange, tasks, label, home = self.exchange, self.tasks, f"deduplicate: {name}", _home(self.tasks)
 
         def linking(received: Received) -> Batches:
             bound = narrowed(received.table("rows", BOUND)).select(BOUND.names)
-            yield from cut("rows", bound, np.full(bound.num_rows, received.target))
+            yield from _kept(received, bound)
             for other in ("second", "third"):
                 links = bound.filter(bound[other].is_valid())
                 yield from told("edges", pa.table([links["first"], links[other]], schema=EDGES))
-            asks = bound.filter(bound["prompt_key"].is_valid())
-            links = pc.and_(asks["binds"], pc.not_equal(asks["prompt_key"], asks["first"]))
-            asked = pa.table([asks["prompt_key"], asks["first"], links], schema=ASKED)
-            yield from cut("asked", asked, home(asked["prompt"].to_numpy()))
+            prompts, counts = np.unique(bound["prompt_key"].drop_null().to_numpy(), return_counts=True)
+            asked = [prompts, counts, np.full(len(prompts), received.target)]
+            yield from cut("asked", pa.table(asked, schema=ASKED), home(prompts))
+            firsts = np.unique(bound["first"].to_numpy())
+            wanted = pa.table([firsts, np.full(len(firsts), received.target)], schema=WANTED)
+            yield from cut("wanted", wanted, home(firsts))
 
         def of_several(received: Received) -> Batches:
-            """Links to prompts of more than one row: most have one."""
+            """Prompts of more than one row: most have one."""
             asked = received.table("asked", ASKED)
-            _, prompt, counts = np.unique(asked["prompt"].to_numpy(), return_inverse=True, return_counts=True)
-            links = asked.filter(pa.array(asked["links"].to_numpy() & (counts[prompt] > 1)))
-            yield from told("edges", links.group_by(["first", "prompt"]).aggregate([]).rename_columns(EDGES.names))
+            _, prompt = np.unique(asked["prompt"].to_numpy(), return_inverse=True)
+            counts = np.bincount(prompt, asked["rows"].to_numpy())
+            asked = asked.filter(pa.array(counts[prompt] > 1))
+            yield from cut("several", asked.select(SEVERAL.names), asked["task"].to_numpy())
+
+        def linking_prompts(received: Received) -> Batches:
+            bound, several = received.table("rows", BOUND), received.table("several", SEVERAL)
+            links = bound.filter(pc.and_(bound["binds"], pc.is_in(bound["prompt_key"], several["prompt"])))
+            links = links.filter(pc.not_equal(links["prompt_key"], links["first"]))
+            pairs = links.group_by(["first", "prompt_key"]).aggregate([])
+            yield from told("edges", pairs.select(["first", "prompt_key"]).rename_columns(EDGES.names))
+
+        def located(received: Received) -> Batches:
+            """The group of each key that is linked to others; any other is a group of its own."""
+            wanted, linked = received.table("wanted", WANTED), received.table("components", COMPONENTS)
+            there, at = _places(linked["vertex"].to_numpy(), wanted["first"].to_numpy())
+            found = pa.table([wanted["first"], linked["component"].take(at)], schema=FOUND) if len(linked) else None
+            if found is not None:
+                yield from cut("found", found.filter(pa.array(there)), wanted["task"].to_numpy()[there])
 
         def joined(received: Received) -> Batches:
-            bound, linked = received.table("rows", BOUND), received.table("components", COMPONENTS)
-            vertices = linked["vertex"].to_numpy()
-            order = np.argsort(vertices)
+            bound, found = received.table("rows", BOUND), received.table("found", FOUND)
             group = bound["first"].to_numpy().copy()
-            if len(order):
-                place = order[np.minimum(np.searchsorted(vertices[order], group), len(order) - 1)]
-                there = vertices[place] == group
-                group[there] = linked["component"].to_numpy()[place[there]]
-            yield from cut("rows", bound.append_column("group", pa.array(group)), home(group))
+            there, at = _places(found["first"].to_numpy(), group)
+            group[there] = found["group"].to_numpy()[at[there]]
+            bound = bound.append_column("group", pa.array(group))
+            yield from _kept(received, bound)
+            part = _part(bound, received.target)
+            yield from cut("parts", part, home(part["group"].to_numpy()))
 
-        def measured(received: Received) -> Batches:
-            grouped, sizes = _measured(received.table("rows", pa.schema([*BOUND, ("group", pa.int64())])), crowded)
-            yield from cut("rows", grouped, home(grouped["first"].to_numpy()))
+        def merged(received: Received) -> Batches:
+            parts = received.table("parts", PART)
+            whole, sizes = _merged(parts, crowded)
+            _, at = _places(whole["group"].to_numpy(), parts["group"].to_numpy())
+            yield from cut("whole", whole.take(pa.array(at)), parts["task"].to_numpy())
             yield from told("sizes", sizes)
 
+        def measured(received: Received) -> Batches:
+            rows = received.table("rows", pa.schema([*BOUND, ("group", pa.int64())]))
+            whole = received.table("whole", WHOLE)
+            _, at = _places(whole["group"].to_numpy(), rows["group"].to_numpy())
+            its = whole.take(pa.array(at))
+            opens = pc.equal(rows["ordinal"], its["ordinal"])
+            for column, values in (("group_rows", its["group_rows"]), ("opens", opens), ("drawn", its["drawn"])):
+                rows = rows.append_column(column, values)
+            yield from _kept(received, rows)
+
         linked = exchange.done(f"{label} linked", exchange.step([rows], tasks, linking))
-        several = exchange.done(f"{label} asked", exchange.step([linked], tasks, of_several))
-        components = components_of(exchange, [linked, several], self.scratch / name.replace(" ", "-"), home)
-        frame = exchange.step([linked, components], tasks, joined)
-        return exchange.done(label, exchange.step([frame], tasks, measured))
+        several = exchange.step([linked], tasks, of_several)
+        prompted = exchange.done(f"{label} by prompts", exchange.step([linked, several], tasks, linking_prompts))
+        components = components_of(exchange, [linked, prompted], self.scratch / name.replace(" ", "-"), home)
+        found = exchange.step([linked, components], tasks, located)
+        frame = exchange.done(f"{label} joined", exchange.step([linked, found], tasks, joined))
+        whole = exchange.done(f"{label} whole", exchange.step([frame], tasks, merged))
+        grouped = exchange.done(label, exchange.step([frame, whole], tasks, measured))
+        return grouped, exchange.gather(whole, "sizes", SIZES)
+
+
+def _kept(received: Received, rows: pa.Table) -> Batches:
+    """Rows that stay in their task."""
+    yield from cut("rows", rows, np.full(rows.num_rows, received.target))
+
+
+def _places(keys: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(whether each of `wanted` is one of `keys`, which are distinct; where)"""
+    if not len(keys):
+        return np.zeros(len(wanted), bool), np.zeros(len(wanted), np.int64)
+    order = np.argsort(keys)
+    at = order[np.minimum(np.searchsorted(keys[order], wanted), len(keys) - 1)]
+    return keys[at] == wanted, at
 
 
 def _home(tasks: int) -> Callable[[np.ndarray], np.ndarray]:
@@ -209,41 +267,33 @@ def _narrowed(crowded: int, least: int | None) -> Callable[[pa.Table], pa.Table]
     return narrowed
 
 
-def _measured(rows: pa.Table, crowded: int) -> tuple[pa.Table, pa.Table]:
-    """(GROUPED, SIZES) of the rows of whole groups. chained: rows of groups of more than `crowded` rows that several
+def _part(rows: pa.Table, task: int) -> pa.Table:
+    """PART of rows that have a group."""
+    rows = rows.append_column("bound", pc.if_else(rows["binds"], rows["prompt_key"], None))
+    wanted = [("ordinal", "count"), ("ordinal", "min"), ("first", "min"), ("first", "max"), ("prompt_key", "min")]
+    wanted += [("prompt_key", "max"), ("user", "min"), ("bound", "min")]
+    found = rows.group_by("group").aggregate(wanted)
+    columns = [found["group"], np.full(found.num_rows, task), *(found[f"{name}_{how}"] for name, how in wanted)]
+    return pa.table(columns, schema=PART)
+
+
+def _merged(parts: pa.Table, crowded: int) -> tuple[pa.Table, pa.Table]:
+    """(WHOLE, SIZES) of the groups of all their PARTs. chained: rows of groups of more than `crowded` rows that several
     prompts and several users, conversations or clusters make up."""
-    ordinal, group = rows["ordinal"].to_numpy(), rows["group"].to_numpy()
-    order = np.lexsort((ordinal, group))
-    rows, group = rows.take(pa.array(order)).combine_chunks(), group[order]
-    opens = np.ones(len(group), bool)
-    opens[1:] = group[1:] != group[:-1]
-    begins = np.flatnonzero(opens)
-    sizes = np.diff(np.append(begins, len(group)))
-    if not len(group):
-        return GROUPED.empty_table(), pa.table([[0], [0], [0]], schema=SIZES)
-
-    def bounds(name: str, wanted: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """(whether a group has a value, its least, its greatest)"""
-        there = rows[name].is_valid().to_numpy()
-        if wanted is not None:
-            there = there & wanted
-        values, limits = rows[name].fill_null(0).to_numpy(), np.iinfo(np.int64)
-        least = np.minimum.reduceat(np.where(there, values, limits.max), begins)
-        greatest = np.maximum.reduceat(np.where(there, values, limits.min), begins)
-        return np.logical_or.reduceat(there, begins), least, greatest
-
-    asks, prompt, last_prompt = bounds("prompt_key")
-    _, first, last = bounds("first")
-    linked = (first < last) & asks & (prompt < last_prompt)
-    known, user, _ = bounds("user")
-    bound, asked, _ = bounds("prompt_key", rows["binds"].to_numpy())
-    drawn = np.where(known, user, np.where(bound, asked, first))
-    columns = [np.repeat(sizes, sizes), opens, np.repeat(drawn, sizes)]
-    for name, column in zip(("group_rows", "opens", "drawn"), columns, strict=True):
-        rows = rows.append_column(name, pa.array(column))
-    chained = int(sizes[(sizes > crowded) & linked].sum())
-    figures = [[len(sizes)], [int(sizes.max())], [chained]]
-    return rows.select(GROUPED.names), pa.table([pa.array(f, pa.int64()) for f in figures], schema=SIZES)
+    how = {"rows": "sum", "last": "max", "last_prompt": "max"}
+    wanted = [(name, how.get(name, "min")) for name in PART.names[2:]]
+    found = (
+        parts.group_by("group")
+        .aggregate(wanted)
+        .rename_columns({f"{name}_{by}": name for name, by in wanted} | {"group": "group"})
+    )
+    drawn = pc.coalesce(found["user"], found["bound"], found["first"])
+    rows = found["rows"].to_numpy()
+    several = pc.and_(pc.less(found["first"], found["last"]), pc.less(found["prompt"], found["last_prompt"]))
+    chained = int(rows[(rows > crowded) & several.fill_null(False).to_numpy()].sum())
+    figures = [[len(rows)], [int(rows.max(initial=0))], [chained]]
+    whole = pa.table([found["group"], found["rows"], found["ordinal"], drawn], schema=WHOLE)
+    return whole, pa.table([pa.array(f, pa.int64()) for f in figures], schema=SIZES)
 
 
 def split_rows(grouping: Grouping, grouped: Sent, seed: int, ranges: Ranges) -> Sent:

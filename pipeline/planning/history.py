@@ -28,13 +28,14 @@ FORWARD = 1 / 3
 
 @dataclass(frozen=True)
 class Measurement:
-    """A stage took `seconds` for `units` of its work."""
+    """A stage took `seconds` for `units` of its work, in the unit that it had then."""
 
     stage: str
     units: float
     seconds: float
     started: str
     origin: str = "an earlier run"
+    unit: str = ""
 
 
 @dataclass(frozen=True)
@@ -67,10 +68,11 @@ def measurements(root: Path) -> list[Measurement]:
                 if timing.get("parts", {}).get("taken_over"):  # which took no time
                     continue
                 units = units_of(artifact, store)
-                found.append(Measurement(stage, units, float(timing["seconds"]), str(timing["started"])))
+                started, unit = str(timing["started"]), declared.work.unit
+                found.append(Measurement(stage, units, float(timing["seconds"]), started, unit=unit))
                 if declared.work.unit == "tflop":  # it knows how long its steps took, so the rest was its start
                     start = float(timing["seconds"]) - float(artifact.metrics["seconds"])
-                    found.append(Measurement(stage, 0.0, start, str(timing["started"])))
+                    found.append(Measurement(stage, 0.0, start, started, unit=unit))
             except (UserError, OSError, KeyError, ValueError):  # damaged, or its inputs were deleted
                 continue
     return found
@@ -213,7 +215,8 @@ def _trained(artifact: Artifact, store: ArtifactStore) -> float:
     held_out = tokenise.metrics["splits"]["validation"]["sequences"]
     validations = metrics["steps"] // config["train"]["validation_every"]
     forward = validations * min(config["train"]["validation_sequences"], held_out) * length * FORWARD
-    return flops_per_token(_architecture(artifact), length) * (metrics["tokens"] + forward) / 1e12
+    flops = flops_per_token(_architecture(artifact), length, frozen=bool(config["model"].get("lora")))
+    return flops * (metrics["tokens"] + forward) / 1e12
 
 
 def _architecture(train: Artifact) -> Architecture:

@@ -155,4 +155,5 @@ def _override(rate: Rate, given: StageRate) -> Rate:
 
 def _calibrated(root: Path) -> list[Measurement]:
     found = load_calibration(root)
-    return [Measurement(**point) for point in found["measurements"]] if found else []
+    points = [Measurement(**point) for point in found["measurements"]] if found else []
+    return [m for m in points if m.stage in STAGES and m.unit == STAGES[m.stage].work.unit]

@@ -77,4 +77,4 @@ def allow_open_files(files: int) -> int:
     if soft != resource.RLIM_INFINITY and soft < wanted:
         soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    return files if soft == resource.RLIM_INFINITY else min(files, soft - OTHER_FILES)
+    return files if soft == resource.RLIM_INFINITY else max(1, min(files, soft - OTHER_FILES))

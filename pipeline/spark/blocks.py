@@ -31,8 +31,8 @@ def cut(kind: str, table: pa.Table, targets: np.ndarray) -> Batches:
 
 
 def told(kind: str, table: pa.Table) -> Batches:
-    """Blocks for whoever asked for the step (see Exchange.gather)."""
-    yield from cut(kind, table, np.zeros(table.num_rows, np.int64))
+    """Blocks for whoever asked for the step (see Exchange.gather), and for no task."""
+    yield from cut(kind, table, np.full(table.num_rows, -1))
 
 
 def block(kind: str, table: pa.Table, target: int) -> pa.RecordBatch:

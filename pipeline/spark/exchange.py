@@ -67,8 +67,8 @@ class Exchange:
         return self._moved + (shuffled_bytes(self._spark) - self._before if self._spark else 0)
 
     def step(self, sent: Iterable[Sent], count: int, work: Work) -> Sent:
-        """`work` done once for each of `count` tasks, on the blocks that were sent to it. Those for tasks beyond
-        `count` are left out. It is done when `done` or `gather` asks for it, or a later step that they ask for."""
+        """`work` done once for each of `count` tasks, on the blocks that were sent to it. Those for none of
+        them are left out. It is done when `done` or `gather` asks for it, or a later step that they ask for."""
         sent = list(sent)
         if not self.here:
             return self._delivered(sent, count).mapInArrow(_task(work), SPARK_BLOCKS)
@@ -79,7 +79,7 @@ class Exchange:
             for each in sent:
                 for block in _made(each, progress):
                     target = block["target"][0].as_py()
-                    if target < count:
+                    if 0 <= target < count:
                         received[target].append(block)
             found: list[pa.RecordBatch] = []
             for target, blocks in enumerate(received):
@@ -157,7 +157,7 @@ class Exchange:
             F.lit(0).cast("bigint").alias("bytes"),
         )
         for each in sent:
-            everything = everything.union(self._frame(each).where(F.col("target") < count))
+            everything = everything.union(self._frame(each).where(F.col("target").between(0, count - 1)))
         return everything.repartitionById(count, "target")
 
     def _frame(self, sent: Sent) -> DataFrame:

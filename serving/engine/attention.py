@@ -30,10 +30,16 @@ def _attention(
     value: torch.Tensor,
     attention_mask: torch.Tensor | None,
     ends: torch.Tensor | None = None,
+    windowed: bool = False,
     **settings: Any,
 ) -> tuple[torch.Tensor, None]:
-    """query: [B, heads, length, width]; key, value: the same with fewer heads. Returns [B, length, heads, width]."""
-    if ends is None or settings.get("softcap") or settings.get("s_aux") is not None:
+    """query: [B, heads, length, width]; key, value: the same with fewer heads. Returns [B, length, heads, width].
+
+    windowed: the model has layers that see the last tokens only, and says so here.
+    """
+    others = settings.get("softcap"), settings.get("s_aux"), settings.get("position_bias")
+    unknown = windowed and "sliding_window" not in settings
+    if ends is None or unknown or key.shape[-1] != value.shape[-1] or any(other is not None for other in others):
         return sdpa_attention_forward(module, query, key, value, attention_mask, **settings)
     from serving.engine.decode_kernel import decode_attention
 

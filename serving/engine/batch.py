@@ -73,6 +73,13 @@ class Batch:
         """Forgets a reply; nothing more is computed for it."""
         self._waiting = deque(reply for reply in self._waiting if reply.id != number)
         self._remove([row for row, reply in enumerate(self._under_way) if reply.id == number])
+        if not self._under_way:
+            self._passes.idle()
+
+    def release(self) -> None:
+        """Gives all memory back that replies took, where none is under way."""
+        if not self.busy:
+            self._passes.release()
 
     @property
     def busy(self) -> bool:

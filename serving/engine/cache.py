@@ -9,7 +9,7 @@ from transformers.cache_utils import Cache, CacheLayerMixin
 BLOCK = 128
 """Positions by which the rows grow, and which their number is rounded up to."""
 RESERVED = 1024
-"""Positions that each row has from the beginning, where memory is reserved."""
+"""Positions that each row has at least, where they are ample."""
 
 
 class RowLayer(CacheLayerMixin):
@@ -25,7 +25,7 @@ class RowLayer(CacheLayerMixin):
     def update(self, key_states: Tensor, value_states: Tensor, *_: Any, **__: Any) -> tuple[Tensor, Tensor]:
         """Writes what comes at the cache's place, and gives all that it may see."""
         at = self._cache
-        if self.keys is None or self.keys.shape[0] < at.capacity or self.keys.shape[2] < at.positions:
+        if self.keys is None:
             self.lazy_initialization(key_states, value_states)
         assert self.keys is not None
         assert self.values is not None
@@ -68,7 +68,7 @@ class RowLayer(CacheLayerMixin):
 class RowCache(Cache):
     """What transformers' models read and write. `place` says where, before each pass of the model.
 
-    capacity, positions: of the tensors, as large as was needed since the last `drop`, or as was reserved.
+    capacity, positions: of the tensors.
     seen: positions that are shown. allocated: how often their memory has been taken anew.
     """
 
@@ -79,9 +79,8 @@ class RowCache(Cache):
         self._own = [RowLayer(self) for _ in range(layers)]
         super().__init__(layers=list(self._own))
 
-    def place(self, rows: list[int], places_BQ: Tensor, seen: int, furthest: int) -> None:
-        """Tokens of these rows come, at these positions. seen: positions shown. furthest: the last written."""
-        self._fit(max(rows) + 1, furthest + 1)
+    def place(self, rows: list[int], places_BQ: Tensor, seen: int) -> None:
+        """Tokens of these rows come, at these positions. seen: positions shown."""
         numbers = torch.tensor(rows, device=places_BQ.device)
         first = rows == list(range(len(rows)))
         self.show(numbers[:, None], places_BQ, slice(0, len(rows)) if first else numbers, seen)
@@ -90,16 +89,17 @@ class RowCache(Cache):
         """As `place`, of rows and positions that there are."""
         self.rows_B1, self.places_BQ, self.shown, self.seen = rows_B1, places_BQ, shown, seen
 
-    def reserve(self, rows: int, positions: int, most: int, room: int) -> None:
-        """Memory that does not move until more is needed: of `room` tokens in all, and `most` rows.
+    def reserve(self, rows: int, positions: int, most: int, room: int, ample: bool) -> None:
+        """Memory for rows of so many positions, `most` rows and `room` tokens at most, in which those asked for fit.
 
-        Positions are a power of two of RESERVED at least, where that leaves enough rows.
+        ample: a power of two of positions, as it costs more than memory when they move.
         """
         if rows <= self.capacity and positions <= self.positions:
             return
-        ample = max(RESERVED, 1 << (positions - 1).bit_length())
-        self.positions = ample if ample * rows <= room else positions
-        self.capacity = min(most, room // self.positions)
+        wide = max(RESERVED, 1 << (positions - 1).bit_length()) if ample else max(positions, self.positions)
+        self.positions = wide if wide * rows <= room else positions
+        wanted = self.capacity if rows <= self.capacity else max(rows, 2 * self.capacity)
+        self.capacity = min(most, room // self.positions, wanted)
         self.allocated += 1
         for layer in self._own:
             layer.resize()
@@ -114,10 +114,3 @@ class RowCache(Cache):
         self.capacity = self.positions = 0
         for layer in self._own:
             layer.drop()
-
-    def _fit(self, rows: int, positions: int) -> None:
-        before = self.capacity, self.positions
-        if rows > self.capacity:
-            self.capacity = max(rows, 2 * self.capacity)
-        self.positions = max(self.positions, -(-positions // BLOCK) * BLOCK)
-        self.allocated += before != (self.capacity, self.positions)

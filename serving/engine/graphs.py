@@ -22,15 +22,20 @@ WARM = 2
 
 
 class DecodeGraphs:
-    """forward: (tokens [B, 1], the places they are written to [B, 1], the last that each sees [B]) to logits [B, V]."""
+    """forward: (tokens [B, 1], the last position that each sees [B]) to logits [B, V]; the cache shows where the tokens
+    are written."""
 
-    def __init__(self, cache: RowCache, forward: Callable[[Tensor, Tensor, Tensor], Tensor], device: Any) -> None:
+    def __init__(self, cache: RowCache, forward: Callable[[Tensor, Tensor], Tensor], device: Any) -> None:
         self._cache, self._forward = cache, forward
         self._given = torch.zeros(3, ROWS[-1], dtype=torch.long, device=device)
         self._rows = torch.arange(ROWS[-1], device=device)[:, None]
         self._graphs: dict[int, tuple[torch.cuda.CUDAGraph, Tensor]] = {}
         self._of = 0
         self._pool = torch.cuda.graph_pool_handle()
+
+    def drop(self) -> None:
+        """Gives their memory back."""
+        self._graphs.clear()
 
     def __call__(self, tokens: list[int], places: list[int]) -> Tensor:
         """Logits [B, V] of row i's token at its place. They hold until the next call. Raises what a library does for
@@ -51,8 +56,8 @@ class DecodeGraphs:
 
     def _captured(self, rows: int) -> tuple[torch.cuda.CUDAGraph, Tensor]:
         ids_B, places_B, ends_B = self._given[:, :rows]
-        given = ids_B[:, None], places_B[:, None], ends_B
-        self._cache.show(self._rows[:rows], given[1], slice(0, rows), self._cache.positions)
+        given = ids_B[:, None], ends_B
+        self._cache.show(self._rows[:rows], places_B[:, None], slice(0, rows), self._cache.positions)
         beside = torch.cuda.Stream()
         beside.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(beside):

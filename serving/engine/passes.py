@@ -35,17 +35,23 @@ class Passes:
 
     def reserve(self, rows: int, positions: int) -> None:
         """Before a reply joins: so many rows, of which the longest gets so many positions, are under way."""
-        if self._graphs:
-            self._cache.reserve(rows, positions, self._rows, self._room)
+        self._cache.reserve(rows, positions, self._rows, self._room, ample=self._graphs is not None)
 
     def move(self, source: int, target: int) -> None:
         """Row `target` is what `source` was."""
         self._cache.move(source, target)
 
     def idle(self) -> None:
-        """Nothing is under way: memory is given back, but for what graphs refer to."""
+        """Nothing is under way: memory is given back, but for what graphs refer to, until `release`."""
         if not self._graphs:
             self._cache.drop()
+
+    def release(self) -> None:
+        """Nothing was under way for a while: all of it is given back."""
+        if self._graphs:
+            self._graphs.drop()
+            self._cache.drop()
+            torch.cuda.empty_cache()
 
     def __call__(self, rows: list[int], starts: list[int], given: Sequence[list[int]]) -> Tensor:
         """Logits [B, V] after the tokens `given` of these rows, which have `starts` tokens in the cache.
@@ -56,14 +62,17 @@ class Passes:
         if self._graphs and max(sizes) == 1 and rows == list(range(len(rows))):
             try:
                 return self._graphs([ids[0] for ids in given], starts)
+            except torch.cuda.OutOfMemoryError as error:
+                log.warning("serving.embedded: no memory for a graph of %d replies: %s", len(rows), error)
             except Exception as error:  # of whichever library
                 log.warning("serving.embedded.cuda_graphs: kernels are launched one by one: %s", error)
                 self._graphs = None
         device, width = self._model.device, max(sizes)
         start_B, size_B = torch.tensor([starts, sizes], device=device)
         places_BQ = start_B[:, None] + torch.arange(width, device=device)
+        places_BQ.clamp_(max=self._cache.positions - 1)  # of what rows are filled up with: no reply has a token there
         seen = max(start + size for start, size in zip(starts, sizes, strict=True))
-        self._cache.place(rows, places_BQ, seen, max(starts) + width - 1)
+        self._cache.place(rows, places_BQ, seen)
         ids_BQ = torch.tensor([ids + [0] * (width - len(ids)) for ids in given], device=device)
         ends = sorted(set(sizes))
         logits = self._logits(
@@ -74,17 +83,18 @@ class Passes:
         )
         return logits[range(len(rows)), [ends.index(size) for size in sizes]]
 
-    def _decoded(self, ids_B1: Tensor, places_B1: Tensor, ends_B: Tensor) -> Tensor:
+    def _decoded(self, ids_B1: Tensor, ends_B: Tensor) -> Tensor:
         none = self._mask(torch.empty(1, 1, 0, device=ids_B1.device), None)  # an attention that took it would not fit
         masks = dict.fromkeys(self._window, none)
-        return self._logits(ids_B1, places_B1, masks, 1, ends=ends_B)[:, 0]
+        windowed = any(self._window.values())
+        return self._logits(ids_B1, ends_B[:, None], masks, 1, ends=ends_B, windowed=windowed)[:, 0]
 
     def _masks(self, places_BQ: Tensor) -> dict[str, Tensor]:
         distance_BQK = places_BQ[:, :, None] - torch.arange(self._cache.seen, device=places_BQ.device)
         return {kind: self._mask(distance_BQK, window) for kind, window in self._window.items()}
 
     def _logits(
-        self, ids_BQ: Tensor, positions_BQ: Tensor, masks: dict[str, Tensor], keep: Tensor | int, **more: Tensor
+        self, ids_BQ: Tensor, positions_BQ: Tensor, masks: dict[str, Tensor], keep: Tensor | int, **more: Any
     ) -> Tensor:
         return self._model(
             input_ids=ids_BQ,

@@ -28,6 +28,8 @@ from serving.engine.sampling import Sampling
 
 SHARE = {"cuda": 0.8, "cpu": 0.25}
 """Of the memory that is free when the model is loaded, for keys and values where the profile says nothing."""
+IDLE_SECONDS = 60
+"""After which what replies took of a GPU's memory is given back; graphs are captured again when they are needed."""
 ROWS = {"cuda": 256, "cpu": 32}
 PREFILL = {"cuda": 4096, "cpu": 256}
 """Where the profile says nothing."""
@@ -69,7 +71,11 @@ def _warm(batch: Batch) -> None:
 def _loop(batch: Batch, channel: socket.socket, inbox: "queue.SimpleQueue[dict[str, Any] | None]") -> None:
     while True:
         while not (batch.busy and inbox.empty()):
-            message = inbox.get()
+            try:
+                message = inbox.get(timeout=IDLE_SECONDS)
+            except queue.Empty:
+                batch.release()
+                message = inbox.get()
             if message is None:
                 return
             _take(batch, channel, message)

@@ -156,7 +156,7 @@ def data(tmp_path: Path) -> Path:
 
 
 def begin(root: Path, data: Path, conf: dict[str, str], master: str = "local[2]") -> Run:
-    overrides = [f"storage.root={root}", f"spark.master={master}", "spark.driver_memory=512m"]
+    overrides = [f"storage.root={root}", f"spark.master={master}", "spark.driver_memory=512m", "spark.from_rows=0"]
     return Run.begin(load_profile("scratch", [*overrides, f"spark.conf={json.dumps(conf)}"], str(data)), "test")
 
 

@@ -9,6 +9,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, GenerationConfig
 
 from configs.errors import UserError
 from serving.engine.batch import Batch, Reply
+from serving.engine.cache import RowCache
 from serving.engine.sampling import Sampling, next_tokens
 
 SIZE = {
@@ -84,6 +85,30 @@ def test_replies_are_those_of_generate_whoever_else_is_under_way(kind: str, devi
         expected = alone(model, prompt, 5 + 3 * number)
         assert said.get(number, []) == expected
         assert finished[number] == ("length" if len(expected) == 5 + 3 * number else "stop")
+    if device == "cuda":
+        assert (batch._passes._graphs is None) == (kind == "gemma2")  # whose scores are capped
+
+
+def test_a_cache_keeps_what_it_holds_and_never_takes_more_than_its_room() -> None:
+    cache = RowCache(1)
+    layer = cache.layers[0]
+    draw = random.Random(3)
+    held: dict[int, torch.Tensor] = {}
+    for rows, positions in ((1, 128), (3, 128), (3, 512), (7, 512), (2, 2048), (30, 128)):
+        held = {row: kept for row, kept in held.items() if row < rows}
+        cache.reserve(rows, positions, most=32, room=4096, ample=draw.random() < 0.5)
+        assert cache.capacity * cache.positions <= 4096
+        assert cache.capacity >= rows
+        assert cache.positions >= positions
+        places = torch.arange(100).expand(rows, -1)
+        new = torch.randn(rows, 2, 100, 4)
+        for row, kept in held.items():
+            new[row] = kept
+            assert torch.equal(layer.keys[row, :, :100], kept)
+        cache.place(list(range(rows)), places, 100)
+        shown, _ = layer.update(new, new)
+        assert torch.equal(shown, new)
+        held = dict(enumerate(new))
 
 
 def test_a_cancelled_reply_is_not_computed_any_more_and_the_others_go_on() -> None:
@@ -142,5 +167,6 @@ def test_drawn_tokens_have_the_chances_of_the_nucleus() -> None:
     assert counts[2:].sum() == 0
     assert abs(counts[0] / 2000 - 0.5 / 0.8) < 0.04
     flat = torch.zeros(200, 1000)  # a nucleus of more than is sorted
-    assert max(next_tokens(flat, [Sampling(1.0, 1.0, s) for s in range(200)])) > 500
+    for top_p in (1.0, 0.9):
+        assert max(next_tokens(flat, [Sampling(1.0, top_p, s) for s in range(200)])) > 500
     assert set(next_tokens(logits[:20], [Sampling(1.0, 0.0, s) for s in range(20)])) == {0}

@@ -32,7 +32,11 @@ TURNS = (
 THINGS = ("station", "market", "library", "museum", "castle", "bakery", "harbour", "theatre", "garden", "school")
 
 OURS: dict[str, Any] = {
-    "spark": {"driver_memory": "640m", "conf": {"spark.executor.memory": "512m", "spark.sql.shuffle.partitions": "4"}},
+    "spark": {
+        "driver_memory": "640m",
+        "from_rows": 0,
+        "conf": {"spark.executor.memory": "512m", "spark.sql.shuffle.partitions": "4"},
+    },
     "launch": {"ranks": 1, "threads": 1},
 }
 """As little memory as will do."""

@@ -88,7 +88,7 @@ def test_a_stage_without_units_takes_what_it_took() -> None:
 
 def test_the_profile_wins_and_a_calibration_is_read(tmp_path: Path) -> None:
     points = [
-        {"stage": s, "units": 8.0, "seconds": 1000.0, "started": "2026-11-22", "origin": "calibration"}
+        {"stage": s, "units": 8.0, "seconds": 1000.0, "started": "2026-11-22", "origin": "calibration", "unit": "text"}
         for s in ("score", "clean")
     ]
     (tmp_path / "calibration.json").write_text(json.dumps({"sources": [], "shape": {}, "measurements": points}))
@@ -122,6 +122,7 @@ def test_a_long_training_on_gpus_replaces_the_assumed_utilisation_and_a_short_on
             "seconds": seconds,
             "started": "2026-11-22",
             "origin": "an earlier run",
+            "unit": "tflop",
         }
         (tmp_path / "calibration.json").write_text(json.dumps({"measurements": [point]}))
         return rates_of(tmp_path, profile, machines)["train"]
@@ -131,3 +132,12 @@ def test_a_long_training_on_gpus_replaces_the_assumed_utilisation_and_a_short_on
     assert 1e12 / (slow.core_seconds * 312e12) == pytest.approx(0.25, rel=0.05)
     assert slow.origin.startswith("measured here")
     assert calibrated(work / 3600, 60) == assumed
+
+
+def test_a_calibration_in_another_unit_is_passed_over(tmp_path: Path) -> None:
+    profile = load_profile("demo")
+    machines = machines_of(profile)
+    point = {"stage": "evaluate", "units": 1000.0, "seconds": 1e6, "started": "2026-11-22", "origin": "calibration"}
+    before = rates_of(tmp_path, profile, machines)["evaluate"]
+    (tmp_path / "calibration.json").write_text(json.dumps({"measurements": [point | {"unit": "tokens"}, point]}))
+    assert rates_of(tmp_path, profile, machines)["evaluate"] == before
