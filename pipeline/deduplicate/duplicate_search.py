@@ -96,7 +96,7 @@ class DuplicateSearch:
         told_of = exchange.gather(pairs, "bounded", BOUNDED)
         bounded, found = (pc.sum(told_of[name]).as_py() for name in BOUNDED.names)
         if found > PAIRS_HERE:
-            exchange.to_spark(f"deduplicate: some {found:,} candidate pairs are verified by Spark")
+            exchange.to_spark(f"deduplicate: up to {found:,} candidate pairs are verified by Spark")
         verified = exchange.done("deduplicate: verified pairs", self._verified(pairs))
         counted = exchange.gather(verified, "figures", FIGURES)
         figures = {name: pc.sum(counted[name]).as_py() or 0 for name in FIGURES.names} | {"bounded_buckets": bounded}
