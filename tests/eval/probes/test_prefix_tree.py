@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 from torch.nn import functional as F
-from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from eval.probes import prefix_tree
 from eval.probes.prefix_tree import PrefixTree, Question, answer
@@ -68,7 +68,7 @@ def test_own_replies_are_the_greedy_ones_of_each_prompt_alone(
 class Bigrams:
     """A model whose next token depends on the last one only: after 1 comes 2 in three of four cases, else 3."""
 
-    device = torch.device("cpu")
+    device, config = torch.device("cpu"), LlamaConfig()
 
     def __call__(self, input_ids: torch.Tensor, logits_to_keep: torch.Tensor, **_: Any) -> SimpleNamespace:
         table_VV = torch.full((4, 4), 0.25)
