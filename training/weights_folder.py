@@ -61,7 +61,9 @@ def write_weights(state: State, recipe: Recipe) -> Path:
 def _save_adapter(state: State, job: JobConfig, settings: Lora, folder: Path) -> None:
     folder.mkdir(parents=True)
     tokens = token_indices(state, job.new_tokens)
-    lora.lora_config(settings, job.pretrained, tokens).save_pretrained(str(folder))
+    config = lora.lora_config(settings, job.pretrained, tokens)
+    config.target_modules = sorted(settings.target_modules)  # peft holds a set, whose order is another in each process
+    config.save_pretrained(str(folder))
     save_file(lora.adapter(state), folder / "adapter_model.safetensors", metadata={"format": "pt"})
 
 

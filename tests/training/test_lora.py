@@ -105,6 +105,8 @@ def test_training_starts_at_the_loss_of_the_pretrained_model(
 def test_the_merged_model_is_the_base_with_the_adapter_that_lies_beside_it(trained: Artifact, base: Path) -> None:
     plain = AutoModelForCausalLM.from_pretrained(base)
     before = {name: weight.clone() for name, weight in plain.state_dict().items()}
+    told = json.loads((trained.path / "adapter/adapter_config.json").read_text())["target_modules"]
+    assert told == sorted(told)  # not in the order of a set
     joined = PeftModel.from_pretrained(plain, trained.path / "adapter").merge_and_unload().state_dict()
     found = load_model(trained.path / "model").state_dict()
     assert found.keys() == joined.keys() == before.keys()
