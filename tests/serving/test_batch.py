@@ -91,7 +91,7 @@ def test_replies_are_those_of_generate_whoever_else_is_under_way(kind: str, devi
 
 def test_a_cache_keeps_what_it_holds_and_never_takes_more_than_its_room() -> None:
     cache = RowCache(1)
-    layer = cache.layers[0]
+    layer: Any = cache.layers[0]
     draw = random.Random(3)
     held: dict[int, torch.Tensor] = {}
     for rows, positions in ((1, 128), (3, 128), (3, 512), (7, 512), (2, 2048), (30, 128)):
