@@ -183,9 +183,8 @@ class Grouping:
             """The group of each key that is linked to others; any other is a group of its own."""
             wanted, linked = received.table("wanted", WANTED), received.table("components", COMPONENTS)
             there, at = _places(linked["vertex"].to_numpy(), wanted["first"].to_numpy())
-            found = pa.table([wanted["first"], linked["component"].take(at)], schema=FOUND) if len(linked) else None
-            if found is not None:
-                yield from cut("found", found.filter(pa.array(there)), wanted["task"].to_numpy()[there])
+            found = [wanted["first"].filter(pa.array(there)), linked["component"].take(pa.array(at[there]))]
+            yield from cut("found", pa.table(found, schema=FOUND), wanted["task"].to_numpy()[there])
 
         def joined(received: Received) -> Batches:
             bound, found = received.table("rows", BOUND), received.table("found", FOUND)

@@ -16,8 +16,6 @@ from pipeline.planning.rates import Rate, cores_of
 from pipeline.planning.training import Training
 from pipeline.planning.workload import Workload
 
-"""As eval/evaluate.py generates."""
-
 UNITS = {
     "none": "",
     "text": "MB of text",
