@@ -60,7 +60,7 @@ STAGES = {
             "deduplicate",
             entry="pipeline.deduplicate.deduplicate:deduplicate",
             doc="Drops exact and verified near duplicates; splits by cluster and prompt, so twins never straddle.",
-            version="7",
+            version="8",
             inputs=("clean",),
             config=("deduplicate", "seed"),
             settings=("spark", "storage.root"),

@@ -13,19 +13,16 @@ from configs.deduplicate import Deduplicate
 from pipeline.contract.execute import StageContext
 from pipeline.contract.fingerprint import canonical_json
 from pipeline.contract.progress import say
-from pipeline.deduplicate.candidate_pairs import BUCKETS, PAIRS, buckets_of, candidate_pairs, ends
-from pipeline.deduplicate.connected_components import COMPONENTS, EDGES, components_of
 from pipeline.deduplicate.contamination import conversations, index_of
 from pipeline.deduplicate.exact_duplicates import TEXTS, exact_duplicates
-from pipeline.deduplicate.near_duplicates import WORDS_OF_ROWS, verify
+from pipeline.deduplicate.near_search import NearSearch
 from pipeline.deduplicate.overlaps import EXCHANGES, OVERLAPS, exchanges_of, overlaps
-from pipeline.deduplicate.representatives import MEMBERS, represent
-from pipeline.deduplicate.row_decisions import EXACT_MATCHES, SPLITS, RowDecisions
-from pipeline.deduplicate.row_keys import key_of, row_keys, words_of
+from pipeline.deduplicate.row_decisions import SPLITS, RowDecisions
+from pipeline.deduplicate.row_keys import key_of, row_keys
 from pipeline.deduplicate.splits import KEPT
+from pipeline.deduplicate.verdicts import KeptVerdicts
 from pipeline.rows.parquet import write_batches
 from pipeline.rows.ranges import RANKS, Corpus, Range, Ranges
-from pipeline.rows.splitmix import mix
 from pipeline.spark.blocks import Batches, Received, cut, told
 from pipeline.spark.exchange import Exchange, Sent
 from pipeline.spark.external_sort import LEAST_FILES
@@ -38,13 +35,7 @@ ROWS_PER_TASK = 100_000
 WORK_SHARE = 1 / 50
 """Of the work on a row from its text, that of comparing its keys."""
 
-PAIRS_HERE = 200_000
-"""Candidate pairs that are verified in one process, some 50 µs each: about as long as Spark takes to start."""
-
 DECISIONS = pa.schema({"ordinal": pa.int64(), **dict.fromkeys(("rule", "evidence", "split", "cluster"), pa.string())})
-BOUNDED = pa.schema({"bounded": pa.int64(), "pairs": pa.int64()})
-ORDINALS = pa.schema({"ordinal": pa.int64()})
-FIGURES = pa.schema({name: pa.int64() for name in ("candidate_pairs", "duplicate_pairs")})
 DECIDED = pa.schema({"file": pa.int32(), "digest": pa.string()})
 
 
@@ -68,6 +59,8 @@ class DuplicateSearch:
                 f"deduplicate: evaluation sets: {len(index.rows):,} rows, {unseen:,} of them too short to be recognised"
             )
         self.keys = row_keys(context, self.ranges, index, self.evaluation)
+        digests = context.run.file_hashes.of({piece.file for part in self.ranges.all for piece in part.slices})
+        self.verdicts = KeptVerdicts(context, self.ranges, digests, folder / "known")
 
     def find_exact(self) -> None:
         """Which rows have the text of a better one."""
@@ -91,101 +84,9 @@ class DuplicateSearch:
 
     def find_near(self) -> dict[str, int]:
         """Finds which rows duplicate which, and which of them stay. Returns the counts for the metrics."""
-        ranges, exchange = self.ranges, self.exchange
-        pairs = exchange.done("deduplicate: candidate pairs", self._pairs())
-        told_of = exchange.gather(pairs, "bounded", BOUNDED)
-        bounded, found = (pc.sum(told_of[name]).as_py() for name in BOUNDED.names)
-        if found > PAIRS_HERE:
-            exchange.to_spark(f"deduplicate: up to {found:,} candidate pairs are verified by Spark")
-        verified = exchange.done("deduplicate: verified pairs", self._verified(pairs))
-        counted = exchange.gather(verified, "figures", FIGURES)
-        figures = {name: pc.sum(counted[name]).as_py() or 0 for name in FIGURES.names} | {"bounded_buckets": bounded}
-        say(
-            f"deduplicate: {figures['candidate_pairs']:,} candidate pairs, {figures['duplicate_pairs']:,} duplicates; "
-            f"{bounded:,} buckets of more than {self.config.neighbours + 1} rows were bounded"
-        )
-        components = components_of(exchange, [verified], self.folder / "components", ranges.of)
-        self.clustered = exchange.done("deduplicate: near duplicates", self._clustered(components))
+        parts = (self.exchange, self.ranges, self.keys, self.verdicts, self.config, self.exact, self.tasks, self.folder)
+        self.clustered, figures = NearSearch(*parts).find()
         return figures
-
-    def _pairs(self) -> Sent:
-        """Pairs, sent to the range of their first rows; seconds, sent to that of their second; how many."""
-        ranges, keys, config, targets = self.ranges, self.keys, self.config, self.tasks
-
-        def buckets(received: Received) -> Batches:
-            part = ranges.all[received.target]
-            rows = keys.read(part, ["key", "bands", "overlap"])
-            wanted = rows["overlap"].is_null().to_numpy().copy()
-            wanted[received.table("exact", EXACT_MATCHES)["ordinal"].to_numpy() - part.first] = False
-            table = buckets_of(rows.filter(pa.array(wanted)), np.flatnonzero(wanted) + part.first)
-            yield from cut("buckets", table, (table["bucket"].to_numpy() % np.uint64(targets)).astype(int))
-
-        def pairs(received: Received) -> Batches:
-            several, bounded = candidate_pairs(received.table("buckets", BUCKETS), config.neighbours, ranges.new_rows)
-            first, second = ends(several)
-            second = np.unique(second)
-            yield from cut("pairs", pa.table([several], schema=PAIRS), ranges.of(first))
-            yield from cut("seconds", pa.table([second], schema=ORDINALS), ranges.of(second))
-            yield from told("bounded", pa.table([[bounded], [len(several)]], schema=BOUNDED))
-
-        frame = self.exchange.step([self.exact], len(ranges.all), buckets)
-        return self.exchange.step([frame], targets, pairs)
-
-    def _verified(self, candidates: Sent) -> Sent:
-        """Edges between duplicates, and figures. Leaves the words of all rows in candidate pairs."""
-        ranges, config, words = self.ranges, self.config, Words(self.folder / "words")
-        words.folder.mkdir(exist_ok=True)
-        count = len(ranges.all)
-
-        def first_rows(received: Received) -> Batches:
-            part = ranges.all[received.target]
-            several = np.unique(received.table("pairs", PAIRS)["pair"].to_numpy())
-            a, b = ends(several)
-            compared = np.union1d(a, received.table("seconds", ORDINALS)["ordinal"].to_numpy())
-            if not len(compared):
-                return
-            words.write(part, compared)
-            homes = ranges.of(b)
-            yield from cut("pairs", pa.table([several], schema=PAIRS), homes)
-            sent = np.unique(np.stack([homes, a], 1), axis=0)
-            yield from cut("rows", words.read(part, sent[:, 1]), sent[:, 0])
-
-        def verified(received: Received) -> Batches:
-            several = received.table("pairs", PAIRS)["pair"].to_numpy()
-            if not len(several):
-                return
-            second = words.read(ranges.all[received.target], np.unique(ends(several)[1]))
-            table = verify(several, received.table("rows", WORDS_OF_ROWS), second, config)
-            edges = table.filter(table["duplicate"]).select(EDGES.names)
-            yield from told("edges", edges)
-            yield from told("figures", pa.table([[table.num_rows], [edges.num_rows]], schema=FIGURES))
-
-        return self.exchange.step([self.exchange.step([candidates], count, first_rows)], count, verified)
-
-    def _clustered(self, components: Sent) -> Sent:
-        ranges, keys, config, targets = self.ranges, self.keys, self.config, self.tasks
-        words = Words(self.folder / "words")
-
-        def members(received: Received) -> Batches:
-            vertices = received.table("components", COMPONENTS)
-            if not vertices.num_rows:
-                return
-            part, ordinals = ranges.all[received.target], vertices["vertex"].to_numpy()
-            read = keys.read(part, ["row_id", "chars", "repaired"]).take(pa.array(ordinals - part.first))
-            said = words.read(part, ordinals)
-            columns = {name: table[name] for table in (said, read) for name in table.column_names}
-            columns |= {"component": vertices["component"]}
-            columns |= {"rank": pa.array(np.full(len(ordinals), RANKS[part.corpus.kind]), pa.int8())}
-            component = vertices["component"].to_numpy().astype(np.uint64)
-            table = pa.table({name: columns[name] for name in MEMBERS.names}).cast(MEMBERS)
-            yield from cut("members", table, (mix(component) % np.uint64(targets)).astype(int))
-
-        def representatives(received: Received) -> Batches:
-            clustered = represent(received.table("members", MEMBERS), config)
-            yield from cut("clustered", clustered, ranges.of(clustered["ordinal"].to_numpy()))
-
-        frame = self.exchange.step([components], len(ranges.all), members)
-        return self.exchange.step([frame], targets, representatives)
 
     def kept(self) -> tuple[Sent, int]:
         """KEPT: the rows that no rule so far drops, with what binds them together; and their number."""
@@ -208,7 +109,7 @@ class DuplicateSearch:
             yield from cut("kept", table, (bound["own"].to_numpy().view(np.uint64) % np.uint64(targets)).astype(int))
             yield from told("rows", pa.table([[table.num_rows]], ["rows"]))
 
-        sent = self.exchange.step([self.exact, self.clustered], ranges.new_ranges, kept)
+        sent = self.exchange.step([self.exact, *self.clustered], ranges.new_ranges, kept)
         sent = self.exchange.done("deduplicate: kept", sent)
         counted = self.exchange.gather(sent, "rows", pa.schema({"rows": pa.int64()}))
         return sent, pc.sum(counted["rows"]).as_py() or 0
@@ -265,7 +166,7 @@ class DuplicateSearch:
 
         exchange = self.exchange
         shared = exchange.step([exchange.step([splits], ranges.new_ranges, exchanges)], targets, overlapping)
-        frame = exchange.step([self.exact, self.clustered, splits, shared], ranges.new_ranges, rows)
+        frame = exchange.step([self.exact, *self.clustered, splits, shared], ranges.new_ranges, rows)
         sent = exchange.done("deduplicate: deciding", exchange.step([frame], int(task_of_file.max()) + 1, of_files))
         decided = exchange.gather(sent, "decided", DECIDED).sort_by("file")
         digests = zip(decided["file"].to_pylist(), decided["digest"].to_pylist(), strict=True)
@@ -280,26 +181,6 @@ class Decided:
     file: Path
     decisions: Path
     digest: str
-
-
-@dataclass(frozen=True)
-class Words:
-    """The words of rows that are compared, an Arrow file a range: written by the task that reads their texts."""
-
-    folder: Path
-
-    def write(self, part: Range, ordinals: np.ndarray) -> None:
-        """Reads the texts of these rows. ordinals: ascending."""
-        table = pa.table({"ordinal": ordinals, **words_of(part, ordinals).to_arrow()}, schema=WORDS_OF_ROWS)
-        write_batches(table.to_batches(), table.schema, self._file(part))
-
-    def read(self, part: Range, ordinals: np.ndarray) -> pa.Table:
-        """WORDS_OF_ROWS of some of the rows that were written, in their order."""
-        table = pa.ipc.open_file(pa.memory_map(str(self._file(part)))).read_all()
-        return table.take(pa.array(np.searchsorted(table["ordinal"].to_numpy(), ordinals)))
-
-    def _file(self, part: Range) -> Path:
-        return self.folder / f"{part.number:06d}.arrow"
 
 
 def _ordinals(part: Range) -> np.ndarray:

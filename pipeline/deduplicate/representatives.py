@@ -1,15 +1,20 @@
 """Which rows of a cluster of near duplicates stay, and for which of them each of the others goes."""
 
+from collections.abc import Callable
+from typing import NamedTuple
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from configs.deduplicate import Deduplicate
+from pipeline.deduplicate.connected_components import COMPONENTS
 from pipeline.deduplicate.exact_duplicates import BEST_FIRST
 from pipeline.deduplicate.hashed_words import COLUMNS, HashedWords
 from pipeline.deduplicate.near_duplicates import duplicates
 from pipeline.deduplicate.shingles import SHORT_WORDS
 from pipeline.deduplicate.similarity import Compared
+from pipeline.deduplicate.verdicts import SIMILARITY, Known, similarity_of, verdicts_of
 
 MEMBERS = pa.schema(
     {
@@ -19,9 +24,9 @@ MEMBERS = pa.schema(
         "rank": pa.int8(),
         "chars": pa.int32(),
         "repaired": pa.int32(),
-        **COLUMNS,
     }
 )
+MEMBERS_WITH_WORDS = pa.schema([*MEMBERS, *(pa.field(name, kind) for name, kind in COLUMNS.items())])
 CLUSTERED = pa.schema(
     {
         "ordinal": pa.int64(),
@@ -36,34 +41,80 @@ CLUSTERED = pa.schema(
 for it (null when it stays itself)."""
 
 
-def represent(members: pa.Table, config: Deduplicate) -> pa.Table:
-    """CLUSTERED: which rows of each component stay, and the row that stays for each of the others.
+Answers = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
+"""Of the places of rows and of the rows that may stay for them: (similarity, known), see Known.of."""
 
-    members: MEMBERS, whole components. The rows of a component are visited best first. The first stays,
-    and every row that duplicates it goes; then the best of what is left stays, and so on. So every
-    dropped row is verified against the row that represents it, and a chain of small changes never drops
-    a row far from what is kept. Rows of rank below 2 all stay. All components are worked on at once,
-    round by round, so a round costs one comparison of each row that is left.
-    """
-    members = members.sort_by([("component", "ascending"), *BEST_FIRST])
-    component, rank = members["component"].to_numpy(), members["rank"].to_numpy()
-    count = len(component)
+
+class Represented(NamedTuple):
+    """CLUSTERED of the components that were settled, the VERDICTS that settled them, and COMPONENTS of the rows of
+    others, about which something would have to be known."""
+
+    clustered: pa.Table
+    verdicts: pa.Table
+    unsettled: pa.Table
+
+
+def represent(members: pa.Table, config: Deduplicate) -> Represented:
+    """Which rows of each component stay, and the row that stays for each of the others. members: MEMBERS_WITH_WORDS,
+    whole components."""
+    members = _in_order(members)
     compared = Compared(HashedWords.from_arrow(members), config.jaccard)
-    matched, jaccards = np.full(count, -1), np.zeros(count)
+
+    def compare(others: np.ndarray, best: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        asked = np.flatnonzero(_may_match(compared, others, best, config.jaccard))
+        found = duplicates(compared, others[asked], compared, best[asked], config.jaccard, config.side_jaccard)
+        similarity = np.zeros(len(others), np.uint16)
+        similarity[asked] = similarity_of(*found)
+        return similarity, np.ones(len(others), bool)
+
+    return _represent(members, compare)
+
+
+def represent_known(members: pa.Table, known: Known) -> Represented:
+    """The same of MEMBERS, by what is known of them alone."""
+    members = _in_order(members)
+    ordinals = members["ordinal"].to_numpy()
+    return _represent(members, lambda others, best: known.of(ordinals[others], ordinals[best]))
+
+
+def _in_order(members: pa.Table) -> pa.Table:
+    return members.sort_by([("component", "ascending"), *BEST_FIRST])
+
+
+def _represent(members: pa.Table, answers: Answers) -> Represented:
+    """The rows of a component are visited best first. The first stays, and every row that duplicates it goes; then the
+    best of what is left stays, and so on. So every dropped row is verified against the row that represents it, and a
+    chain of small changes never drops a row far from what is kept. Rows of rank below 2 all stay. All components are
+    worked on at once, round by round, so a round costs one comparison of each row that is left.
+    """
+    component, rank, ordinal = (members[name].to_numpy() for name in ("component", "rank", "ordinal"))
+    count = len(component)
+    place = np.cumsum(_begins(component)) - 1
+    settled = np.ones(place[-1] + 1 if count else 0, bool)
+    matched, similarity = np.full(count, -1), np.zeros(count, np.uint16)
+    told = [np.empty((3, 0), np.int64)]
     left = np.arange(count)
     while len(left):
-        of = component[left]
-        begins = _begins(of)
+        begins = _begins(component[left])
         best = left[begins][np.cumsum(begins) - 1]
         others, against = left[~begins], best[~begins]
-        asked = np.flatnonzero((rank[others] == 2) & _may_match(compared, others, against, config.jaccard))
-        jaccard, duplicate = duplicates(
-            compared, others[asked], compared, against[asked], config.jaccard, config.side_jaccard
-        )
-        gone = asked[duplicate]
-        matched[others[gone]], jaccards[others[gone]] = against[gone], jaccard[duplicate]
-        left = np.delete(others, gone)
-    return _clustered(members, component, rank, matched, jaccards)
+        new = rank[others] == 2
+        asked, by = others[new], against[new]
+        found, known = answers(asked, by)
+        settled[place[asked[~known]]] = False
+        told.append(np.stack([asked, by, found])[:, known])
+        gone = found > 0
+        matched[asked[gone]], similarity[asked[gone]] = by[gone], found[gone]
+        stays = settled[place[others]]
+        stays[np.flatnonzero(new)[gone]] = False
+        left = others[stays]
+    first, second, found = np.concatenate(told, axis=1)
+    found = found[settled[place[first]]]
+    first, second = first[settled[place[first]]], second[settled[place[first]]]
+    whole = settled[place]
+    unsettled = pa.table([ordinal[~whole], component[~whole]], schema=COMPONENTS)
+    clustered = _clustered(members, component, np.where(whole, rank, -1), matched, similarity)
+    return Represented(clustered, verdicts_of(ordinal[first], ordinal[second], found), unsettled)
 
 
 def _begins(ordered: np.ndarray) -> np.ndarray:
@@ -82,7 +133,7 @@ def _may_match(compared: Compared, a: np.ndarray, b: np.ndarray, jaccard: float)
 
 
 def _clustered(
-    members: pa.Table, component: np.ndarray, rank: np.ndarray, matched: np.ndarray, jaccards: np.ndarray
+    members: pa.Table, component: np.ndarray, rank: np.ndarray, matched: np.ndarray, similarity: np.ndarray
 ) -> pa.Table:
     names = members["row_id"]
     new = np.flatnonzero(rank == 2)
@@ -101,7 +152,7 @@ def _clustered(
             pa.array(stays[own] > 1),
             members["ordinal"].take(at),
             names.take(at),
-            pa.array(jaccards[new], mask=~has_match),
+            pa.array(similarity[new] / SIMILARITY, mask=~has_match),
         ],
         schema=CLUSTERED,
     )

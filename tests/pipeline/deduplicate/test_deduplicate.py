@@ -17,7 +17,7 @@ from pipeline.contract.artifact import Artifact, Ledger
 from pipeline.contract.execute import run_stage
 from pipeline.contract.run import Run
 from pipeline.contract.stages import STAGES
-from pipeline.deduplicate import duplicate_search
+from pipeline.deduplicate import near_search
 from pipeline.rows.text_hash import text_hash
 from tests.artifacts import commit_parts, dropped, kept
 
@@ -191,7 +191,7 @@ def test_spark_leaves_what_one_process_leaves(
         made = deduplicated(rows, 3, [f"deduplicate.earlier=[{earlier}]", *settings])
         metrics = {k: v for k, v in made.metrics.items() if k != "shuffle_bytes_a_row"}
         found.append((made.manifest["files"], made.ledger, metrics, made.manifest["made_of"]))
-        monkeypatch.setattr(duplicate_search, "PAIRS_HERE", 0)
+        monkeypatch.setattr(near_search, "PAIRS_HERE", 0)
     assert found[0] == found[1] == found[2]
     assert {"exact_duplicate", "near_duplicate", "earlier_exact_duplicate"} <= found[0][1].dropped.keys()
 

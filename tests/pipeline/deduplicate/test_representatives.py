@@ -7,7 +7,7 @@ import pytest
 
 from configs.deduplicate import Deduplicate
 from pipeline.deduplicate.hashed_words import HashedWords
-from pipeline.deduplicate.representatives import MEMBERS, represent
+from pipeline.deduplicate.representatives import MEMBERS_WITH_WORDS, represent
 
 WORDS = ["word" + "".join(chr(ord("a") + int(digit)) for digit in str(i)) for i in range(60)]
 """No digits: another number would be another text."""
@@ -25,11 +25,11 @@ def members(texts: list[str], ranks: list[int] | None = None, component: int = 0
         "repaired": pa.array([0] * count, pa.int32()),
         **hashed.to_arrow(),
     }
-    return pa.table(columns, schema=MEMBERS)
+    return pa.table(columns, schema=MEMBERS_WITH_WORDS)
 
 
 def matches(table: pa.Table) -> dict[str, str | None]:
-    clustered = represent(table, Deduplicate()).to_pylist()
+    clustered = represent(table, Deduplicate()).clustered.to_pylist()
     return {f"row{p['ordinal']:03d}": p["matched"] for p in clustered}
 
 
@@ -64,9 +64,9 @@ def test_the_better_row_of_a_cluster_stays(better: dict[str, Any], worse: dict[s
         named = [{"row_id": "z"}, {"row_id": "y"}] if first is better else [{"row_id": "y"}, {"row_id": "z"}]
         table = pa.Table.from_pylist(
             [row | name | change for row, name, change in zip(rows, named, (first, second), strict=True)],
-            schema=MEMBERS,
+            schema=MEMBERS_WITH_WORDS,
         )
-        dropped = [r["ordinal"] for r in represent(table, Deduplicate()).to_pylist() if r["matched"]]
+        dropped = [r["ordinal"] for r in represent(table, Deduplicate()).clustered.to_pylist() if r["matched"]]
         assert dropped == ([1] if first is better else [0])
 
 
@@ -74,7 +74,7 @@ def test_the_similarity_is_that_to_the_row_that_stays_and_a_cluster_is_named_by_
     table = members([changed(1), changed(1, 5), changed(1, 7)])
     table = table.set_column(table.schema.get_field_index("row_id"), "row_id", pa.array(["c", "a", "b"]))
     table = table.set_column(table.schema.get_field_index("chars"), "chars", pa.array([9, 8, 7], pa.int32()))
-    found = represent(table, Deduplicate()).sort_by("ordinal").to_pylist()
+    found = represent(table, Deduplicate()).clustered.sort_by("ordinal").to_pylist()
     # of 60 words and 59 pairs a changed word leaves 59 and 57; the question adds 3
     share = round((59 + 57 + 3) / (61 + 61 + 3), 4)
     assert [(f["cluster"], f["matched"], f["matched_ordinal"], f["jaccard"]) for f in found] == [
@@ -85,7 +85,7 @@ def test_the_similarity_is_that_to_the_row_that_stays_and_a_cluster_is_named_by_
 
 
 def test_a_cluster_of_which_several_rows_stay_is_shared() -> None:
-    found = represent(members([changed(), changed(1), changed(*range(20, 60))]), Deduplicate())
+    found = represent(members([changed(), changed(1), changed(*range(20, 60))]), Deduplicate()).clustered
     assert found["shared"].to_pylist() == [True] * 3
     assert found["matched"].null_count == 2
 
@@ -103,10 +103,10 @@ def test_components_do_not_mix_and_order_does_not_matter() -> None:
     expected = {"row000": None, "row001": "row000", "row002": None, "row003": "row002"}
     for order in ([0, 1, 2, 3], [3, 0, 2, 1]):
         assert matches(both.take(order)) == expected
-    placed = represent(both, Deduplicate()).sort_by("ordinal").to_pylist()
+    placed = represent(both, Deduplicate()).clustered.sort_by("ordinal").to_pylist()
     assert [p["cluster"] for p in placed] == ["row000", "row000", "row002", "row002"]
     assert not any(p["shared"] for p in placed), "one row of each cluster stays"
 
 
 def test_of_no_members_none_are_represented() -> None:
-    assert represent(MEMBERS.empty_table(), Deduplicate()).num_rows == 0
+    assert represent(MEMBERS_WITH_WORDS.empty_table(), Deduplicate()).clustered.num_rows == 0
