@@ -90,8 +90,8 @@ def write_model(folder: Path, seed: int = 0, positions: int = 4096) -> Path:
         tie_word_embeddings=False,
     )
     model = LlamaForCausalLM(config).eval()
-    with torch.no_grad():  # never says a special token
-        model.lm_head.weight.mul_(20)
+    with torch.no_grad():  # never says a special token: their logits are 0, the largest of the others about 20
+        model.lm_head.weight.mul_(60)
         model.lm_head.weight[fast.all_special_ids] = 0.0
     model.save_pretrained(folder)
     return folder
