@@ -21,11 +21,10 @@ from pipeline.deduplicate.row_decisions import SPLITS, RowDecisions
 from pipeline.deduplicate.row_keys import key_of, row_keys
 from pipeline.deduplicate.splits import KEPT
 from pipeline.deduplicate.verdicts import KeptVerdicts
-from pipeline.rows.parquet import write_batches
+from pipeline.rows.parquet import LEAST_FILES, write_batches
 from pipeline.rows.ranges import RANKS, Corpus, Range, Ranges
 from pipeline.spark.blocks import Batches, Received, cut, told
 from pipeline.spark.exchange import Exchange, Sent
-from pipeline.spark.external_sort import LEAST_FILES
 from pipeline.spark.session import session_of
 from pipeline.spark.tasks import is_little
 

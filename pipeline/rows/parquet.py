@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 from pipeline.contract.atomic_write import replacing
 
 ROWS_PER_FILE = 100_000
+LEAST_FILES = 4
 
 LZ4 = ipc.IpcWriteOptions(compression="lz4")
 

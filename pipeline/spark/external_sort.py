@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.ipc as ipc
 from pyspark.sql import SparkSession
 
-from pipeline.rows.parquet import ROWS_PER_FILE, write_batches, write_table
+from pipeline.rows.parquet import LEAST_FILES, ROWS_PER_FILE, write_batches, write_table
 from pipeline.spark.session import task_progress
 from pipeline.spark.tasks import sum_of_tasks
 
@@ -26,7 +26,6 @@ SPACE = 1 << 32
 
 RUN_BYTES = 32 << 20
 RUN_ROWS = 200_000
-LEAST_FILES = 4
 
 
 def file_count(rows: int) -> int:

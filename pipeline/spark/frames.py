@@ -7,8 +7,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 from pyspark.sql import DataFrame, SparkSession
 
-from pipeline.rows.parquet import ROWS_PER_FILE, write_table
-from pipeline.spark.external_sort import LEAST_FILES
+from pipeline.rows.parquet import LEAST_FILES, ROWS_PER_FILE, write_table
 from pipeline.spark.session import task_progress
 from pipeline.spark.tasks import sum_of_tasks
 

@@ -1,0 +1,74 @@
+"""Rows of a table of this process in the files in which Spark would have written them (pipeline/spark/frames.py)."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.rows.parquet import LEAST_FILES, ROWS_PER_FILE, write_table
+
+SEED = 42
+"""Of the hash that Spark places rows by."""
+
+
+def write_placed(table: pa.Table, folder: Path, rows: int, key: str = "row_id") -> int:
+    """What write_rows leaves of the same rows, and the rows written. rows: what the number of files follows from."""
+    files = max(LEAST_FILES, -(-rows // ROWS_PER_FILE))
+    table = table.take(pc.sort_indices(table[key])).combine_chunks()
+    place = places(table[key].combine_chunks(), files)
+    if folder.exists():
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True)
+    for number, one in enumerate(np.unique(place).tolist() or [0]):
+        write_table(table.filter(pa.array(place == one)).combine_chunks(), folder / f"part-{number:05d}.parquet")
+    return table.num_rows
+
+
+def places(keys: pa.StringArray, count: int) -> np.ndarray:
+    """int32 [N]: the partition, of `count`, of each key in Spark: its Murmur3 hash modulo the count.
+
+    Murmur3_x86_32 (Austin Appleby, public domain), but that Spark mixes in each byte after the last whole word by
+    itself (hashUnsafeBytes in Spark's Murmur3_x86_32.java).
+    """
+    hashes = np.zeros(len(keys), np.uint32)
+    sizes = pc.binary_length(keys).to_numpy(zero_copy_only=False)
+    for size in np.unique(sizes).tolist():
+        there = np.flatnonzero(sizes == size)
+        taken = keys.take(pa.array(there)).cast(pa.binary()).to_pylist()
+        bytes_NB = np.frombuffer(b"".join(taken), np.uint8).reshape(len(there), size)
+        whole = size // 4 * 4
+        words_NW = np.ascontiguousarray(bytes_NB[:, :whole]).view("<u4")
+        rest_NR = bytes_NB[:, whole:].view(np.int8).astype(np.int32).view(np.uint32)
+        found = np.full(len(there), SEED, np.uint32)
+        for column in (*words_NW.T, *rest_NR.T):
+            found = _mixed(found, column)
+        hashes[there] = _finished(found ^ np.uint32(size))
+    return np.mod(hashes.view(np.int32), np.int32(count))
+
+
+def _mixed(hash_N: np.ndarray, word_N: np.ndarray) -> np.ndarray:
+    word_N = _rotated(word_N * np.uint32(0xCC9E2D51), 15) * np.uint32(0x1B873593)
+    return _rotated(hash_N ^ word_N, 13) * np.uint32(5) + np.uint32(0xE6546B64)
+
+
+def _finished(hash_N: np.ndarray) -> np.ndarray:
+    hash_N = (hash_N ^ hash_N >> np.uint32(16)) * np.uint32(0x85EBCA6B)
+    hash_N = (hash_N ^ hash_N >> np.uint32(13)) * np.uint32(0xC2B2AE35)
+    return hash_N ^ hash_N >> np.uint32(16)
+
+
+def _rotated(word_N: np.ndarray, by: int) -> np.ndarray:
+    return word_N << np.uint32(by) | word_N >> np.uint32(32 - by)
+
+
+def joined(table: pa.Table, other: pa.Table, key: str = "row_id") -> pa.Table:
+    """The rows of a table whose key another one has, with the other's further columns. Keys are unique."""
+    at = pc.index_in(table[key], value_set=other[key].combine_chunks())
+    there = pc.is_valid(at)
+    table, other = table.filter(there), other.take(at.filter(there))
+    for name in other.column_names:
+        if name != key:
+            table = table.append_column(name, other[name])
+    return table
