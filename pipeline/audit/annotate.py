@@ -1,23 +1,29 @@
 """annotate: what each conversation is about, whom it mentions, and how it sounds; scored once."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
+
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from configs.audit import Audit
 from configs.word_list import WordList
 from pipeline.audit.annotation import FILES, Annotator, others_share
-from pipeline.audit.topics import TOPIC_SCHEMA, of_vectors
+from pipeline.audit.topics import TOPIC_SCHEMA, TOPICS, of_vectors
 from pipeline.contract.artifact import Artifact
 from pipeline.contract.atomic_write import write_text
 from pipeline.contract.execute import StageContext
 from pipeline.contract.fingerprint import canonical_json
 from pipeline.contract.parts import Part
 from pipeline.people.lists import of_profile
+from pipeline.rows.parquet import read_columns, rows_in
+from pipeline.rows.placed import joined, write_placed
 from pipeline.sentiment.model import FILE
 from pipeline.spark.session import session_of
+from pipeline.spark.tasks import KEYS_SHARE, done_by_tasks, is_little
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -39,18 +45,23 @@ def annotate(context: StageContext) -> None:
     from pipeline.spark.frames import read_rows
 
     settings: Audit = context.config("audit")
-    spark = session_of(context)
     source, vectors = context.inputs["deduplicate"], context.inputs["embed"]
+    count = context.ledger.rows_in = source.ledger.rows_out
+    spark = None if is_little(context, count * KEYS_SHARE) else session_of(context)
     shards = sorted(vectors.parquet().glob("*.parquet"))
     ids, sample_ND = sampled(shards, vectors.ledger.rows_out)
     encoder = Encoder(context.config("embed.model"), context.config("embedding.device"))
     said = texts_of(spark, source.parquet(), ids) if settings.max_clusters else []
     topics, words = learned(settings, encoder, sample_ND, said, context.config("seed"))
 
-    paths = spark.createDataFrame([(str(p),) for p in shards], "path string").repartition(min(len(shards), 1000))
-    of_topics = paths.mapInArrow(lambda batches: of_vectors(batches, topics), TOPIC_SCHEMA)
-    count = context.ledger.rows_in = source.ledger.rows_out
-    splits = read_rows(spark, source.parquet()).select("row_id", "split")
+    if spark:
+        paths = spark.createDataFrame([(str(p),) for p in shards], "path string").repartition(min(len(shards), 1000))
+        of_topics = paths.mapInArrow(lambda batches: of_vectors(batches, topics), TOPIC_SCHEMA)
+        splits = read_rows(spark, source.parquet()).select("row_id", "split")
+    else:
+        batches = of_vectors(iter([pa.record_batch({"path": [str(path) for path in shards]})]), topics)
+        of_topics = pa.Table.from_batches(batches, TOPICS)
+        splits = read_columns(source.parquet(), ["row_id", "split"])
     texts = text_parts(context, context.inputs["clean"], count)
     written = write_annotations(context, texts, splits, of_topics, context.out, count)
     context.ledger.rows_out = written.pop("data")
@@ -78,11 +89,12 @@ def text_parts(context: StageContext, source: Artifact, count: int) -> list[Path
     def make(missing: list[Part]) -> None:
         def annotated(number: int) -> int:
             with store.making(missing[number]) as made:
-                rows = Annotator(model, words, others).file(parts[missing[number]], made.folder)
-                made.ledger.rows_in = made.ledger.rows_out = rows
-            return rows
+                annotator = Annotator(model, words, others)
+                made.ledger.rows_in = made.ledger.rows_out = annotator.file(parts[missing[number]], made.folder)
+            return made.ledger.rows_out
 
-        _annotate(context, len(missing), annotated)
+        rows = sum(pq.read_metadata(parts[part]).num_rows for part in missing)
+        done_by_tasks(context, f"{context.stage.name}: texts", len(missing), annotated, rows)
 
     return [part.path for part in context.obtain(list(parts), make)]
 
@@ -97,24 +109,30 @@ def text_files(context: StageContext, rows: Path, out: Path, count: int) -> list
         folders[number].mkdir(parents=True, exist_ok=True)
         return Annotator(model, words, others).file(files[number], folders[number])
 
-    _annotate(context, len(files), annotated)
+    done_by_tasks(context, f"{context.stage.name}: texts", len(files), annotated, rows_in(rows))
     return folders
 
 
-def write_annotations(
-    context: StageContext, texts: Sequence[Path], splits: "DataFrame", topics: "DataFrame", out: Path, count: int
-) -> dict[str, int]:
-    """Leaves annotations in folders (KEYS) of `out`, and returns how many each holds.
+Rows = TypeVar("Rows", "DataFrame", pa.Table)
 
-    texts: folders of FILES, of these rows and others; splits: row_id, split; topics: TOPIC_SCHEMA; count: conversations
-    of the whole corpus.
+
+def write_annotations(
+    context: StageContext, texts: Sequence[Path], splits: Rows, topics: Rows, out: Path, count: int
+) -> dict[str, int]:
+    """Leaves annotations in folders (KEYS) of `out`, and returns how many each holds; by Spark, or in this process, as
+    the rows are given.
+
+    texts: folders of FILES, of these rows and others; splits: row_id, split; topics: TOPICS; count: conversations of
+    the whole corpus.
     """
+    scores = ("topic", "topic_similarity", "sentiment", "emotion", "emotions", "mentions")
+    columns = ["row_id", "source", "split", *scores, "language", "cluster"]
+    if isinstance(topics, pa.Table):
+        return _annotations_here(texts, splits, topics, out, count, columns)
     from pipeline.spark.frames import read_rows, write_rows
 
     spark = session_of(context)
     found = {name: read_rows(spark, *(folder / f"{name}.parquet" for folder in texts)) for name in FILES}
-    scores = ("topic", "topic_similarity", "sentiment", "emotion", "emotions", "mentions")
-    columns = ("row_id", "source", "split", *scores, "language", "cluster")
     annotated = found["texts"].join(splits, "row_id").join(topics, "row_id").select(*columns)
     written = {"data": write_rows(annotated, out / "data", count, KEYS["data"])}
     topic_of = read_rows(spark, out / "data").select("row_id", "topic")
@@ -123,15 +141,23 @@ def write_annotations(
     return written
 
 
+def _annotations_here(
+    texts: Sequence[Path], splits: pa.Table, topics: pa.Table, out: Path, count: int, columns: list[str]
+) -> dict[str, int]:
+    found = {
+        name: pa.concat_tables([pq.read_table(folder / f"{name}.parquet") for folder in texts], schema)
+        for name, schema in FILES.items()
+    }
+    annotated = joined(joined(found["texts"], splits), topics).select(columns)
+    written = {"data": write_placed(annotated, out / "data", count, KEYS["data"])}
+    topic_of = annotated.select(["row_id", "topic"])
+    for name in ("mentions", "others"):
+        rows = joined(found[name], topic_of)
+        rows = rows.select(["row_id", *(other for other in rows.column_names if other != "row_id")])  # as Spark's joins
+        written[name] = write_placed(rows, out / name, count, KEYS[name])
+    return written
+
+
 def of_texts(context: StageContext, count: int) -> tuple[Path, Mapping[str, WordList], int]:
     """What an Annotator is told. The stage reads sentiment's artifact and the section audit."""
     return context.inputs["sentiment"].path, of_profile(context.config("audit")), others_share(count)
-
-
-def _annotate(context: StageContext, files: int, work: Callable[[int], int]) -> None:
-    from pipeline.spark.session import task_progress
-    from pipeline.spark.tasks import sum_of_tasks
-
-    spark = session_of(context)
-    with task_progress(spark, f"{context.stage.name}: texts"):
-        sum_of_tasks(spark, files, work)

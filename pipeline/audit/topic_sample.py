@@ -4,11 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from pipeline.audit.topics import conversations
+from pipeline.rows.turns import turns_of
 from pipeline.spark.frames import read_rows
 
 MOST = 10_000
@@ -46,15 +48,30 @@ def _first(shard: Path, most: int) -> tuple[np.ndarray, np.ndarray]:
     return ids[:most], sums_ND[:most]
 
 
-def texts_of(spark: SparkSession, rows: Path, ids: np.ndarray) -> list[str]:
-    """The beginning of the text of each conversation, in the order of `ids`."""
+def texts_of(spark: SparkSession | None, rows: Path, ids: np.ndarray) -> list[str]:
+    """The beginning of the text of each conversation, in the order of `ids`. spark: None reads in this process."""
+    found = _texts_by(spark, rows, ids) if spark else _texts_here(rows, pa.array(ids, pa.string()))
+    by_id = dict(zip(found["row_id"].to_pylist(), found["text"].to_pylist(), strict=True))
+    return [by_id[row_id] for row_id in ids.tolist()]
+
+
+def _texts_by(spark: SparkSession, rows: Path, ids: np.ndarray) -> pa.Table:
     wanted = spark.createDataFrame([(row_id,) for row_id in ids.tolist()], "row_id string")
     text = F.concat_ws("\n", F.transform("messages", lambda message: message["content"]))
-    found = (
+    return (
         read_rows(spark, rows)
         .join(F.broadcast(wanted), "row_id", "left_semi")
         .select("row_id", F.substring(text, 1, MOST_CHARACTERS).alias("text"))
         .toArrow()
     )
-    by_id = dict(zip(found["row_id"].to_pylist(), found["text"].to_pylist(), strict=True))
-    return [by_id[row_id] for row_id in ids.tolist()]
+
+
+def _texts_here(rows: Path, ids: pa.Array) -> pa.Table:
+    found: dict[str, list[str]] = {"row_id": [], "text": []}
+    for file in sorted(rows.glob("*.parquet")):
+        for batch in pq.ParquetFile(file).iter_batches(columns=["row_id", "messages"]):
+            wanted = batch.filter(pc.is_in(batch["row_id"], value_set=ids))
+            found["row_id"] += wanted["row_id"].to_pylist()
+            found["text"] += ["\n".join(said for _, said in turns) for turns in turns_of(wanted["messages"])]
+    found["text"] = [text[:MOST_CHARACTERS] for text in found["text"]]
+    return pa.table(found, pa.schema({"row_id": pa.string(), "text": pa.string()}))

@@ -13,6 +13,10 @@ import pyarrow.parquet as pq
 from configs.audit import OTHER_TOPIC
 
 TOPIC_SCHEMA = "row_id string, topic string, topic_similarity float, cluster string"
+TOPICS = pa.schema(
+    {"row_id": pa.string(), "topic": pa.string(), "topic_similarity": pa.float32(), "cluster": pa.string()}
+)
+"""The same of Arrow."""
 
 
 @dataclass(frozen=True)

@@ -5,22 +5,20 @@ generated rows are added.
 Validation and test rows are never changed, but for what the review removed.
 """
 
-from collections.abc import Iterator
 from functools import reduce
 
-import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from configs.balance import Balance
 from configs.errors import UserError
 from pipeline.balance.by_meaning import ByMeaning
-from pipeline.balance.counterfactual import PREFIX, copies
+from pipeline.balance.counterfactual import PREFIX
 from pipeline.balance.downsample import over_caps, over_topic_share
+from pipeline.balance.written import write_balanced
 from pipeline.contract.execute import StageContext
 from pipeline.rows.parquet import count_by, rows_in
-from pipeline.spark.draw import uniform
-from pipeline.spark.frames import read_rows, write_rows
+from pipeline.spark.frames import read_rows
 from pipeline.spark.pairs import with_fate, write_pairs
 from pipeline.spark.session import session_of, task_progress
 
@@ -55,17 +53,8 @@ def balance(context: StageContext) -> None:
     left = by_meaning.not_selected(_of(rows, _less(train, capped)))
     by_rule = [found for found in (removed, near, same, over, capped, left) if found is not None]
     dropped = reduce(lambda one, other: one.union(other), by_rule)
-    kept = rows.join(dropped.select("row_id"), "row_id", "left_anti")
-    originals = kept.withColumns({"augmentation": F.lit(None).cast("string"), "parent": F.lit(None).cast("string")})
-    swapped = _counterfactuals(originals, config, seed)
-
-    made = originals.unionByName(swapped)
-    if rows_in(written := context.inputs["generate"].parquet()):
-        made = made.unionByName(_generated(read_rows(session_of(context), written)), allowMissingColumns=True)
     context.ledger.rows_in = total
-    context.ledger.rows_out = write_rows(made.select(originals.columns), context.out / "data", total)
-    gone = rows.select("row_id", "source", "origin").join(dropped, "row_id")
-    write_rows(gone, context.out / "dropped", total)
+    context.ledger.rows_out = write_balanced(context, rows, dropped)
     context.ledger.dropped = count_by(context.out / "dropped", "rule")
     context.ledger.added = count_by(context.out / "data", "augmentation")
     context.metrics["splits"] = count_by(context.out / "data", "split")
@@ -108,23 +97,3 @@ def _count_topics(slim: DataFrame) -> dict[str, int]:
             "sources in the review, or add data"
         )
     return dict(sorted((row["topic"], row["count"]) for row in found if row["split"] == "train"))
-
-
-def _generated(rows: DataFrame) -> DataFrame:
-    """What generate wrote, as training rows, each a cluster of its own."""
-    return rows.withColumns({"split": F.lit("train"), "cluster": F.col("row_id")})
-
-
-def _counterfactuals(originals: DataFrame, config: Balance, seed: int) -> DataFrame:
-    """Copies of the drawn training rows, in the columns of `originals`; none that says what some row says already."""
-    schema = originals.schema
-
-    def swap(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for batch in batches:
-            made = [copy for row in batch.to_pylist() for copy in copies(row, config.counterfactual_attributes)]
-            yield pa.RecordBatch.from_pylist(made, schema=batch.schema)
-
-    draw = uniform(seed, F.concat(F.lit("counterfactual/"), "row_id"))
-    drawn = originals.where((F.col("split") == "train") & (draw < config.counterfactual_share))
-    made = drawn.mapInArrow(swap, schema)
-    return made.join(originals.select("text_hash"), "text_hash", "left_anti").select(originals.columns)

@@ -26,13 +26,10 @@ from pipeline.rows.ranges import RANKS, Corpus, Range, Ranges
 from pipeline.spark.blocks import Batches, Received, cut, told
 from pipeline.spark.exchange import Exchange, Sent
 from pipeline.spark.session import session_of
-from pipeline.spark.tasks import is_little
+from pipeline.spark.tasks import KEYS_SHARE, is_little
 
 ROWS_PER_TASK = 100_000
 """Rows whose buckets one task holds at once: some 50 MB."""
-
-WORK_SHARE = 1 / 50
-"""Of the work on a row from its text, that of comparing its keys."""
 
 DECISIONS = pa.schema({"ordinal": pa.int64(), **dict.fromkeys(("rule", "evidence", "split", "cluster"), pa.string())})
 DECIDED = pa.schema({"file": pa.int32(), "digest": pa.string()})
@@ -48,7 +45,7 @@ class DuplicateSearch:
         self.own = next(corpus for corpus in corpora if corpus.kind == "new")
         self.evaluation = folder / "evaluation"
         self.tasks = max(LEAST_FILES, -(-self.ranges.rows // ROWS_PER_TASK))
-        here = is_little(context, self.ranges.rows * WORK_SHARE)
+        here = is_little(context, self.ranges.rows * KEYS_SHARE)
         self.exchange = Exchange(lambda: session_of(context), folder / "blocks", here)
         sets = [part for part in self.ranges.all if part.corpus.kind == "evaluation"]
         index, unseen = index_of(conversations(sets))

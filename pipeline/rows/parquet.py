@@ -43,6 +43,11 @@ def count_by(folder: Path, column: str) -> dict[str, int]:
     return dict(sorted(counts.items()))
 
 
+def read_columns(folder: Path, columns: list[str] | None = None) -> pa.Table:
+    """These columns, or all, of all Parquet files of a folder, in the order of their names."""
+    return pa.concat_tables([pq.ParquetFile(path).read(columns) for path in sorted(folder.glob("*.parquet"))])
+
+
 def rows_in(folder: Path) -> int:
     """Rows of all Parquet files of a folder, from their footers."""
     return sum(pq.read_metadata(p).num_rows for p in folder.glob("*.parquet"))

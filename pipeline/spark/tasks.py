@@ -44,6 +44,10 @@ def sum_of_tasks(spark: SparkSession, number: int, work: Callable[[int], int]) -
     return sum(row.result for row in one_task_each(spark, number).mapInArrow(run, "result bigint").collect())
 
 
+KEYS_SHARE = 1 / 50
+"""Of the work on a row from its text, that on its keys and figures alone."""
+
+
 def is_little(context: StageContext, rows: float) -> bool:
     """Whether work on so many rows is done sooner than Spark has started. In a cluster's container it has, and YARN
     takes an application without a session for a failed one."""
