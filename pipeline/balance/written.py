@@ -1,4 +1,4 @@
-"""What balance leaves of the rows that it has decided on: by Spark, or, of few, in this process, byte for byte alike."""
+"""What balance leaves of the rows it has decided on: by Spark, or, of few, in this process, byte for byte alike."""
 
 from collections.abc import Iterator
 

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from configs.balance import Cap
 from configs.errors import UserError
+from pipeline.balance import written as written_rows
 from pipeline.balance.caps import Cut, cuts
 from pipeline.balance.topic_cap import rows_to_keep
 from pipeline.contract.artifact import Artifact, Ledger
@@ -20,6 +21,7 @@ from pipeline.contract.run import Run
 from pipeline.contract.stages import STAGES
 from pipeline.rows.row_id import row_id
 from pipeline.rows.schema import PAIRS
+from pipeline.rows.text_hash import text_hash
 from tests.artifacts import commit, commit_parts, dropped, dropped_pairs, kept, pairs
 
 MESSAGES = pa.list_(pa.struct({"role": pa.string(), "content": pa.string()}))
@@ -284,3 +286,27 @@ def test_a_row_that_goes_takes_its_preference_pairs_and_a_copy_has_none(balanced
     assert dropped_pairs(artifact) == dict.fromkeys(gone, ("chosen_dropped", {"chosen": "topic_over_cap"}))
     assert {of["split"] for of in pairs(artifact).values()} == {"train", "validation", "test"}
     assert artifact.metrics["pairs"] == {"in": 120, "out": 120 - len(gone), "dropped": {"chosen_dropped": len(gone)}}
+
+
+def test_spark_leaves_what_one_process_leaves(balanced: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of rows of all fates, those that were generated, and copies of which one says what a row says already."""
+    people = many("work", 60, prompt="My brother lost his hat.")
+    rows = [*held_out(), *many("sport", 70), *many("food", 20), *people, row("x", "food", source="leaked")]
+    rows += [row("r", "work", prompt="Her uncle is late."), row("q", "other", topic=None)]
+    said = [{"role": "user", "content": "My sister lost her hat."}, {"role": "assistant", "content": "I think so."}]
+    rows += [row("s", "food", text_hash=text_hash([(turn["role"], turn["content"]) for turn in said]))]
+    written = {**row("g", "work"), "augmentation": "generated", "parent": None, "language": "en"}
+    schema = pa.schema(
+        [*(f for f in DEDUPLICATED if f.name not in ("split", "cluster"))]
+        + [pa.field(name, pa.string()) for name in ("topic", "augmentation", "parent", "language")]
+    )
+    decision = {"decision": "approve", "remove": {"topics": [], "sources": ["leaked"]}}
+    settings = ["balance.counterfactual_share=1", "balance.max_topic_share=0.4"]
+    found = []
+    for more in ([], ["spark.from_rows=0"], []):
+        made = balanced(rows, [*settings, *more], decision, 2, generated=([written], schema))
+        found.append((made.manifest["files"], made.ledger, made.metrics))
+        monkeypatch.setattr(written_rows, "MOST_BYTES", 0)
+    assert found[0] == found[1] == found[2]
+    assert found[0][1].added.keys() == {"generated", "counterfactual_gender"}
+    assert {"removed_by_review", "topic_over_cap"} <= found[0][1].dropped.keys()

@@ -23,16 +23,32 @@ BALANCED = pa.schema(
 )
 
 
+Twice = tuple[list[dict[str, Any]], Artifact, Artifact]
+
+
 @pytest.fixture
-def audited_twice(
+def audited(
     begin: Callable[..., Run],
     deduplicated: Callable[..., Artifact],
     talk: Callable[..., dict[str, Any]],
     spark: object,  # noqa: ARG001
-) -> tuple[list[dict[str, Any]], Artifact, Artifact]:
-    """(balanced rows, artifacts of reannotate and reaudit) of ten rows, three of which balance dropped, with a copy
-    and a generated row."""
-    run = begin(TOPICS, "audit.min_similarity=0.1", "findings.max_topic_share=0.6", "findings.min_group_rows=2")
+) -> Callable[..., Twice]:
+    """audited(*overrides, name="root"): (balanced rows, artifacts of reannotate and reaudit) of ten rows. Three of them
+    balance dropped, and it added a copy and a generated row."""
+
+    def make(*overrides: str, name: str = "root") -> Twice:
+        limits = ("audit.min_similarity=0.1", "findings.max_topic_share=0.6", "findings.min_group_rows=2")
+        return _audited(begin(TOPICS, *limits, *overrides, name=name), deduplicated, talk)
+
+    return make
+
+
+@pytest.fixture
+def audited_twice(audited: Callable[..., Twice]) -> Twice:
+    return audited()
+
+
+def _audited(run: Run, deduplicated: Callable[..., Artifact], talk: Callable[..., dict[str, Any]]) -> Twice:
     foods = ("soup", "bread", "pasta", "rice", "cheese", "cake", "beans")
     rows = [talk(f"How do I cook {food}?", f"A good recipe for {food} takes an hour.") for food in foods]
     rows += [
@@ -91,6 +107,18 @@ def test_what_changed_is_told_with_intervals(audited_twice: Any) -> None:
     female = measures["share of mentions", "gender:female"]
     assert (female["before"], female["after"]) == (round(1 / 9, 5), 0.25)
     assert not [subject for _, subject in measures if "religion" in subject], "nobody mentions one"
+
+
+def test_spark_leaves_what_one_process_leaves(audited: Callable[..., Twice], tmp_path: Path) -> None:
+    """Of annotate and reannotate; by Spark, and by the process of the stage."""
+    left = []
+    for name, more in (("here", []), ("by-spark", ["spark.from_rows=0"])):
+        rows, again, _ = audited(*more, name=name)
+        [first] = (tmp_path / name / "artifacts" / "annotate").glob("[!.]*")
+        left.append([artifact.manifest["files"] for artifact in (Artifact(first), again)])
+        assert again.ledger == Ledger(9, 9)
+    assert left[0] == left[1]
+    assert len(rows) == 9
 
 
 def write(rows: list[dict[str, Any]], folder: Path) -> None:
