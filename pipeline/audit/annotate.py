@@ -145,8 +145,8 @@ def _annotations_here(
     texts: Sequence[Path], splits: pa.Table, topics: pa.Table, out: Path, count: int, columns: list[str]
 ) -> dict[str, int]:
     found = {
-        name: pa.concat_tables([pq.read_table(folder / f"{name}.parquet") for folder in texts], schema)
-        for name, schema in FILES.items()
+        name: pa.concat_tables([pq.ParquetFile(folder / f"{name}.parquet").read() for folder in texts])
+        for name in FILES
     }
     annotated = joined(joined(found["texts"], splits), topics).select(columns)
     written = {"data": write_placed(annotated, out / "data", count, KEYS["data"])}

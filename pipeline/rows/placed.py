@@ -21,7 +21,8 @@ def write_placed(table: pa.Table, folder: Path, rows: int, key: str = "row_id") 
     if folder.exists():
         shutil.rmtree(folder)
     folder.mkdir(parents=True)
-    for number, one in enumerate(np.unique(place).tolist() or [0]):
+    written = np.union1d(place, [0])  # of those without rows, Spark writes the first, which carries the schema
+    for number, one in enumerate(written.tolist()):
         write_table(table.filter(pa.array(place == one)).combine_chunks(), folder / f"part-{number:05d}.parquet")
     return table.num_rows
 

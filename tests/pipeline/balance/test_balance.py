@@ -292,7 +292,7 @@ def test_spark_leaves_what_one_process_leaves(balanced: Made, monkeypatch: pytes
     """Of rows of all fates, those that were generated, and copies of which one says what a row says already."""
     people = many("work", 60, prompt="My brother lost his hat.")
     rows = [*held_out(), *many("sport", 70), *many("food", 20), *people, row("x", "food", source="leaked")]
-    rows += [row("r", "work", prompt="Her uncle is late."), row("q", "other", topic=None)]
+    rows += [row("r", "work", prompt="Her uncle is late."), {**row("q", "other"), "topic": None}]
     said = [{"role": "user", "content": "My sister lost her hat."}, {"role": "assistant", "content": "I think so."}]
     rows += [row("s", "food", text_hash=text_hash([(turn["role"], turn["content"]) for turn in said]))]
     written = {**row("g", "work"), "augmentation": "generated", "parent": None, "language": "en"}

@@ -25,11 +25,11 @@ def test_places_are_sparks(spark: "SparkSession") -> None:
     assert places(pa.array([], pa.string()), 4).tolist() == []
 
 
-@pytest.mark.parametrize("count", [0, 1, 300])
+@pytest.mark.parametrize("count", [0, 1, 2, 3, 300])
 def test_files_are_sparks_to_the_byte(spark: "SparkSession", tmp_path: Path, count: int) -> None:
     rows = [
         {
-            "row_id": f"{number * 7919 % 1009:032x}",
+            "row_id": f"{number * 7919 % 1009 + 1:032x}",
             "messages": [{"role": "user", "content": f"text {number}"}] * (number % 3),
             "numbers": [number / 7, None] if number % 5 else None,
             "metadata": [("a", "b")],
