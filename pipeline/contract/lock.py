@@ -1,4 +1,4 @@
-"""A file that one process holds at a time, or several that share it, on whichever machine; whoever waits says for whom."""
+"""A file that one process holds at a time, on whichever machine, or several together; whoever waits says for whom."""
 
 import fcntl
 import os
