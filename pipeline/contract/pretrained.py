@@ -70,7 +70,7 @@ def common_names(values: dict[str, Any]) -> dict[str, Any]:
         return values
     from transformers.models.auto.configuration_auto import CONFIG_MAPPING  # takes two seconds to import
 
-    kind = values.get("model_type")
+    kind = str(values.get("model_type"))
     own_names = CONFIG_MAPPING[kind].attribute_map if kind in CONFIG_MAPPING else {}
     return {name: values[own] for name, own in own_names.items() if own in values} | values
 
