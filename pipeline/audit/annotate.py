@@ -29,13 +29,14 @@ KEYS = {"data": "row_id", "mentions": "statement", "others": "statement"}
 def annotate(context: StageContext) -> None:
     """Leaves data/, mentions/ and others/ (see docs/artifacts.md), clusters.json, map.parquet, and the maps in plots/.
 
-    Topics are read shard by shard, since a shard of embed holds whole conversations, and what texts say file by file,
-    by parts: only names and numbers pass through a shuffle, never vectors or texts.
+    Topics are read shard by shard, since a shard of embed holds whole conversations, and what texts say file by file of
+    clean, by parts: only names and numbers pass through a shuffle, never vectors or texts.
     """
     from pipeline.audit.topic_learning import learned
     from pipeline.audit.topic_map import MOST, draw_maps
     from pipeline.audit.topic_sample import sampled, texts_of
     from pipeline.embed.encoder import Encoder
+    from pipeline.spark.frames import read_rows
 
     settings: Audit = context.config("audit")
     spark = session_of(context)
@@ -43,13 +44,15 @@ def annotate(context: StageContext) -> None:
     shards = sorted(vectors.parquet().glob("*.parquet"))
     ids, sample_ND = sampled(shards, vectors.ledger.rows_out)
     encoder = Encoder(context.config("embed.model"), context.config("embedding.device"))
-    texts = texts_of(spark, source.parquet(), ids) if settings.max_clusters else []
-    topics, words = learned(settings, encoder, sample_ND, texts, context.config("seed"))
+    said = texts_of(spark, source.parquet(), ids) if settings.max_clusters else []
+    topics, words = learned(settings, encoder, sample_ND, said, context.config("seed"))
 
     paths = spark.createDataFrame([(str(p),) for p in shards], "path string").repartition(min(len(shards), 1000))
     of_topics = paths.mapInArrow(lambda batches: of_vectors(batches, topics), TOPIC_SCHEMA)
     count = context.ledger.rows_in = source.ledger.rows_out
-    written = write_annotations(context, text_parts(context, source), of_topics, context.out, count)
+    splits = read_rows(spark, source.parquet()).select("row_id", "split")
+    texts = text_parts(context, context.inputs["clean"], count)
+    written = write_annotations(context, texts, splits, of_topics, context.out, count)
     context.ledger.rows_out = written.pop("data")
     clusters = dict(zip(topics.clusters, words, strict=True))
     write_text(context.out / "clusters.json", json.dumps(clusters, indent=1, ensure_ascii=False) + "\n")
@@ -57,10 +60,11 @@ def annotate(context: StageContext) -> None:
     context.metrics |= {"topics": len(topics.names), "clusters": len(topics.clusters), "sampled": len(ids), **written}
 
 
-def text_parts(context: StageContext, source: Artifact) -> list[Path]:
-    """Folders of FILES, a part for each file of deduplicate's. What decides one besides that file: the emotion model,
-    the profile's words, and of how many conversations one gives a sentence that mentions nobody."""
-    model, words, others = of_texts(context, source.ledger.rows_out)
+def text_parts(context: StageContext, source: Artifact, count: int) -> list[Path]:
+    """Folders of FILES, a part for each file of clean's: deduplicate's differ with every row that comes, as splits and
+    duplicates do. What decides one besides that file: the emotion model, the profile's words, and of how many
+    conversations one gives a sentence that mentions nobody. count: conversations of the corpus."""
+    model, words, others = of_texts(context, count)
     lists = canonical_json({code: given.model_dump(mode="json") for code, given in words.items()})
     deciding = {
         "sentiment": context.inputs["sentiment"].digests[FILE],
@@ -98,11 +102,12 @@ def text_files(context: StageContext, rows: Path, out: Path, count: int) -> list
 
 
 def write_annotations(
-    context: StageContext, texts: Sequence[Path], topics: "DataFrame", out: Path, count: int
+    context: StageContext, texts: Sequence[Path], splits: "DataFrame", topics: "DataFrame", out: Path, count: int
 ) -> dict[str, int]:
     """Leaves annotations in folders (KEYS) of `out`, and returns how many each holds.
 
-    texts: folders of FILES; topics: TOPIC_SCHEMA, of the same rows; count: conversations of the whole corpus.
+    texts: folders of FILES, of these rows and others; splits: row_id, split; topics: TOPIC_SCHEMA; count: conversations
+    of the whole corpus.
     """
     from pipeline.spark.frames import read_rows, write_rows
 
@@ -110,7 +115,7 @@ def write_annotations(
     found = {name: read_rows(spark, *(folder / f"{name}.parquet" for folder in texts)) for name in FILES}
     scores = ("topic", "topic_similarity", "sentiment", "emotion", "emotions", "mentions")
     columns = ("row_id", "source", "split", *scores, "language", "cluster")
-    annotated = found["texts"].join(topics, "row_id").select(*columns)
+    annotated = found["texts"].join(splits, "row_id").join(topics, "row_id").select(*columns)
     written = {"data": write_rows(annotated, out / "data", count, KEYS["data"])}
     topic_of = read_rows(spark, out / "data").select("row_id", "topic")
     for name in ("mentions", "others"):

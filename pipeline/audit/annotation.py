@@ -25,7 +25,7 @@ ROWS_PER_BATCH = 2_000
 MOST_OTHERS = 1_000_000
 """Sentences without a mention that are kept of a corpus: what groups are compared with need not be larger."""
 
-TEXT_COLUMNS = ("row_id", "source", "split", "language")
+TEXT_COLUMNS = ("row_id", "source", "language")
 TEXTS = pa.schema(
     [
         *((name, pa.string()) for name in TEXT_COLUMNS),
@@ -48,8 +48,9 @@ class Annotated(NamedTuple):
 
 
 def others_share(rows: int) -> int:
-    """Of so many conversations, every how many-th gives a sentence that mentions no group."""
-    return max(1, rows // MOST_OTHERS)
+    """Of so many conversations, every how many-th gives a sentence that mentions no group: a power of two, so that it
+    stays the same while a corpus grows to twice its size."""
+    return 1 << max(0, -(-rows // MOST_OTHERS) - 1).bit_length()
 
 
 class Annotator:

@@ -28,7 +28,8 @@ def reannotate(context: StageContext) -> None:
         new = rows.where("augmentation is not null")
         write_rows(new.select(*TEXT_COLUMNS, "messages"), context.scratch / "rows", added)
         texts = text_files(context, context.scratch / "rows", context.scratch / "texts", count)
-        write_annotations(context, texts, _about(new, read_rows(spark, before.parquet())), fresh, count)
+        about = _about(new, read_rows(spark, before.parquet()))
+        write_annotations(context, texts, new.select("row_id", "split"), about, fresh, count)
     for folder, key in KEYS.items():
         found = read_rows(spark, before.parquet(folder))
         columns = found.columns

@@ -13,14 +13,11 @@ import numpy as np
 import qdrant_edge as edge
 
 from pipeline.contract.temporary_folder import TemporaryFolder
-from pipeline.index.store import FILTERED, Hit, Where
+from pipeline.index.store import CANDIDATES, FILTERED, Hit, Where
 
 INDEXING_THRESHOLD_KB = 200_000
 """Vectors beyond this get an HNSW graph. Below (130,000 of 384 dimensions) a full scan takes milliseconds
 and is exact, while building the graph of 20,000 takes 8 s on two cores."""
-
-SEARCHED = 128
-"""Candidates of a search in the HNSW graph (hnsw_ef): benchmarks/index.py has the recall."""
 
 REWRITTEN_AT_ONCE = 1000
 
@@ -82,7 +79,7 @@ class EdgeStore:
             query=edge.Query.Nearest(vector_D.tolist()),
             filter=_filter(where) if where else None,
             score_threshold=least,
-            params=edge.SearchParams(hnsw_ef=max(SEARCHED, limit)),
+            params=edge.SearchParams(hnsw_ef=max(CANDIDATES, limit)),
             with_payload=True,
         )
         found = [(str(p.id), float(p.score), p.payload or {}) for p in self._shard.query(request)]

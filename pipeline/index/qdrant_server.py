@@ -16,7 +16,7 @@ from qdrant_client.http.exceptions import ApiException, UnexpectedResponse
 from configs.errors import UserError
 from configs.vectors import Vectors
 from pipeline.contract.progress import say
-from pipeline.index.store import Hit, Where
+from pipeline.index.store import CANDIDATES, Hit, Where
 
 T = TypeVar("T")
 OF_HTTP = {grpc.StatusCode.UNAUTHENTICATED: 401, grpc.StatusCode.PERMISSION_DENIED: 403}
@@ -40,9 +40,9 @@ VALUE_BYTES = 24
 
 
 SEARCHED = models.SearchParams(
-    hnsw_ef=128, quantization=models.QuantizationSearchParams(rescore=True, oversampling=2.0)
+    hnsw_ef=CANDIDATES, quantization=models.QuantizationSearchParams(rescore=True, oversampling=2.0)
 )
-"""Candidates of a search, as Qdrant Edge's; of 8-bit copies twice as many are looked up in the originals."""
+"""As Qdrant Edge searches; of 8-bit copies twice as many as are asked for are looked up in the originals."""
 
 
 class ServerStore:

