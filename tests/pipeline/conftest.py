@@ -53,8 +53,14 @@ def commit() -> Callable[..., Artifact]:
 
 @pytest.fixture
 def deduplicated(commit: Callable[..., Artifact]) -> Callable[..., Artifact]:
-    """deduplicated(run, conversations, files=2) commits an artifact of deduplicate."""
-    return lambda run, rows, files=2: commit(run, "deduplicate", rows, DEDUPLICATED, files)
+    """deduplicated(run, conversations, files=2) commits an artifact of deduplicate, and clean's, of which it drops
+    nothing."""
+
+    def both(run: Run, rows: list[dict[str, Any]], files: int = 2) -> Artifact:
+        commit(run, "clean", rows, DEDUPLICATED, files)
+        return commit(run, "deduplicate", rows, DEDUPLICATED, files)
+
+    return both
 
 
 @pytest.fixture
