@@ -6,7 +6,7 @@ alone, and with --peer sentence-transformers on the same texts, by default and a
 batches of 1,024), and the smallest cosine between its vectors and ours.
 `rows_per_second` counts from the first shard that is done; `start_seconds` is what lies before it. With --gpus N the
 stage is measured twice, on one GPU and on N with a process each: there it counts from when each has a shard done, and
-`times_one` is the ratio of the two; `same_bytes` says whether the files are the same.
+`times_one` is the ratio of the two (null where one had none); `same_bytes` says whether the files are the same.
 """
 
 import argparse
@@ -66,11 +66,11 @@ def stages(
     yield one
     if gpus > 1:
         several = stage(source, scratch / "several", settings, embedding, gpus)
-        rates = one["rows_per_second"], several["rows_per_second"]
+        both = one["rows_per_second"], several["rows_per_second"]
         names = sorted(file.name for file in (scratch / "one").iterdir())
         differing = filecmp.cmpfiles(scratch / "one", scratch / "several", names, shallow=False)[1:]
         yield several | {
-            "times_one": round(rates[1] / rates[0], 2) if all(rates) else None,  # type: ignore[operator]
+            "times_one": round(both[1] / both[0], 2) if all(both) else None,  # type: ignore[operator]
             "same_bytes": not any(differing),
         }
 
@@ -79,22 +79,29 @@ def stage(source: Path, data: Path, settings: Embed, embedding: Embedding, gpus:
     """What the stage does, but for its manifest."""
     data.mkdir()
     started, cpu = time.monotonic(), _cpu_seconds()
-    marks = []
-    for done, warm in _encoded(source, _FileWriter(data), settings, embedding, gpus):
-        if warm:
-            marks.append((time.monotonic(), done))
-    ended = marks[-1][0]
-    segments = sum(pq.read_metadata(file).num_rows for file in data.iterdir())
-    (first, before), (_, after) = marks[0], marks[-1]
+    encoded = _encoded(source, _FileWriter(data), settings, embedding, gpus)
+    marks = [(time.monotonic() - started, done, warm) for done, warm in encoded]
     return {
         "what": "embed",
         "gpus": gpus,
-        "rows_per_second": round((after - before) / (ended - first)) if after > before else None,
-        "rows_counted": after - before,
-        "start_seconds": round(first - started, 1),
-        "seconds": round(ended - started, 1),
+        **rates(marks),
         "cpu_seconds": round(_cpu_seconds() - cpu, 1),
-        "segments": segments,
+        "segments": sum(pq.read_metadata(file).num_rows for file in data.iterdir()),
+    }
+
+
+def rates(marks: list[tuple[float, int, bool]]) -> dict[str, float | None]:
+    """How fast it went, from when all GPUs had begun; where one never had a shard done, that cannot be said.
+
+    marks: seconds since the start, conversations done, and whether all had begun; in order.
+    """
+    warm = [(seconds, done) for seconds, done, begun in marks if begun]
+    (first, before), (last, after) = (warm[0], warm[-1]) if warm else ((0.0, 0), (0.0, 0))
+    return {
+        "rows_per_second": round((after - before) / (last - first)) if after > before else None,
+        "rows_counted": after - before,
+        "start_seconds": round(first, 1) if warm else None,
+        "seconds": round(marks[-1][0], 1) if marks else 0.0,
     }
 
 

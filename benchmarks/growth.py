@@ -76,8 +76,8 @@ class Build:
 
     def stored(self) -> int:
         """Bytes under the root, on the disk: Qdrant Edge's files have holes."""
-        files = {(s.st_dev, s.st_ino): s.st_blocks * 512 for s in (p.lstat() for p in self.root.rglob("*") if p.is_file())}
-        return sum(files.values())
+        stats = (path.lstat() for path in self.root.rglob("*") if path.is_file())
+        return sum({(stat.st_dev, stat.st_ino): stat.st_blocks * 512 for stat in stats}.values())
 
     def _environment(self) -> dict[str, str]:
         return {

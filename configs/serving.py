@@ -34,7 +34,7 @@ class Embedded(Section):
         description="Tokens of prompts that are read between two steps of the replies; empty is 256, on a GPU 4096",
     )
     cache_tokens: int | None = Field(
-        None, ge=256, description="Tokens whose keys and values one process holds; empty is a share of the free memory"
+        None, ge=256, description="Tokens whose keys and values one process holds; empty is its part of free memory"
     )
     threads: int | None = Field(None, ge=1, description="CPU threads of one process; empty shares the cores out")
     cuda_graphs: bool = Field(True, description="On a GPU, launch the next tokens of all replies by one call")

@@ -6,6 +6,7 @@ from typing import Any
 
 from eval.checkpoint import load_tokenizer
 from pipeline.contract.chat_format import RefusedError
+from pipeline.contract.pretrained import common_names
 from pipeline.contract.turns import encoder_of, stop_tokens
 from serving.api_error import ApiError
 from serving.dialogue_protocol import Message
@@ -23,7 +24,7 @@ class Prompts:
         self.stop = stop_tokens(tokenizer)
         self._encoder = encoder_of(tokenizer)
         config = _read(folder / "config.json")
-        positions = config.get("text_config", config).get("max_position_embeddings")
+        positions = common_names(config.get("text_config", config)).get("max_position_embeddings")
         given = (context, positions, tokenizer.model_max_length)
         self.context = min(limit for limit in given if limit)
         settings = _read(folder / "generation_config.json")

@@ -15,8 +15,8 @@ SQLITE = "sqlite:///"
 def command(parser: ArgumentParser) -> Runs:
     parser.epilog = """\
         Says what would go, and how much that is; --delete deletes it. Kept is what the runs need, what champion and
-        challenger follow from with the runs that made them, and what is younger than a day. The space of a file that a
-        kept artifact has too is not counted. Artifacts made again later are the same."""
+        challenger follow from with the runs that made them, what a running stage uses, and what is younger than a day.
+        The space of a file that a kept artifact has too is not counted. Artifacts made again later are the same."""
     add_root(parser)
     parser.add_argument("--keep", type=int, metavar="N", help="keep the newest N runs, and delete the others with it")
     parser.add_argument("--delete", action="store_true", help="do it")

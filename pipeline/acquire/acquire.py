@@ -83,15 +83,15 @@ def _reading(context: StageContext, source: Source, scratch: Path) -> Reading:
 
 
 def _look(context: StageContext, slices: list[tuple[Reading, Slice]]) -> None:
-    """Opens the files of slices that have not been opened, and says how they are read."""
-    slices = [(reading, piece) for reading, piece in slices if any(f.name not in reading.units for f in piece.files)]
-    wanted: dict[str, set[str]] = {}
+    """Opens the files of slices that have not been opened, and says how they are read, once."""
+    wanted: dict[Reading, set[str]] = {}
     for reading, piece in slices:
-        wanted.setdefault(reading.source.name, set()).update(file.name for file in piece.files)
-    with context.progress(sum(map(len, wanted.values())), "files", "acquire: first records") as progress:
-        for reading in dict.fromkeys(reading for reading, _ in slices):
-            reading.look(wanted[reading.source.name], progress.advance)
-            for line in reading.plan.description():
+        wanted.setdefault(reading, set()).update(file.name for file in piece.files)
+    new = sum(len(names - reading.units.keys()) for reading, names in wanted.items())
+    with context.progress(new, "files", "acquire: first records") as progress:
+        for reading, names in wanted.items():
+            reading.look(names, progress.advance)
+            for line in reading.news():
                 say(f"acquire: {line}")
 
 

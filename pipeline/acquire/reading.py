@@ -30,6 +30,7 @@ class Reading:
     limit: int | None = None
     available: int = 0
     _records: dict[str, int] = field(default_factory=dict)
+    _told: list[str] = field(default_factory=list)
 
     def look(self, names: set[str], tell: Callable[[], None] = lambda: None) -> None:
         """Opens these files, to see how they are read."""
@@ -39,6 +40,12 @@ class Reading:
         order = {file.name: place for place, file in enumerate(self.files)}
         self.plan.units = sorted(self.units.values(), key=lambda unit: order[unit.file])
         self.plan.columns |= found.columns
+
+    def news(self) -> list[str]:
+        """Plan.description, without what was told before."""
+        new = [line for line in self.plan.description() if line not in self._told]
+        self._told += new
+        return new
 
     def check(self, parts: list[Held]) -> None:
         """Refuses a mapping that no table has, when the files that were looked at are tables. parts: what was found."""

@@ -105,8 +105,14 @@ OCCUPATIONS = """
 
 
 def _plural(word: str) -> str:
-    return f"{word[:-1]}ies" if word.endswith("y") else f"{word}s"
+    if word.endswith("y") and word[-2] not in "aeiou":
+        return f"{word[:-1]}ies"
+    if word.endswith("fe"):
+        return f"{word[:-2]}ves"
+    return f"{word}es" if word.endswith(("s", "x", "ch", "sh")) else f"{word}s"
 
 
-SINGULAR = {form: word for word in OCCUPATIONS.split() for form in (word, _plural(word))}
+SINGULAR = {form: word for word in OCCUPATIONS.split() for form in (word, _plural(word))} | {
+    "salespeople": "salesperson"
+}
 """Each form of an occupation to its singular."""

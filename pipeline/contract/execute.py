@@ -8,6 +8,7 @@ import platform
 import resource
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -38,7 +39,8 @@ LIBRARIES = {
 @dataclass
 class StageContext:
     """All that a stage's function sees of the world. parts: path of a file in `out` to the part that it belongs to.
-    obtained: fingerprints of the parts that it is made of. parts_made: how many were `made`, and `taken_over`."""
+    obtained: fingerprints of the parts that it is made of. parts_made: how many were `made`, and `taken_over`.
+    held: what is let go when the artifact is there, or will not be."""
 
     stage: Stage
     profile: Profile
@@ -51,6 +53,7 @@ class StageContext:
     parts: dict[str, str] = field(default_factory=dict)
     obtained: list[str] = field(default_factory=list)
     parts_made: dict[str, int] = field(default_factory=dict)
+    held: ExitStack = field(default_factory=ExitStack)
 
     def config(self, key: str) -> Any:
         """The part of the profile called `key`, which the stage must have declared.
@@ -73,7 +76,8 @@ class StageContext:
     def obtain(
         self, parts: list[Part], make: Callable[[list[Part]], None], at_once: int = MOST_CLAIMED
     ) -> list[Artifact]:
-        """Each part, found or made now by `make` (see PartStore.obtain)."""
+        """Each part, found or made now by `make` (see PartStore.obtain). They stay there until the stage ends."""
+        self.held.enter_context(self.part_store.in_use(self.stage.name))
         found, made = self.part_store.obtain(parts, self.run.file_hashes, make, at_once)
         self.obtained += [part.fingerprint for part in parts]
         for what, count in (("made", len(made)), ("taken_over", len(found) - len(made))):
@@ -195,14 +199,20 @@ def _build(
     inputs = {name: _input(run, stage.name, name) for name in stage.inputs}
     say(f"{stage.name}: starts, fingerprint {print_[:12]}")
     context = StageContext(stage, run.profile, inputs, partial, run, arguments)
-    stage.load()(context)
+    with context.held:
+        stage.load()(context)
+        return _commit(context, print_, started, clock)
+
+
+def _commit(context: StageContext, print_: str, started: datetime, clock: float) -> Artifact:
+    stage, run = context.stage, context.run
     _refuse_change(stage, run, "while the stage was reading")
     for rule, count in sorted(context.ledger.dropped.items()):
         say(f"{stage.name}: dropped {count:,} by {rule}")
     for rule, count in sorted(context.ledger.added.items()):
         say(f"{stage.name}: added {count:,} by {rule}")
     return run.store.commit(
-        partial,
+        context.out,
         {
             "stage": stage.name,
             "version": stage.version,

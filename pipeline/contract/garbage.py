@@ -6,12 +6,14 @@ from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 from configs.errors import UserError
-from pipeline.contract.artifact import Artifact, ArtifactStore
+from pipeline.contract.artifact import PARTIAL, Artifact, ArtifactStore
 from pipeline.contract.mirror import Mirror, withdraw
 from pipeline.contract.parts import PartStore
+from pipeline.contract.progress import say
 from pipeline.contract.run import Run
 from pipeline.contract.stages import STAGES
 
@@ -36,8 +38,14 @@ class Garbage:
         whole, and goes the next time."""
         for left in half_deleted(self.root):
             shutil.rmtree(left, ignore_errors=True)
-        for path in (*self.runs, *self.artifacts, *self.parts):
+        for path in (*self.runs, *self.artifacts):
             remove(path)
+        for stage, parts in groupby(self.parts, key=lambda path: path.parent.name):
+            with PartStore(self.root).unused(stage) as unused:
+                if not unused:
+                    say(f"{stage}: a run has begun to use its parts; they stay")
+                for path in parts if unused else ():
+                    remove(path)
         if mirror := Mirror.of(self.root):
             mirror.sweep(time.time() - YOUNG_DAYS * 86_400)
 
@@ -59,7 +67,8 @@ def half_deleted(root: Path) -> list[Path]:
 def garbage(root: Path, keep: int | None, models: Iterable[Path]) -> Garbage:
     """What neither the newest `keep` runs (None: all) need nor the promoted models do, with all that these follow from.
 
-    models: folders of models in artifacts. The runs that made those are kept, and those that a kept run compares with.
+    models: folders of models in artifacts. The runs that made those are kept, and those that a kept run compares with,
+    and those for which a stage is running. Of a stage that is using its parts all of them are kept.
     Raises DamagedError when a kept run cannot tell what it needs.
     """
     store, parts, mirror = ArtifactStore(root), PartStore(root), Mirror.of(root)
@@ -77,6 +86,8 @@ def garbage(root: Path, keep: int | None, models: Iterable[Path]) -> Garbage:
     promoted = [model.parent for model in models if store.root in model.parents]
     kept = {run.id: run for run in (runs if keep is None else runs[:keep])}
     kept |= {run.id: run for run in runs if any(path in promoted for path in _recorded(run))}
+    if going_on := _being_made(store):
+        kept |= {run.id: run for run in runs if not going_on.isdisjoint(_expected(run))}
     waiting = list(kept.values())
     needed: set[Path] = set()
     roots = list(promoted)
@@ -99,6 +110,8 @@ def garbage(root: Path, keep: int | None, models: Iterable[Path]) -> Garbage:
     of_parts = {part.path for path in needed for part in Artifact(path).made_of}
     artifacts = [a.path for a in store.all() if a.path not in needed and days(a.path) > YOUNG_DAYS]
     loose = [p.path for p in parts.all() if p.path not in of_parts and days(p.path) > YOUNG_DAYS]
+    used = {stage for stage in {path.parent.name for path in loose} if _in_use(parts, stage)}
+    loose = [path for path in loose if path.parent.name not in used]
     old = [run.folder for run in runs if run.id not in kept]
     going = [*artifacts, *loose]
     freed = _freed_there(mirror, going) if mirror else _freed([*old, *going])
@@ -108,6 +121,17 @@ def garbage(root: Path, keep: int | None, models: Iterable[Path]) -> Garbage:
 def _runs(root: Path) -> list[Run]:
     found = (root / "runs").glob("[!.]*/profile.json")
     return [Run(path.parent) for path in found if not path.parent.is_symlink()]
+
+
+def _being_made(store: ArtifactStore) -> set[Path]:
+    """The artifacts that live processes are making."""
+    left = (left for left in store.leftovers() if left.suffix == PARTIAL and store.is_held(left))
+    return {left.with_name(left.stem.removeprefix(".")) for left in left}
+
+
+def _in_use(parts: PartStore, stage: str) -> bool:
+    with parts.unused(stage) as unused:
+        return not unused
 
 
 def _recorded(run: Run) -> list[Path]:

@@ -1,10 +1,11 @@
-"""A file that one process holds at a time, on whichever machine; whoever waits says for whom."""
+"""A file that one process holds at a time, on whichever machine, or several together; whoever waits says for whom."""
 
 import fcntl
 import os
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import TextIO
@@ -49,6 +50,28 @@ def await_free(path: Path, held_by: str, tell: Tell = say) -> None:
         return
     with path.open("a+", encoding="utf-8") as file:
         hold(file, held_by, tell=tell)
+
+
+@contextmanager
+def shared(path: Path) -> Iterator[None]:
+    """Holds a lock together with all who share it; waits for who has it alone."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+", encoding="utf-8") as file:
+        fcntl.flock(file, fcntl.LOCK_SH)
+        yield
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[bool]:
+    """Holds a lock if nobody else does; whether it does."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        yield True
 
 
 def _holder(file: TextIO) -> str:

@@ -15,7 +15,7 @@ import shutil
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -26,7 +26,7 @@ from typing import Any, TextIO
 from configs.errors import UserError
 from pipeline.contract.artifact import MANIFEST, PARTS, SEAL, Artifact, Ledger, seal_of, sync_all
 from pipeline.contract.fingerprint import FileHashes, file_sha256, fingerprint
-from pipeline.contract.lock import await_free, hold
+from pipeline.contract.lock import alone, await_free, hold, shared
 from pipeline.contract.mirror import Mirror
 from pipeline.contract.progress import say
 
@@ -88,6 +88,14 @@ class PartStore:
     def all(self) -> list[Artifact]:
         """Every part that was committed."""
         return [Artifact(path) for path in sorted(self._root.glob("*/[!.]*")) if path.is_dir()]
+
+    def in_use(self, stage: str) -> AbstractContextManager[None]:
+        """Within it no part of a stage is taken for garbage: it may be on its way into an artifact."""
+        return shared(self._used(stage))
+
+    def unused(self, stage: str) -> AbstractContextManager[bool]:
+        """Whether no process has parts of a stage in use; if so, none begins to within it."""
+        return alone(self._used(stage))
 
     @contextmanager
     def making(self, part: Part) -> Iterator[Making]:
@@ -201,6 +209,9 @@ class PartStore:
 
     def _folder(self, stage: str) -> Path:
         return self._root / stage
+
+    def _used(self, stage: str) -> Path:
+        return self._root / f".{stage}{LOCK}"
 
     def _lock(self, part: Part) -> Path:
         return self._folder(part.stage) / f".{part.fingerprint}{LOCK}"

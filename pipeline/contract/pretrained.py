@@ -13,6 +13,7 @@ from pipeline.contract.gguf_copy import head_of
 
 KEY = "model.pretrained"
 PACKAGE = "package:"
+SIZES = ("hidden_size", "num_hidden_layers", "num_attention_heads", "max_position_embeddings")
 SCALED_ROTARY = b"rope_freqs.weight"
 """The tensor by which GGUF files scale rotary frequencies, as those of Llama 3.1 and later."""
 
@@ -49,7 +50,8 @@ def pretrained_source(name: str) -> Source:
 
 
 def pretrained_values(name: str) -> dict[str, Any]:
-    """The contents of the weights' config.json; of a GGUF file, what transformers makes of its head.
+    """The contents of the weights' config.json, as common_names has them; of a GGUF file, what transformers makes of
+    its head.
 
     Raises OSError or ValueError for a folder whose file cannot be read, UserError for a GGUF file.
     """
@@ -57,8 +59,20 @@ def pretrained_values(name: str) -> dict[str, Any]:
     if source.file:
         values = pretrained_config(name).to_dict()
         values.pop("_name_or_path", None)
+        return common_names(values)
+    return common_names(json.loads(Path(source.folder, "config.json").read_text(encoding="utf-8")))
+
+
+def common_names(values: dict[str, Any]) -> dict[str, Any]:
+    """The contents of a config.json, its sizes also by the names that transformers' classes have in common: a GPT-2's
+    says n_embd where most say hidden_size."""
+    if all(name in values for name in SIZES):
         return values
-    return json.loads(Path(source.folder, "config.json").read_text(encoding="utf-8"))
+    from transformers.models.auto.configuration_auto import CONFIG_MAPPING  # takes two seconds to import
+
+    kind = str(values.get("model_type"))
+    own_names = CONFIG_MAPPING[kind].attribute_map if kind in CONFIG_MAPPING else {}
+    return {name: values[own] for name, own in own_names.items() if own in values} | values
 
 
 def check_positions(name: str, values: dict[str, Any], length: int) -> None:

@@ -20,6 +20,7 @@ nor death signal: closing the pipe and SIGTERM still end the tree, killing a gua
 """
 
 import ctypes
+import multiprocessing
 import os
 import select
 import signal
@@ -82,9 +83,22 @@ def end(process: subprocess.Popen[bytes], seconds: float = GRACE + 1) -> None:
         process.terminate()
 
 
-def die_with_parent(number: int) -> None:
-    """Asks for signal `number` when the parent of this process dies (0: no longer). Linux only."""
+def die_with_parent(number: int, parent: int | None = None) -> None:
+    """Asks for signal `number` when the parent of this process dies (0: no longer), and gets it now if that has died
+    already. parent: its process id, which is all that tells afterwards; without it only what comes is asked for.
+
+    Outside Linux the parent is looked at now, and never again.
+    """
     _prctl(PR_SET_PDEATHSIG, number)
+    if parent is not None and os.getppid() != parent:
+        os.kill(os.getpid(), number)
+
+
+def die_with_spawner() -> None:
+    """Asks to be killed when the process dies that had multiprocessing spawn this one."""
+    spawner = multiprocessing.parent_process()
+    assert spawner, "this process was not spawned"
+    die_with_parent(signal.SIGKILL, spawner.pid)
 
 
 def main(arguments: list[str]) -> int:
@@ -98,7 +112,7 @@ def main(arguments: list[str]) -> int:
     outer = os.getpid()
 
     def start_inner() -> NoReturn:
-        _follow(outer, signal.SIGTERM)
+        die_with_parent(signal.SIGTERM, outer)
         inner = os.getpid()
         os._exit(_guard(lambda: _start(command, inner), None))
 
@@ -169,19 +183,12 @@ def _start(command: list[str], parent: int) -> NoReturn:
     """Becomes the command, in a session of its own and without input."""
     os.setsid()
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    _follow(parent, signal.SIGKILL)
+    die_with_parent(signal.SIGKILL, parent)
     try:
         os.execvp(command[0], command)
     except OSError as error:
         print(f"error: {command[0]}: {error.strerror}", file=sys.stderr, flush=True)
         os._exit(127)
-
-
-def _follow(parent: int, number: int) -> None:
-    """Dies of `number` when `parent` does, or now if it already has."""
-    die_with_parent(number)
-    if os.getppid() != parent:
-        os._exit(128 + number)
 
 
 def _prctl(option: int, value: int) -> None:

@@ -24,7 +24,7 @@ import pyarrow as pa
 
 from configs.embed import Embed, Embedding
 from configs.errors import EndedError, UserError
-from pipeline.contract.process_group import die_with_parent
+from pipeline.contract.process_group import die_with_spawner
 from pipeline.contract.progress import say
 from pipeline.embed.shard_encoder import ShardEncoder, Write
 from pipeline.embed.shards import ShardedFile, shard_name
@@ -240,7 +240,7 @@ class _Member:
 
 def _serve(pipe: Connection, sharing: int, settings: Embed, embedding: Embedding, write: Write) -> None:
     """What a process does: encodes what it is given until the other end of its pipe is closed."""
-    die_with_parent(signal.SIGKILL)
+    die_with_spawner()
     served = _Served(pipe, settings.shard_rows, write)
     at = None
     try:

@@ -5,6 +5,7 @@ alone takes 3 s.
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -31,11 +32,14 @@ class Encoder:
     def __init__(self, name: str, device: str = "auto", batch_size: int = 4096) -> None:
         self.folder = ModelFolder(name)
         self._device = torch.device(_device(device))
-        if self._device.index is not None:
-            torch.cuda.set_device(self._device)  # else pinned memory is the first GPU's, and takes room there
         self._batch_size = batch_size
         self.dimensions: int = self.folder.config["hidden_size"]
-        self._hidden = _transformer(self.folder, self._device)
+        with self._current():
+            self._hidden = _transformer(self.folder, self._device)
+
+    def _current(self) -> AbstractContextManager[object]:
+        """In which the device is torch's current one: else pinned memory is the first GPU's, and takes room there."""
+        return nullcontext() if self._device.index is None else torch.cuda.device(self._device)
 
     @property
     def on_cpu(self) -> bool:
@@ -61,6 +65,10 @@ class Encoder:
         On a GPU the work goes on meanwhile. Sorted by length and batched, so the same list gives the same bytes;
         another grouping of the same segments may differ in the last bits.
         """
+        with self._current():
+            return self._begun(tokens)
+
+    def _begun(self, tokens: TokenLists) -> Callable[[], np.ndarray]:
         starts = np.cumsum(tokens.lengths_N) - tokens.lengths_N
         order = np.argsort(tokens.lengths_N, kind="stable")[::-1]  # a batch that does not fit the memory fails at once
         parts = []

@@ -2,7 +2,6 @@
 
 import multiprocessing
 import os
-import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -11,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from configs.embed import Embed
-from pipeline.contract.process_group import die_with_parent
+from pipeline.contract.process_group import die_with_spawner
 from pipeline.embed.model_folder import ModelFolder
 from pipeline.embed.segmenter import Segmented, Segmenter
 
@@ -49,7 +48,7 @@ def processes_beside_an_accelerator(sharing: int = 1) -> int:
 
 def _start(settings: Embed) -> None:
     global _segmenter
-    die_with_parent(signal.SIGKILL)
+    die_with_spawner()
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     _segmenter = Segmenter(ModelFolder(settings.model), settings.max_tokens, settings.max_segments)
 

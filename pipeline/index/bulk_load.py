@@ -6,7 +6,6 @@ asked how many points it has, and for some of them.
 """
 
 import multiprocessing
-import signal
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -16,7 +15,7 @@ import pyarrow as pa
 
 from configs.vectors import Vectors
 from pipeline.contract.execute import StageContext
-from pipeline.contract.process_group import die_with_parent
+from pipeline.contract.process_group import die_with_spawner
 from pipeline.contract.progress import say
 from pipeline.index import collection
 from pipeline.index.held import Brought, Journal, Known, bring, earlier
@@ -110,7 +109,7 @@ _batch_size: int
 
 def _start(settings: Vectors, name: str, deferred: bool) -> None:
     global _store, _batch_size
-    die_with_parent(signal.SIGKILL)
+    die_with_spawner()
     _store, _batch_size = ServerStore(client_of(settings), name, settings, deferred), settings.batch_size
 
 

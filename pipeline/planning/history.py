@@ -14,6 +14,7 @@ from configs.flops import flops_per_token
 from configs.model import Architecture
 from configs.size import architecture_of
 from pipeline.contract.artifact import Artifact, ArtifactStore
+from pipeline.contract.pretrained import common_names
 from pipeline.contract.stages import STAGES, conversations_into
 
 NEWEST = 6
@@ -222,7 +223,7 @@ def _trained(artifact: Artifact, store: ArtifactStore) -> float:
 def _architecture(train: Artifact) -> Architecture:
     """Of the model that was trained, pretrained ones included. Raises KeyError when its folder does not say."""
     try:
-        return architecture_of(SimpleNamespace(**train.json("model/config.json")))
+        return architecture_of(SimpleNamespace(**common_names(train.json("model/config.json"))))
     except AttributeError as error:
         raise KeyError("model") from error
 

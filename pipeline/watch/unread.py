@@ -1,8 +1,7 @@
 """The files of a profile's sources that no run has read, and their conversations that none has."""
 
-from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -13,7 +12,9 @@ from configs.acquire import Source
 from configs.profile import Profile
 from pipeline.acquire.batches import Held, batches_of
 from pipeline.acquire.reading_plan import plan
+from pipeline.acquire.selection import threshold
 from pipeline.acquire.sources import source_files, standing_still
+from pipeline.acquire.units import Unit, count, numbered
 from pipeline.contract.artifact import ArtifactStore
 from pipeline.contract.objects import SourceFile
 from pipeline.contract.raw_inputs import file_hashes
@@ -21,6 +22,8 @@ from pipeline.contract.sealed_json import DamagedError, read_sealed
 from pipeline.rows.bans import Bans
 from pipeline.rows.schema import CONVERSATIONS
 
+Files = list[tuple[str, SourceFile]]
+"""(name relative to the source, path) of each."""
 Labels = dict[str, str]
 """Label (SOURCE/FILE) to content hash."""
 
@@ -55,9 +58,10 @@ def unread(profile: Profile, store: ArtifactStore, keep: int) -> Unread:
     bans = Bans.read(root)
     with standing_still(profile):
         for source in profile.acquire.sources:
-            files = dict(_new_files(source, store, hashes, found.labels)) if source.path else {}
-            known = _known_rows(store, read, source.name, set(files)) if files else set()
-            for unit in plan(source, files.items()).units if files else ():
+            files = [(name, path) for name, path in source_files(source) if path.is_file()] if source.path else []
+            new = _new_files(source, files, store, hashes, found.labels)
+            known = _known_rows(store, read, source.name, new) if new else set()
+            for unit in _units(source, files, new) if new else ():
                 for batch in batches_of(unit, Held(), lambda _: None, bans):
                     if batch.schema == CONVERSATIONS:
                         _take(found, batch, known, keep)
@@ -67,16 +71,22 @@ def unread(profile: Profile, store: ArtifactStore, keep: int) -> Unread:
     return found
 
 
-def _new_files(
-    source: Source, store: ArtifactStore, hashes: set[str], labels: Labels
-) -> Iterator[tuple[str, SourceFile]]:
-    """(name, path) of each readable file whose content no run has read; noted in `labels`."""
-    files = [(name, path) for name, path in source_files(source) if path.is_file()]
+def _new_files(source: Source, files: Files, store: ArtifactStore, hashes: set[str], labels: Labels) -> set[str]:
+    """Names of the files whose content no run has read; noted in `labels`."""
     digests = file_hashes("acquire.sources", files, store.hashes)
-    for (name, path), digest in zip(files, digests, strict=True):
-        if digest not in hashes:
-            labels[f"{source.name}/{name}"] = digest
-            yield name, path
+    new = {name: digest for (name, _), digest in zip(files, digests, strict=True) if digest not in hashes}
+    labels |= {f"{source.name}/{name}": digest for name, digest in new.items()}
+    return set(new)
+
+
+def _units(source: Source, files: Files, new: set[str]) -> list[Unit]:
+    """How the new files are read. With a limit, those of their records that a run would read: all files are counted."""
+    if not source.limit:
+        return plan(source, ((name, path) for name, path in files if name in new)).units
+    units = plan(source, files).units
+    totals = [(unit.file, numbered([(unit, count(unit))])[1]) for unit in units]
+    highest = threshold(totals, source.limit)
+    return [replace(unit, threshold=highest) for unit in units if unit.file in new]
 
 
 def _read_by_runs(root: Path) -> dict[str, Labels]:

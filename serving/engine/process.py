@@ -27,7 +27,8 @@ from serving.engine.cache import BLOCK
 from serving.engine.sampling import Sampling
 
 SHARE = {"cuda": 0.8, "cpu": 0.25}
-"""Of the memory that is free when the model is loaded, for keys and values where the profile says nothing."""
+"""Of the memory that is free when the model is loaded, for keys and values where the profile says nothing; of all
+processes together."""
 IDLE_SECONDS = 60
 """After which what replies took of a GPU's memory is given back; graphs are captured again when they are needed."""
 ROWS = {"cuda": 256, "cpu": 32}
@@ -58,7 +59,8 @@ def batch_of(model: Any, settings: Embedded) -> Batch:
     """As the profile says, or as suits the model's device."""
     kind = model.device.type
     rows, prefill = settings.batch or ROWS[kind], settings.prefill_tokens or PREFILL[kind]
-    return Batch(model, rows, prefill, settings.cache_tokens or _room(model), settings.cuda_graphs)
+    tokens = settings.cache_tokens or room(model, settings.processes, _free(kind))
+    return Batch(model, rows, prefill, tokens, settings.cuda_graphs)
 
 
 def _warm(batch: Batch) -> None:
@@ -116,12 +118,18 @@ def _send(channel: socket.socket, message: dict[str, Any]) -> bool:
     return True
 
 
-def _room(model: Any) -> int:
-    """Tokens whose keys and values fit into SHARE of the free memory."""
+def room(model: Any, processes: int, free: int) -> int:
+    """Tokens whose keys and values fit into this process's part of SHARE of the free memory.
+
+    processes: that share the device; the weights of the others may still come. free: bytes, beside the model.
+    """
     config = model.config.get_text_config()
     heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
     size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
     token = 2 * config.num_hidden_layers * heads * size * model.dtype.itemsize
-    kind = model.device.type
-    free = torch.cuda.mem_get_info()[0] if kind == "cuda" else psutil.virtual_memory().available
-    return max(int(SHARE[kind] * free) // token, BLOCK)
+    shared = free - (processes - 1) * model.get_memory_footprint()
+    return max(int(SHARE[model.device.type] * shared / processes) // token, BLOCK)
+
+
+def _free(kind: str) -> int:
+    return torch.cuda.mem_get_info()[0] if kind == "cuda" else psutil.virtual_memory().available

@@ -9,7 +9,8 @@ from transformers import AutoConfig, AutoModelForCausalLM, GenerationConfig
 
 from configs.errors import UserError
 from serving.engine.batch import Batch, Reply
-from serving.engine.cache import RowCache
+from serving.engine.cache import BLOCK, RowCache
+from serving.engine.process import SHARE, room
 from serving.engine.sampling import Sampling, next_tokens
 
 SIZE = {
@@ -109,6 +110,16 @@ def test_a_cache_keeps_what_it_holds_and_never_takes_more_than_its_room() -> Non
         shown, _ = layer.update(new, new)
         assert torch.equal(shown, new)
         held = dict(enumerate(new))
+
+
+def test_processes_of_one_device_share_the_free_memory() -> None:
+    model, free = model_of("llama"), 400_000_000
+    token, weights = 2 * 3 * 2 * 8 * 4, sum(weight.nbytes for weight in model.parameters())
+    assert room(model, 1, free) == int(SHARE["cpu"] * free) // token
+    for processes in (2, 4):
+        together = processes * room(model, processes, free) * token
+        assert together == pytest.approx(SHARE["cpu"] * (free - (processes - 1) * weights), rel=0.001)
+    assert room(model, 4, weights) == BLOCK  # what is left for the others' weights alone holds one short reply
 
 
 def test_a_cancelled_reply_is_not_computed_any_more_and_the_others_go_on() -> None:

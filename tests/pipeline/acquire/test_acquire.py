@@ -128,6 +128,16 @@ def test_a_limit_keeps_the_same_records_however_the_work_is_split(make_run, fold
     assert len({r["origin"]["file"] for r in rows(artifact)}) > 1
 
 
+@pytest.mark.parametrize("reason", ["limit", "large files"])
+def test_how_a_source_is_read_is_told_once_whatever_was_opened_before(make_run, folder, capsys, monkeypatch, reason):
+    monkeypatch.setattr(acquire, "RANGE_BYTES", 1 if reason == "large files" else 1 << 26)
+    (folder / "deep" / "d.parquet").unlink()  # which is empty, and so not large
+    acquired(make_run, overrides=one_source(folder, **({"limit": 25} if reason == "limit" else {})))
+    said = [line for line in capsys.readouterr().out.splitlines() if line.startswith("acquire: all: ")]
+    assert sum("1 file, JSON Lines" in line for line in said) == 1, said
+    assert sum("README.md: not read" in line for line in said) == 1, said
+
+
 @pytest.mark.parametrize(
     ("text", "more", "words"),
     [

@@ -10,10 +10,11 @@ from configs.load import load_profile
 from pipeline.cli import main
 from pipeline.contract import garbage as module
 from pipeline.contract.artifact import Artifact, Ledger
-from pipeline.contract.garbage import garbage
+from pipeline.contract.execute import StageContext, run_stage
+from pipeline.contract.garbage import Garbage, garbage
 from pipeline.contract.parts import Part, PartStore
 from pipeline.contract.run import Run
-from pipeline.contract.stage import config_slice
+from pipeline.contract.stage import Stage, config_slice
 from pipeline.contract.stages import STAGES
 
 BYTES = 1000
@@ -104,6 +105,34 @@ def test_what_is_young_stays(week: Week, tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(module, "YOUNG_DAYS", 1.0)
     found = garbage(tmp_path / "root", 1, [])
     assert (found.artifacts, found.parts) == ([], [])
+
+
+def reads_a_part_while_room_is_made(context: StageContext) -> None:
+    store, part = context.part_store, context.part({}, {"data": "d"})
+
+    def make(missing: list[Part]) -> None:
+        with store.making(missing[0]) as made:
+            (made.folder / "data.txt").write_text("d")
+
+    [held] = context.obtain([part], make)
+    assert context.run.folder not in garbage(context.run.root, 1, []).runs
+    Garbage(context.run.root, [], [], [held.path], 0).delete()
+    garbage(context.run.root, 1, []).delete()
+    context.metrics["read"] = (held.path / "data.txt").read_text()
+
+
+def test_parts_stay_while_a_stage_that_has_them_is_running_and_so_does_its_run(
+    week: Week, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = f"{__name__}:reads_a_part_while_room_is_made"
+    monkeypatch.setitem(STAGES, "trial", Stage("trial", entry=entry, inputs=("acquire",)))
+    old, new = week(1, "a"), week(2, "b")
+    run_stage(STAGES["trial"], old)
+    assert old.artifact("trial").metrics == {"read": "d"}
+    found = garbage(tmp_path / "root", 1, [])
+    assert found.runs == [old.folder]
+    assert [path.parent.name for path in found.parts] == ["acquire", "trial"]
+    assert new.folder.is_dir()
 
 
 def test_an_interrupted_deletion_ends_with_the_next(week: Week, tmp_path: Path) -> None:

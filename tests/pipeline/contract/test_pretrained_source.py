@@ -13,7 +13,14 @@ from configs.errors import UserError
 from configs.load import load_profile
 from pipeline.contract import raw_inputs
 from pipeline.contract.fingerprint import FileHashes
-from pipeline.contract.pretrained import Source, check_positions, pretrained_config, pretrained_source
+from pipeline.contract.pretrained import (
+    Source,
+    check_positions,
+    common_names,
+    pretrained_config,
+    pretrained_source,
+    pretrained_values,
+)
 
 
 @pytest.fixture
@@ -119,3 +126,18 @@ def test_sequences_longer_than_the_weights_take_are_refused() -> None:
     check_positions("base", values, 512)
     with pytest.raises(UserError, match=r"sequence_length: 513 exceeds max_position_embeddings \(512\) of base; lower"):
         check_positions("base", values, 513)
+
+
+def test_sizes_are_found_under_the_names_that_a_familys_own_file_gives_them(tmp_path: Path) -> None:
+    own = {"model_type": "gpt2", "n_embd": 64, "n_layer": 3, "n_head": 4, "n_positions": 128, "vocab_size": 100}
+    (tmp_path / "config.json").write_text(json.dumps(own))
+    found = pretrained_values(str(tmp_path))
+    common = {"hidden_size": 64, "num_hidden_layers": 3, "num_attention_heads": 4, "max_position_embeddings": 128}
+    assert found == own | common
+    with pytest.raises(UserError, match=r"sequence_length: 129 exceeds max_position_embeddings \(128\)"):
+        check_positions("base", found, 129)
+
+
+@pytest.mark.parametrize("values", [{}, {"model_type": "of nobody", "n_embd": 64}, {"hidden_size": 64}])
+def test_what_names_no_known_family_stays_as_it_is(values: dict[str, object]) -> None:
+    assert common_names(values) == values

@@ -155,3 +155,42 @@ def test_the_family_dies_when_a_guard_is(
     assert all_dead([*processes, inner])
     process.wait(5)
     assert process.returncode not in (0, None)
+
+
+SPAWNED_LATE = textwrap.dedent("""
+    import multiprocessing, os, sys, time
+    from pathlib import Path
+    from pipeline.contract.process_group import die_with_spawner
+
+    def asks_late(folder, spawner):
+        (folder / "started").touch()
+        while (folder / "spawner dies").exists() and os.getppid() == spawner:
+            time.sleep(0.01)
+        die_with_spawner()
+        (folder / "outlived").touch()
+
+    if __name__ == "__main__":
+        folder = Path(sys.argv[1])
+        process = multiprocessing.get_context("spawn").Process(target=asks_late, args=(folder, os.getpid()))
+        process.start()
+        while (folder / "spawner dies").exists() and not (folder / "started").exists():
+            time.sleep(0.01)
+        if (folder / "spawner dies").exists():
+            os._exit(0)
+        process.join()
+""")
+
+
+@pytest.mark.parametrize("dies", [True, False])
+def test_a_spawned_process_whose_parent_died_before_it_asked_dies_too(tmp_path: Path, dies: bool) -> None:
+    script = tmp_path / "spawner.py"
+    script.write_text(SPAWNED_LATE)
+    if dies:
+        (tmp_path / "spawner dies").touch()
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    told = subprocess.run(  # which waits until the spawned one has ended too: it has this pipe
+        [sys.executable, str(script), str(tmp_path)], stdout=subprocess.PIPE, text=True, env=environment, timeout=60
+    )
+    assert told.returncode == 0
+    assert (tmp_path / "started").exists()
+    assert (tmp_path / "outlived").exists() != dies

@@ -67,6 +67,13 @@ def test_any_gpu_gives_the_same_bytes():
 
 
 @two_gpus
+def test_which_gpu_is_the_current_one_is_left_alone():
+    assert torch.cuda.current_device() == 0
+    Encoder(MODEL, "cuda:1").encode_texts(TEXTS, 256)
+    assert torch.cuda.current_device() == 0
+
+
+@two_gpus
 def test_two_gpus_leave_the_files_that_one_does(tmp_path):
     rows = [
         {"row_id": f"{n << 20:08x}", "messages": [{"role": "user", "content": TEXTS[n % 500]}]} for n in range(4096)

@@ -11,6 +11,7 @@ import pytest
 
 from configs.flops import flops_per_token
 from configs.load import load_architecture
+from configs.model import Architecture
 from configs.profile import Profile
 from pipeline.contract.artifact import MANIFEST, SEAL
 from pipeline.contract.fingerprint import file_sha256
@@ -111,6 +112,21 @@ def test_an_evaluation_is_measured_by_the_model_it_read(root: Path) -> None:
     leave(root, "evaluate", "e", (1, 1), 7.0, inputs={"train": "t", "tokenise": "k"}, config=config)
     (found,) = (m for m in measurements(root) if m.stage == "evaluate")
     assert found.units == pytest.approx(flops_per_token(trained, 32) / 3 * 1_000_000 / 1e12)
+
+
+def test_a_model_whose_file_has_sizes_by_other_names_is_learned_from(root: Path) -> None:
+    splits = {"splits": {"validation": {"sequences": 0}}, "vocabulary": 100}
+    leave(root, "tokenise", "k", (1, 1), 1.0, metrics=splits, config={"tokenise": {"sequence_length": 32}})
+    config = {"model": {}, "train": {"validation_every": 10, "validation_sequences": 8}}
+    metrics = {"seconds": 50.0, "steps": 5, "tokens": 1_000_000}
+    leave(root, "train", "t", (1, 1), 65.0, inputs={"tokenise": "k"}, metrics=metrics, config=config)
+    own = {"model_type": "gpt2", "n_embd": 64, "n_layer": 3, "n_head": 4, "n_positions": 128, "vocab_size": 100}
+    (root / "artifacts/train/t/model").mkdir()
+    (root / "artifacts/train/t/model/config.json").write_text(json.dumps(own | {"tie_word_embeddings": True}))
+    sizes = {"hidden_size": 64, "num_hidden_layers": 3, "num_attention_heads": 4, "num_key_value_heads": 4}
+    sizes |= {"head_dim": 16, "intermediate_size": 256, "max_position_embeddings": 128, "vocab_size": 100}
+    whole, _ = (m for m in measurements(root) if m.stage == "train")
+    assert whole.units == pytest.approx(flops_per_token(Architecture(**sizes), 32) * 1_000_000 / 1e12)
 
 
 def test_shares_and_sizes_of_the_newest_run_over_the_same_sources(root: Path) -> None:

@@ -12,6 +12,7 @@ from configs.profile import Profile
 from pipeline.acquire.batches import Held, batches_of
 from pipeline.acquire.reading_plan import plan
 from pipeline.acquire.sources import source_files
+from pipeline.contract.execute import execute
 from pipeline.contract.run import Run
 from pipeline.rows.schema import CONVERSATIONS
 from pipeline.watch.unread import unread
@@ -74,6 +75,28 @@ def test_a_new_file_is_new_and_of_a_grown_one_its_new_lines(chats: Path) -> None
     assert (found.rows, said) == (5, {f"Question {n}?" for n in (5, 6, 10, 11, 12)})
     later = acquired(profile, "second")
     assert unread(profile, later.store, 100).rows == 0
+
+
+def test_of_a_source_with_a_limit_what_a_run_would_read_is_new(chats: Path) -> None:
+    write(chats, "two.jsonl", range(100, 140))
+    limited = [{"name": "chats", "path": str(chats), "limit": 9}]
+    profile = profile_of(chats.parent, f"acquire.sources={json.dumps(limited)}")
+    first = Run.begin(profile, "first")
+    found = unread(profile, first.store, 100)
+    execute(first, "acquire")
+    assert found.rows == 9
+    assert rows_of(first) == {row["row_id"] for row in found.sample.to_pylist()}
+    write(chats, "three.jsonl", range(200, 230))
+    found = unread(profile, first.store, 100)
+    second = Run.begin(profile, "second")
+    execute(second, "acquire")
+    assert 0 < found.rows < 9
+    assert rows_of(second) - rows_of(first) == {row["row_id"] for row in found.sample.to_pylist()}
+    assert unread(profile, second.store, 100).rows == 0
+
+
+def rows_of(run: Run) -> set[str]:
+    return set(run.artifact("acquire").read().to_table(columns=["row_id"])["row_id"].to_pylist())
 
 
 def test_equal_files_have_one_digest_and_others_another(chats: Path) -> None:
