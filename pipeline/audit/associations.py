@@ -18,7 +18,7 @@ import numpy as np
 
 from configs.audit import Findings
 from pipeline.audit.portrayal import PERSONS, SINGULAR
-from pipeline.audit.sample import Sample
+from pipeline.audit.sample import Sample, distinct
 from pipeline.audit.severity import adjusted
 from pipeline.clean.scores.function_words import FUNCTION_WORDS
 
@@ -89,7 +89,7 @@ def occupation_associations(sample: Sample, limits: Findings) -> dict[str, list[
         siblings = siblings[named[siblings]]
         group = np.setdiff1d(sample.of((tag,))[0], _others(sample, tag))
         group = group[named[group]]
-        if min(len(np.unique(sample.conversation_N[of])) for of in (group, siblings)) >= limits.min_group_rows // 2:
+        if min(distinct(sample.conversation_N[of]) for of in (group, siblings)) >= limits.min_group_rows // 2:
             found = _contrast(sample, group, siblings, occupation_V, single_V[sample.word_W])
             tests += [(tag, association) for association in found]
     return _significant(tests, limits)
@@ -103,8 +103,7 @@ def coverage(sample: Sample, tag: str, words: list[str], occupations: bool = Fal
     named_N = having(sample, set(SINGULAR)) if occupations else np.ones(len(sample), bool)
     group, rest = sample.of((tag,))
     mine, theirs = (
-        [len(np.unique(sample.conversation_N[of[wanted_N[of]]])) for wanted_N in (has_N, named_N)]
-        for of in (group, rest)
+        [distinct(sample.conversation_N[of[wanted_N[of]]]) for wanted_N in (has_N, named_N)] for of in (group, rest)
     )
     shares = {"share": mine[0] / max(mine[1], 1), "rest": theirs[0] / max(theirs[1], 1)}
     return shares | {"rows": mine[0], **sample.examples(group[has_N[group]])}
@@ -124,21 +123,20 @@ def _contrast(
 ) -> list[Association]:
     """Of every wanted word that LEAST_ROWS of the group's conversations have; q is the p-value as yet."""
     size = len(sample.vocabulary)
-    conversations = np.unique(sample.unit_N[group])
     group_V = _rows_with(sample, group, word_W, size)
     sources = np.unique(sample.source_N[group])
     rest_V, total, squares = np.zeros(size), 0.0, 0.0
     for source in sources:
         mine, theirs = group[sample.source_N[group] == source], rest[sample.source_N[rest] == source]
         theirs = theirs if len(theirs) else rest
-        rows = len(np.unique(sample.unit_N[theirs]))
+        rows = distinct(sample.unit_N[theirs])
         if not rows:
             return []
-        weight = len(np.unique(sample.unit_N[mine])) / rows
+        weight = distinct(sample.unit_N[mine]) / rows
         rest_V += weight * _rows_with(sample, theirs, word_W, size)
         total, squares = total + weight * rows, squares + weight**2 * rows
     effective = total / squares if squares else 1.0
-    rest_V, rest_n, group_n = rest_V * effective, total * effective, float(len(conversations))
+    rest_V, rest_n, group_n = rest_V * effective, total * effective, float(distinct(sample.unit_N[group]))
     found = []
     for v in np.flatnonzero(wanted_V & (group_V >= LEAST_ROWS)):
         alpha = PRIOR * (group_V[v] + rest_V[v]) / (group_n + rest_n)
@@ -152,10 +150,8 @@ def _contrast(
 
 def _rows_with(sample: Sample, statements: np.ndarray, word_W: np.ndarray, size: int) -> np.ndarray:
     """[V] conversations of these statements that have each word."""
-    inside = np.zeros(len(sample), bool)
-    inside[statements] = True
-    kept = inside[sample.of_W]
-    pairs = np.unique(sample.unit_N[sample.of_W[kept]] * size + word_W[kept])
+    of, places = sample.words(statements)
+    pairs = np.unique(sample.unit_N[of] * size + word_W[places])
     return np.bincount(pairs % size, minlength=size).astype(float)
 
 
@@ -170,7 +166,7 @@ def _significant(tests: list[tuple[str, Association]], limits: Findings) -> dict
 
 
 def _frequent(sample: Sample, least: int) -> list[str]:
-    return [tag for tag, of in sample.groups.items() if len(np.unique(sample.conversation_N[of])) >= least]
+    return [tag for tag, of in sample.groups.items() if distinct(sample.conversation_N[of]) >= least]
 
 
 def _others(sample: Sample, tag: str) -> np.ndarray:
@@ -184,4 +180,4 @@ def _siblings(sample: Sample, tag: str, least: int) -> np.ndarray:
     """The same without those that mention the group too; none when they are of fewer conversations than `least`."""
     found = np.setdiff1d(_others(sample, tag), sample.groups[tag])
     found = found[sample.rest_N[found]]
-    return found if len(np.unique(sample.conversation_N[found])) >= least else found[:0]
+    return found if distinct(sample.conversation_N[found]) >= least else found[:0]

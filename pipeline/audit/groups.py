@@ -15,7 +15,7 @@ from configs.audit import Findings
 from pipeline.audit.associations import having
 from pipeline.audit.matched import Compared, compare
 from pipeline.audit.portrayal import FIELDS
-from pipeline.audit.sample import TONES, Sample
+from pipeline.audit.sample import TONES, Sample, distinct
 from pipeline.audit.severity import cohens_h
 
 INTERSECTIONS = (("gender", "age"), ("gender", "ethnicity"))
@@ -59,7 +59,7 @@ def compared_groups(sample: Sample, least: int) -> list[tuple[str, ...]]:
         for pair in product(sample.groups, sample.groups)
         if tuple(tag.split(":")[0] for tag in pair) in INTERSECTIONS
     ]
-    return [tags for tags in [*single, *pairs] if len(np.unique(sample.conversation_N[sample.of(tags)[0]])) >= least]
+    return [tags for tags in [*single, *pairs] if distinct(sample.conversation_N[sample.of(tags)[0]]) >= least]
 
 
 def portrayals(sample: Sample) -> np.ndarray:
@@ -83,7 +83,7 @@ def _agency(tag: str, sample: Sample, strata: list[np.ndarray], limits: Findings
     known_N = ~np.isnan(acts_N)
     group = np.flatnonzero(known_N & mine_N & (sample.place_N < sample.rates[tag]))
     rest = np.flatnonzero(known_N & ~mine_N & sample.rest_N)
-    if min(len(np.unique(sample.conversation_N[of])) for of in (group, rest)) < limits.min_group_rows:
+    if min(distinct(sample.conversation_N[of]) for of in (group, rest)) < limits.min_group_rows:
         return []
     outcome_NK = acts_N[:, None]
     compared = compare(outcome_NK, group, rest, strata, sample.cluster_N, sample.conversation_N)
@@ -133,11 +133,11 @@ def _examples(sample: Sample, outcome_N: np.ndarray, group: np.ndarray, gap: flo
 
 
 def _joint(*codes: np.ndarray) -> np.ndarray:
-    """One number for each combination."""
+    """A number from 0 on for each combination that is there."""
     found = np.zeros(len(codes[0]), np.int64)
     for code in codes:
         found = found * (int(code.max(initial=0)) + 1) + code
-    return found
+    return np.unique(found, return_inverse=True)[1]
 
 
 def _rounded(values: dict[str, float]) -> dict[str, float]:

@@ -21,6 +21,8 @@ from math import erfc, log, sqrt
 
 import numpy as np
 
+from pipeline.audit.sample import distinct
+
 LEAST_REST = 10
 REPLICATES = 1000
 BAGS = 2000
@@ -51,8 +53,8 @@ def compare(
     cluster_N: np.ndarray,
     conversation_N: np.ndarray,
 ) -> Compared:
-    """group, rest: numbers of statements. strata: [N] numbers of strata, the finest first, the last with one for all.
-    cluster_N: [N] what is drawn as one.
+    """group, rest: numbers of statements. strata: [N] numbers of strata from 0 on, the finest first, the last with one
+    for all. cluster_N: [N] what is drawn as one.
 
     matched: the share of the group's statements that have found their like in the finest strata.
     """
@@ -62,9 +64,8 @@ def compare(
     influence = np.zeros_like(rest_y)
     matched = 0.0
     for level, stratum_N in enumerate(strata):
-        _, codes = np.unique(stratum_N, return_inverse=True)
-        rest_s, group_s = codes[rest], codes[group]
-        size = codes.max(initial=-1) + 1
+        rest_s, group_s = stratum_N[rest], stratum_N[group]
+        size = stratum_N.max(initial=-1) + 1
         rest_n = np.bincount(rest_s, minlength=size)
         enough = rest_n >= (LEAST_REST if level < len(strata) - 1 else 1)
         taken = left & enough[group_s]
@@ -83,11 +84,11 @@ def compare(
     weights_RB = _weights(bags)
     counts_R = np.maximum(weights_RB @ count_B, 1e-9)
     gaps_RK = (weights_RB @ above_BK) / counts_R[:, None] - (weights_RB - 1) @ rest_BK
-    rows = len(np.unique(conversation_N[group]))
+    rows = distinct(conversation_N[group])
     gap_K = (group_y - expected).mean(axis=0)
     deviation_K = _pooled(group_y, rest_y)
     spread_K = np.concatenate([group_y, rest_y]).std(axis=0)
-    clusters = len(np.unique(cluster_N[group]))
+    clusters = distinct(cluster_N[group])
     error_K = np.maximum(gaps_RK[counts_R > 0.5].std(axis=0), spread_K / clusters)  # which is not 0 where all are alike
     low_K, high_K = np.quantile(gaps_RK[counts_R > 0.5], (0.025, 0.975), axis=0)
     low_K, high_K = np.minimum(low_K, gap_K - 1.96 * error_K), np.maximum(high_K, gap_K + 1.96 * error_K)
@@ -118,8 +119,9 @@ def _by(codes: np.ndarray, values: np.ndarray, size: int) -> np.ndarray:
 
 def _bags(cluster_N: np.ndarray, group: np.ndarray, rest: np.ndarray) -> tuple[np.ndarray, int]:
     """The bag of each statement, and how many there are: a cluster each, or BAGS of many."""
-    used = np.unique(cluster_N[np.concatenate([group, rest])])
     of_cluster = np.zeros(cluster_N.max(initial=0) + 1, np.int64)
+    of_cluster[cluster_N[group]] = of_cluster[cluster_N[rest]] = 1
+    used = np.flatnonzero(of_cluster)
     of_cluster[used] = np.arange(len(used)) % BAGS
     return of_cluster[cluster_N], min(len(used), BAGS)
 

@@ -9,6 +9,7 @@ corpus.
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,8 @@ LENGTHS = (60, 120, 240)
 """Characters at which the strata of length begin."""
 REPEATED = 5
 EXAMPLES = 3
+FEW = 50_000
+"""Numbers that are sorted sooner than counted."""
 REST = ""
 """Key of Sample.rates for what mentions another group or none."""
 
@@ -39,8 +42,8 @@ class Sample:
     a conversation, and of such a sentence its first REPEATED. conversation_N, source_N, role_N, topic_N, length_N:
     numbers. persons_N: whether each is about persons. tone_NT: TONES. place_N: the number in 0 to 1 that each
     statement's conversation has drawn. groups, acts, acted_on: tag to the numbers of its statements. word_W, of_W:
-    numbers of words and of the statements that they stand in. statements: tag to how many there are in the whole
-    corpus. rates: tag to the share of its conversations that are in.
+    numbers of words and of the statements that they stand in, which ascend. statements: tag to how many there are in the
+    whole corpus. rates: tag to the share of its conversations that are in.
     """
 
     row_ids: list[str]
@@ -86,6 +89,17 @@ class Sample:
                 found[self.conversation_N[at]] = int(self.number_N[at])
                 said.add(self.said_N[at])
         return {"examples": [self.row_ids[row] for row in found], "sentences": list(found.values())}
+
+    @cached_property
+    def _word_ends(self) -> np.ndarray:
+        """[N + 1]: where the words of each statement begin in word_W, and end."""
+        return np.concatenate([[0], np.cumsum(np.bincount(self.of_W, minlength=len(self)))])
+
+    def words(self, statements: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Of each word of these statements, the statement and the place in word_W."""
+        begins, counts = self._word_ends[statements], np.diff(self._word_ends)[statements]
+        of = np.repeat(np.arange(len(statements)), counts)
+        return statements[of], np.arange(len(of)) + (begins - np.cumsum(counts) + counts)[of]
 
     @property
     def rest_N(self) -> np.ndarray:
@@ -202,6 +216,11 @@ class _Growing:
         known, encoded = self.numbers[name], values.dictionary_encode()
         numbers = np.array([known.setdefault(v, len(known)) for v in encoded.dictionary.to_pylist()], np.int64)
         return numbers[encoded.indices.to_numpy()] if len(values) else np.zeros(0, np.int64)
+
+
+def distinct(numbers: np.ndarray) -> int:
+    """How many different numbers there are, none of them negative."""
+    return len(np.unique(numbers)) if len(numbers) < FEW else int(np.count_nonzero(np.bincount(numbers)))
 
 
 def repeated(said_N: np.ndarray, conversation_N: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
