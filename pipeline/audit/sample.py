@@ -42,7 +42,7 @@ class Sample:
     a conversation, and of such a sentence its first REPEATED. conversation_N, source_N, role_N, topic_N, length_N:
     numbers. persons_N: whether each is about persons. tone_NT: TONES. place_N: the number in 0 to 1 that each
     statement's conversation has drawn. groups, acts, acted_on: tag to the numbers of its statements. word_W, of_W:
-    numbers of words and of the statements that they stand in, which ascend. statements: tag to how many there are in the
+    numbers of words and of the statements that they stand in, which ascend. statements: tag to how many are in the
     whole corpus. rates: tag to the share of its conversations that are in.
     """
 
