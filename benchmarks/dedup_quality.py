@@ -45,7 +45,7 @@ from pipeline.deduplicate.candidate_pairs import bands_of_rows, buckets_of, cand
 from pipeline.deduplicate.connected_components import components_in_memory
 from pipeline.deduplicate.hashed_words import HashedWords
 from pipeline.deduplicate.near_duplicates import WORDS_OF_ROWS, duplicates, verify
-from pipeline.deduplicate.representatives import MEMBERS, represent
+from pipeline.deduplicate.representatives import MEMBERS_WITH_WORDS, represent
 from pipeline.deduplicate.similarity import Compared, similarities
 
 CLASSES = {"8-15": (8, 15), "16-40": (16, 40), "41-": (41, 400)}
@@ -252,8 +252,9 @@ class Found:
             "chars": np.array([len(rows[v][0]) + len(rows[v][1]) for v in vertices], np.int32),
             "repaired": np.zeros(size, np.int32),
         } | {name: members[name] for name in members.column_names}
-        placed = represent(pa.table({name: columns[name] for name in MEMBERS.names}), config).to_pylist()
-        self.drops = {(p["ordinal"], p["matched_ordinal"]) for p in placed if p["matched"] is not None}
+        placed = represent(pa.table({name: columns[name] for name in MEMBERS_WITH_WORDS.names}), config).clustered
+        drops = [each for each in placed.to_pylist() if each["matched"] is not None]
+        self.drops = {(each["ordinal"], each["matched_ordinal"]) for each in drops}
 
 
 def names_at(words: list[str]) -> list[int]:

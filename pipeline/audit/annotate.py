@@ -31,6 +31,10 @@ if TYPE_CHECKING:
 KEYS = {"data": "row_id", "mentions": "statement", "others": "statement"}
 """Folder of the artifact to its unique column."""
 
+SCORES = ("topic", "topic_similarity", "sentiment", "emotion", "emotions", "mentions")
+COLUMNS = ["row_id", "source", "split", *SCORES, "language", "cluster"]
+"""Of data/."""
+
 
 def annotate(context: StageContext) -> None:
     """Leaves data/, mentions/ and others/ (see docs/artifacts.md), clusters.json, map.parquet, and the maps in plots/.
@@ -125,15 +129,13 @@ def write_annotations(
     texts: folders of FILES, of these rows and others; splits: row_id, split; topics: TOPICS; count: conversations of
     the whole corpus.
     """
-    scores = ("topic", "topic_similarity", "sentiment", "emotion", "emotions", "mentions")
-    columns = ["row_id", "source", "split", *scores, "language", "cluster"]
     if isinstance(topics, pa.Table):
-        return _annotations_here(texts, splits, topics, out, count, columns)
+        return _annotations_here(texts, splits, topics, out, count)
     from pipeline.spark.frames import read_rows, write_rows
 
     spark = session_of(context)
     found = {name: read_rows(spark, *(folder / f"{name}.parquet" for folder in texts)) for name in FILES}
-    annotated = found["texts"].join(splits, "row_id").join(topics, "row_id").select(*columns)
+    annotated = found["texts"].join(splits, "row_id").join(topics, "row_id").select(*COLUMNS)
     written = {"data": write_rows(annotated, out / "data", count, KEYS["data"])}
     topic_of = read_rows(spark, out / "data").select("row_id", "topic")
     for name in ("mentions", "others"):
@@ -142,13 +144,13 @@ def write_annotations(
 
 
 def _annotations_here(
-    texts: Sequence[Path], splits: pa.Table, topics: pa.Table, out: Path, count: int, columns: list[str]
+    texts: Sequence[Path], splits: pa.Table, topics: pa.Table, out: Path, count: int
 ) -> dict[str, int]:
     found = {
         name: pa.concat_tables([pq.ParquetFile(folder / f"{name}.parquet").read() for folder in texts])
         for name in FILES
     }
-    annotated = joined(joined(found["texts"], splits), topics).select(columns)
+    annotated = joined(joined(found["texts"], splits), topics).select(COLUMNS)
     written = {"data": write_placed(annotated, out / "data", count, KEYS["data"])}
     topic_of = annotated.select(["row_id", "topic"])
     for name in ("mentions", "others"):
