@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 KEYS = {"data": "row_id", "mentions": "statement", "others": "statement"}
 """Folder of the artifact to its unique column."""
 
+MOST_STATEMENTS = 3_000_000
+"""That mention groups, and are joined in one process: some 300 bytes each."""
+
 SCORES = ("topic", "topic_similarity", "sentiment", "emotion", "emotions", "mentions")
 COLUMNS = ["row_id", "source", "split", *SCORES, "language", "cluster"]
 """Of data/."""
@@ -51,7 +54,10 @@ def annotate(context: StageContext) -> None:
     settings: Audit = context.config("audit")
     source, vectors = context.inputs["deduplicate"], context.inputs["embed"]
     count = context.ledger.rows_in = source.ledger.rows_out
-    spark = None if is_little(context, count * KEYS_SHARE) else session_of(context)
+    texts = text_parts(context, context.inputs["clean"], count)
+    statements = sum(pq.read_metadata(folder / "mentions.parquet").num_rows for folder in texts)
+    here = is_little(context, context.inputs["clean"].ledger.rows_out * KEYS_SHARE) and statements <= MOST_STATEMENTS
+    spark = None if here else session_of(context)
     shards = sorted(vectors.parquet().glob("*.parquet"))
     ids, sample_ND = sampled(shards, vectors.ledger.rows_out)
     encoder = Encoder(context.config("embed.model"), context.config("embedding.device"))
@@ -66,7 +72,6 @@ def annotate(context: StageContext) -> None:
         batches = of_vectors(iter([pa.record_batch({"path": [str(path) for path in shards]})]), topics)
         of_topics = pa.Table.from_batches(batches, TOPICS)
         splits = read_columns(source.parquet(), ["row_id", "split"])
-    texts = text_parts(context, context.inputs["clean"], count)
     written = write_annotations(context, texts, splits, of_topics, context.out, count)
     context.ledger.rows_out = written.pop("data")
     clusters = dict(zip(topics.clusters, words, strict=True))

@@ -69,7 +69,7 @@ def _texts_by(spark: SparkSession, rows: Path, ids: np.ndarray) -> pa.Table:
 def _texts_here(rows: Path, ids: pa.Array) -> pa.Table:
     found: dict[str, list[str]] = {"row_id": [], "text": []}
     for file in sorted(rows.glob("*.parquet")):
-        for batch in pq.ParquetFile(file).iter_batches(columns=["row_id", "messages"]):
+        for batch in pq.ParquetFile(file).iter_batches(1 << 12, columns=["row_id", "messages"]):
             wanted = batch.filter(pc.is_in(batch["row_id"], value_set=ids))
             found["row_id"] += wanted["row_id"].to_pylist()
             found["text"] += ["\n".join(said for _, said in turns) for turns in turns_of(wanted["messages"])]

@@ -7,11 +7,11 @@ import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from pipeline.audit.annotate import KEYS, text_files, write_annotations
+from pipeline.audit.annotate import KEYS, MOST_STATEMENTS, text_files, write_annotations
 from pipeline.audit.annotation import TEXT_COLUMNS
 from pipeline.contract.artifact import MANIFEST, SEAL
 from pipeline.contract.execute import StageContext
-from pipeline.rows.parquet import read_columns
+from pipeline.rows.parquet import read_columns, rows_in
 from pipeline.rows.placed import joined, write_placed
 from pipeline.spark.frames import read_rows, write_rows
 from pipeline.spark.session import session_of
@@ -30,7 +30,8 @@ def reannotate(context: StageContext) -> None:
     before, balanced = context.inputs["annotate"], context.inputs["balance"]
     count = balanced.ledger.rows_out
     added = sum(balanced.ledger.added.values())
-    done = _here if is_little(context, count * KEYS_SHARE) else _by_spark
+    here = is_little(context, count * KEYS_SHARE) and rows_in(before.parquet("mentions")) <= MOST_STATEMENTS
+    done = _here if here else _by_spark
     context.ledger.rows_in, context.ledger.rows_out = count, done(context, count, added)
     for file in before.path.iterdir():
         if file.is_file() and file.name not in (MANIFEST, SEAL):
@@ -67,8 +68,7 @@ def _here(context: StageContext, count: int, added: int) -> int:
     if added:
         fresh = context.scratch / "added"
         columns = [*TEXT_COLUMNS, "messages", "split", "parent", "topic"]
-        new = read_columns(rows, [*columns, "augmentation"])
-        new = new.filter(pc.is_valid(new["augmentation"]))
+        new = read_columns(rows, [*columns, "augmentation"], pc.field("augmentation").is_valid())
         write_placed(new.select([*TEXT_COLUMNS, "messages"]), context.scratch / "rows", added)
         texts = text_files(context, context.scratch / "rows", context.scratch / "texts", count)
         about = _about_here(new, read_columns(before.parquet()))

@@ -19,7 +19,10 @@ from pipeline.spark.session import session_of
 from pipeline.spark.tasks import KEYS_SHARE, is_little
 
 MOST_BYTES = 1 << 30
-"""Of Parquet columns before their compression, that this process holds: some three times as much while it works."""
+"""Of rows that this process holds: some three times as much while it works."""
+
+ROWS_AT_ONCE = 2000
+"""Whose copies are made at once: Python's objects are ten times as large as Arrow's."""
 
 DRAWN = "counterfactual/"
 """With the row_id, what the draw of rows to be copied follows from."""
@@ -28,11 +31,14 @@ DRAWN = "counterfactual/"
 def write_balanced(context: StageContext, rows: DataFrame, dropped: DataFrame) -> int:
     """Makes data/ and dropped/, and returns how many rows are in data/. rows: deduplicate's, with topic. dropped:
     row_id, rule and evidence of those that go."""
+    config: Balance = context.config("balance")
     source = context.inputs["deduplicate"].parquet()
     total = rows_in(source)
-    held = sum(_bytes(pq.read_metadata(path)) for path in source.glob("*.parquet"))
-    if is_little(context, total * KEYS_SHARE) and held <= MOST_BYTES:
-        return _here(context, dropped.toArrow(), total)
+    little = is_little(context, total * max(KEYS_SHARE, config.counterfactual_share))
+    if little and sum(_bytes(pq.read_metadata(path)) for path in source.glob("*.parquet")) <= MOST_BYTES:
+        held = read_columns(source)
+        if held.nbytes <= MOST_BYTES:
+            return _here(context, held, dropped.toArrow(), total)
     return _by_spark(context, rows, dropped, total)
 
 
@@ -40,9 +46,7 @@ def _bytes(metadata: pq.FileMetaData) -> int:
     return sum(metadata.row_group(number).total_byte_size for number in range(metadata.num_row_groups))
 
 
-def _here(context: StageContext, dropped: pa.Table, total: int) -> int:
-    config: Balance = context.config("balance")
-    rows = read_columns(context.inputs["deduplicate"].parquet())
+def _here(context: StageContext, rows: pa.Table, dropped: pa.Table, total: int) -> int:
     rows = rows.select(["row_id", *(name for name in rows.column_names if name != "row_id")])  # as Spark's joins
     about = read_columns(context.inputs["annotate"].parquet(), ["row_id", "topic"])
     topic = about["topic"].take(pc.index_in(rows["row_id"], value_set=about["row_id"].combine_chunks()))
@@ -52,7 +56,7 @@ def _here(context: StageContext, dropped: pa.Table, total: int) -> int:
     for name, column in (("topic", topic), ("augmentation", nothing), ("parent", nothing)):
         rows = rows.append_column(name, column)
     originals = rows.filter(pc.invert(gone))
-    tables = [originals, _copies_here(originals, config, context.config("seed"))]
+    tables = [originals, _copies_here(originals, context.config("balance"), context.config("seed"))]
     if rows_in(written := context.inputs["generate"].parquet()):
         made = read_columns(written)
         made = made.append_column("split", pa.repeat("train", made.num_rows)).append_column("cluster", made["row_id"])
@@ -64,8 +68,10 @@ def _copies_here(originals: pa.Table, config: Balance, seed: int) -> pa.Table:
     train = originals.filter(pc.equal(originals["split"], "train"))
     keys = pc.binary_join_element_wise(DRAWN, train["row_id"], "").to_numpy()
     drawn = train.filter(pa.array(uniforms(seed, keys) < config.counterfactual_share))
-    made = [copy for row in drawn.to_pylist() for copy in copies(row, config.counterfactual_attributes)]
-    swapped = pa.Table.from_pylist(made, originals.schema)
+    swapped = originals.schema.empty_table()
+    for batch in drawn.to_batches(ROWS_AT_ONCE):
+        made = [copy for row in batch.to_pylist() for copy in copies(row, config.counterfactual_attributes)]
+        swapped = pa.concat_tables([swapped, pa.Table.from_pylist(made, originals.schema)])
     said = originals["text_hash"].combine_chunks()
     return swapped.filter(pc.invert(pc.is_in(swapped["text_hash"], value_set=said, skip_nulls=True)))
 

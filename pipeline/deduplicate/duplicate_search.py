@@ -105,7 +105,7 @@ class DuplicateSearch:
             yield from cut("kept", table, (bound["own"].to_numpy().view(np.uint64) % np.uint64(targets)).astype(int))
             yield from told("rows", pa.table([[table.num_rows]], ["rows"]))
 
-        sent = self.exchange.step([self.exact, *self.clustered], ranges.new_ranges, kept)
+        sent = self.exchange.step([self.exact, *self.clustered], ranges.new_ranges, kept, ["exact", "clustered"])
         sent = self.exchange.done("deduplicate: kept", sent)
         counted = self.exchange.gather(sent, "rows", pa.schema({"rows": pa.int64()}))
         return sent, pc.sum(counted["rows"]).as_py() or 0
@@ -162,7 +162,8 @@ class DuplicateSearch:
 
         exchange = self.exchange
         shared = exchange.step([exchange.step([splits], ranges.new_ranges, exchanges)], targets, overlapping)
-        frame = exchange.step([self.exact, *self.clustered, splits, shared], ranges.new_ranges, rows)
+        kinds = ["exact", "clustered", "splits", "overlaps"]
+        frame = exchange.step([self.exact, *self.clustered, splits, shared], ranges.new_ranges, rows, kinds)
         sent = exchange.done("deduplicate: deciding", exchange.step([frame], int(task_of_file.max()) + 1, of_files))
         decided = exchange.gather(sent, "decided", DECIDED).sort_by("file")
         digests = zip(decided["file"].to_pylist(), decided["digest"].to_pylist(), strict=True)

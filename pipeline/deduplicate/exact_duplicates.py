@@ -19,9 +19,15 @@ TEXTS = pa.schema(
 )
 """What exact duplicates are found by: the hash of the text, and what decides which row is best."""
 
-BEST_FIRST = [("rank", "ascending"), ("chars", "descending"), ("repaired", "ascending"), ("row_id", "ascending")]
+BEST_FIRST = [
+    ("rank", "ascending"),
+    ("chars", "descending"),
+    ("repaired", "ascending"),
+    ("row_id", "ascending"),
+    ("ordinal", "ascending"),
+]
 """Which row of a set of duplicates stays: an evaluation row or an earlier one before any new one, then the
-longest, then the least repaired, then the one with the smallest row_id."""
+longest, then the least repaired, then the one with the smallest row_id, of which two corpora may have one each."""
 
 
 def text_hashes(table: pa.Table) -> pa.Array:

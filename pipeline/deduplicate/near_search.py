@@ -139,7 +139,8 @@ class NearSearch:
             a, b, jaccard, duplicate = (found[name].to_numpy() for name in found.column_names)
             yield from _found(verdicts_of(a, b, similarity_of(jaccard, duplicate)), received.target)
 
-        return self.exchange.step([self.exchange.step([known], count, first_rows)], count, verified)
+        first = self.exchange.step([known], count, first_rows, ["pairs", "seconds"])
+        return self.exchange.step([first], count, verified)
 
     def _settled(self, sent: list[Sent]) -> Sent:
         """CLUSTERED of the components about which enough is known; the vertices of the others, at their ranges."""
@@ -162,7 +163,8 @@ class NearSearch:
             found = represent_known(received.table("members", MEMBERS), Known(received.table("known", VERDICTS)))
             yield from _represented(found, ranges)
 
-        return self.exchange.step([self.exchange.step(sent, len(ranges.all), members)], targets, settled)
+        rows = self.exchange.step(sent, len(ranges.all), members, ["components", "verdicts"])
+        return self.exchange.step([rows], targets, settled)
 
     def _clustered(self, settled: Sent) -> Sent:
         """CLUSTERED of the components whose rows had to be compared."""
@@ -183,7 +185,8 @@ class NearSearch:
         def representatives(received: Received) -> Batches:
             yield from _represented(represent(received.table("members", MEMBERS_WITH_WORDS), config), ranges)
 
-        return self.exchange.step([self.exchange.step([settled], len(ranges.all), members)], targets, representatives)
+        rows = self.exchange.step([settled], len(ranges.all), members, ["unsettled"])
+        return self.exchange.step([rows], targets, representatives)
 
     def _kept(self, sent: list[Sent]) -> Sent:
         ranges, verdicts = self.ranges, self.verdicts
@@ -192,7 +195,7 @@ class NearSearch:
             verdicts.write(ranges.all[received.target], received.table("verdicts", VERDICTS))
             return iter(())
 
-        return self.exchange.step(sent, len(ranges.all), kept)
+        return self.exchange.step(sent, len(ranges.all), kept, ["verdicts"])
 
 
 @dataclass(frozen=True)

@@ -41,13 +41,17 @@ CLUSTERED = pa.schema(
 for it (null when it stays itself)."""
 
 
+MOST_TOLD = 64
+"""Questions a row of a component, of which the verdicts are told: a huge one of many rows that stay has more than are
+worth keeping, and is compared again."""
+
 Answers = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 """Of the places of rows and of the rows that may stay for them: (similarity, known), see Known.of."""
 
 
 class Represented(NamedTuple):
-    """CLUSTERED of the components that were settled, the VERDICTS that settled them, and COMPONENTS of the rows of
-    others, about which something would have to be known."""
+    """CLUSTERED of the components that were settled, the VERDICTS that settled them (see MOST_TOLD), and COMPONENTS of
+    the rows of others, about which something would have to be known."""
 
     clustered: pa.Table
     verdicts: pa.Table
@@ -92,7 +96,8 @@ def _represent(members: pa.Table, answers: Answers) -> Represented:
     place = np.cumsum(_begins(component)) - 1
     settled = np.ones(place[-1] + 1 if count else 0, bool)
     matched, similarity = np.full(count, -1), np.zeros(count, np.uint16)
-    told = [np.empty((3, 0), np.int64)]
+    sizes, questions = np.bincount(place, minlength=len(settled)), np.zeros(len(settled), np.int64)
+    told = [np.empty((3, 0), np.int32)]
     left = np.arange(count)
     while len(left):
         begins = _begins(component[left])
@@ -102,15 +107,17 @@ def _represent(members: pa.Table, answers: Answers) -> Represented:
         asked, by = others[new], against[new]
         found, known = answers(asked, by)
         settled[place[asked[~known]]] = False
-        told.append(np.stack([asked, by, found])[:, known])
+        questions += np.bincount(place[asked], minlength=len(settled))
+        few = questions <= MOST_TOLD * sizes
+        told.append(np.stack([asked, by, found]).astype(np.int32)[:, known & few[place[asked]]])
         gone = found > 0
         matched[asked[gone]], similarity[asked[gone]] = by[gone], found[gone]
         stays = settled[place[others]]
         stays[np.flatnonzero(new)[gone]] = False
         left = others[stays]
     first, second, found = np.concatenate(told, axis=1)
-    found = found[settled[place[first]]]
-    first, second = first[settled[place[first]]], second[settled[place[first]]]
+    kept = (settled & (questions <= MOST_TOLD * sizes))[place[first]]
+    first, second, found = first[kept], second[kept], found[kept]
     whole = settled[place]
     unsettled = pa.table([ordinal[~whole], component[~whole]], schema=COMPONENTS)
     clustered = _clustered(members, component, np.where(whole, rank, -1), matched, similarity)

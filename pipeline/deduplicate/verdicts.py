@@ -1,4 +1,4 @@
-"""Whether pairs of rows are near duplicates, as far as it is known: no pair is compared in two runs.
+"""Whether pairs of rows are near duplicates, as far as it is known, so that runs do not compare them again.
 
 It follows from the texts of the two rows, two settings, and the version of the stage alone. So an artifact keeps the
 verdicts of all pairs that its making asked for, a file for each slice of rows, in terms of contents: where the other
@@ -96,7 +96,9 @@ class KeptVerdicts:
                 at = np.minimum(np.searchsorted(self._names, other), len(self._names) - 1)
                 first = self._begins_named[at] + kept["other_row"].to_numpy()
                 there = pa.array(self._names[at] == other)
-                found = verdicts_of(first, begin + kept["row"].to_numpy(), kept["similarity"].to_numpy())
+                found = verdicts_of(
+                    first, begin + kept["row"].to_numpy().astype(np.int64), kept["similarity"].to_numpy()
+                )
                 tables.append(found.filter(there))
         return pa.concat_tables(tables).combine_chunks()
 
@@ -151,16 +153,17 @@ def _alike(context: StageContext) -> list[Artifact]:
 
 
 def _taken(artifacts: list[Artifact], names: list[int], scratch: Path) -> dict[int, Path]:
-    """Name of a slice to a copy of its verdicts in the first of the artifacts that has some, and has them whole."""
+    """Name of a slice to a copy of its verdicts in that of the artifacts which has most of them, and has them whole."""
     scratch.mkdir(parents=True, exist_ok=True)
+    sizes = [{entry["path"]: entry["bytes"] for entry in artifact.manifest["files"]} for artifact in artifacts]
     found: dict[int, Path] = {}
-    for artifact in artifacts:
-        for name in names:
-            digest = artifact.digests.get(_file(name))
-            if digest and name not in found:
-                copy = scratch / f"{name:016x}.parquet"
-                with suppress(OSError):
-                    shutil.copyfile(artifact.path / _file(name), copy)
-                    if file_sha256(copy) == digest:
-                        found[name] = copy
+    for name in names:
+        copy, path = scratch / f"{name:016x}.parquet", _file(name)
+        having = [number for number, size in enumerate(sizes) if path in size]
+        for number in sorted(having, key=lambda number: -sizes[number][path]):
+            with suppress(OSError):  # of one that is deleted meanwhile
+                shutil.copyfile(artifacts[number].path / path, copy)
+                if file_sha256(copy) == artifacts[number].digests[path]:
+                    found[name] = copy
+                    break
     return found

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.ipc as ipc
 import pyarrow.parquet as pq
 
@@ -43,9 +44,13 @@ def count_by(folder: Path, column: str) -> dict[str, int]:
     return dict(sorted(counts.items()))
 
 
-def read_columns(folder: Path, columns: list[str] | None = None) -> pa.Table:
-    """These columns, or all, of all Parquet files of a folder, in the order of their names."""
-    return pa.concat_tables([pq.ParquetFile(path).read(columns) for path in sorted(folder.glob("*.parquet"))])
+def read_columns(folder: Path, columns: list[str] | None = None, where: pc.Expression | None = None) -> pa.Table:
+    """These columns, or all, of all Parquet files of a folder, in the order of their names. where: of which rows."""
+    found = []
+    for path in sorted(folder.glob("*.parquet")):
+        table = pq.ParquetFile(path).read(columns)
+        found.append(table if where is None else table.filter(where))
+    return pa.concat_tables(found)
 
 
 def rows_in(folder: Path) -> int:

@@ -16,18 +16,18 @@ SEED = 42
 def write_placed(table: pa.Table, folder: Path, rows: int, key: str = "row_id") -> int:
     """What write_rows leaves of the same rows, and the rows written. rows: what the number of files follows from."""
     files = max(LEAST_FILES, -(-rows // ROWS_PER_FILE))
-    table = table.take(pc.sort_indices(table[key])).combine_chunks()
-    place = places(table[key].combine_chunks(), files)
+    place = places(table[key], files)
     if folder.exists():
         shutil.rmtree(folder)
     folder.mkdir(parents=True)
     written = np.union1d(place, [0])  # of those without rows, Spark writes the first, which carries the schema
     for number, one in enumerate(written.tolist()):
-        write_table(table.filter(pa.array(place == one)).combine_chunks(), folder / f"part-{number:05d}.parquet")
+        its = table.filter(pa.array(place == one)).combine_chunks()
+        write_table(its.take(pc.sort_indices(its[key])).combine_chunks(), folder / f"part-{number:05d}.parquet")
     return table.num_rows
 
 
-def places(keys: pa.StringArray, count: int) -> np.ndarray:
+def places(keys: pa.StringArray | pa.ChunkedArray, count: int) -> np.ndarray:
     """int32 [N]: the partition, of `count`, of each key in Spark: its Murmur3 hash modulo the count.
 
     Murmur3_x86_32 (Austin Appleby, public domain), but that Spark mixes in each byte after the last whole word by

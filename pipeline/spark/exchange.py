@@ -3,7 +3,7 @@
 A step is a function of what one task received. So both ways leave the same, and where they differ is here alone.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,12 +66,13 @@ class Exchange:
         """Bytes that tasks have sent each other so far; those of Spark compressed."""
         return self._moved + (shuffled_bytes(self._spark) - self._before if self._spark else 0)
 
-    def step(self, sent: Iterable[Sent], count: int, work: Work) -> Sent:
-        """`work` done once for each of `count` tasks, on the blocks that were sent to it. Those for none of
-        them are left out. It is done when `done` or `gather` asks for it, or a later step that they ask for."""
+    def step(self, sent: Iterable[Sent], count: int, work: Work, kinds: Sequence[str] | None = None) -> Sent:
+        """`work` done once for each of `count` tasks, on the blocks of these kinds (None: of all) that were sent to it.
+        Those for none of them are left out. It is done when `done` or `gather` asks for it, or a later step that they
+        ask for."""
         sent = list(sent)
         if not self.here:
-            return self._delivered(sent, count).mapInArrow(_task(work), SPARK_BLOCKS)
+            return self._delivered(sent, count, kinds).mapInArrow(_task(work), SPARK_BLOCKS)
         waits = sum(each.tasks for each in sent if isinstance(each, Here))
 
         def do(progress: Progress) -> list[pa.RecordBatch]:
@@ -79,7 +80,7 @@ class Exchange:
             for each in sent:
                 for block in _made(each, progress):
                     target = block["target"][0].as_py()
-                    if 0 <= target < count:
+                    if 0 <= target < count and (kinds is None or block["kind"][0].as_py() in kinds):
                         received[target].append(block)
             found: list[pa.RecordBatch] = []
             for target, blocks in enumerate(received):
@@ -147,7 +148,7 @@ class Exchange:
             say(why)
         self.here = False
 
-    def _delivered(self, sent: list[Sent], count: int) -> DataFrame:
+    def _delivered(self, sent: list[Sent], count: int, kinds: Sequence[str] | None) -> DataFrame:
         """The blocks placed by target: partition t of `count` holds those of task t, and at least its empty one."""
         frame = self.spark.range(0, count, 1, count)
         everything = frame.select(
@@ -157,7 +158,8 @@ class Exchange:
             F.lit(0).cast("bigint").alias("bytes"),
         )
         for each in sent:
-            everything = everything.union(self._frame(each).where(F.col("target").between(0, count - 1)))
+            wanted = self._frame(each).where(F.col("target").between(0, count - 1))
+            everything = everything.union(wanted if kinds is None else wanted.where(F.col("kind").isin(list(kinds))))
         return everything.repartitionById(count, "target")
 
     def _frame(self, sent: Sent) -> DataFrame:

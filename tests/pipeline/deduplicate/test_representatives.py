@@ -6,6 +6,7 @@ import pyarrow as pa
 import pytest
 
 from configs.deduplicate import Deduplicate
+from pipeline.deduplicate import representatives
 from pipeline.deduplicate.hashed_words import HashedWords
 from pipeline.deduplicate.representatives import MEMBERS_WITH_WORDS, represent
 
@@ -110,3 +111,22 @@ def test_components_do_not_mix_and_order_does_not_matter() -> None:
 
 def test_of_no_members_none_are_represented() -> None:
     assert represent(MEMBERS_WITH_WORDS.empty_table(), Deduplicate()).clustered.num_rows == 0
+
+
+def test_of_equal_names_the_first_row_stays_in_whatever_order_they_come() -> None:
+    """Two evaluation sets may have a row called 1 each."""
+    table = members([changed(), changed(1), changed(2)])
+    table = table.set_column(2, "row_id", pa.array(["same"] * 3))
+    for order in ([0, 1, 2], [2, 1, 0], [1, 0, 2]):
+        found = represent(table.take(pa.array(order)), Deduplicate()).clustered.sort_by("ordinal").to_pylist()
+        assert [row["matched_ordinal"] for row in found] == [None, 0, 0]
+
+
+def test_verdicts_of_a_component_with_too_many_questions_are_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = members([changed(), changed(1), changed(*range(20, 60))])
+    first = represent(table, Deduplicate())
+    assert first.verdicts.num_rows == 2
+    monkeypatch.setattr(representatives, "MOST_TOLD", 0)
+    again = represent(table, Deduplicate())
+    assert again.verdicts.num_rows == 0
+    assert again.clustered == first.clustered
