@@ -64,16 +64,21 @@ def compare(
     influence = np.zeros_like(rest_y)
     matched = 0.0
     for level, stratum_N in enumerate(strata):
-        rest_s, group_s = stratum_N[rest], stratum_N[group]
-        size = stratum_N.max(initial=-1) + 1
-        rest_n = np.bincount(rest_s, minlength=size)
+        group_s = stratum_N[group]
+        wanted = np.zeros(stratum_N.max(initial=-1) + 1, bool)
+        wanted[group_s[left]] = True
+        their = np.flatnonzero(
+            wanted[stratum_N[rest]]
+        )  # of strata in which nobody looks for his like, nothing is asked
+        rest_s, like_y = stratum_N[rest[their]], rest_y[their]
+        rest_n = np.bincount(rest_s, minlength=len(wanted))
         enough = rest_n >= (LEAST_REST if level < len(strata) - 1 else 1)
         taken = left & enough[group_s]
-        mean_SK = _by(rest_s, rest_y, size) / np.maximum(rest_n, 1)[:, None]
+        mean_SK = _by(rest_s, like_y, len(wanted)) / np.maximum(rest_n, 1)[:, None]
         expected[taken] = mean_SK[group_s[taken]]
-        share_S = np.bincount(group_s[taken], minlength=size) / max(len(group), 1)
+        share_S = np.bincount(group_s[taken], minlength=len(wanted)) / max(len(group), 1)
         small = np.sqrt(rest_n / np.maximum(rest_n - 1, 1))  # of a stratum's variance, which few rows underestimate
-        influence += (share_S * small / np.maximum(rest_n, 1))[rest_s][:, None] * (rest_y - mean_SK[rest_s])
+        influence[their] += (share_S * small / np.maximum(rest_n, 1))[rest_s][:, None] * (like_y - mean_SK[rest_s])
         left &= ~taken
         if not level:
             matched = float(taken.mean()) if len(taken) else 0.0
