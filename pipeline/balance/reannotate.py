@@ -42,7 +42,7 @@ def reannotate(context: StageContext) -> None:
 def _by_spark(context: StageContext, count: int, added: int) -> int:
     before, spark = context.inputs["annotate"], session_of(context)
     rows = read_rows(spark, context.inputs["balance"].parquet())
-    ids, fresh, written = rows.select("row_id", "parent"), None, 0
+    ids, fresh, written = rows.select("row_id", "parent"), None, {}
     if added:
         fresh = context.scratch / "added"
         new = rows.where("augmentation is not null")
@@ -56,15 +56,14 @@ def _by_spark(context: StageContext, count: int, added: int) -> int:
         if fresh:
             found = found.unionByName(read_rows(spark, fresh / folder).select(columns))
         kept = found.join(ids, "row_id").select(*columns, *_more(folder))
-        rows_of = write_rows(kept, context.out / folder, count, key)
-        written = rows_of if folder == "data" else written
-    return written
+        written[folder] = write_rows(kept, context.out / folder, count, key)
+    return written["data"]
 
 
 def _here(context: StageContext, count: int, added: int) -> int:
     """The same in this process."""
     before, rows = context.inputs["annotate"], context.inputs["balance"].parquet()
-    ids, fresh, written = read_columns(rows, ["row_id", "parent"]), None, 0
+    ids, fresh, written = read_columns(rows, ["row_id", "parent"]), None, {}
     if added:
         fresh = context.scratch / "added"
         columns = [*TEXT_COLUMNS, "messages", "split", "parent", "topic"]
@@ -79,9 +78,8 @@ def _here(context: StageContext, count: int, added: int) -> int:
         if fresh:
             found = pa.concat_tables([found, read_columns(fresh / folder).select(columns)])
         kept = joined(found, ids).select([*columns, *_more(folder)])
-        rows_of = write_placed(kept, context.out / folder, count, key)
-        written = rows_of if folder == "data" else written
-    return written
+        written[folder] = write_placed(kept, context.out / folder, count, key)
+    return written["data"]
 
 
 def _more(folder: str) -> list[str]:

@@ -219,6 +219,16 @@ class ArtifactStore:
         Mirror.pull_all makes them all known."""
         return [Artifact(path) for path in sorted(self.root.glob("*/[!.]*")) if path.is_dir()]
 
+    def newest(self, stage: str) -> list[Artifact]:
+        """The artifacts of a stage that are here, the newest first; whether their files are whole is not looked at."""
+        found = []
+        for path in (self.root / stage).glob("[!.]*"):
+            artifact = Artifact(path)
+            with suppress(OSError):  # of one that is deleted meanwhile
+                if artifact.sealed:
+                    found.append((str(artifact.manifest.get("timing", {}).get("started", "")), artifact))
+        return [artifact for _, artifact in sorted(found, key=lambda pair: pair[0], reverse=True)]
+
     def set_aside(self, stage: str, print_: str) -> Path:
         """Renames an artifact that is damaged, so that it can be made again; goes with the next commit. Under lock."""
         aside, damaged = self._beside(stage, print_, DAMAGED), self.root / stage / print_

@@ -18,7 +18,7 @@ from pipeline.deduplicate.exact_duplicates import TEXTS, exact_duplicates
 from pipeline.deduplicate.near_search import NearSearch
 from pipeline.deduplicate.overlaps import EXCHANGES, OVERLAPS, exchanges_of, overlaps
 from pipeline.deduplicate.row_decisions import SPLITS, RowDecisions
-from pipeline.deduplicate.row_keys import key_of, row_keys
+from pipeline.deduplicate.row_keys import files_of, key_of, row_keys
 from pipeline.deduplicate.splits import KEPT
 from pipeline.deduplicate.verdicts import KeptVerdicts
 from pipeline.rows.parquet import LEAST_FILES, write_batches
@@ -54,8 +54,8 @@ class DuplicateSearch:
             say(
                 f"deduplicate: evaluation sets: {len(index.rows):,} rows, {unseen:,} of them too short to be recognised"
             )
-        self.keys = row_keys(context, self.ranges, index, self.evaluation)
-        digests = context.run.file_hashes.of({piece.file for part in self.ranges.all for piece in part.slices})
+        digests = context.run.file_hashes.of(files_of(self.ranges.all))
+        self.keys = row_keys(context, self.ranges, digests, index, self.evaluation)
         self.verdicts = KeptVerdicts(context, self.ranges, digests, folder / "known")
 
     def find_exact(self) -> None:
@@ -80,8 +80,10 @@ class DuplicateSearch:
 
     def find_near(self) -> dict[str, int]:
         """Finds which rows duplicate which, and which of them stay. Returns the counts for the metrics."""
-        parts = (self.exchange, self.ranges, self.keys, self.verdicts, self.config, self.exact, self.tasks, self.folder)
-        self.clustered, figures = NearSearch(*parts).find()
+        search = NearSearch(
+            self.exchange, self.ranges, self.keys, self.verdicts, self.config, self.exact, self.tasks, self.folder
+        )
+        self.clustered, figures = search.find()
         return figures
 
     def kept(self) -> tuple[Sent, int]:

@@ -65,16 +65,19 @@ class RowKeys:
         return pa.concat_tables(tables).select(list(columns)).cast(schema).combine_chunks()
 
 
-def row_keys(context: StageContext, ranges: Ranges, evaluation: EvaluationIndex, scratch: Path) -> RowKeys:
-    """The keys of all rows, found or made now. evaluation: what the run's own rows repeat; saved in scratch, if any."""
+def row_keys(
+    context: StageContext, ranges: Ranges, digests: dict[Path, str], evaluation: EvaluationIndex, scratch: Path
+) -> RowKeys:
+    """The keys of all rows, found or made now. digests: content hash of each file of rows. evaluation: what the run's
+    own rows repeat; saved in scratch, if any."""
     config: Deduplicate = context.config("deduplicate")
     deciding = {name: getattr(config, name) for name in ("overlap_words", "permutations", "bands", "jaccard")}
     deciding |= {"columns": KEYS.names, "range_rows": RANGE_ROWS}  # which `read` counts on
-    own = {*_files(ranges.all[: ranges.new_ranges])}
+    own = {*files_of(ranges.all[: ranges.new_ranges])}
     sets = {"evaluation": evaluation.digest()} if evaluation.rows else {}
     parts: dict[Part, Path] = {}
     of_files: dict[Path, Part] = {}
-    for file, digest in context.run.file_hashes.of(_files(ranges.all)).items():
+    for file, digest in digests.items():
         of_files[file] = context.part(deciding, {"rows": digest} | (sets if file in own else {}))
         parts.setdefault(of_files[file], file)
     store = context.part_store
@@ -171,6 +174,6 @@ def words_of(part: Range, ordinals: np.ndarray) -> HashedWords:
     return HashedWords.of(turns_of(pa.concat_tables(pieces)["messages"]))
 
 
-def _files(ranges: Iterable[Range]) -> list[Path]:
+def files_of(ranges: Iterable[Range]) -> list[Path]:
     """The files that ranges are of, in their order."""
     return list(dict.fromkeys(piece.file for part in ranges for piece in part.slices))

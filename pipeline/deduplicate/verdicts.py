@@ -141,15 +141,12 @@ def _alike(context: StageContext) -> list[Artifact]:
     that this machine has."""
     stage, config = context.stage, context.config("deduplicate")
     wanted = {name: getattr(config, name) for name in DECIDING}
-    found = []
-    for path in (context.run.store.root / stage.name).glob("[!.]*"):
-        artifact = Artifact(path)
-        with suppress(OSError):  # of one that is deleted meanwhile
-            if artifact.sealed and artifact.manifest["version"] == stage.version:
-                of = artifact.manifest["config"]["deduplicate"]
-                if wanted == {name: of[name] for name in DECIDING}:
-                    found.append(artifact)
-    return sorted(found, key=lambda artifact: artifact.manifest["timing"]["started"], reverse=True)
+    return [
+        artifact
+        for artifact in context.run.store.newest(stage.name)
+        if artifact.manifest["version"] == stage.version
+        and wanted == {name: artifact.manifest["config"]["deduplicate"][name] for name in DECIDING}
+    ]
 
 
 def _taken(artifacts: list[Artifact], names: list[int], scratch: Path) -> dict[int, Path]:

@@ -95,15 +95,13 @@ class Earlier:
         raw.pop("deduplicate")
         self._hashes: FileHashes = context.run.file_hashes
         self._found: list[tuple[Artifact, Artifact]] = []
-        for path in (store.root / stage.name).glob("[!.]*"):
-            known = Artifact(path)
-            if not known.sealed or (known.manifest["version"], known.manifest["config"]) != (stage.version, config):
+        for known in store.newest(stage.name):
+            if (known.manifest["version"], known.manifest["config"]) != (stage.version, config):
                 continue
             inputs = dict(known.manifest["inputs"])
             read = store.at("deduplicate", inputs.pop("deduplicate"))
             if inputs == raw and read.sealed:
                 self._found.append((known, read))
-        self._found.sort(key=lambda pair: pair[0].manifest["timing"]["started"], reverse=True)
 
     def of(self, file: Path) -> tuple[pa.Table | None, pa.Table]:
         """Embed's table of conversations of a file, or None, and the conversations: row_id and messages."""

@@ -33,16 +33,13 @@ class Brought(NamedTuple):
 
 def earlier(context: StageContext, dimensions: int, collection: str | None = None) -> Artifact | None:
     """The newest whole index of Qdrant Edge with vectors of that size, or of a collection on a server."""
-    found = []
-    for path in (context.run.store.root / "index").glob("[!.]*"):
-        known = Artifact(path)
-        if known.sealed and FILE in known.digests:
+    for known in context.run.store.newest("index"):
+        if FILE in known.digests:
             about = known.json("index.json")
             same = about["collection"] == collection if collection else about["url"] is None
-            if same and about["dimensions"] == dimensions:
-                found.append(known)
-    found.sort(key=lambda known: known.manifest["timing"]["started"], reverse=True)
-    return next((known for known in found if not known.changed(context.run.file_hashes)), None)
+            if same and about["dimensions"] == dimensions and not known.changed(context.run.file_hashes):
+                return known
+    return None
 
 
 class Known:

@@ -63,7 +63,7 @@ def measurements(root: Path) -> list[Measurement]:
     found = []
     store = ArtifactStore(root)
     for stage, declared in STAGES.items():
-        for artifact in _newest(store, stage):
+        for artifact in store.newest(stage)[:NEWEST]:
             try:
                 timing = artifact.manifest["timing"]
                 if timing.get("parts", {}).get("taken_over"):  # which took no time
@@ -103,12 +103,12 @@ def units_of(artifact: Artifact, store: ArtifactStore) -> float:
 def shape(root: Path, sources: Iterable[str]) -> Shape | None:
     """What the newest run over the same sources did to them; None when there is none."""
     store, names = ArtifactStore(root), sorted(sources)
-    acquired = [a for a in _newest(store, "acquire", 50) if _names(a) == names]
+    acquired = [a for a in store.newest("acquire")[:50] if _names(a) == names]
     if not acquired:
         return None
     chain = {"acquire": acquired[0]}
     for stage in (n for n, s in STAGES.items() if n != "acquire" and s.holds in MEASURED):
-        following = next((a for a in _newest(store, stage, 50) if _follows(a, chain)), None)
+        following = next((a for a in store.newest(stage)[:50] if _follows(a, chain)), None)
         if following:
             chain[stage] = following
     try:
@@ -170,12 +170,6 @@ def text_a_row(artifact: Artifact) -> float:
         raise KeyError("messages") from error  # damaged, which is for the stages that read it to say
     content = messages.flatten().field("content")
     return (pc.sum(pc.binary_length(content)).as_py() or 0) / max(1, len(messages))
-
-
-def _newest(store: ArtifactStore, stage: str, most: int = NEWEST) -> list[Artifact]:
-    found = [a for path in (store.root / stage).glob("[!.]*") if (a := Artifact(path)).sealed]
-    dated = [(str(a.manifest.get("timing", {}).get("started", "")), a) for a in found]
-    return [a for _, a in sorted(dated, key=lambda pair: pair[0], reverse=True)[:most]]
 
 
 def _names(artifact: Artifact) -> list[str]:

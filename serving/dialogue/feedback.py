@@ -7,10 +7,9 @@ A weight of 0 makes a reply context: one that its reader disliked or corrected, 
 same conversation has already. Files only grow, line by line, until they are full and the next begins.
 """
 
-import fcntl
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from sqlalchemy.orm import Session
 from configs.serving import Dialogue
 from pipeline.acquire.sources import LOCK
 from pipeline.contract.atomic_write import sync, write_text
+from pipeline.contract.lock import alone
 from serving.dialogue import tables
 from serving.dialogue.asset_event import tell_airflow
 from serving.dialogue.database import Database
@@ -103,17 +103,9 @@ class Feedback:
             write_text(path, json.dumps({"untold": 0, "since": now}))
 
 
-@contextmanager
-def writing(folder: Path) -> Iterator[bool]:
+def writing(folder: Path) -> AbstractContextManager[bool]:
     """The folder's lock, for whoever changes its files; False while a run reads them, or somebody else writes."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / LOCK).open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-            return
-        yield True
+    return alone(folder / LOCK)
 
 
 def append(folder: Path, name: str, records: list[Record]) -> None:
