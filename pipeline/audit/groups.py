@@ -110,6 +110,7 @@ def _entries(
         else:
             low, high = max(low, -rest), min(high, 1 - rest)  # of shares
             effects = [cohens_h(rest + value, rest) for value in (gap, low, high)]
+        told = _rounded(dict(zip(("effect", "effect_low", "effect_high"), effects, strict=True)))
         found.append(
             {
                 "group": JOIN.join(tags),
@@ -117,10 +118,10 @@ def _entries(
                 "outcome": outcome,
                 "rows": of.rows,
                 **_rounded({"mean": mean, "rest": rest, "gap": gap, "low": low, "high": high}),
-                **_rounded(dict(zip(("effect", "effect_low", "effect_high"), effects, strict=True))),
+                **told,
                 "p": float(of.p_K[k]),
                 "matched": of.matched,
-                **(_examples(sample, outcome_NK[:, k], group, gap) if abs(effects[0]) >= least else {}),
+                **(_examples(sample, outcome_NK[:, k], group, gap) if abs(told["effect"]) >= least else {}),
             }
         )
     return found
