@@ -13,7 +13,7 @@ import numpy as np
 
 from configs.audit import Findings
 from pipeline.audit.associations import having
-from pipeline.audit.matched import Compared, compare
+from pipeline.audit.matched import Compared, Rest, compare
 from pipeline.audit.portrayal import FIELDS
 from pipeline.audit.sample import TONES, Sample, distinct
 from pipeline.audit.severity import cohens_h
@@ -35,16 +35,21 @@ def comparisons(sample: Sample, limits: Findings) -> list[dict[str, Any]]:
     every = np.zeros(len(sample), np.int64)
     of_source = [_joint(*said, sample.length_N), _joint(*said), sample.source_N, every]
     of_topic = [_joint(*said, sample.topic_N, sample.length_N), _joint(*said, sample.topic_N)]
+    rest = np.flatnonzero(sample.rest_N)
+    kinds = [
+        (kind, outcomes, outcome_NK, Rest(outcome_NK, rest, strata, sample.cluster_N, sample.conversation_N))
+        for kind, outcomes, outcome_NK, strata in (
+            ("tone", [TONES[k] for k in told], sample.tone_NT[:, told], [*of_topic, *of_source]),
+            ("portrayal", list(FIELDS), fields_NF, of_source),
+        )
+    ]
     found = []
     for tags in compared_groups(sample, limits.min_group_rows):
-        group, rest = sample.of(tags)
-        if not len(rest):
+        group, inside = sample.of(tags)[0], sample.inside(tags)
+        if sample.rest_N[inside].sum() == len(rest):
             continue
-        for kind, outcome_NK, outcomes, strata in (
-            ("tone", sample.tone_NT[:, told], [TONES[k] for k in told], [*of_topic, *of_source]),
-            ("portrayal", fields_NF, list(FIELDS), of_source),
-        ):
-            compared = compare(outcome_NK, group, rest, strata, sample.cluster_N, sample.conversation_N)
+        for kind, outcomes, outcome_NK, others in kinds:
+            compared = others.compared(group, inside)
             found += _entries(tags, kind, outcomes, compared, sample, outcome_NK, group, limits.min_effect)
         if len(tags) == 1:
             found += _agency(tags[0], sample, of_source[2:], limits)
