@@ -10,6 +10,7 @@ from configs.balance import Balance, Cap
 from pipeline.balance.bounds import Bound, cap_bounds, columns_of, flags, topic_bounds, topic_counts
 from pipeline.balance.by_meaning import ByMeaning
 from pipeline.contract.execute import StageContext
+from pipeline.selection.semantic_duplicates import DROPPED
 from pipeline.spark.draw import uniform
 from pipeline.spark.frames import read_rows
 from pipeline.spark.session import session_of, task_progress
@@ -70,10 +71,10 @@ def _count_topics(slim: DataFrame) -> dict[str, int]:
         return topic_counts(slim.groupBy("split", "topic").count().collect())
 
 
-def _over_caps(train: DataFrame, annotated: DataFrame, caps: list[Cap], seed: int) -> DataFrame | None:
+def _over_caps(train: DataFrame, annotated: DataFrame, caps: list[Cap], seed: int) -> DataFrame:
     """(row_id, rule, evidence) of the training rows above a cap. train: row_id, topic."""
     if not caps:
-        return None
+        return _none(train)
     columns = columns_of(caps, annotated.columns)
     kinds = F.concat(*(F.when(flag, "1").otherwise("0") for flag in flags(caps, _condition, F.lit(True))))
     marked = train.join(annotated.select("row_id", *columns), "row_id").select("row_id", kinds.alias("kind"))
@@ -88,16 +89,23 @@ def _condition(name: str, value: str) -> Column:
     return F.coalesce(said, F.lit(False))
 
 
-def _beyond(rows: DataFrame, bounds: list[Bound], seed: int) -> DataFrame | None:
-    """(row_id, rule, evidence) of what goes of rows of row_id and kind; None: nothing does."""
+def _beyond(rows: DataFrame, bounds: list[Bound], seed: int) -> DataFrame:
+    """(row_id, rule, evidence) of what goes of rows of row_id and kind."""
     if not bounds:
-        return None
+        return _none(rows)
     of = rows.where(F.col("kind").isin(sorted({bound.kind for bound in bounds})))
     schema = "kind string, low bigint, high bigint, rule string, evidence string"
     limits = F.broadcast(rows.sparkSession.createDataFrame(bounds, schema))
-    return _placed(of, seed).join(limits, "kind").where("place > low and place <= high").select(
-        "row_id", "rule", "evidence"
+    return (
+        _placed(of, seed)
+        .join(limits, "kind")
+        .where("place > low and place <= high")
+        .select("row_id", "rule", "evidence")
     )
+
+
+def _none(rows: DataFrame) -> DataFrame:
+    return rows.sparkSession.createDataFrame([], DROPPED)
 
 
 def _placed(rows: DataFrame, seed: int) -> DataFrame:

@@ -33,7 +33,8 @@ def write_in_rounds(
     if folder.exists():
         shutil.rmtree(folder)
     folder.mkdir(parents=True)
-    return sum(_write(read(), numbers, files, folder, key) for numbers in np.array_split(np.arange(files), min(rounds, files)))
+    parts = np.array_split(np.arange(files), min(rounds, files))
+    return sum(_write(read(), numbers, files, folder, key) for numbers in parts)
 
 
 def _write(tables: Iterator[pa.Table], numbers: np.ndarray, files: int, folder: Path, key: str) -> int:

@@ -57,9 +57,10 @@ def write_fates(context: StageContext, pairs: Path) -> None:
 def _with_fate_here(pairs: pa.Table, dropped: pa.Table) -> pa.Table:
     fell = dropped["rule"].take(pc.index_in(pairs["row_id"], value_set=dropped["row_id"].combine_chunks()))
     lost, rules = pc.is_valid(fell), fell.unique().drop_null()
-    evidence = pa.array([json.dumps({"chosen": rule}, separators=(",", ":")) for rule in rules.to_pylist()], pa.string())
+    said = [json.dumps({"chosen": rule}, separators=(",", ":")) for rule in rules.to_pylist()]  # as to_json
     pairs = pairs.append_column("rule", pc.if_else(lost, CHOSEN_DROPPED, None))
-    return pairs.append_column("evidence", evidence.take(pc.index_in(fell, value_set=rules)))
+    evidence = pa.array(said, pa.string()).take(pc.index_in(fell, value_set=rules))
+    return pairs.append_column("evidence", evidence)
 
 
 def write_pairs(context: StageContext, judged: DataFrame | pa.Table, rows: int) -> None:
