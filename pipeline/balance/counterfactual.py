@@ -13,6 +13,9 @@ from pipeline.rows.turns import Turn
 PREFIX = "counterfactual_"
 """Of the augmentation that marks a copy: counterfactual_gender, counterfactual_religion and so on."""
 
+DRAWN = "counterfactual/"
+"""With the row_id, what the draw of rows to be copied follows from."""
+
 
 def swap(turns: list[Turn], attribute: Attribute) -> list[Turn] | Refusal | None:
     """The turns with the attribute swapped; None when they do not speak of it; or why they are left alone."""
