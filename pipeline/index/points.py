@@ -154,7 +154,7 @@ def held(rows: pa.Table, segments: pa.Table) -> pa.Table:
     firsts = np.flatnonzero(np.r_[True, row_ids[1:] != row_ids[:-1]][: len(row_ids)])
     ends = np.r_[firsts, len(row_ids)][1:]
     ids = ids.take(pa.array(firsts))
-    about = rows.take(pc.index_in(ids, value_set=rows["row_id"].combine_chunks()))
+    about = rows if ids.equals(rows["row_id"].combine_chunks()) else _of(rows, ids)
     named = zip(*(about[name].to_pylist() for name in sorted(set(about.column_names) - {"messages"})), strict=True)
     vectors_ND, places_NP = _vectors(segments), np.stack([segments[name].to_numpy() for name in PLACES], axis=1)
     digests = []
@@ -164,6 +164,10 @@ def held(rows: pa.Table, segments: pa.Table) -> pa.Table:
             digest.update(part.data)
         digests.append(digest.digest())
     return pa.table([ids, ends - firsts, digests], schema=HELD).sort_by("row_id")
+
+
+def _of(rows: pa.Table, ids: pa.Array) -> pa.Table:
+    return rows.take(pc.index_in(ids, value_set=rows["row_id"].combine_chunks()))
 
 
 def _said(messages: pa.ChunkedArray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
