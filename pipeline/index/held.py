@@ -18,17 +18,15 @@ from pipeline.index.store import VectorStore, point_id
 FILE = "held.parquet"
 """HELD of the whole index, in order of row_id."""
 
+ROWS_A_GROUP = 1 << 16
+"""Of that file."""
+
 
 class Brought(NamedTuple):
     """What was done for a block. held: HELD of its rows."""
 
     held: pa.Table
     upserted: int
-    removed: int
-
-    @property
-    def points(self) -> int:
-        return int(pc.sum(self.held["segments"]).as_py() or 0)
 
 
 def earlier(context: StageContext, dimensions: int, collection: str | None = None) -> Artifact | None:
@@ -70,12 +68,13 @@ def bring(store: VectorStore, rows: pa.Table, segments: pa.Table, known: pa.Tabl
     for part in points.batches(batch_size):
         store.upsert(*part)
     gone = {row_id: (after[row_id][0] if row_id in after else 0, count) for row_id, (count, _) in before.items()}
-    return Brought(now, len(points.ids), _remove(store, gone))
+    _remove(store, gone)
+    return Brought(now, len(points.ids))
 
 
-def forget(store: VectorStore, known: pa.Table) -> int:
-    """Removes the points of rows, given as HELD; returns how many they are."""
-    return _remove(store, {row_id: (0, count) for row_id, (count, _) in _by_row(known).items()})
+def forget(store: VectorStore, known: pa.Table) -> None:
+    """Removes the points of rows, given as HELD."""
+    _remove(store, {row_id: (0, count) for row_id, (count, _) in _by_row(known).items()})
 
 
 def _by_row(told: pa.Table) -> dict[str, tuple[int, bytes]]:
@@ -84,11 +83,9 @@ def _by_row(told: pa.Table) -> dict[str, tuple[int, bytes]]:
     return dict(zip(row_ids, zip(*about, strict=True), strict=True))
 
 
-def _remove(store: VectorStore, gone: dict[str, tuple[int, int]]) -> int:
+def _remove(store: VectorStore, gone: dict[str, tuple[int, int]]) -> None:
     """gone: row_id to the first segment that goes, and the one after the last."""
-    ids = [point_id(row_id, segment) for row_id, span in gone.items() for segment in range(*span)]
-    store.remove(ids)
-    return len(ids)
+    store.remove([point_id(row_id, segment) for row_id, span in gone.items() for segment in range(*span)])
 
 
 class Journal:
@@ -115,12 +112,37 @@ class Journal:
         """How many points all blocks have."""
         return sum(int(pc.sum(pq.read_table(path)["segments"]).as_py() or 0) for path in self.done().values())
 
-    def write(self, file: Path) -> int:
-        """Writes all blocks as one file; returns how many rows it tells of."""
-        rows = 0
-        with pq.ParquetWriter(file, HELD, compression="zstd", use_dictionary=False) as writer:
+    def write(self, file: Path) -> "HeldFile":
+        """Writes all blocks as one file."""
+        with HeldFile(file) as told:
             for path in self.done().values():
-                table = pq.read_table(path)
-                writer.write_table(table)
-                rows += table.num_rows
-        return rows
+                told.add(pq.read_table(path))
+        return told
+
+
+class HeldFile:
+    """FILE as it is written, block by block. rows, points: how many it tells of."""
+
+    def __init__(self, file: Path) -> None:
+        self.rows = self.points = 0
+        self._writer = pq.ParquetWriter(file, HELD, compression="zstd", use_dictionary=False)
+        self._blocks: list[pa.Table] = []
+
+    def __enter__(self) -> "HeldFile":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._write()
+        self._writer.close()
+
+    def add(self, block: pa.Table) -> None:
+        self.rows += block.num_rows
+        self.points += pc.sum(block["segments"]).as_py() or 0
+        self._blocks.append(block)
+        if sum(table.num_rows for table in self._blocks) >= ROWS_A_GROUP:
+            self._write()
+
+    def _write(self) -> None:
+        if self._blocks:
+            self._writer.write_table(pa.concat_tables(self._blocks))
+        self._blocks = []

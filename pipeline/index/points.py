@@ -16,7 +16,7 @@ from pipeline.contract.artifact import Artifact
 from pipeline.contract.execute import StageContext
 from pipeline.embed.segments import Segment
 from pipeline.index.store import TEXT_CHARS, point_id
-from pipeline.rows.ordered import in_order, in_shards
+from pipeline.rows.ordered import ahead, in_order, in_shards
 
 if TYPE_CHECKING:
     from pipeline.embed.encoder import Encoder
@@ -69,7 +69,7 @@ def blocks(context: StageContext, done: Collection[int] = ()) -> Iterator[Block]
     context.metrics["encoded"] = 0
     settings: Embed = context.config("embed")
     encoder: Encoder | None = None
-    segments = InOrder(in_order(context.inputs["embed"].parquet()), schema_of(context.inputs["embed"]))
+    segments = InOrder(ahead(in_order(context.inputs["embed"].parquet())), schema_of(context.inputs["embed"]))
     source = context.inputs["balance"].parquet()
     there = pq.read_schema(min(source.glob("*.parquet"))).names
     columns = [name for name in COLUMNS if name in there]

@@ -6,11 +6,12 @@ from unittest.mock import patch
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.rows import ordered
-from pipeline.rows.ordered import OTHER_FILES, allow_open_files, in_order, in_shards
+from pipeline.rows.ordered import OTHER_FILES, ahead, allow_open_files, in_order, in_shards
 
 
 def write(folder: Path, files: list[list[str]], statistics: bool = True) -> Path:
@@ -46,7 +47,9 @@ def test_of_files_that_follow_one_another_few_are_at_hand(tmp_path, monkeypatch)
     monkeypatch.setattr(ordered, "ROWS_HELD", 400)
     files = [[f"{n:05d}-{part}" for n in range(at, at + 100)] for part in "ab" for at in range(0, 1000, 100)]
     blocks = list(in_order(write(tmp_path / "rows", files)))
-    assert [key for block in blocks for key in block["row_id"].to_pylist()] == sorted(key for keys in files for key in keys)
+    assert [key for block in blocks for key in block["row_id"].to_pylist()] == sorted(
+        key for keys in files for key in keys
+    )
     assert max(block.num_rows for block in blocks) <= 600
 
 
@@ -70,3 +73,15 @@ def test_as_many_files_may_be_open_as_the_hard_limit_allows(monkeypatch):
     assert (allow_open_files(500), limits) == (500, [(1024, 4096)])
     assert (allow_open_files(2000), limits[-1]) == (2000, (2000 + OTHER_FILES, 4096))
     assert (allow_open_files(8000), limits[-1]) == (4096 - OTHER_FILES, (4096, 4096))
+
+
+def test_what_is_made_ahead_comes_in_order_and_raises_where_it_failed():
+    def made():
+        yield from (1, 2)
+        raise ValueError("third")
+
+    found = ahead(made())
+    assert [next(found), next(found)] == [1, 2]
+    with pytest.raises(ValueError, match="third"):
+        next(found)
+    assert list(ahead(iter(()))) == []
