@@ -19,7 +19,7 @@ from pipeline.spark.tasks import KEYS_SHARE, is_little
 MOST_BYTES = 1 << 30
 """Of rows that this process holds in a round: some twice as much while it works."""
 
-COPY_SHARE = 1 / 2
+COPY_SHARE = 1 / 4
 """Of the work on a row from its text, that of looking for its copies."""
 
 ROWS_AT_ONCE = 2000
