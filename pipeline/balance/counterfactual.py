@@ -4,7 +4,7 @@ from typing import Any
 
 from configs.balance import Attribute
 from pipeline.balance.gender_swap import swap_gender
-from pipeline.balance.group_swap import says_of_a_person, swap_group
+from pipeline.balance.group_swap import may_swap, swap_group
 from pipeline.balance.refusal import Refusal
 from pipeline.rows.row_id import row_id
 from pipeline.rows.text_hash import text_hash
@@ -31,8 +31,8 @@ def copies(row: dict[str, Any], attributes: list[Attribute]) -> list[dict[str, A
     if (row.get("language") or "en") != "en":
         return []
     turns = [(m["role"], m["content"] or "") for m in row["messages"]]
-    may = [attribute for attribute in attributes if attribute == "gender" or says_of_a_person(turns, attribute)]
-    found = [(attribute, swap(turns, attribute)) for attribute in may]
+    worth = [attribute for attribute in attributes if attribute == "gender" or may_swap(turns, attribute)]
+    found = [(attribute, swap(turns, attribute)) for attribute in worth]
     return [_copy(row, attribute, swapped) for attribute, swapped in found if isinstance(swapped, list)]
 
 

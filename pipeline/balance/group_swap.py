@@ -36,10 +36,15 @@ _QUOTED = regex.compile(r"[\"“”\x60]")
 _SENTENCE = regex.compile(r"[^.!?\n]+")
 
 
+def may_swap(turns: list[Turn], attribute: str) -> bool:
+    """Whether somebody is said to belong to a group, without which swap_group swaps nothing: four times as fast."""
+    return _slots(attribute).search("\n".join(content for _, content in turns).replace("’", "'")) is not None
+
+
 def swap_group(turns: list[Turn], attribute: str) -> list[Turn] | Refusal | None:
     """The turns with one group of the attribute replaced by a sibling, which a hash of the text chooses; None when the
     attribute is not spoken of; or why not."""
-    text = _text(turns)
+    text = "\n".join(content for _, content in turns).replace("’", "'")
     said = every_word(attribute).findall(text)
     if not said:
         return None
@@ -71,15 +76,6 @@ def swap_group(turns: list[Turn], attribute: str) -> list[Turn] | Refusal | None
     other = others[crc32(text.encode()) % len(others)]
     cased = regex.search(r"\p{Lu}\p{Ll}", text) is not None
     return [(role, _swapped(content, attribute, other, cased)) for role, content in turns]
-
-
-def says_of_a_person(turns: list[Turn], attribute: str) -> bool:
-    """Whether a group is said of a person: without it swap_group makes no copy, and this is known five times sooner."""
-    return _slots(attribute).search(_text(turns)) is not None
-
-
-def _text(turns: list[Turn]) -> str:
-    return "\n".join(content for _, content in turns).replace("’", "'")
 
 
 def _swapped(content: str, attribute: str, other: str, cased: bool) -> str:

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from pipeline.contract.artifact import Artifact
 from pipeline.contract.atomic_write import replacing
 from pipeline.contract.execute import StageContext
-from pipeline.index.points import HELD, LAST, InOrder, Points, held
+from pipeline.index.points import HELD, LAST, InOrder, held, points_of
 from pipeline.index.store import VectorStore, point_id
 
 FILE = "held.parquet"
@@ -59,22 +59,36 @@ def _tables(file: Path) -> Iterator[pa.Table]:
             yield pa.Table.from_batches([batch])
 
 
-def bring(store: VectorStore, points: Points, known: pa.Table, batch_size: int) -> Brought:
-    """Has the store hold the points and no others of a span of row ids. known: HELD of what it has there."""
-    now = held(points)
-    before = {row["row_id"]: row for row in known.to_pylist()}
-    after = {row["row_id"]: row for row in now.to_pylist()}
-    wanted = [i for i, p in enumerate(points.payloads) if before.get(p["row_id"]) != after[p["row_id"]]]
-    for part in (points if len(wanted) == len(points.ids) else points.chosen(wanted)).batches(batch_size):
+def bring(store: VectorStore, rows: pa.Table, segments: pa.Table, known: pa.Table, batch_size: int) -> Brought:
+    """Has the store hold the points of rows and no others of a span of row ids. known: HELD of what it has there."""
+    now = held(rows, segments)
+    before, after = _by_row(known), _by_row(now)
+    wanted = [row_id for row_id, about in after.items() if before.get(row_id) != about]
+    if len(wanted) < len(after):
+        rows, segments = (t.filter(pc.is_in(t["row_id"], pa.array(wanted, pa.string()))) for t in (rows, segments))
+    points = points_of(rows, segments)
+    for part in points.batches(batch_size):
         store.upsert(*part)
-    gone = [
-        point_id(row_id, segment)
-        for row_id, row in before.items()
-        for segment in range(after[row_id]["segments"] if row_id in after else 0, row["segments"])
-    ]
-    store.remove(gone)
-    store.flush()
-    return Brought(now, len(wanted), len(gone))
+    gone = {row_id: (after[row_id][0] if row_id in after else 0, count) for row_id, (count, _) in before.items()}
+    return Brought(now, len(points.ids), _remove(store, gone))
+
+
+def forget(store: VectorStore, known: pa.Table) -> int:
+    """Removes the points of rows, given as HELD; returns how many they are."""
+    return _remove(store, {row_id: (0, count) for row_id, (count, _) in _by_row(known).items()})
+
+
+def _by_row(told: pa.Table) -> dict[str, tuple[int, bytes]]:
+    """row_id to segments and digest."""
+    row_ids, *about = (told[name].to_pylist() for name in HELD.names)
+    return dict(zip(row_ids, zip(*about, strict=True), strict=True))
+
+
+def _remove(store: VectorStore, gone: dict[str, tuple[int, int]]) -> int:
+    """gone: row_id to the first segment that goes, and the one after the last."""
+    ids = [point_id(row_id, segment) for row_id, span in gone.items() for segment in range(*span)]
+    store.remove(ids)
+    return len(ids)
 
 
 class Journal:

@@ -10,6 +10,7 @@ import pytest
 from configs.balance import Attribute
 from pipeline.balance.counterfactual import copies, swap
 from pipeline.balance.gender_words import BOTH_WAYS, ONE_WAY, SWAP
+from pipeline.balance.group_swap import may_swap
 from pipeline.balance.her import her, his
 from pipeline.balance.names import may_name
 from pipeline.balance.refusal import Refusal
@@ -256,6 +257,7 @@ def test_a_capital_where_none_is_asked_for_may_be_a_name(text: str, named: str |
     ],
 )
 def test_a_group_becomes_a_sibling_and_all_else_stays(attribute: Attribute, text: str, left: str) -> None:
+    assert may_swap([("user", text)], attribute)
     copy = swapped(text, attribute)
     assert copy is not None
     assert copy != text
