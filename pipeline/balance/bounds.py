@@ -37,7 +37,8 @@ def compact(values: dict[str, Any]) -> str:
 
 def topic_counts(found: Iterable[tuple[str, str | None, int]]) -> dict[str, int]:
     """Topic to training rows. found: split, topic and their rows. Raises UserError when a split has no rows left."""
-    counts, splits = {}, set()
+    counts: dict[str, int] = {}
+    splits = set()
     for split, topic, rows in found:
         splits.add(split)
         if split == "train":

@@ -33,12 +33,17 @@ def write_in_rounds(
     if folder.exists():
         shutil.rmtree(folder)
     folder.mkdir(parents=True)
-    parts = np.array_split(np.arange(files), min(rounds, files))
-    return sum(_write(read(), numbers, files, folder, key) for numbers in parts)
+    written, count = 0, 0
+    for numbers in np.array_split(np.arange(files), min(rounds, files)):
+        for table in _sorted_files(read(), numbers, files, key):
+            write_table(table, folder / f"part-{written:05d}.parquet")
+            written, count = written + 1, count + table.num_rows
+    return count
 
 
-def _write(tables: Iterator[pa.Table], numbers: np.ndarray, files: int, folder: Path, key: str) -> int:
-    """Writes these of the files. Of those without rows, Spark writes the first, which carries the schema."""
+def _sorted_files(tables: Iterator[pa.Table], numbers: np.ndarray, files: int, key: str) -> Iterator[pa.Table]:
+    """What goes into each of these files. Of those without rows, Spark writes the first, which carries the schema, and
+    leaves no gap in the names for the others."""
     held, place = [], []
     for table in tables:
         its = places(table[key], files)
@@ -48,9 +53,8 @@ def _write(tables: Iterator[pa.Table], numbers: np.ndarray, files: int, folder: 
     rows, place_N = pa.concat_tables(held), np.concatenate(place)
     for number in numbers.tolist():
         if number == 0 or (place_N == number).any():
-            its = rows.filter(pa.array(place_N == number)).combine_chunks()
-            write_table(its.take(pc.sort_indices(its[key])).combine_chunks(), folder / f"part-{number:05d}.parquet")
-    return rows.num_rows
+            one = rows.filter(pa.array(place_N == number)).combine_chunks()
+            yield one.take(pc.sort_indices(one[key])).combine_chunks()
 
 
 def places(keys: pa.StringArray | pa.ChunkedArray, count: int) -> np.ndarray:
