@@ -1,5 +1,7 @@
 """The index holds what trains, finds it again, and is not touched by a search."""
 
+from typing import Any
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -257,7 +259,13 @@ def test_a_digest_is_of_all_that_a_point_shows(talk):
         vectors = pa.FixedSizeListArray.from_arrays(pa.array(vector, pa.float32()), 2)
         return held(table, pa.table({"row_id": ["1"], **at, "vector": vectors}))["digest"][0].as_py()
 
-    changed = [{"said": ("a", "bc")}, {"said": ("ab", "d")}, {"vector": (0.0, 1.0)}, {"place": 1}, {"user_id": "u"}]
+    changed: list[dict[str, Any]] = [
+        {"said": ("a", "bc")},
+        {"said": ("ab", "d")},
+        {"vector": (0.0, 1.0)},
+        {"place": 1},
+        {"user_id": "u"},
+    ]
     changed += [{"topic": "tax"}, {"topic": "None"}, {"split": "test"}, {"source": "elsewhere"}]
     assert len({told(), *(told(**change) for change in changed)}) == len(changed) + 1
     another = talk("x", "y") | {"row_id": "0", "user_id": None, "topic": None, "split": "train"}
