@@ -20,6 +20,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
@@ -28,6 +29,7 @@ from typing import Any
 import psutil
 
 from benchmarks.corpus import write_corpus
+from pipeline.contract.process_group import guarded
 
 PROJECT = Path(__file__).resolve().parents[1]
 TASKS = "acquire,clean,deduplicate,embed"
@@ -61,8 +63,15 @@ class Build:
         started = time.monotonic()
         log = self.root / "log.txt"
         with log.open("a") as output:
-            command = [sys.executable, "-m", "pipeline.cli", "stage", task, "--run", str(run)]
-            process = psutil.Popen(command, cwd=self._folder, env=self._environment(), stdout=output, stderr=output)
+            command = guarded([sys.executable, "-m", "pipeline.cli", "stage", task, "--run", str(run)])
+            process = psutil.Popen(
+                command,
+                cwd=self._folder,
+                env=self._environment(),
+                stdin=subprocess.PIPE,  # the task ends with this process
+                stdout=output,
+                stderr=output,
+            )
             use = Use(process)
             status = process.wait()
             use.ended.set()
@@ -156,21 +165,21 @@ def main() -> None:
                 print(json.dumps(line), flush=True)
 
 
-def measured(step: str, builds: list[Build], data: Path, tasks: list[str]) -> list[dict[str, Any]]:
-    """A line for each task and build, and one for the sum."""
+def measured(step: str, builds: list[Build], data: Path, tasks: list[str]) -> Iterator[dict[str, Any]]:
+    """A line for each task and build, once it is done, and one for the sum."""
     rows = sum(file.read_bytes().count(b"\n") for file in data.iterdir())
     runs = {build.name: build.begin(data, step.replace(" ", "-")) for build in builds}
     lines = []
     for task in tasks:
         for build in builds:
             lines.append({"run": step, "build": build.name, "task": task, **build.task(task, runs[build.name])})
+            yield lines[-1]
     for build in builds:
         own = [line for line in lines if line["build"] == build.name]
         total = {key: round(sum(line[key] for line in own), 1) for key in ("seconds", "cpu_seconds")}
         peak, stored = max(line["peak_memory_mb"] for line in own), round(build.stored() / rows)
         total |= {"rows": rows, "peak_memory_mb": peak, "bytes_a_row": stored}
-        lines.append({"run": step, "build": build.name, "task": "all", **total})
-    return lines
+        yield {"run": step, "build": build.name, "task": "all", **total}
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from qdrant_client.grpc.points_service_pb2_grpc import PointsServicer, add_Point
 from configs.vectors import Vectors
 from pipeline.embed.segmenter import segments_schema
 from pipeline.index.held import bring
-from pipeline.index.points import HELD, points_of
+from pipeline.index.points import HELD
 from pipeline.index.qdrant_server import ServerStore, client_of
 
 ROWS, DIMENSIONS = 2048, 384
@@ -40,10 +40,10 @@ def main() -> None:
         settings = Vectors(url=f"http://127.0.0.1:{port}", grpc=name == "grpc", grpc_port=port)
         store = ServerStore(client_of(settings), "sink", settings, deferred=True)
         rows, segments = block()
-        bring(store, points_of(rows, segments), HELD.empty_table(), settings.batch_size)
+        bring(store, rows, segments, HELD.empty_table(), settings.batch_size)
         cpu, clock = time.process_time(), time.monotonic()
         for _ in range(blocks):
-            bring(store, points_of(rows, segments), HELD.empty_table(), settings.batch_size)
+            bring(store, rows, segments, HELD.empty_table(), settings.batch_size)
         cpu, clock = time.process_time() - cpu, time.monotonic() - clock
         rates = {"points_a_cpu_second": round(blocks * ROWS / cpu), "points_a_second": round(blocks * ROWS / clock)}
         print(json.dumps({"what": name, "dimensions": DIMENSIONS, **rates}), flush=True)

@@ -47,8 +47,8 @@ class Spark(Section):
     from_rows: int = Field(
         20_000,
         ge=0,
-        description="Fewer new rows are read, scored, cleaned, annotated and written in the stage's own process; up to "
-        "50 times as many are compared, joined and balanced there: Spark takes longer to start (0: always Spark)",
+        description="Fewer new rows are read, scored, cleaned and annotated in the stage's own process; up to 50 times "
+        "as many are compared, joined, balanced and written there: Spark takes longer to start (0: always Spark)",
     )
 
     @property

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -12,7 +13,7 @@ import pyarrow.parquet as pq
 from configs.audit import Audit
 from configs.word_list import WordList
 from pipeline.audit.annotation import FILES, Annotator, others_share
-from pipeline.audit.topics import TOPIC_SCHEMA, TOPICS, of_vectors
+from pipeline.audit.topics import TOPIC_SCHEMA, TOPICS, Topics, of_vectors
 from pipeline.contract.artifact import Artifact
 from pipeline.contract.atomic_write import write_text
 from pipeline.contract.execute import StageContext
@@ -26,7 +27,7 @@ from pipeline.spark.session import session_of
 from pipeline.spark.tasks import KEYS_SHARE, done_by_tasks, is_little
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
+    from pyspark.sql import DataFrame, SparkSession
 
 KEYS = {"data": "row_id", "mentions": "statement", "others": "statement"}
 """Folder of the artifact to its unique column."""
@@ -49,7 +50,6 @@ def annotate(context: StageContext) -> None:
     from pipeline.audit.topic_map import MOST, draw_maps
     from pipeline.audit.topic_sample import sampled, texts_of
     from pipeline.embed.encoder import Encoder
-    from pipeline.spark.frames import read_rows
 
     settings: Audit = context.config("audit")
     source, vectors = context.inputs["deduplicate"], context.inputs["embed"]
@@ -64,20 +64,30 @@ def annotate(context: StageContext) -> None:
     said = texts_of(spark, source.parquet(), ids) if settings.max_clusters else []
     topics, words = learned(settings, encoder, sample_ND, said, context.config("seed"))
 
-    if spark:
-        paths = spark.createDataFrame([(str(p),) for p in shards], "path string").repartition(min(len(shards), 1000))
-        of_topics = paths.mapInArrow(lambda batches: of_vectors(batches, topics), TOPIC_SCHEMA)
-        splits = read_rows(spark, source.parquet()).select("row_id", "split")
-    else:
-        batches = of_vectors(iter([pa.record_batch({"path": [str(path) for path in shards]})]), topics)
-        of_topics = pa.Table.from_batches(batches, TOPICS)
-        splits = read_columns(source.parquet(), ["row_id", "split"])
-    written = write_annotations(context, texts, splits, of_topics, context.out, count)
+    seen = sampled(shards, vectors.ledger.rows_out, MOST)
+    with ThreadPoolExecutor(1) as thread:  # t-SNE uses one core
+        drawn = thread.submit(draw_maps, topics, *seen, context.out, context.config("seed"))
+        splits, of_topics = _splits_and_topics(spark, source.parquet(), shards, topics)
+        written = write_annotations(context, texts, splits, of_topics, context.out, count)
+        drawn.result()
     context.ledger.rows_out = written.pop("data")
     clusters = dict(zip(topics.clusters, words, strict=True))
     write_text(context.out / "clusters.json", json.dumps(clusters, indent=1, ensure_ascii=False) + "\n")
-    draw_maps(topics, *sampled(shards, vectors.ledger.rows_out, MOST), context.out, context.config("seed"))
     context.metrics |= {"topics": len(topics.names), "clusters": len(topics.clusters), "sampled": len(ids), **written}
+
+
+def _splits_and_topics(
+    spark: "SparkSession | None", rows: Path, shards: list[Path], topics: Topics
+) -> "tuple[DataFrame, DataFrame] | tuple[pa.Table, pa.Table]":
+    """row_id and split of rows, and TOPICS of embed's shards."""
+    if not spark:
+        batches = of_vectors(iter([pa.record_batch({"path": [str(path) for path in shards]})]), topics)
+        return read_columns(rows, ["row_id", "split"]), pa.Table.from_batches(batches, TOPICS)
+    from pipeline.spark.frames import read_rows
+
+    paths = spark.createDataFrame([(str(p),) for p in shards], "path string").repartition(min(len(shards), 1000))
+    of_topics = paths.mapInArrow(lambda batches: of_vectors(batches, topics), TOPIC_SCHEMA)
+    return read_rows(spark, rows).select("row_id", "split"), of_topics
 
 
 def text_parts(context: StageContext, source: Artifact, count: int) -> list[Path]:

@@ -62,13 +62,18 @@ class Association(NamedTuple):
 def word_associations(sample: Sample, limits: Findings) -> dict[str, list[Association]]:
     """Group to the words that are tied to it, the strongest first. The rate of false discoveries holds over all."""
     telling_V = np.array([word not in COMMON for word in sample.vocabulary], bool)
+    everything = Others(sample, np.flatnonzero(sample.rest_N), sample.word_W)
+    of_attribute: dict[str, Others] = {}
     tests = []
     for tag in _frequent(sample, limits.min_group_rows):
-        group, rest = sample.of((tag,))
-        contrast = _contrast(sample, group, rest, telling_V, sample.word_W)
-        siblings = _siblings(sample, tag, limits.min_group_rows)
-        if len(siblings) and contrast:
-            other = _contrast(sample, group, siblings, telling_V, sample.word_W)
+        group, attribute = sample.of((tag,))[0], tag.partition(":")[0]
+        contrast = _contrast(sample, group, everything.without(sample.groups[tag]), telling_V)
+        siblings = _siblings(sample, tag)
+        if contrast and distinct(sample.conversation_N[siblings]) >= limits.min_group_rows:
+            if attribute not in of_attribute:
+                every = np.union1d(siblings, sample.groups[tag])
+                of_attribute[attribute] = Others(sample, every[sample.rest_N[every]], sample.word_W)
+            other = _contrast(sample, group, of_attribute[attribute].without(sample.groups[tag]), telling_V)
             contrast = [min(pair, key=lambda a: a.odds / a.error) for pair in zip(contrast, other, strict=True)]
         tests += [(tag, association) for association in contrast]
     return _significant(tests, limits)
@@ -82,16 +87,17 @@ def occupation_associations(sample: Sample, limits: Findings) -> dict[str, list[
         if form in numbers:
             single_V[numbers[form]] = numbers.get(word, numbers[form])
     occupation_V = np.array([word in SINGULAR for word in sample.vocabulary], bool)
-    named = having(sample, set(SINGULAR))
+    single_W, named = single_V[sample.word_W], having(sample, set(SINGULAR))
     tests = []
     for tag in _frequent(sample, limits.min_group_rows):
-        siblings = _siblings(sample, tag, 1)
+        siblings = _siblings(sample, tag)
         siblings = siblings[named[siblings]]
-        group = np.setdiff1d(sample.of((tag,))[0], _others(sample, tag))
+        group = sample.of((tag,))[0]
+        group = group[~_others_N(sample, tag)[group]]
         group = group[named[group]]
         if min(distinct(sample.conversation_N[of]) for of in (group, siblings)) >= limits.min_group_rows // 2:
-            found = _contrast(sample, group, siblings, occupation_V, single_V[sample.word_W])
-            tests += [(tag, association) for association in found]
+            others = Others(sample, siblings, single_W).without(siblings[:0])
+            tests += [(tag, association) for association in _contrast(sample, group, others, occupation_V)]
     return _significant(tests, limits)
 
 
@@ -118,41 +124,97 @@ def having(sample: Sample, words: set[str]) -> np.ndarray:
     return found_N
 
 
-def _contrast(
-    sample: Sample, group: np.ndarray, rest: np.ndarray, wanted_V: np.ndarray, word_W: np.ndarray
-) -> list[Association]:
+class Left(NamedTuple):
+    """Units of some statements: `rows` in all and rows_V with each word; of each source rows_S, and of cells, which are
+    a word_C of a source_C, rows_C. word_W: Sample.word_W, or other numbers of these words."""
+
+    rows: int
+    rows_V: np.ndarray
+    rows_S: np.ndarray
+    source_C: np.ndarray
+    word_C: np.ndarray
+    rows_C: np.ndarray
+    word_W: np.ndarray
+
+
+class Others:
+    """Statements that groups are compared with; how many units they are is counted once, and of each group only what
+    goes with its own."""
+
+    def __init__(self, sample: Sample, statements: np.ndarray, word_W: np.ndarray) -> None:
+        """statements: ascending."""
+        self._sample, self._statements, self._word_W = sample, statements, word_W
+        self._size = len(sample.vocabulary)
+        of, self._places = sample.words(statements)
+        sources = int(sample.source_N.max(initial=-1)) + 1
+        cells, cell_O = np.unique(sample.source_N[of] * self._size + word_W[self._places], return_inverse=True)
+        self._source_C, self._word_C = np.divmod(cells, max(self._size, 1))
+        self._of_cells = _Units(sample.unit_N[of], cell_O, len(cells))
+        self._of_words = _Units(sample.unit_N[of], word_W[self._places], self._size)
+        self._of_sources = _Units(sample.unit_N[statements], sample.source_N[statements], sources)
+        self._of_all = _Units(sample.unit_N[statements], np.zeros(len(statements), np.int64), 1)
+
+    def without(self, group: np.ndarray) -> Left:
+        """Of these statements but the group's, which may hold others as well."""
+        at = np.searchsorted(self._statements, group)
+        inside = at < len(self._statements)
+        inside[inside] = self._statements[at[inside]] == group[inside]
+        statements, (_, places) = at[inside], self._sample.words(group[inside])
+        words = np.searchsorted(self._places, places)
+        return Left(
+            int(self._of_all.without(statements)[0]),
+            self._of_words.without(words),
+            self._of_sources.without(statements),
+            self._source_C,
+            self._word_C,
+            self._of_cells.without(words),
+            self._word_W,
+        )
+
+
+class _Units:
+    """How many different units occur in each of C cells. unit_O, cell_O: of each occurrence."""
+
+    def __init__(self, unit_O: np.ndarray, cell_O: np.ndarray, cells: int) -> None:
+        pairs, self._pair_O, self._times_P = np.unique(
+            unit_O * max(cells, 1) + cell_O, return_inverse=True, return_counts=True
+        )
+        self._cell_P = pairs % max(cells, 1)
+        self._rows_C = np.bincount(self._cell_P, minlength=cells)
+
+    def without(self, occurrences: np.ndarray) -> np.ndarray:
+        """[C], less what occurs among these alone."""
+        pairs, times = np.unique(self._pair_O[occurrences], return_counts=True)
+        gone = pairs[times == self._times_P[pairs]]
+        return self._rows_C - np.bincount(self._cell_P[gone], minlength=len(self._rows_C))
+
+
+def _contrast(sample: Sample, group: np.ndarray, others: Left, wanted_V: np.ndarray) -> list[Association]:
     """Of every wanted word that LEAST_ROWS of the group's conversations have; q is the p-value as yet."""
-    size = len(sample.vocabulary)
-    group_V = _rows_with(sample, group, word_W, size)
-    sources = np.unique(sample.source_N[group])
-    rest_V, total, squares = np.zeros(size), 0.0, 0.0
-    for source in sources:
-        mine, theirs = group[sample.source_N[group] == source], rest[sample.source_N[rest] == source]
-        theirs = theirs if len(theirs) else rest
-        rows = distinct(sample.unit_N[theirs])
-        if not rows:
-            return []
-        weight = distinct(sample.unit_N[mine]) / rows
-        rest_V += weight * _rows_with(sample, theirs, word_W, size)
-        total, squares = total + weight * rows, squares + weight**2 * rows
-    effective = total / squares if squares else 1.0
-    rest_V, rest_n, group_n = rest_V * effective, total * effective, float(distinct(sample.unit_N[group]))
-    found = []
-    for v in np.flatnonzero(wanted_V & (group_V >= LEAST_ROWS)):
-        alpha = PRIOR * (group_V[v] + rest_V[v]) / (group_n + rest_n)
-        mine, theirs = group_V[v] + alpha, rest_V[v] + alpha
-        odds = log(mine / max(group_n + PRIOR - mine, 1e-9)) - log(theirs / max(rest_n + PRIOR - theirs, 1e-9))
-        error = sqrt(1 / mine + 1 / theirs)
-        p = erfc(abs(odds) / error / sqrt(2))
-        found.append(Association(sample.vocabulary[v], int(group_V[v]), float(rest_V[v]), odds, error, p))
-    return found
-
-
-def _rows_with(sample: Sample, statements: np.ndarray, word_W: np.ndarray, size: int) -> np.ndarray:
-    """[V] conversations of these statements that have each word."""
-    of, places = sample.words(statements)
-    pairs = np.unique(sample.unit_N[of] * size + word_W[places])
-    return np.bincount(pairs % size, minlength=size).astype(float)
+    if not others.rows:
+        return []
+    size, sources = len(sample.vocabulary), len(others.rows_S)
+    of, places = sample.words(group)
+    group_V = _Units(sample.unit_N[of], others.word_W[places], size).without(of[:0])
+    rows_S = _Units(sample.unit_N[group], sample.source_N[group], sources).without(group[:0])
+    alone_S = others.rows_S == 0  # such a source is compared with all others
+    weight_S = rows_S / np.where(alone_S, others.rows, others.rows_S)
+    squares = float((weight_S * rows_S).sum())
+    effective = rows_S.sum() / squares if squares else 1.0
+    rest_V = np.bincount(others.word_C, weight_S[others.source_C] * others.rows_C, minlength=size)
+    rest_V = (rest_V + weight_S[alone_S].sum() * others.rows_V) * effective
+    rest_n, group_n = rows_S.sum() * effective, float(distinct(sample.unit_N[group]))
+    words = np.flatnonzero(wanted_V & (group_V >= LEAST_ROWS))
+    group_v, rest_v = group_V[words], rest_V[words]
+    alpha = PRIOR * (group_v + rest_v) / (group_n + rest_n)
+    mine, theirs = group_v + alpha, rest_v + alpha
+    odds = np.log(mine / np.maximum(group_n + PRIOR - mine, 1e-9))
+    odds = odds - np.log(theirs / np.maximum(rest_n + PRIOR - theirs, 1e-9))
+    error = np.sqrt(1 / mine + 1 / theirs)
+    p = [erfc(z) for z in np.abs(odds) / error / sqrt(2)]
+    names = [sample.vocabulary[v] for v in words]
+    columns = (group_v.tolist(), rest_v.tolist(), odds.tolist(), error.tolist(), p)
+    return [Association(*values) for values in zip(names, *columns, strict=True)]
 
 
 def _significant(tests: list[tuple[str, Association]], limits: Findings) -> dict[str, list[Association]]:
@@ -169,15 +231,17 @@ def _frequent(sample: Sample, least: int) -> list[str]:
     return [tag for tag, of in sample.groups.items() if distinct(sample.conversation_N[of]) >= least]
 
 
-def _others(sample: Sample, tag: str) -> np.ndarray:
-    """Statements that mention another group of the attribute."""
-    attribute = tag.split(":")[0]
-    others = [of for other, of in sample.groups.items() if other.split(":")[0] == attribute and other != tag]
-    return np.unique(np.concatenate(others)) if others else np.zeros(0, np.int64)
+def _others_N(sample: Sample, tag: str) -> np.ndarray:
+    """[N]: whether each statement mentions another group of the attribute."""
+    attribute, found_N = tag.split(":")[0], np.zeros(len(sample), bool)
+    for other, of in sample.groups.items():
+        if other.split(":")[0] == attribute and other != tag:
+            found_N[of] = True
+    return found_N
 
 
-def _siblings(sample: Sample, tag: str, least: int) -> np.ndarray:
-    """The same without those that mention the group too; none when they are of fewer conversations than `least`."""
-    found = np.setdiff1d(_others(sample, tag), sample.groups[tag])
-    found = found[sample.rest_N[found]]
-    return found if distinct(sample.conversation_N[found]) >= least else found[:0]
+def _siblings(sample: Sample, tag: str) -> np.ndarray:
+    """Those of the rest that do, and do not mention the group too."""
+    found_N = _others_N(sample, tag) & sample.rest_N
+    found_N[sample.groups[tag]] = False
+    return np.flatnonzero(found_N)

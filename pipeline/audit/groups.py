@@ -13,7 +13,7 @@ import numpy as np
 
 from configs.audit import Findings
 from pipeline.audit.associations import having
-from pipeline.audit.matched import Compared, compare
+from pipeline.audit.matched import Compared, Rest, compare
 from pipeline.audit.portrayal import FIELDS
 from pipeline.audit.sample import TONES, Sample, distinct
 from pipeline.audit.severity import cohens_h
@@ -35,16 +35,21 @@ def comparisons(sample: Sample, limits: Findings) -> list[dict[str, Any]]:
     every = np.zeros(len(sample), np.int64)
     of_source = [_joint(*said, sample.length_N), _joint(*said), sample.source_N, every]
     of_topic = [_joint(*said, sample.topic_N, sample.length_N), _joint(*said, sample.topic_N)]
+    rest = np.flatnonzero(sample.rest_N)
+    kinds = [
+        (kind, outcomes, outcome_NK, Rest(outcome_NK, rest, strata, sample.cluster_N, sample.conversation_N))
+        for kind, outcomes, outcome_NK, strata in (
+            ("tone", [TONES[k] for k in told], sample.tone_NT[:, told], [*of_topic, *of_source]),
+            ("portrayal", list(FIELDS), fields_NF, of_source),
+        )
+    ]
     found = []
     for tags in compared_groups(sample, limits.min_group_rows):
-        group, rest = sample.of(tags)
-        if not len(rest):
+        group, inside = sample.of(tags)[0], sample.inside(tags)
+        if sample.rest_N[inside].sum() == len(rest):
             continue
-        for kind, outcome_NK, outcomes, strata in (
-            ("tone", sample.tone_NT[:, told], [TONES[k] for k in told], [*of_topic, *of_source]),
-            ("portrayal", fields_NF, list(FIELDS), of_source),
-        ):
-            compared = compare(outcome_NK, group, rest, strata, sample.cluster_N, sample.conversation_N)
+        for kind, outcomes, outcome_NK, others in kinds:
+            compared = others.compared(group, inside)
             found += _entries(tags, kind, outcomes, compared, sample, outcome_NK, group, limits.min_effect)
         if len(tags) == 1:
             found += _agency(tags[0], sample, of_source[2:], limits)
@@ -110,6 +115,7 @@ def _entries(
         else:
             low, high = max(low, -rest), min(high, 1 - rest)  # of shares
             effects = [cohens_h(rest + value, rest) for value in (gap, low, high)]
+        told = _rounded(dict(zip(("effect", "effect_low", "effect_high"), effects, strict=True)))
         found.append(
             {
                 "group": JOIN.join(tags),
@@ -117,10 +123,10 @@ def _entries(
                 "outcome": outcome,
                 "rows": of.rows,
                 **_rounded({"mean": mean, "rest": rest, "gap": gap, "low": low, "high": high}),
-                **_rounded(dict(zip(("effect", "effect_low", "effect_high"), effects, strict=True))),
+                **told,
                 "p": float(of.p_K[k]),
                 "matched": of.matched,
-                **(_examples(sample, outcome_NK[:, k], group, gap) if abs(effects[0]) >= least else {}),
+                **(_examples(sample, outcome_NK[:, k], group, gap) if abs(told["effect"]) >= least else {}),
             }
         )
     return found

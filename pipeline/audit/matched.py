@@ -16,10 +16,11 @@ degrees of freedom, since percentiles of REPLICATES replicates end at 1 in REPLI
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from math import erfc, log, sqrt
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from pipeline.audit.sample import distinct
 
@@ -53,54 +54,128 @@ def compare(
     cluster_N: np.ndarray,
     conversation_N: np.ndarray,
 ) -> Compared:
-    """group, rest: numbers of statements. strata: [N] numbers of strata from 0 on, the finest first, the last with one
-    for all. cluster_N: [N] what is drawn as one.
+    """group, rest: numbers of statements, none of them in both; the others do not count.
 
-    matched: the share of the group's statements that have found their like in the finest strata.
+    Rest.compared says what the other arguments are.
     """
-    rest_y, group_y = outcome_NK[rest], outcome_NK[group]
-    expected = np.zeros_like(group_y)  # the rest's mean in the stratum of each of the group's statements
-    left = np.ones(len(group), bool)
-    influence = np.zeros_like(rest_y)
-    matched = 0.0
-    for level, stratum_N in enumerate(strata):
-        group_s = stratum_N[group]
-        wanted = np.zeros(stratum_N.max(initial=-1) + 1, bool)
-        wanted[group_s[left]] = True
-        their = np.flatnonzero(
-            wanted[stratum_N[rest]]
-        )  # of strata in which nobody looks for his like, nothing is asked
-        rest_s, like_y = stratum_N[rest[their]], rest_y[their]
-        rest_n = np.bincount(rest_s, minlength=len(wanted))
-        enough = rest_n >= (LEAST_REST if level < len(strata) - 1 else 1)
-        taken = left & enough[group_s]
-        mean_SK = _by(rest_s, like_y, len(wanted)) / np.maximum(rest_n, 1)[:, None]
-        expected[taken] = mean_SK[group_s[taken]]
-        share_S = np.bincount(group_s[taken], minlength=len(wanted)) / max(len(group), 1)
-        small = np.sqrt(rest_n / np.maximum(rest_n - 1, 1))  # of a stratum's variance, which few rows underestimate
-        influence[their] += (share_S * small / np.maximum(rest_n, 1))[rest_s][:, None] * (like_y - mean_SK[rest_s])
-        left &= ~taken
-        if not level:
-            matched = float(taken.mean()) if len(taken) else 0.0
-    bags_N, bags = _bags(cluster_N, group, rest)
-    above_BK = _by(bags_N[group], group_y - expected, bags)
-    count_B = np.bincount(bags_N[group], minlength=bags).astype(float)
-    rest_BK = _by(bags_N[rest], influence, bags)
-    weights_RB = _weights(bags)
-    counts_R = np.maximum(weights_RB @ count_B, 1e-9)
-    gaps_RK = (weights_RB @ above_BK) / counts_R[:, None] - (weights_RB - 1) @ rest_BK
-    rows = distinct(conversation_N[group])
-    gap_K = (group_y - expected).mean(axis=0)
-    deviation_K = _pooled(group_y, rest_y)
-    spread_K = np.concatenate([group_y, rest_y]).std(axis=0)
-    clusters = distinct(cluster_N[group])
-    error_K = np.maximum(gaps_RK[counts_R > 0.5].std(axis=0), spread_K / clusters)  # which is not 0 where all are alike
-    low_K, high_K = np.quantile(gaps_RK[counts_R > 0.5], (0.025, 0.975), axis=0)
-    low_K, high_K = np.minimum(low_K, gap_K - 1.96 * error_K), np.maximum(high_K, gap_K + 1.96 * error_K)
-    p_K = np.array([p_value(t, clusters - 1) for t in np.abs(gap_K) / np.maximum(error_K, 1e-12)])
-    return Compared(
-        group_y.mean(axis=0), expected.mean(axis=0), gap_K, low_K, high_K, deviation_K, p_K, rows, round(matched, 4)
-    )
+    used = np.sort(np.concatenate([group, rest]))
+    their = np.searchsorted(used, rest)
+    of = Rest(outcome_NK[used], their, [level[used] for level in strata], cluster_N[used], conversation_N[used])
+    return of.compared(np.searchsorted(used, group), their[:0])
+
+
+class Rest:
+    """What groups are compared with, K outcomes of N statements, added up once; of each group only what is its own is
+    taken off."""
+
+    def __init__(
+        self,
+        outcome_NK: np.ndarray,
+        rest: np.ndarray,
+        strata: list[np.ndarray],
+        cluster_N: np.ndarray,
+        conversation_N: np.ndarray,
+    ) -> None:
+        """rest: numbers of statements. strata: [N] numbers of strata from 0 on, the finest first, the last with one for
+        all. cluster_N: [N] what is drawn as one."""
+        self._outcome_NK, self._cluster_N, self._conversation_N = outcome_NK, cluster_N, conversation_N
+        self._bag_N, self._bags = _bags(cluster_N)
+        self._levels = [_Level(stratum_N, outcome_NK, rest, self._bag_N, self._bags) for stratum_N in strata]
+        self._is_rest_N = np.zeros(len(outcome_NK), bool)
+        self._is_rest_N[rest] = True
+        self._centre_K = outcome_NK[rest[0]] if len(rest) else np.zeros(outcome_NK.shape[1])
+        self._moments_3K = self._moments(rest)
+
+    def compared(self, group: np.ndarray, inside: np.ndarray) -> Compared:
+        """group: numbers of statements. inside: those that are not the rest's for it.
+
+        matched: the share of the group's statements that have found their like in the finest strata.
+        """
+        group_y, own = self._outcome_NK[group], inside[self._is_rest_N[inside]]
+        expected = np.zeros_like(group_y)  # the rest's mean in the stratum of each of the group's statements
+        rest_BK = np.zeros((self._bags, group_y.shape[1]))
+        left = np.ones(len(group), bool)
+        matched = 0.0
+        for number, level in enumerate(self._levels):
+            least = LEAST_REST if number < len(self._levels) - 1 else 1
+            taken = level.match(group, own, left, least, expected, rest_BK)
+            left &= ~taken
+            if not number:
+                matched = float(taken.mean()) if len(taken) else 0.0
+            if not left.any():
+                break
+        bag_n = self._bag_N[group]
+        above_BK = _by(bag_n, group_y - expected, self._bags)
+        count_B = np.bincount(bag_n, minlength=self._bags)[:, None]
+        drawn = _weights()[:, : self._bags] @ np.hstack([above_BK, rest_BK, count_B])
+        above_RK, rest_RK, counts_R = np.split(drawn, [above_BK.shape[1], 2 * above_BK.shape[1]], axis=1)
+        gaps_RK = above_RK / np.maximum(counts_R, 1e-9) - (rest_RK - rest_BK.sum(axis=0))
+        gaps_RK = gaps_RK[counts_R[:, 0] > 0.5]
+        rows, clusters = distinct(self._conversation_N[group]), distinct(self._cluster_N[group])
+        gap_K = (group_y - expected).mean(axis=0)
+        mine_3K, theirs_3K = self._moments(group), self._moments_3K - self._moments(own)
+        deviation_K = np.sqrt((_variance(mine_3K) + _variance(theirs_3K)) / 2)
+        spread_K = np.sqrt(_variance(mine_3K + theirs_3K))
+        error_K = np.maximum(gaps_RK.std(axis=0), spread_K / clusters)  # which is not 0 where all are alike
+        low_K, high_K = np.quantile(gaps_RK, (0.025, 0.975), axis=0)
+        low_K, high_K = np.minimum(low_K, gap_K - 1.96 * error_K), np.maximum(high_K, gap_K + 1.96 * error_K)
+        p_K = np.array([p_value(t, clusters - 1) for t in np.abs(gap_K) / np.maximum(error_K, 1e-12)])
+        return Compared(
+            group_y.mean(axis=0), expected.mean(axis=0), gap_K, low_K, high_K, deviation_K, p_K, rows, round(matched, 4)
+        )
+
+    def _moments(self, statements: np.ndarray) -> np.ndarray:
+        """How many, and the sums of their outcomes and of the squares, about one of the outcomes."""
+        above = self._outcome_NK[statements] - self._centre_K
+        return np.stack([np.full(above.shape[1], len(above)), above.sum(axis=0), np.einsum("nk,nk->k", above, above)])
+
+
+class _Level:
+    """Sums over the rest by stratum, and by bag and stratum."""
+
+    def __init__(
+        self, stratum_N: np.ndarray, outcome_NK: np.ndarray, rest: np.ndarray, bag_N: np.ndarray, bags: int
+    ) -> None:
+        self._stratum_N, self._outcome_NK, self._bag_N = stratum_N, outcome_NK, bag_N
+        size = int(stratum_N.max(initial=-1)) + 1
+        rest_s, rest_y = stratum_N[rest], outcome_NK[rest]
+        self._rows_S, self._sum_SK = np.bincount(rest_s, minlength=size), _by(rest_s, rest_y, size)
+        cells, cell, rows = np.unique(bag_N[rest] * size + rest_s, return_inverse=True, return_counts=True)
+        bag, stratum = np.divmod(cells, max(size, 1))
+        ends = np.concatenate([[0], np.cumsum(np.bincount(bag, minlength=bags))])
+
+        def by_bag(values: np.ndarray) -> csr_array:
+            return csr_array((values, stratum, ends), shape=(bags, size))
+
+        self._rows_BS = by_bag(rows.astype(float))
+        self._sums_BS = [by_bag(np.bincount(cell, rest_y[:, k], len(cells))) for k in range(rest_y.shape[1])]
+
+    def match(
+        self,
+        group: np.ndarray,
+        own: np.ndarray,
+        left: np.ndarray,
+        least: int,
+        expected: np.ndarray,
+        rest_BK: np.ndarray,
+    ) -> np.ndarray:
+        """Which of the group's statements that are `left` lie in a stratum with so many of the rest, but its own. Their
+        mean is left in `expected`, and what each bag has to do with the group's in rest_BK."""
+        group_s, own_s, own_y = self._stratum_N[group], self._stratum_N[own], self._outcome_NK[own]
+        size = len(self._rows_S)
+        rows_S = self._rows_S - np.bincount(own_s, minlength=size)
+        taken = left & (rows_S >= least)[group_s]
+        if taken.any():
+            mean_SK = (self._sum_SK - _by(own_s, own_y, size)) / np.maximum(rows_S, 1)[:, None]
+            expected[taken] = mean_SK[group_s[taken]]
+            share_S = np.bincount(group_s[taken], minlength=size) / len(group)
+            small_S = np.sqrt(rows_S / np.maximum(rows_S - 1, 1))  # of a variance, which few rows underestimate
+            weight_S = share_S * small_S / np.maximum(rows_S, 1)
+            mine = weight_S[own_s][:, None] * (own_y - mean_SK[own_s])
+            rest_BK -= self._rows_BS @ (weight_S[:, None] * mean_SK) + _by(self._bag_N[own], mine, len(rest_BK))
+            for k, sums_BS in enumerate(self._sums_BS):
+                rest_BK[:, k] += sums_BS @ weight_S
+        return taken
 
 
 def p_value(t: float, freedom: int) -> float:
@@ -111,10 +186,10 @@ def p_value(t: float, freedom: int) -> float:
     return erfc(z / sqrt(2))
 
 
-@lru_cache(maxsize=1)
-def _weights(bags: int) -> np.ndarray:
-    """[REPLICATES, bags]: how often each is drawn."""
-    return np.random.default_rng(SEED).poisson(1.0, (REPLICATES, bags)).astype(np.float64)
+@cache
+def _weights() -> np.ndarray:
+    """[REPLICATES, BAGS]: how often each is drawn."""
+    return np.random.default_rng(SEED).poisson(1.0, (REPLICATES, BAGS)).astype(np.float64)
 
 
 def _by(codes: np.ndarray, values: np.ndarray, size: int) -> np.ndarray:
@@ -122,15 +197,14 @@ def _by(codes: np.ndarray, values: np.ndarray, size: int) -> np.ndarray:
     return np.stack([np.bincount(codes, values[:, k], minlength=size) for k in range(values.shape[1])], axis=1)
 
 
-def _bags(cluster_N: np.ndarray, group: np.ndarray, rest: np.ndarray) -> tuple[np.ndarray, int]:
+def _bags(cluster_N: np.ndarray) -> tuple[np.ndarray, int]:
     """The bag of each statement, and how many there are: a cluster each, or BAGS of many."""
-    of_cluster = np.zeros(cluster_N.max(initial=0) + 1, np.int64)
-    of_cluster[cluster_N[group]] = of_cluster[cluster_N[rest]] = 1
-    used = np.flatnonzero(of_cluster)
-    of_cluster[used] = np.arange(len(used)) % BAGS
-    return of_cluster[cluster_N], min(len(used), BAGS)
+    used = np.bincount(cluster_N) > 0
+    number = np.cumsum(used) - 1
+    return number[cluster_N] % BAGS, min(int(used.sum()), BAGS)
 
 
-def _pooled(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Standard deviation about the two means, each side weighing the same; of outcomes that never vary 0."""
-    return np.sqrt((one.var(axis=0) + other.var(axis=0)) / 2)
+def _variance(moments_3K: np.ndarray) -> np.ndarray:
+    """Of outcomes that never vary 0, or next to it."""
+    rows, total, squares = moments_3K
+    return np.maximum(squares / np.maximum(rows, 1) - (total / np.maximum(rows, 1)) ** 2, 0.0)

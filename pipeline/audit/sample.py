@@ -73,11 +73,13 @@ class Sample:
 
     def of(self, tags: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
         """Numbers of the statements that mention all of these groups, and of those that do not."""
-        inside = np.ones(len(self), bool)
-        for tag in tags:
-            inside &= self._has(tag)
-        rate = max(self.rates[tag] for tag in tags)
-        return np.flatnonzero(inside & (self.place_N < rate)), np.flatnonzero(~inside & self.rest_N)
+        inside, rest_N = self.inside(tags), self.rest_N
+        rest_N[inside] = False
+        return inside[self.place_N[inside] < max(self.rates[tag] for tag in tags)], np.flatnonzero(rest_N)
+
+    def inside(self, tags: tuple[str, ...]) -> np.ndarray:
+        """Numbers of all statements that mention these groups, those among them that are drawn for another's sake."""
+        return np.flatnonzero(np.all([self._has(tag) for tag in tags], axis=0))
 
     def examples(self, statements: np.ndarray) -> dict[str, list[Any]]:
         """`examples`, the ids of the first three conversations of these statements, no two of which say the same, and

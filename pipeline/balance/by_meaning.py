@@ -39,7 +39,7 @@ class ByMeaning:
         self._spark, self._seed = session_of(context), context.config("seed")
         self._shards = shards_in(context.inputs["embed"].parquet())
         self._cells: dict[int, Cells] = {}
-        if on := _first_on(self._config):
+        if on := first_on(self._config):
             self._refuse_missing_vectors(on)
 
     def _refuse_missing_vectors(self, on: str) -> None:
@@ -169,8 +169,8 @@ class ByMeaning:
         return ConversationEncoder(self._context.config("embed"), self._context.config("embedding"))
 
 
-def _first_on(config: Balance) -> str:
-    """The key that turns a step on; empty where none is on."""
+def first_on(config: Balance) -> str:
+    """The key that turns a step by meaning on; empty where none is on."""
     steps = {
         "balance.decontamination.min_similarity": config.decontamination.min_similarity is not None,
         "balance.semantic_duplicates.min_similarity": config.semantic_duplicates.min_similarity is not None,

@@ -3,8 +3,7 @@
 from typing import Any
 
 from configs.balance import Attribute
-from pipeline.balance.gender_swap import swap_gender
-from pipeline.balance.group_swap import swap_group
+from pipeline.balance import gender_swap, group_swap
 from pipeline.balance.refusal import Refusal
 from pipeline.rows.row_id import row_id
 from pipeline.rows.text_hash import text_hash
@@ -13,10 +12,20 @@ from pipeline.rows.turns import Turn
 PREFIX = "counterfactual_"
 """Of the augmentation that marks a copy: counterfactual_gender, counterfactual_religion and so on."""
 
+DRAWN = "counterfactual/"
+"""With the row_id, what the draw of rows to be copied follows from."""
+
 
 def swap(turns: list[Turn], attribute: Attribute) -> list[Turn] | Refusal | None:
     """The turns with the attribute swapped; None when they do not speak of it; or why they are left alone."""
-    return swap_gender(turns) if attribute == "gender" else swap_group(turns, attribute)
+    if attribute == "gender":
+        return gender_swap.swap_gender(turns)
+    return group_swap.swap_group(turns, attribute)
+
+
+def may_swap(turns: list[Turn], attribute: Attribute) -> bool:
+    """False where it is soon known that swap swaps nothing."""
+    return gender_swap.may_swap(turns) if attribute == "gender" else group_swap.may_swap(turns, attribute)
 
 
 def copies(row: dict[str, Any], attributes: list[Attribute]) -> list[dict[str, Any]]:
@@ -28,7 +37,8 @@ def copies(row: dict[str, Any], attributes: list[Attribute]) -> list[dict[str, A
     if (row.get("language") or "en") != "en":
         return []
     turns = [(m["role"], m["content"] or "") for m in row["messages"]]
-    found = [(attribute, swap(turns, attribute)) for attribute in attributes]
+    worth = [attribute for attribute in attributes if may_swap(turns, attribute)]
+    found = [(attribute, swap(turns, attribute)) for attribute in worth]
     return [_copy(row, attribute, swapped) for attribute, swapped in found if isinstance(swapped, list)]
 
 

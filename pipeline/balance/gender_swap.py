@@ -76,6 +76,13 @@ _WRITER = regex.compile(
 _TOKEN = regex.compile(r"[\w'-]+|[^\w\s]")
 
 
+def may_swap(turns: list[Turn]) -> bool:
+    """Whether there is a gendered word and nothing like a name, without which swap_gender swaps nothing: found in half
+    the time."""
+    text = "\n".join(content for _, content in turns)
+    return _WORD.search(text) is not None and not may_name(text)
+
+
 def swap_gender(turns: list[Turn]) -> list[Turn] | Refusal | None:
     """The turns with every gendered word swapped, in the case that they had; None when there are none; or why not.
 

@@ -12,7 +12,7 @@ from pipeline.contract.file_parts import link_files
 from pipeline.contract.parts import Making, Part
 from pipeline.deduplicate.duplicate_search import Decided
 from pipeline.rows.parquet import write_table
-from pipeline.spark.tasks import done_by_tasks
+from pipeline.spark.tasks import KEYS_SHARE, done_by_tasks
 
 DROPPED = ["row_id", "source", "origin"]
 
@@ -35,7 +35,7 @@ def write_rows(context: StageContext, clean: Artifact, decided: list[Decided]) -
             return 1
 
         rows = sum(pq.read_metadata(of_parts[part].file).num_rows for part in missing)
-        done_by_tasks(context, "deduplicate: writing", len(missing), written, rows)
+        done_by_tasks(context, "deduplicate: writing", len(missing), written, rows * KEYS_SHARE)
 
     found = dict(zip((file.name for file in parts), context.obtain(list(parts.values()), make), strict=True))
     link_files(context, found, ("data", "dropped"))

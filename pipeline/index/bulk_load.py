@@ -18,8 +18,8 @@ from pipeline.contract.execute import StageContext
 from pipeline.contract.process_group import die_with_spawner
 from pipeline.contract.progress import say
 from pipeline.index import collection
-from pipeline.index.held import Brought, Journal, Known, bring, earlier
-from pipeline.index.points import Block, blocks, nothing, points_of
+from pipeline.index.held import Brought, Journal, Known, bring, earlier, forget
+from pipeline.index.points import Block, blocks
 from pipeline.index.qdrant_server import ServerStore, client_of
 from pipeline.index.samples import Samples, verify, verify_held
 
@@ -74,8 +74,7 @@ def _send(
             journal.note(block.number, brought.held)
             upserted += brought.upserted
             progress.advance(block.rows.num_rows)
-    if (gone := known.until()).num_rows:
-        bring(store, nothing(1), gone, settings.batch_size)
+    forget(store, known.until())
     points = journal.points()
     context.parts_made = {"made": upserted, "taken_over": points - upserted}
     return points, samples
@@ -88,7 +87,7 @@ def _brought(
     if settings.clients == 1:
         own = ServerStore(store.client, store.collection, settings, deferred)
         for block, had in wanted:
-            yield block, bring(own, block.points(), had, settings.batch_size)
+            yield block, bring(own, block.rows, block.segments, had, settings.batch_size)
         return
     context = multiprocessing.get_context("spawn")  # a fork would inherit the locks of gRPC's threads
     start = partial(_start, settings, store.collection, deferred)
@@ -114,7 +113,7 @@ def _start(settings: Vectors, name: str, deferred: bool) -> None:
 
 
 def _bring(rows: pa.Buffer, segments: pa.Buffer, known: pa.Buffer) -> Brought:
-    return bring(_store, points_of(_read(rows), _read(segments)), _read(known), _batch_size)
+    return bring(_store, _read(rows), _read(segments), _read(known), _batch_size)
 
 
 def _packed(table: pa.Table) -> pa.Buffer:

@@ -12,11 +12,14 @@ import pyarrow.parquet as pq
 from pipeline.contract.artifact import Artifact
 from pipeline.contract.atomic_write import replacing
 from pipeline.contract.execute import StageContext
-from pipeline.index.points import HELD, LAST, InOrder, Points, held
+from pipeline.index.points import HELD, LAST, InOrder, held, points_of
 from pipeline.index.store import VectorStore, point_id
 
 FILE = "held.parquet"
 """HELD of the whole index, in order of row_id."""
+
+ROWS_A_GROUP = 1 << 16
+"""Of that file."""
 
 
 class Brought(NamedTuple):
@@ -24,11 +27,6 @@ class Brought(NamedTuple):
 
     held: pa.Table
     upserted: int
-    removed: int
-
-    @property
-    def points(self) -> int:
-        return int(pc.sum(self.held["segments"]).as_py() or 0)
 
 
 def earlier(context: StageContext, dimensions: int, collection: str | None = None) -> Artifact | None:
@@ -59,22 +57,35 @@ def _tables(file: Path) -> Iterator[pa.Table]:
             yield pa.Table.from_batches([batch])
 
 
-def bring(store: VectorStore, points: Points, known: pa.Table, batch_size: int) -> Brought:
-    """Has the store hold the points and no others of a span of row ids. known: HELD of what it has there."""
-    now = held(points)
-    before = {row["row_id"]: row for row in known.to_pylist()}
-    after = {row["row_id"]: row for row in now.to_pylist()}
-    wanted = [i for i, p in enumerate(points.payloads) if before.get(p["row_id"]) != after[p["row_id"]]]
-    for part in (points if len(wanted) == len(points.ids) else points.chosen(wanted)).batches(batch_size):
+def bring(store: VectorStore, rows: pa.Table, segments: pa.Table, known: pa.Table, batch_size: int) -> Brought:
+    """Has the store hold the points of rows and no others of a span of row ids. known: HELD of what it has there."""
+    now = held(rows, segments)
+    before, after = _by_row(known), _by_row(now)
+    wanted = [row_id for row_id, about in after.items() if before.get(row_id) != about]
+    if len(wanted) < len(after):
+        rows, segments = (t.filter(pc.is_in(t["row_id"], pa.array(wanted, pa.string()))) for t in (rows, segments))
+    points = points_of(rows, segments)
+    for part in points.batches(batch_size):
         store.upsert(*part)
-    gone = [
-        point_id(row_id, segment)
-        for row_id, row in before.items()
-        for segment in range(after[row_id]["segments"] if row_id in after else 0, row["segments"])
-    ]
-    store.remove(gone)
-    store.flush()
-    return Brought(now, len(wanted), len(gone))
+    gone = {row_id: (after[row_id][0] if row_id in after else 0, count) for row_id, (count, _) in before.items()}
+    _remove(store, gone)
+    return Brought(now, len(points.ids))
+
+
+def forget(store: VectorStore, known: pa.Table) -> None:
+    """Removes the points of rows, given as HELD."""
+    _remove(store, {row_id: (0, count) for row_id, (count, _) in _by_row(known).items()})
+
+
+def _by_row(told: pa.Table) -> dict[str, tuple[int, bytes]]:
+    """row_id to segments and digest."""
+    row_ids, *about = (told[name].to_pylist() for name in HELD.names)
+    return dict(zip(row_ids, zip(*about, strict=True), strict=True))
+
+
+def _remove(store: VectorStore, gone: dict[str, tuple[int, int]]) -> None:
+    """gone: row_id to the first segment that goes, and the one after the last."""
+    store.remove([point_id(row_id, segment) for row_id, span in gone.items() for segment in range(*span)])
 
 
 class Journal:
@@ -101,12 +112,37 @@ class Journal:
         """How many points all blocks have."""
         return sum(int(pc.sum(pq.read_table(path)["segments"]).as_py() or 0) for path in self.done().values())
 
-    def write(self, file: Path) -> int:
-        """Writes all blocks as one file; returns how many rows it tells of."""
-        rows = 0
-        with pq.ParquetWriter(file, HELD, compression="zstd", use_dictionary=False) as writer:
+    def write(self, file: Path) -> "HeldFile":
+        """Writes all blocks as one file."""
+        with HeldFile(file) as told:
             for path in self.done().values():
-                table = pq.read_table(path)
-                writer.write_table(table)
-                rows += table.num_rows
-        return rows
+                told.add(pq.read_table(path))
+        return told
+
+
+class HeldFile:
+    """FILE as it is written, block by block. rows, points: how many it tells of."""
+
+    def __init__(self, file: Path) -> None:
+        self.rows = self.points = 0
+        self._writer = pq.ParquetWriter(file, HELD, compression="zstd", use_dictionary=False)
+        self._blocks: list[pa.Table] = []
+
+    def __enter__(self) -> "HeldFile":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._write()
+        self._writer.close()
+
+    def add(self, block: pa.Table) -> None:
+        self.rows += block.num_rows
+        self.points += pc.sum(block["segments"]).as_py() or 0
+        self._blocks.append(block)
+        if sum(table.num_rows for table in self._blocks) >= ROWS_A_GROUP:
+            self._write()
+
+    def _write(self) -> None:
+        if self._blocks:
+            self._writer.write_table(pa.concat_tables(self._blocks))
+        self._blocks = []

@@ -1,9 +1,9 @@
 """What is to lie in the index: the segments of balance's rows, block by block, and the points that they are."""
 
 import hashlib
-import json
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -16,12 +16,14 @@ from pipeline.contract.artifact import Artifact
 from pipeline.contract.execute import StageContext
 from pipeline.embed.segments import Segment
 from pipeline.index.store import TEXT_CHARS, point_id
-from pipeline.rows.ordered import in_order, in_shards
+from pipeline.rows.ordered import ahead, in_order, in_shards
 
 if TYPE_CHECKING:
     from pipeline.embed.encoder import Encoder
 
 COLUMNS = ["row_id", "source", "user_id", "topic", "split", "messages"]
+PLACES = ["segment", "first_turn", "last_turn", "first_char"]
+"""Columns of embed that say what a segment is of its conversation."""
 LAST = "g"
 """After every row_id, which are hexadecimal."""
 
@@ -39,9 +41,6 @@ class Block(NamedTuple):
     def last(self) -> str:
         """The last row_id."""
         return str(self.rows["row_id"][-1])
-
-    def points(self) -> "Points":
-        return points_of(self.rows, self.segments)
 
     def first(self) -> "Points":
         """One point of the block, none of a block that has no segments."""
@@ -63,9 +62,6 @@ class Points:
             part = slice(start, start + size)
             yield self.ids[part], self.vectors_ND[part], self.payloads[part]
 
-    def chosen(self, which: list[int]) -> "Points":
-        return Points([self.ids[i] for i in which], self.vectors_ND[which], [self.payloads[i] for i in which])
-
 
 def blocks(context: StageContext, done: Collection[int] = ()) -> Iterator[Block]:
     """The blocks of embed.shard_rows conversations. Adds up in metrics how many of these had no vector (`encoded`).
@@ -73,7 +69,7 @@ def blocks(context: StageContext, done: Collection[int] = ()) -> Iterator[Block]
     context.metrics["encoded"] = 0
     settings: Embed = context.config("embed")
     encoder: Encoder | None = None
-    segments = InOrder(in_order(context.inputs["embed"].parquet()), schema_of(context.inputs["embed"]))
+    segments = InOrder(ahead(in_order(context.inputs["embed"].parquet())), schema_of(context.inputs["embed"]))
     source = context.inputs["balance"].parquet()
     there = pq.read_schema(min(source.glob("*.parquet"))).names
     columns = [name for name in COLUMNS if name in there]
@@ -138,27 +134,48 @@ def points_of(rows: pa.Table, segments: pa.Table) -> Points:
         named = {key: row[key] for key in ("row_id", "source", "topic", "split")}
         user = {"user": row["user_id"]} if row.get("user_id") else {}
         payloads.append({**named, **user, "segment": part["segment"], "text": segment.text(turns, TEXT_CHARS)})
+    return Points([point_id(p["row_id"], p["segment"]) for p in payloads], _vectors(segments), payloads)
+
+
+def _vectors(segments: pa.Table) -> np.ndarray:
+    """[N, D]."""
     vectors = segments["vector"].combine_chunks()
-    vectors_ND = vectors.flatten().to_numpy().reshape(segments.num_rows, vectors.type.list_size)
-    return Points([point_id(p["row_id"], p["segment"]) for p in payloads], vectors_ND, payloads)
-
-
-def nothing(dimensions: int) -> Points:
-    return Points([], np.empty((0, dimensions), np.float32), [])
+    return vectors.flatten().to_numpy().reshape(segments.num_rows, vectors.type.list_size)
 
 
 HELD = pa.schema([("row_id", pa.string()), ("segments", pa.int32()), ("digest", pa.binary(8))])
-"""What the index holds of a row. digest: of the payloads and vectors of its points."""
+"""What the index holds of a row. digest: of all that the payloads and vectors of its points follow from."""
 
 
-def held(points: Points) -> pa.Table:
-    """HELD of the rows of points, in order of row_id."""
-    found: dict[str, tuple[Any, int]] = {}
-    for payload, vector_D in zip(points.payloads, points.vectors_ND, strict=True):
-        digest, segments = found.get(payload["row_id"]) or (hashlib.blake2b(digest_size=8), 0)
-        digest.update(json.dumps(payload, sort_keys=True).encode("utf-8", "surrogatepass"))
-        digest.update(np.ascontiguousarray(vector_D).tobytes())
-        found[payload["row_id"]] = digest, segments + 1
-    rows = sorted(found)
-    columns = [rows, [found[row][1] for row in rows], [found[row][0].digest() for row in rows]]
-    return pa.table(columns, schema=HELD)
+def held(rows: pa.Table, segments: pa.Table) -> pa.Table:
+    """HELD of the rows that have segments, in order of row_id. A conversation's segments follow each other."""
+    ids = segments["row_id"].combine_chunks()
+    row_ids = ids.to_numpy(zero_copy_only=False)
+    firsts = np.flatnonzero(np.r_[True, row_ids[1:] != row_ids[:-1]][: len(row_ids)])
+    ends = np.r_[firsts, len(row_ids)][1:]
+    ids = ids.take(pa.array(firsts))
+    about = rows if ids.equals(rows["row_id"].combine_chunks()) else _of(rows, ids)
+    named = zip(*(about[name].to_pylist() for name in sorted(set(about.column_names) - {"messages"})), strict=True)
+    vectors_ND, places_NP = _vectors(segments), np.stack([segments[name].to_numpy() for name in PLACES], axis=1)
+    digests = []
+    for first, end, row, said in zip(firsts, ends, named, _said(about["messages"]), strict=True):
+        digest = hashlib.blake2b(repr((TEXT_CHARS, row)).encode(), digest_size=8)
+        for part in (*said, vectors_ND[first:end], places_NP[first:end]):
+            digest.update(part.data)
+        digests.append(digest.digest())
+    return pa.table([ids, ends - firsts, digests], schema=HELD).sort_by("row_id")
+
+
+def _of(rows: pa.Table, ids: pa.Array) -> pa.Table:
+    return rows.take(pc.index_in(ids, value_set=rows["row_id"].combine_chunks()))
+
+
+def _said(messages: pa.ChunkedArray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Of each conversation the bytes of all its turns, and how many each has."""
+    column = messages.combine_chunks()
+    contents = column.values.field("content")
+    _, ends, text = contents.buffers()
+    ends_T = np.frombuffer(ends, np.int32)[contents.offset : contents.offset + len(contents) + 1]
+    lengths_T, bytes_ = np.diff(ends_T), np.frombuffer(text or b"", np.uint8)
+    for first, end in pairwise(column.offsets.to_pylist()):
+        yield bytes_[ends_T[first] : ends_T[end]], lengths_T[first:end]

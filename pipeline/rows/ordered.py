@@ -1,8 +1,12 @@
 """Rows of many sorted Parquet files in one order, in bounded memory."""
 
 import resource
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import accumulate
 from pathlib import Path
+from typing import NamedTuple, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -10,43 +14,88 @@ import pyarrow.parquet as pq
 
 ROWS_HELD = 1 << 16
 OTHER_FILES = 256
+END = chr(0x10FFFF)
+"""After every key."""
 
 
 def in_order(folder: Path, columns: list[str] | None = None, key: str = "row_id") -> Iterator[pa.Table]:
     """All rows of a folder of Parquet files, each sorted by `key`, as tables that follow one another by `key`.
 
-    Holds about ROWS_HELD rows. A merge by blocks: of every file at least `least` rows are at hand, so
-    all rows up to the smallest of their last keys are known and leave together, sorted.
+    Holds about ROWS_HELD rows. A merge by blocks: of every file that has begun at least `least` rows are at hand, so
+    all rows up to the smallest of their last keys are known and leave together, sorted. A file begins when its first
+    key is near, as its footer tells it: shards of one part follow one another, and few are read at a time.
     """
-    files = sorted(folder.glob("*.parquet"))
-    allow_open_files(len(files))
-    least = max(64, ROWS_HELD // max(len(files), 1))
-    tables = [pq.ParquetFile(p, pre_buffer=False, buffer_size=1 << 16) for p in files]
-    readers = [table.iter_batches(least, columns=columns) for table in tables]
-    heads: list[pa.Table | None] = [None] * len(files)
-    open_ = set(range(len(files)))
-    while True:
-        for i in sorted(open_):
-            while i in open_ and _rows(heads[i]) < least:
-                batch = next(readers[i], None)
-                if batch is None:
-                    open_.remove(i)
-                elif batch.num_rows:
-                    more = pa.Table.from_batches([batch])
-                    head = heads[i]
-                    heads[i] = more if head is None else pa.concat_tables([head, more])
-        known = [heads[i][key][-1].as_py() for i in sorted(open_)]  # type: ignore[index]
-        ready = []
-        for i, head in enumerate(heads):
-            if head is None:
+    waiting = deque(sorted(_spans(folder, key), key=lambda span: span.first))
+    together = _most_together(waiting)
+    allow_open_files(together)
+    least = max(64, ROWS_HELD // max(together, 1))
+    begun: list[_Reader] = []
+    while begun or waiting:
+        for reader in begun:
+            reader.fill(least)
+        last = min((reader.head[key][-1].as_py() for reader in begun if not reader.ended), default=END)
+        before = waiting[0].first if waiting else END
+        if before > last or sum(reader.head.num_rows for reader in begun) >= ROWS_HELD or not waiting:
+            taken = pa.concat_tables([reader.taken(key, last, before) for reader in begun])
+            if taken.num_rows:
+                yield taken.sort_by(key).combine_chunks()
+                begun = [reader for reader in begun if reader.head.num_rows or not reader.ended]
                 continue
-            take = head.num_rows if not known else pc.sum(pc.less_equal(head[key], min(known))).as_py()
-            ready.append(head.slice(0, take))
-            heads[i] = head.slice(take) if take < head.num_rows else None
-        if ready:
-            yield pa.concat_tables(ready).sort_by(key).combine_chunks()
-        if not known:
-            return
+        begun.append(_Reader(waiting.popleft().path, least, columns))
+
+
+class _Span(NamedTuple):
+    """A file and its first and last key; what a footer does not tell is as far away as it can be."""
+
+    first: str
+    last: str
+    path: Path
+
+
+def _spans(folder: Path, key: str) -> Iterator[_Span]:
+    """Of the files that have rows."""
+    for path in sorted(folder.glob("*.parquet")):
+        about = pq.read_metadata(path)
+        if about.num_rows:
+            column = about.schema.names.index(key)
+            groups = [about.row_group(number).column(column).statistics for number in range(about.num_row_groups)]
+            told = all(group is not None and group.has_min_max for group in groups)
+            yield _Span(min(g.min for g in groups), max(g.max for g in groups), path) if told else _Span("", END, path)
+
+
+def _most_together(spans: Iterable[_Span]) -> int:
+    """How many files, at most, have begun and not ended at one key."""
+    steps = sorted(step for span in spans for step in ((span.first, 0, 1), (span.last, 1, -1)))
+    return max(accumulate(step[2] for step in steps), default=0)
+
+
+class _Reader:
+    """A file read on as its rows are taken."""
+
+    def __init__(self, path: Path, rows: int, columns: list[str] | None) -> None:
+        """rows: that are read at a time."""
+        self._file = pq.ParquetFile(path, pre_buffer=False, buffer_size=1 << 16)
+        self._batches = self._file.iter_batches(rows, columns=columns)
+        self.head, self.ended = self._file.schema_arrow.empty_table(), False
+        self.fill(1)
+
+    def fill(self, least: int) -> None:
+        """Reads until so many rows are at hand, if there are."""
+        while self.head.num_rows < least and not self.ended:
+            batch = next(self._batches, None)
+            if batch is None:
+                self.ended = True
+                self._file.close()
+            else:
+                more = pa.Table.from_batches([batch])
+                self.head = pa.concat_tables([self.head, more]) if self.head.num_rows else more
+
+    def taken(self, key: str, last: str, before: str) -> pa.Table:
+        """The rows at hand up to the key `last` and before another one."""
+        keys = self.head[key]
+        count = pc.sum(pc.and_(pc.less_equal(keys, last), pc.less(keys, before))).as_py() or 0
+        found, self.head = self.head.slice(0, count), self.head.slice(count)
+        return found
 
 
 def in_shards(folder: Path, columns: list[str] | None, rows: int, key: str = "row_id") -> Iterator[pa.Table]:
@@ -65,8 +114,16 @@ def in_shards(folder: Path, columns: list[str] | None, rows: int, key: str = "ro
         yield pa.concat_tables(held).combine_chunks()
 
 
-def _rows(table: pa.Table | None) -> int:
-    return 0 if table is None else table.num_rows
+T = TypeVar("T")
+
+
+def ahead(items: Iterator[T]) -> Iterator[T]:
+    """The items, each made by a thread while the one before is worked on."""
+    with ThreadPoolExecutor(1) as thread:
+        coming = thread.submit(next, items, None)
+        while (item := coming.result()) is not None:
+            coming = thread.submit(next, items, None)
+            yield item
 
 
 def allow_open_files(files: int) -> int:

@@ -56,3 +56,9 @@ def read_columns(folder: Path, columns: list[str] | None = None, where: pc.Expre
 def rows_in(folder: Path) -> int:
     """Rows of all Parquet files of a folder, from their footers."""
     return sum(pq.read_metadata(p).num_rows for p in folder.glob("*.parquet"))
+
+
+def bytes_in(folder: Path) -> int:
+    """Their bytes when they are no longer compressed, from their footers."""
+    footers = [pq.read_metadata(path) for path in folder.glob("*.parquet")]
+    return sum(of.row_group(number).total_byte_size for of in footers for number in range(of.num_row_groups))

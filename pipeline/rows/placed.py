@@ -1,6 +1,7 @@
-"""Rows of a table of this process in the files in which Spark would have written them (pipeline/spark/frames.py)."""
+"""Rows of this process in the files in which Spark would have written them (pipeline/spark/frames.py)."""
 
 import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,16 +16,45 @@ SEED = 42
 
 def write_placed(table: pa.Table, folder: Path, rows: int, key: str = "row_id") -> int:
     """What write_rows leaves of the same rows, and the rows written. rows: what the number of files follows from."""
-    files = max(LEAST_FILES, -(-rows // ROWS_PER_FILE))
-    place = places(table[key], files)
+    return write_in_rounds(lambda: iter((table,)), 1, folder, rows, key)
+
+
+def files_of(rows: int) -> int:
+    """In how many files so many rows are written."""
+    return max(LEAST_FILES, -(-rows // ROWS_PER_FILE))
+
+
+def write_in_rounds(
+    read: Callable[[], Iterator[pa.Table]], rounds: int, folder: Path, rows: int, key: str = "row_id"
+) -> int:
+    """The same of rows in one table or more of a schema, which are read once a round: it holds those of its files, a
+    part of all."""
+    files = files_of(rows)
     if folder.exists():
         shutil.rmtree(folder)
     folder.mkdir(parents=True)
-    written = np.union1d(place, [0])  # of those without rows, Spark writes the first, which carries the schema
-    for number, one in enumerate(written.tolist()):
-        its = table.filter(pa.array(place == one)).combine_chunks()
-        write_table(its.take(pc.sort_indices(its[key])).combine_chunks(), folder / f"part-{number:05d}.parquet")
-    return table.num_rows
+    written, count = 0, 0
+    for numbers in np.array_split(np.arange(files), min(rounds, files)):
+        for table in _sorted_files(read(), numbers, files, key):
+            write_table(table, folder / f"part-{written:05d}.parquet")
+            written, count = written + 1, count + table.num_rows
+    return count
+
+
+def _sorted_files(tables: Iterator[pa.Table], numbers: np.ndarray, files: int, key: str) -> Iterator[pa.Table]:
+    """What goes into each of these files. Of those without rows, Spark writes the first, which carries the schema, and
+    leaves no gap in the names for the others."""
+    held, place = [], []
+    for table in tables:
+        its = places(table[key], files)
+        there = np.isin(its, numbers)
+        held.append(table if there.all() else table.filter(pa.array(there)))
+        place.append(its[there])
+    rows, place_N = pa.concat_tables(held), np.concatenate(place)
+    for number in numbers.tolist():
+        if number == 0 or (place_N == number).any():
+            one = rows.filter(pa.array(place_N == number)).combine_chunks()
+            yield one.take(pc.sort_indices(one[key])).combine_chunks()
 
 
 def places(keys: pa.StringArray | pa.ChunkedArray, count: int) -> np.ndarray:

@@ -14,6 +14,6 @@ def uniform(seed: int, key: Column | str) -> Column:
 
 
 def uniforms(seed: int, keys: np.ndarray) -> np.ndarray:
-    """`uniform` of each of some integers."""
+    """`uniform` of each of some strings or integers."""
     digests = (sha256(f"{seed}/{key}".encode()).hexdigest() for key in keys.tolist())
     return np.array([int(digest[:13], 16) for digest in digests]) / float(1 << 52)

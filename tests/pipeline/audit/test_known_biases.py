@@ -54,3 +54,14 @@ def test_how_often_a_group_is_mentioned_is_held_against_a_reference_only():
     told = [f for f in on_groups(case, 1.0, limits=population) if f["kind"] == "group under-represented"]
     assert [(f["subject"], f["severity"]) for f in told] == [("gender:female", "info")]
     assert told[0]["message"].startswith("150 of 300 mentions of gender are of female, 50.0%; the reference has 90.0%")
+
+
+@pytest.mark.parametrize("case", BIASED, ids=NAMES)
+def test_an_effect_that_is_the_least_as_it_is_told_is_shown_by_examples(case):
+    """An effect of 3.14159 is told as 3.1416: what counts as found and what is shown must go by the same number."""
+    shown = []
+    for told in {abs(f["value"]) for f in on_groups(case, 1.0) if f["kind"].endswith(("gap", "stereotype", "agency"))}:
+        limits = Findings(min_effect=told, critical_effect=9)
+        shown += [f["examples"] for f in on_groups(case, 1.0, limits=limits) if abs(f["value"]) == told]
+    assert shown
+    assert all(shown)

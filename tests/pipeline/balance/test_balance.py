@@ -6,13 +6,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from pydantic import ValidationError
+from pyspark.sql import functions as F
 
 from configs.balance import Cap
 from configs.errors import UserError
-from pipeline.balance import written as written_rows
+from pipeline.balance import decided_by_spark, decided_here, written_here
 from pipeline.balance.caps import Cut, cuts
 from pipeline.balance.topic_cap import rows_to_keep
 from pipeline.contract.artifact import Artifact, Ledger
@@ -77,27 +79,35 @@ def many(topic: str, count: int, **columns: Any) -> list[dict[str, Any]]:
     return [row(f"{topic}{i:03d}", topic, **columns) for i in range(count)]
 
 
+ODD = 'pie \\ "Käse"/日本 \n\t🦉'
+"""A topic that JSON writes in another way."""
+
 Made = Callable[..., Artifact]
 
 
 @pytest.fixture
 def balanced(make_run: Callable[..., Run], tmp_path: Path) -> Made:
-    """balanced(rows, overrides=[], decision={}, parts=1, …): the artifact of balance; more folders of deduplicate's."""
+    """balanced(rows, overrides=[], decision={}, parts=1, unknown="", …): the artifact of balance; unknown: how the
+    row_ids begin of which annotate has nothing; more folders of deduplicate's."""
 
     def make(
         rows: list[dict[str, Any]],
         overrides: list[str] | None = None,
         decision: dict[str, Any] | None = None,
         parts: int = 1,
+        unknown: str = "none",
+        annotated: pa.Schema = ANNOTATED,
         **more: tuple[list[dict[str, Any]], pa.Schema],
     ) -> Artifact:
         root = tmp_path / f"root-{len(list(tmp_path.iterdir()))}"
         settings = [f"storage.root={root}", *(overrides or [])]
         run = make_run(conversations=[[("user", "unused"), ("assistant", "unused")]], overrides=settings)
-        for stage, schema, beside in (("deduplicate", DEDUPLICATED, more), ("annotate", ANNOTATED, {})):
-            commit_parts(run, stage, [rows[part::parts] for part in range(parts)], schema, **beside)
+        generated = more.pop("generated", None)
+        known = [of for of in rows if not of["row_id"].startswith(unknown)]
+        commit_parts(run, "deduplicate", [rows[part::parts] for part in range(parts)], DEDUPLICATED, **more)
+        commit_parts(run, "annotate", [known[part::parts] for part in range(parts)], annotated)
         commit(run, "embed", len(rows))
-        if not (generated := more.pop("generated", None)):
+        if not generated:
             commit(run, "generate", 0)
         else:
             commit_parts(run, "generate", [generated[0]], generated[1])
@@ -108,9 +118,25 @@ def balanced(make_run: Callable[..., Run], tmp_path: Path) -> Made:
     return make
 
 
-def test_a_topic_above_the_cap_shrinks_to_it_in_the_training_split_only(balanced: Made) -> None:
+@pytest.fixture
+def alike(balanced: Made, monkeypatch: pytest.MonkeyPatch) -> Made:
+    """The same, made without a Spark session and by Spark: in all files, the ledger and the metrics it is equal."""
+
+    def make(rows: list[dict[str, Any]], overrides: list[str] | None = None, *given: Any, **more: Any) -> Artifact:
+        with monkeypatch.context() as without:
+            without.setattr("pipeline.spark.session.spark_session", lambda *_: pytest.fail("Spark was started"))
+            here = balanced(rows, overrides, *given, **more)
+        by_spark = balanced(rows, [*(overrides or []), "spark.from_rows=0"], *given, **more)
+        assert here.manifest["files"] == by_spark.manifest["files"]
+        assert (here.ledger, here.metrics) == (by_spark.ledger, by_spark.metrics)
+        return here
+
+    return make
+
+
+def test_a_topic_above_the_cap_shrinks_to_it_in_the_training_split_only(alike: Made) -> None:
     rows = [*held_out(), *many("sport", 70), *many("food", 20), *many("other", 10)]
-    artifact = balanced(rows)
+    artifact = alike(rows)
     train = Counter(r["topic"] for r in kept(artifact).values() if r["split"] == "train")
     assert train == {"sport": 30, "food": 20, "other": 10}
     assert sum(r["split"] != "train" for r in kept(artifact).values()) == 20
@@ -133,14 +159,14 @@ def test_the_seed_chooses_which_rows_stay_and_partitions_do_not(balanced: Made) 
     assert len(dropped(artifact)) == len(dropped(other_seed))
 
 
-def test_a_group_an_emotion_and_their_meeting_shrink_to_their_caps(balanced: Made) -> None:
+def test_a_group_an_emotion_and_their_meeting_shrink_to_their_caps(alike: Made) -> None:
     women: dict[str, Any] = {"mentions": ["gender:female"]}
     men: dict[str, Any] = {"mentions": ["gender:male"]}
     rows = [*held_out(), *many("other", 40), *many("work", 30, **men), *many("food", 10, **women, emotion="joy")]
     rows += [row(f"sad{n}", "home", **women, emotion="sadness") for n in range(30)]
     sad_women = "{group: 'gender:female', emotion: sadness, within: group, max_share: 0.5}"
     few_men = "{group: 'gender:male', max_share: 0.25}"
-    artifact = balanced(rows, ["balance.max_topic_share=1", f"balance.caps=[{sad_women}, {few_men}]"])
+    artifact = alike(rows, ["balance.max_topic_share=1", f"balance.caps=[{sad_women}, {few_men}]"])
     stays = Counter(name[:3] for name, of in kept(artifact).items() if of["split"] == "train")
     assert stays == {"oth": 40, "foo": 10, "sad": 10, "wor": 20}, "20 of 80 are 25%; 10 of 20 are 50%"
     assert artifact.ledger.dropped == {"group_over_cap": 30}
@@ -173,11 +199,11 @@ def test_cuts_leave_the_most_rows_under_all_caps_and_shrink_what_meets_a_cap_in_
     assert cuts({both: 5}, [0.5, 0.5]) == {}, "no cap can hold where every row fulfils it"
 
 
-def test_a_counterfactual_copy_is_marked_and_knows_its_parent(balanced: Made) -> None:
+def test_a_counterfactual_copy_is_marked_and_knows_its_parent(alike: Made) -> None:
     parent = row("p", "work", prompt="My brother lost his hat.", conversation_id="c1", user_id="u1")
     inherent = row("q", "work", prompt="My sister is pregnant.")
     elsewhere = row("h", "work", "test", prompt="My sister lost her hat.")
-    artifact = balanced(
+    artifact = alike(
         [*held_out(), *many("food", 5), parent, inherent, elsewhere],
         ["balance.counterfactual_share=1", "balance.max_topic_share=1"],
     )
@@ -193,14 +219,14 @@ def test_a_counterfactual_copy_is_marked_and_knows_its_parent(balanced: Made) ->
     assert artifact.ledger == Ledger(28, 29, {"counterfactual_gender": 1}, {})
 
 
-def test_generated_rows_join_the_training_split_marked_and_without_a_parent(balanced: Made) -> None:
+def test_generated_rows_join_the_training_split_marked_and_without_a_parent(alike: Made) -> None:
     marks = {"augmentation": "generated", "parent": None, "language": "en"}
     written = {**row("g", "work"), "metadata": [("examples", "a,b")], **marks}
     schema = pa.schema(
         [*(f for f in DEDUPLICATED if f.name not in ("split", "cluster"))]
         + [pa.field(name, pa.string()) for name in ("topic", "augmentation", "parent", "language")]
     )
-    artifact = balanced([*held_out(), *many("food", 5)], ["balance.max_topic_share=1"], generated=([written], schema))
+    artifact = alike([*held_out(), *many("food", 5)], ["balance.max_topic_share=1"], generated=([written], schema))
     made = kept(artifact)["g"]
     assert (made["split"], made["cluster"], made["topic"]) == ("train", "g", "work")
     assert (made["augmentation"], made["parent"]) == ("generated", None)
@@ -216,23 +242,34 @@ def test_a_share_of_the_gendered_rows_gets_a_copy(balanced: Made) -> None:
     assert balanced(rows, ["balance.counterfactual_share=0"]).ledger.added == {}
 
 
-def test_what_the_review_removed_goes_from_every_split(balanced: Made) -> None:
+def test_what_the_review_removed_goes_from_every_split(alike: Made) -> None:
     rows = [*held_out(), *many("food", 30), row("x1", "work", "test"), row("x2", "food", source="leaked")]
     rows += [row("v", "food", "validation"), row("t", "food", "test")]
     decision = {"decision": "approve", "remove": {"topics": ["work"], "sources": ["leaked"]}}
-    artifact = balanced(rows, ["balance.max_topic_share=1"], decision)
+    artifact = alike(rows, ["balance.max_topic_share=1"], decision)
     assert dropped(artifact) == {
         "x1": ("removed_by_review", {"topic": "work"}),
         "x2": ("removed_by_review", {"source": "leaked"}),
     }
     decision["remove"] = {"topics": ["sport", "work"], "sources": []}
-    assert len(kept(balanced(rows, ["balance.max_topic_share=1"], decision))) == 33
+    assert len(kept(alike(rows, ["balance.max_topic_share=1"], decision))) == 33
 
 
-def test_a_removal_that_empties_a_split_is_refused(balanced: Made) -> None:
+@pytest.mark.parametrize("from_rows", [0, 20_000])
+def test_a_removal_that_empties_a_split_is_refused(balanced: Made, from_rows: int) -> None:
     decision = {"decision": "approve", "remove": {"topics": ["sport"], "sources": []}}
     with pytest.raises(UserError, match="removals leave test and validation without rows"):
-        balanced([*held_out(), *many("food", 30)], decision=decision)
+        balanced([*held_out(), *many("food", 30)], [f"spark.from_rows={from_rows}"], decision)
+
+
+@pytest.mark.parametrize("from_rows", [0, 20_000])
+def test_caps_need_what_they_are_about(balanced: Made, from_rows: int) -> None:
+    rows = [*held_out(), *many("food", 30, mentions=["age:old"]), *many("work", 30)]
+    settings, old = [f"spark.from_rows={from_rows}"], ANNOTATED.remove(ANNOTATED.get_field_index("emotion"))
+    with pytest.raises(UserError, match="this run's annotate has no emotions"):
+        balanced(rows, [*settings, "balance.caps=[{emotion: joy, max_share: 0.1}]"], annotated=old)
+    made = balanced(rows, [*settings, "balance.caps=[{group: 'age:old', max_share: 0.25}]"], annotated=old)
+    assert made.ledger.dropped == {"group_over_cap": 20}
 
 
 @pytest.mark.parametrize(
@@ -271,14 +308,14 @@ def test_no_kept_topic_is_above_the_share_and_one_row_more_would_be() -> None:
                     assert more[topic] > 0.35 * sum(more.values()), "all capped topics, one row more each"
 
 
-def test_a_row_that_goes_takes_its_preference_pairs_and_a_copy_has_none(balanced: Made) -> None:
+def test_a_row_that_goes_takes_its_preference_pairs_and_a_copy_has_none(alike: Made) -> None:
     swapped = "My brother lost his hat, is he sad?"
     rows = [*held_out(), *many("sport", 30, prompt=swapped), *many("food", 10, prompt=swapped)]
     sides = {"prompt": [{"role": "user", "content": swapped}], "chosen": "I think so.", "rejected": "No."}
     identity = [{name: of[name] for name in ("row_id", "source", "origin", "split")} for of in rows]
     preferences = [{**of, **sides, "pair_id": f"{of['row_id']} {n}"} for of in identity for n in (1, 2)]
     settings = ["balance.max_topic_share=0.6", "balance.counterfactual_share=1"]
-    artifact = balanced(rows, settings, pairs=(preferences, PAIRS.append(pa.field("split", pa.string()))))
+    artifact = alike(rows, settings, pairs=(preferences, PAIRS.append(pa.field("split", pa.string()))))
     humans = {name for name, of in kept(artifact).items() if of["augmentation"] is None}
     assert 0 < len(humans) < len(kept(artifact))
     assert pairs(artifact).keys() == {f"{name} {n}" for name in humans for n in (1, 2)}
@@ -288,25 +325,58 @@ def test_a_row_that_goes_takes_its_preference_pairs_and_a_copy_has_none(balanced
     assert artifact.metrics["pairs"] == {"in": 120, "out": 120 - len(gone), "dropped": {"chosen_dropped": len(gone)}}
 
 
-def test_spark_leaves_what_one_process_leaves(balanced: Made, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of rows of all fates, those that were generated, and copies of which one says what a row says already."""
+def test_spark_leaves_what_one_process_leaves(alike: Made, balanced: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of rows of all fates, those that were generated, and copies of which one says what a row says already; in one
+    round, in several, and of files that are too large to be held."""
     people = many("work", 60, prompt="My brother lost his hat.")
     rows = [*held_out(), *many("sport", 70), *many("food", 20), *people, row("x", "food", source="leaked")]
     rows += [row("r", "work", prompt="Her uncle is late."), {**row("q", "other"), "topic": None}]
     said = [{"role": "user", "content": "My sister lost her hat."}, {"role": "assistant", "content": "I think so."}]
     rows += [row("s", "food", text_hash=text_hash([(turn["role"], turn["content"]) for turn in said]))]
+    rows += [row("b", ODD), row("v", ODD, "validation", source="leaked"), row("w", "work", source="leaked")]
     written = {**row("g", "work"), "augmentation": "generated", "parent": None, "language": "en"}
     schema = pa.schema(
         [*(f for f in DEDUPLICATED if f.name not in ("split", "cluster"))]
         + [pa.field(name, pa.string()) for name in ("topic", "augmentation", "parent", "language")]
     )
-    decision = {"decision": "approve", "remove": {"topics": [], "sources": ["leaked"]}}
+    decision = {"decision": "approve", "remove": {"topics": [ODD], "sources": ["leaked"]}}
     settings = ["balance.counterfactual_share=1", "balance.max_topic_share=0.4"]
-    found = []
-    for more in ([], ["spark.from_rows=0"], []):
-        made = balanced(rows, [*settings, *more], decision, 2, generated=([written], schema))
-        found.append((made.manifest["files"], made.ledger, made.metrics))
-        monkeypatch.setattr(written_rows, "MOST_BYTES", 0)
-    assert found[0] == found[1] == found[2]
-    assert found[0][1].added.keys() == {"generated", "counterfactual_gender"}
-    assert {"removed_by_review", "topic_over_cap"} <= found[0][1].dropped.keys()
+    given: dict[str, Any] = {"decision": decision, "parts": 3, "unknown": "w", "generated": ([written], schema)}
+    made = alike(rows, settings, **given)
+    assert made.ledger.added.keys() == {"generated", "counterfactual_gender"}
+    assert made.ledger.dropped == {"removed_by_review": 4, "topic_over_cap": sum(made.ledger.dropped.values()) - 4}
+    proofs = {name: proof for name, (rule, proof) in dropped(made).items() if rule == "removed_by_review"}
+    leaked = {"source": "leaked"}
+    assert proofs == {"x": leaked, "w": leaked, "v": leaked | {"topic": ODD}, "b": {"topic": ODD}}
+    monkeypatch.setattr(written_here, "MOST_BYTES", 1)
+    too_large = balanced(rows, settings, **given)
+    monkeypatch.setattr(written_here, "bytes_in", lambda _: 0)
+    for other in (too_large, alike(rows, settings, **given)):
+        assert other.manifest["files"] == made.manifest["files"]
+        assert (other.ledger, other.metrics) == (made.ledger, made.metrics)
+
+
+@pytest.mark.parametrize("tied", [False, True])
+def test_caps_that_meet_take_the_same_rows_both_ways(alike: Made, monkeypatch: pytest.MonkeyPatch, tied: bool) -> None:
+    """Of kinds that several caps cut, rows without a topic or mentions, and rows that annotate has nothing of. tied:
+    of equal draws the smallest row_ids stay."""
+    if tied:
+        monkeypatch.setattr(decided_by_spark, "uniform", lambda *_: F.lit(0.25))
+        monkeypatch.setattr(decided_here, "uniforms", lambda _, keys: np.full(len(keys), 0.25))
+    both = ["gender:female", "age:old", "gender:female"]
+    rows = [*held_out(), *many("sport", 40, mentions=both, emotion="joy"), *many("food", 30, mentions=["age:old"])]
+    rows += [*many("home", 30, mentions=[], emotion="joy"), *many("work", 50), *many("unknown", 20, mentions=both)]
+    rows += [{**of, "topic": None} for of in many("none", 20, mentions=both, emotion="fear")]
+    caps = [
+        "{group: 'age:old', emotion: joy, within: group, max_share: 0.3}",
+        "{emotion: joy, max_share: 0.2}",
+        "{group: 'gender:female', topic: sport, within: topic, max_share: 0.9}",
+        "{topic: sport, max_share: 0.08}",
+    ]
+    made = alike(rows, ["balance.max_topic_share=0.25", f"balance.caps=[{', '.join(caps)}]"], None, 3, "unknown")
+    assert made.ledger.dropped.keys() == {"topic_over_cap", "group_over_cap", "emotion_over_cap"}
+    assert not any(name.startswith("unknown") for name in dropped(made))
+    rules = {name: rule for name, (rule, _) in dropped(made).items() if name.startswith("sport")}
+    assert set(rules.values()) == {"topic_over_cap", "group_over_cap", "emotion_over_cap"}
+    stays = sorted(name for name in kept(made) if name.startswith("sport"))
+    assert (stays == [f"sport{n:03d}" for n in range(len(stays))]) == tied

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from configs.balance import Attribute
-from pipeline.balance.counterfactual import copies, swap
+from pipeline.balance.counterfactual import copies, may_swap, swap
 from pipeline.balance.gender_words import BOTH_WAYS, ONE_WAY, SWAP
 from pipeline.balance.her import her, his
 from pipeline.balance.names import may_name
@@ -18,7 +18,9 @@ CASES = Path(os.environ.get("PARLANCE_SHARED_DATA", "../shared/data")).parent / 
 
 
 def swapped(text: str, attribute: Attribute = "gender") -> str | None:
-    turns = swap([("user", text), ("assistant", "Good to know.")], attribute)
+    given = [("user", text), ("assistant", "Good to know.")]
+    turns = swap(given, attribute)
+    assert may_swap(given, attribute) or not isinstance(turns, list)
     return turns[0][1] if isinstance(turns, list) else None
 
 

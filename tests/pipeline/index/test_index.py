@@ -11,9 +11,11 @@ from pipeline.contract.artifact import Ledger
 from pipeline.contract.execute import execute
 from pipeline.embed.segmenter import segments_schema
 from pipeline.index import samples
+from pipeline.index.points import COLUMNS, PLACES, held
 from pipeline.index.qdrant_edge import EdgeStore
 from pipeline.index.search import search_text
 from pipeline.index.store import Hit, point_id
+from pipeline.rows.schema import MESSAGES
 from serving.erasure.artifacts import take_out
 from serving.erasure.theirs import Theirs
 from serving.erasure.words import Words
@@ -225,7 +227,8 @@ def test_the_text_of_a_piece_of_a_long_turn_starts_where_the_piece_does(begin, b
     assert texts == {0: counting, 1: counting[60:], 2: counting[120:], 3: "Well counted."}
 
 
-def test_points_are_sent_in_batches_and_every_block_is_on_disk_before_the_next(embedded, monkeypatch):
+def test_points_are_sent_in_batches_and_written_to_disk_every_so_many(embedded, monkeypatch):
+    monkeypatch.setattr("pipeline.index.index.FLUSHED_EVERY", 8)
     run, _ = embedded("vectors.batch_size=4", "embed.shard_rows=5")
     upsert, flush, done = EdgeStore.upsert, EdgeStore.flush, list[int | str]()
 
@@ -242,6 +245,23 @@ def test_points_are_sent_in_batches_and_every_block_is_on_disk_before_the_next(e
     monkeypatch.setattr(EdgeStore, "flush", flushed)
     execute(run, "index")
     assert done == [4, 4, 2, "flushed", 4, "flushed"]  # of five rows, then of two, with two segments each
+
+
+def test_a_digest_is_of_all_that_a_point_shows(talk):
+    def told(said=("ab", "c"), vector=(1.0, 0.0), place=0, other=None, **row):
+        rows = [talk(*said) | {"row_id": "1", "user_id": None, "topic": None, "split": "train"} | row, other or {}]
+        messages = pa.array([row["messages"] for row in rows if row], MESSAGES)
+        columns = {name: [row[name] for row in rows if row] for name in COLUMNS if name != "messages"}
+        table = pa.table(columns | {"messages": messages})
+        at = {name: [0] for name in PLACES} | {"first_char": [place]}
+        vectors = pa.FixedSizeListArray.from_arrays(pa.array(vector, pa.float32()), 2)
+        return held(table, pa.table({"row_id": ["1"], **at, "vector": vectors}))["digest"][0].as_py()
+
+    changed = [{"said": ("a", "bc")}, {"said": ("ab", "d")}, {"vector": (0.0, 1.0)}, {"place": 1}, {"user_id": "u"}]
+    changed += [{"topic": "tax"}, {"topic": "None"}, {"split": "test"}, {"source": "elsewhere"}]
+    assert len({told(), *(told(**change) for change in changed)}) == len(changed) + 1
+    another = talk("x", "y") | {"row_id": "0", "user_id": None, "topic": None, "split": "train"}
+    assert told(other=another) == told()
 
 
 def test_a_store_with_a_point_too_many_is_refused(embedded, monkeypatch):
