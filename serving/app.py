@@ -41,11 +41,11 @@ def create_app(settings: ServingSettings, dialogue: Dialogue | None = None) -> F
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as ended:
-            if dialogue:
-                ended.push_async_callback(dialogue.close)
-                await dialogue.open()
-            ended.push_async_callback(served.close)
             try:
+                if dialogue:
+                    ended.push_async_callback(dialogue.close)
+                    await dialogue.open()
+                ended.push_async_callback(served.close)
                 await served.open()
             except UserError as error:
                 app.state.failed = str(error)

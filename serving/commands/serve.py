@@ -59,7 +59,7 @@ def _serve(options: Namespace) -> None:
 def run(profile: Profile, root: Path) -> None:
     """Serves until SIGINT or SIGTERM; then finishes what is under way, for GRACE_SECONDS at most.
 
-    Raises UserError when the address is taken or the model does not load.
+    Raises UserError when the address is taken, the model does not load or the dialogue cannot be opened.
     """
     import uvicorn
 
@@ -82,7 +82,11 @@ def run(profile: Profile, root: Path) -> None:
     )
     say(f"http://{f'[{host}]' if ':' in host else host}:{port}/v1 serves {profile.promote.model_name}; Ctrl-C ends it")
     server = uvicorn.Server(config)
-    with suppress(KeyboardInterrupt):  # which uvicorn raises again when it has ended
-        server.run(sockets=[socket])
+    try:
+        with suppress(KeyboardInterrupt):  # which uvicorn raises again when it has ended
+            server.run(sockets=[socket])
+    except SystemExit:  # of uvicorn, when the application did not start
+        if not app.state.failed:
+            raise
     if app.state.failed:
         raise UserError(app.state.failed)

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -49,6 +49,7 @@ class KeptDialogue:
         self._begun: dict[str, Begun] = {}
         self._watch: asyncio.Task[None] | None = None
         self._leaving: set[asyncio.Task[None]] = set()
+        self._opened = ExitStack()
 
     async def open(self) -> None:
         await _threaded(self._open)
@@ -60,8 +61,7 @@ class KeptDialogue:
             with suppress(asyncio.CancelledError):
                 await self._watch
         await asyncio.gather(*self._leaving)
-        await _threaded(self.memory.close)
-        await _threaded(self.sessions.database.close)
+        await _threaded(self._opened.close)
 
     async def begin(
         self, person: Person, conversation: str, messages: list[Message], count_tokens: CountTokens, budget: int
@@ -105,8 +105,10 @@ class KeptDialogue:
 
     def _open(self) -> None:
         database = database_of(self._profile, self._root)
+        self._opened.callback(database.close)
         self.sessions = Sessions(database)
         self.memory = Memory(database, self._profile, self._root / FOLDER / "memory")
+        self._opened.callback(self.memory.close)
         self.feedback = Feedback(database, self._profile.serving.dialogue, self._root)
 
     def _begin(

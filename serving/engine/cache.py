@@ -10,6 +10,9 @@ BLOCK = 128
 """Positions by which the rows grow, and which their number is rounded up to."""
 RESERVED = 1024
 """Positions that each row has at least, where they are ample."""
+ROWS = 16
+"""Rows that there are at least, and GROWTH times as many when they do not do, where they are ample."""
+GROWTH = 4
 
 
 class RowLayer(CacheLayerMixin):
@@ -92,14 +95,15 @@ class RowCache(Cache):
     def reserve(self, rows: int, positions: int, most: int, room: int, ample: bool) -> None:
         """Memory for rows of so many positions, `most` rows and `room` tokens at most, in which those asked for fit.
 
-        ample: a power of two of positions, as it costs more than memory when they move.
+        ample: a power of two of positions, and rows for replies to come, as it costs more than memory when they move.
         """
         if rows <= self.capacity and positions <= self.positions:
             return
         wide = max(RESERVED, 1 << (positions - 1).bit_length()) if ample else max(positions, self.positions)
         self.positions = wide if wide * rows <= room else positions
-        wanted = self.capacity if rows <= self.capacity else max(rows, 2 * self.capacity)
-        self.capacity = min(most, room // self.positions, wanted)
+        if rows > self.capacity:
+            rows = max(rows, ROWS, GROWTH * self.capacity) if ample else max(rows, 2 * self.capacity)
+        self.capacity = min(most, room // self.positions, max(rows, self.capacity))
         self.allocated += 1
         for layer in self._own:
             layer.resize()

@@ -32,6 +32,7 @@ class DecodeGraphs:
         self._graphs: dict[int, tuple[torch.cuda.CUDAGraph, Tensor]] = {}
         self._of = 0
         self._pool = torch.cuda.graph_pool_handle()
+        self._stream = torch.cuda.Stream()  # one: cuBLAS keeps memory for each that it was called on
 
     def drop(self) -> None:
         """Gives their memory back."""
@@ -58,13 +59,12 @@ class DecodeGraphs:
         ids_B, places_B, ends_B = self._given[:, :rows]
         given = ids_B[:, None], ends_B
         self._cache.show(self._rows[:rows], places_B[:, None], slice(0, rows), self._cache.positions)
-        beside = torch.cuda.Stream()
-        beside.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(beside):
+        self._stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(self._stream):
             for _ in range(WARM):
                 self._forward(*given)
-        torch.cuda.current_stream().wait_stream(beside)
+        torch.cuda.current_stream().wait_stream(self._stream)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, pool=self._pool):
+        with torch.cuda.graph(graph, pool=self._pool, stream=self._stream):
             logits_BV = self._forward(*given)
         return graph, logits_BV

@@ -112,6 +112,31 @@ def test_a_cache_keeps_what_it_holds_and_never_takes_more_than_its_room() -> Non
         held = dict(enumerate(new))
 
 
+@pytest.mark.parametrize("device", DEVICES)
+def test_replies_go_on_while_the_cache_grows_and_come_again_when_its_memory_was_given_back(device: str) -> None:
+    model = model_of("llama", device)
+    draw = random.Random(7)
+    prompts = [[draw.randrange(3, 97) for _ in range(size)] for size in (3, 9, 40, 1030, *[3] * 15)]
+    expected = dict(enumerate(alone(model, prompt, 25) for prompt in prompts))
+    batch = Batch(model, rows=32, prefill=64, room=32 * 2048)
+    cache, held = batch._passes._cache, list[int]()
+    for _ in range(2):
+        sizes, said = set(), dict[int, list[int]]()
+        for number, prompt in enumerate(prompts):  # each finds the others amid theirs
+            batch.add(reply(number, prompt, 25))
+            for each in batch.step():
+                if each.token is not None:
+                    said.setdefault(each.id, []).append(each.token)
+            sizes.add((cache.capacity, cache.positions))
+        drained(batch, said)
+        assert said == expected
+        assert len(sizes) >= 3
+        batch.release()
+        assert cache.layers[0].keys is None
+        held.append(torch.cuda.memory_allocated() if device == "cuda" else 0)
+    assert held[1] <= held[0]
+
+
 def test_processes_of_one_device_share_the_free_memory() -> None:
     model, free = model_of("llama"), 400_000_000
     token, weights = 2 * 3 * 2 * 8 * 4, sum(weight.nbytes for weight in model.parameters())

@@ -8,7 +8,9 @@ import pytest
 from sqlalchemy import delete, update
 
 from configs.errors import UserError
+from configs.load import load_profile
 from serving.api_error import ApiError
+from serving.commands.serve import run
 from serving.dialogue.facts import stated
 from serving.dialogue.memory import Memory
 from serving.dialogue.tables import Forgotten, Segment, User
@@ -130,6 +132,16 @@ def test_a_store_that_is_lost_is_made_again_from_the_database(
 def test_two_servers_do_not_share_one_folder(talk: Talk, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"another server holds the memory.*vectors\.url"):
         Memory(talk.dialogue.sessions.database, talk.dialogue._profile, tmp_path / "root/serving/memory")
+
+
+def test_a_server_that_cannot_open_its_dialogue_says_why(talk: Talk, tmp_path: Path) -> None:
+    talk.say("ann", "The roses are red.")
+    for override, why in (
+        ("serving.port=0", r"another server holds the memory.*vectors\.url"),
+        ("embed.model=package:not-there", "embed.model: the package not-there is not installed"),
+    ):
+        with pytest.raises(UserError, match=why):
+            run(load_profile("demo", ["serving.port=0", override]), tmp_path / "root")
 
 
 def test_the_vectors_of_the_erased_leave_the_files_of_a_running_server(talk: Talk, tmp_path: Path) -> None:
