@@ -13,7 +13,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 ROWS_HELD = 1 << 16
+LEAST_ROWS = 64
+"""Of a file at hand, however many files lie together."""
 OTHER_FILES = 256
+MANY_FILES = 1 << 16
+"""That may be open together, where the hard limit allows it: of several merges, each of which knows its own only."""
 END = chr(0x10FFFF)
 """After every key."""
 
@@ -28,7 +32,7 @@ def in_order(folder: Path, columns: list[str] | None = None, key: str = "row_id"
     waiting = deque(sorted(_spans(folder, key), key=lambda span: span.first))
     together = _most_together(waiting)
     allow_open_files(together)
-    least = max(64, ROWS_HELD // max(together, 1))
+    least = max(LEAST_ROWS, ROWS_HELD // max(together, 1))
     begun: list[_Reader] = []
     while begun or waiting:
         for reader in begun:
@@ -41,6 +45,8 @@ def in_order(folder: Path, columns: list[str] | None = None, key: str = "row_id"
                 yield taken.sort_by(key).combine_chunks()
                 begun = [reader for reader in begun if reader.head.num_rows or not reader.ended]
                 continue
+        if not waiting:  # the last rows that were read were the last ones
+            return
         begun.append(_Reader(waiting.popleft().path, least, columns))
 
 
@@ -127,11 +133,12 @@ def ahead(items: Iterator[T]) -> Iterator[T]:
 
 
 def allow_open_files(files: int) -> int:
-    """Raises the soft limit of open files, within the hard one, where so many files need it; returns how many of them
-    may be open now."""
+    """Raises the soft limit of open files, within the hard one, to MANY_FILES or more; returns how many of these may be
+    open now."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = files + OTHER_FILES
+    wanted = max(files + OTHER_FILES, MANY_FILES)
+    wanted = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:
-        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        soft = wanted
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     return files if soft == resource.RLIM_INFINITY else max(1, min(files, soft - OTHER_FILES))
