@@ -144,7 +144,8 @@ def _vectors(segments: pa.Table) -> np.ndarray:
 
 
 HELD = pa.schema([("row_id", pa.string()), ("segments", pa.int32()), ("digest", pa.binary(8))])
-"""What the index holds of a row. digest: of all that the payloads and vectors of its points follow from."""
+"""What the index holds of a row. digest: of all that the payloads and vectors of its points follow from, in one version
+of the stage."""
 
 
 def held(rows: pa.Table, segments: pa.Table) -> pa.Table:
@@ -159,7 +160,7 @@ def held(rows: pa.Table, segments: pa.Table) -> pa.Table:
     vectors_ND, places_NP = _vectors(segments), np.stack([segments[name].to_numpy() for name in PLACES], axis=1)
     digests = []
     for first, end, row, said in zip(firsts, ends, named, _said(about["messages"]), strict=True):
-        digest = hashlib.blake2b(repr((TEXT_CHARS, row)).encode(), digest_size=8)
+        digest = hashlib.blake2b(repr(row).encode(), digest_size=8)
         for part in (*said, vectors_ND[first:end], places_NP[first:end]):
             digest.update(part.data)
         digests.append(digest.digest())

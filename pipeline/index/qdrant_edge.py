@@ -35,7 +35,7 @@ class EdgeStore:
         config = edge.EdgeConfig(
             vectors=edge.EdgeVectorParams(dimensions, edge.Distance.Cosine),
             optimizers=edge.EdgeOptimizersConfig(indexing_threshold=INDEXING_THRESHOLD_KB),
-            wal_enabled=False,  # 100 MB of preallocated log; the index stage flushes after every batch instead
+            wal_enabled=False,  # 100 MB of preallocated log; an index stage that is killed begins anew
         )
         self._shard = edge.EdgeShard.create(str(folder), config)
         for key in FILTERED:  # without one, 20,000 payloads are read for each search that is narrowed: 100 ms

@@ -231,7 +231,7 @@ def test_the_text_of_a_piece_of_a_long_turn_starts_where_the_piece_does(begin, b
 
 def test_points_are_sent_in_batches_and_written_to_disk_every_so_many(embedded, monkeypatch):
     monkeypatch.setattr("pipeline.index.index.FLUSHED_EVERY", 8)
-    run, _ = embedded("vectors.batch_size=4", "embed.shard_rows=5")
+    run, _ = embedded("vectors.batch_size=3", "embed.shard_rows=2")
     upsert, flush, done = EdgeStore.upsert, EdgeStore.flush, list[int | str]()
 
     def sent(store, ids, vectors_ND, payloads):
@@ -246,16 +246,16 @@ def test_points_are_sent_in_batches_and_written_to_disk_every_so_many(embedded, 
     monkeypatch.setattr(EdgeStore, "upsert", sent)
     monkeypatch.setattr(EdgeStore, "flush", flushed)
     execute(run, "index")
-    assert done == [4, 4, 2, "flushed", 4, "flushed"]  # of five rows, then of two, with two segments each
+    assert done == [3, 1, 3, 1, "flushed", 3, 1, 2, "flushed"]  # of two rows with two segments each, at last of one
 
 
 def test_a_digest_is_of_all_that_a_point_shows(talk):
-    def told(said=("ab", "c"), vector=(1.0, 0.0), place=0, other=None, **row):
+    def told(said=("ab", "c"), vector=(1.0, 0.0), place="", other=None, **row):
         rows = [talk(*said) | {"row_id": "1", "user_id": None, "topic": None, "split": "train"} | row, other or {}]
         messages = pa.array([row["messages"] for row in rows if row], MESSAGES)
         columns = {name: [row[name] for row in rows if row] for name in COLUMNS if name != "messages"}
         table = pa.table(columns | {"messages": messages})
-        at = {name: [0] for name in PLACES} | {"first_char": [place]}
+        at = {name: [int(name == place)] for name in PLACES}
         vectors = pa.FixedSizeListArray.from_arrays(pa.array(vector, pa.float32()), 2)
         return held(table, pa.table({"row_id": ["1"], **at, "vector": vectors}))["digest"][0].as_py()
 
@@ -263,7 +263,7 @@ def test_a_digest_is_of_all_that_a_point_shows(talk):
         {"said": ("a", "bc")},
         {"said": ("ab", "d")},
         {"vector": (0.0, 1.0)},
-        {"place": 1},
+        *({"place": name} for name in PLACES),
         {"user_id": "u"},
     ]
     changed += [{"topic": "tax"}, {"topic": "None"}, {"split": "test"}, {"source": "elsewhere"}]
