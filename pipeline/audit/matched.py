@@ -98,7 +98,8 @@ class Rest:
         matched = 0.0
         for number, level in enumerate(self._levels):
             least = LEAST_REST if number < len(self._levels) - 1 else 1
-            taken = level.match(group, own, left, least, expected, rest_BK)
+            taken, expected[taken], influence_BK = level.match(group, own, left, least)
+            rest_BK += influence_BK
             left &= ~taken
             if not number:
                 matched = float(taken.mean()) if len(taken) else 0.0
@@ -151,31 +152,22 @@ class _Level:
         self._sums_BS = [by_bag(np.bincount(cell, rest_y[:, k], len(cells))) for k in range(rest_y.shape[1])]
 
     def match(
-        self,
-        group: np.ndarray,
-        own: np.ndarray,
-        left: np.ndarray,
-        least: int,
-        expected: np.ndarray,
-        rest_BK: np.ndarray,
-    ) -> np.ndarray:
-        """Which of the group's statements that are `left` lie in a stratum with so many of the rest, but its own. Their
-        mean is left in `expected`, and what each bag has to do with the group's in rest_BK."""
+        self, group: np.ndarray, own: np.ndarray, left: np.ndarray, least: int
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Which of the group's statements that are `left` lie in a stratum with so many of the rest, its own aside; the
+        mean [of them, K] of these; and what each bag [B, K] has to do with the group's mean of that."""
         group_s, own_s, own_y = self._stratum_N[group], self._stratum_N[own], self._outcome_NK[own]
         size = len(self._rows_S)
         rows_S = self._rows_S - np.bincount(own_s, minlength=size)
         taken = left & (rows_S >= least)[group_s]
-        if taken.any():
-            mean_SK = (self._sum_SK - _by(own_s, own_y, size)) / np.maximum(rows_S, 1)[:, None]
-            expected[taken] = mean_SK[group_s[taken]]
-            share_S = np.bincount(group_s[taken], minlength=size) / len(group)
-            small_S = np.sqrt(rows_S / np.maximum(rows_S - 1, 1))  # of a variance, which few rows underestimate
-            weight_S = share_S * small_S / np.maximum(rows_S, 1)
-            mine = weight_S[own_s][:, None] * (own_y - mean_SK[own_s])
-            rest_BK -= self._rows_BS @ (weight_S[:, None] * mean_SK) + _by(self._bag_N[own], mine, len(rest_BK))
-            for k, sums_BS in enumerate(self._sums_BS):
-                rest_BK[:, k] += sums_BS @ weight_S
-        return taken
+        mean_SK = (self._sum_SK - _by(own_s, own_y, size)) / np.maximum(rows_S, 1)[:, None]
+        share_S = np.bincount(group_s[taken], minlength=size) / len(group)
+        small_S = np.sqrt(rows_S / np.maximum(rows_S - 1, 1))  # of a variance, which few rows underestimate
+        weight_S = share_S * small_S / np.maximum(rows_S, 1)
+        mine = weight_S[own_s][:, None] * (own_y - mean_SK[own_s])
+        sums_BK = np.stack([sums_BS @ weight_S for sums_BS in self._sums_BS], axis=1)
+        means_BK = self._rows_BS @ (weight_S[:, None] * mean_SK)
+        return taken, mean_SK[group_s[taken]], sums_BK - means_BK - _by(self._bag_N[own], mine, len(sums_BK))
 
 
 def p_value(t: float, freedom: int) -> float:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pipeline.audit.matched import LEAST_REST, compare, p_value
+from pipeline.audit.matched import LEAST_REST, Rest, compare, p_value
 
 
 def compared(outcome, group, strata, cluster=None):
@@ -31,6 +31,22 @@ def test_what_a_stratum_brings_is_not_the_groups():
     assert compared(sad, group, [[0] * 300]).gap_K[0] == pytest.approx(0.8)
     found = compared(sad, group, [source, [0] * 300])
     assert (found.gap_K[0], found.matched) == (0, 1)
+
+
+def test_a_group_of_the_rest_is_compared_with_what_is_left_of_it():
+    """What is added up once and taken off again is what is compared anew; some of the group's are no part of the rest."""
+    draw = np.random.default_rng(11)
+    outcome_NK = np.stack([draw.normal(0, 1, 900), draw.random(900) < 0.02], axis=1).astype(float)
+    strata = [draw.integers(0, 40, 900), draw.integers(0, 4, 900), np.zeros(900, int)]
+    cluster_N, in_rest_N = draw.integers(0, 300, 900), draw.random(900) < 0.8
+    shared = Rest(outcome_NK, np.flatnonzero(in_rest_N), strata, cluster_N, cluster_N)
+    for share in (0.02, 0.3, 0.9):
+        inside_N = draw.random(900) < share
+        inside, rest = np.flatnonzero(inside_N), np.flatnonzero(in_rest_N & ~inside_N)
+        group = inside[draw.random(len(inside)) < 0.7]
+        alone = Rest(outcome_NK, rest, strata, cluster_N, cluster_N).compared(group, rest[:0])
+        for name, value in vars(shared.compared(group, inside)).items():
+            assert value == pytest.approx(getattr(alone, name), abs=1e-9)
 
 
 def test_a_stratum_with_too_few_of_the_rest_is_compared_in_the_next_coarser_one():
