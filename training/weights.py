@@ -18,7 +18,10 @@ REMEDY = "free as much, and run the same command: it goes on"
 
 def save_weights(engine: DeepSpeedEngine, job: JobConfig, step: int) -> Path:
     """Collects the weights on rank 0 and writes them (training/weights_folder.py) while training waits."""
-    state = gather(engine.module.model, engine.zero_optimization_stage() == 3)
+    partitioned = engine.zero_optimization_stage() == 3
+    if partitioned:  # a validation leaves some on their way, fetched ahead for a backward pass that does not come
+        engine.empty_partition_cache()
+    state = gather(engine.module.model, partitioned)
     needed = sum(weight.numel() * weight.element_size() for weight in state.values())
     require_space_on_all(job.checkpoints, needed, "a model", REMEDY)
     if dist.get_rank() == 0:
