@@ -3,6 +3,7 @@
 Pure functions, whoever counts the rows and draws their order."""
 
 import json
+import re
 from collections.abc import Callable, Iterable
 from functools import reduce
 from operator import and_
@@ -16,6 +17,8 @@ from pipeline.balance.topic_cap import rows_to_keep
 from pipeline.contract.formatting import percent
 from pipeline.contract.progress import say
 
+ESCAPED = re.compile(r"((?<!\\)(?:\\\\)*\\u)([0-9a-f]{4})")
+"""A control character in JSON, whose number Spark writes in capitals."""
 SPLITS = {"train", "validation", "test"}
 
 
@@ -32,7 +35,8 @@ class Bound(NamedTuple):
 def compact(values: dict[str, Any]) -> str:
     """JSON as Spark's to_json writes it: without spaces and nulls."""
     there = {name: value for name, value in values.items() if value is not None}
-    return json.dumps(there, ensure_ascii=False, separators=(",", ":"))
+    said = json.dumps(there, ensure_ascii=False, separators=(",", ":"))
+    return ESCAPED.sub(lambda escape: escape[1] + escape[2].upper(), said)
 
 
 def topic_counts(found: Iterable[tuple[str, str | None, int]]) -> dict[str, int]:

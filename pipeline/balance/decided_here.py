@@ -41,7 +41,7 @@ def _read(context: StageContext, caps: list[Cap]) -> pa.Table:
     """row_id, source and split; what annotate says of them, and whether it does."""
     rows = read_columns(context.inputs["deduplicate"].parquet(), ["row_id", "source", "split"])
     source = context.inputs["annotate"].parquet()
-    there = pq.read_schema(next(iter(sorted(source.glob("*.parquet"))))).names
+    there = pq.read_schema(min(source.glob("*.parquet"))).names
     names = ["topic", *(columns_of(caps, there) if caps else [])]
     about = read_columns(source, ["row_id", *names])
     at = pc.index_in(rows["row_id"], value_set=about["row_id"].combine_chunks())

@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 from configs.balance import Balance
 from pipeline.balance.counterfactual import DRAWN, copies
 from pipeline.contract.execute import StageContext
-from pipeline.rows.parquet import bytes_in, read_columns, rows_in
-from pipeline.rows.placed import files_of, joined, write_in_rounds, write_placed
+from pipeline.rows.parquet import bytes_in, number_of_files, read_columns, rows_in
+from pipeline.rows.placed import joined, write_in_rounds, write_placed
 from pipeline.spark.draw import uniforms
 from pipeline.spark.tasks import KEYS_SHARE, is_little
 
@@ -31,33 +31,34 @@ def are_few(context: StageContext, total: int) -> bool:
     config: Balance = context.config("balance")
     size = bytes_in(context.inputs["deduplicate"].parquet())
     little = is_little(context, total * max(KEYS_SHARE, COPY_SHARE * config.counterfactual_share))
-    return little and size <= MOST_BYTES * files_of(total)
+    return little and size <= MOST_BYTES * number_of_files(total)
 
 
 def written_here(context: StageContext, dropped: pa.Table, total: int) -> int:
     """Makes data/ and dropped/, and returns how many rows are in data/. total: rows of deduplicate; dropped: row_id,
     rule and evidence of those that go."""
-    originals = Originals(context, dropped)
+    originals = _Originals(context, dropped)
     write_placed(originals.dropped(), context.out / "dropped", total)
     held: list[pa.Table] = []
     made: list[pa.Table] = []
     size = 0
-    with context.progress(total) as progress:
+    with context.progress(total - dropped.num_rows) as progress:
         for rows in originals.read():
             size += rows.nbytes
             held = [*held, rows] if size <= MOST_BYTES else []
             made.append(_copies(rows, context.config("balance"), context.config("seed")))
             progress.advance(rows.num_rows)
-    further = [originals.unsaid(pa.concat_tables(made))]
+    schema, further = made[0].schema, [originals.unsaid(pa.concat_tables(made))]
+    del made
     if rows_in(written := context.inputs["generate"].parquet()):
         new = read_columns(written)
         new = new.append_column("split", pa.repeat("train", new.num_rows)).append_column("cluster", new["row_id"])
-        further.append(_as(new, made[0].schema))
-    rounds = max(1, -(-size // MOST_BYTES))
+        further.append(_as(new, schema))
+    rounds = max(1, -(-(size + sum(table.nbytes for table in further)) // MOST_BYTES))
     return write_in_rounds(lambda: chain(held or originals.read(), further), rounds, context.out / "data", total)
 
 
-class Originals:
+class _Originals:
     """deduplicate's rows, and which of them are dropped."""
 
     def __init__(self, context: StageContext, dropped: pa.Table) -> None:

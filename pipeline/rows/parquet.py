@@ -13,6 +13,12 @@ from pipeline.contract.atomic_write import replacing
 ROWS_PER_FILE = 100_000
 LEAST_FILES = 4
 
+
+def number_of_files(rows: int) -> int:
+    """In which so many rows are written."""
+    return max(LEAST_FILES, -(-rows // ROWS_PER_FILE))
+
+
 LZ4 = ipc.IpcWriteOptions(compression="lz4")
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.rows.parquet import LEAST_FILES, ROWS_PER_FILE, write_table
+from pipeline.rows.parquet import number_of_files, write_table
 
 SEED = 42
 """Of the hash that Spark places rows by."""
@@ -19,17 +19,12 @@ def write_placed(table: pa.Table, folder: Path, rows: int, key: str = "row_id") 
     return write_in_rounds(lambda: iter((table,)), 1, folder, rows, key)
 
 
-def files_of(rows: int) -> int:
-    """In how many files so many rows are written."""
-    return max(LEAST_FILES, -(-rows // ROWS_PER_FILE))
-
-
 def write_in_rounds(
     read: Callable[[], Iterator[pa.Table]], rounds: int, folder: Path, rows: int, key: str = "row_id"
 ) -> int:
     """The same of rows in one table or more of a schema, which are read once a round: it holds those of its files, a
     part of all."""
-    files = files_of(rows)
+    files = number_of_files(rows)
     if folder.exists():
         shutil.rmtree(folder)
     folder.mkdir(parents=True)

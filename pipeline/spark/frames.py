@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 from pyspark.sql import DataFrame, SparkSession
 
-from pipeline.rows.parquet import LEAST_FILES, ROWS_PER_FILE, write_table
+from pipeline.rows.parquet import number_of_files, write_table
 from pipeline.spark.session import task_progress
 from pipeline.spark.tasks import sum_of_tasks
 
@@ -32,10 +32,9 @@ def write_rows(frame: DataFrame, folder: Path, rows: int, key: str = "row_id") -
     Java hash set, which differs from one JVM to the next. Executors do it, one task a file, so that
     neither the driver's memory nor its cores limit it; it costs 3 µs a row.
     """
-    files = max(LEAST_FILES, -(-rows // ROWS_PER_FILE))
     scratch = folder.with_name(f"{folder.name}.spark")
     with task_progress(frame.sparkSession, f"writing {folder.name}"):
-        placed = frame.repartition(files, key).sortWithinPartitions(key)
+        placed = frame.repartition(number_of_files(rows), key).sortWithinPartitions(key)
         placed.write.mode("overwrite").parquet(str(scratch))
     if folder.exists():
         shutil.rmtree(folder)

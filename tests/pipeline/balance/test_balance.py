@@ -79,7 +79,7 @@ def many(topic: str, count: int, **columns: Any) -> list[dict[str, Any]]:
     return [row(f"{topic}{i:03d}", topic, **columns) for i in range(count)]
 
 
-ODD = 'pie \\ "Käse"/日本 \n\t🦉'
+ODD = 'pie \\ "Käse"/日本 \n\t\x1b\\u001b🦉'
 """A topic that JSON writes in another way."""
 
 Made = Callable[..., Artifact]
@@ -87,15 +87,15 @@ Made = Callable[..., Artifact]
 
 @pytest.fixture
 def balanced(make_run: Callable[..., Run], tmp_path: Path) -> Made:
-    """balanced(rows, overrides=[], decision={}, parts=1, unknown="", …): the artifact of balance; unknown: how the
-    row_ids begin of which annotate has nothing; more folders of deduplicate's."""
+    """balanced(rows, overrides=[], decision={}, parts=1, unknown=None, …): the artifact of balance; unknown: how
+    the row_ids begin of which annotate has nothing; more folders of deduplicate's."""
 
     def make(
         rows: list[dict[str, Any]],
         overrides: list[str] | None = None,
         decision: dict[str, Any] | None = None,
         parts: int = 1,
-        unknown: str = "none",
+        unknown: str | None = None,
         annotated: pa.Schema = ANNOTATED,
         **more: tuple[list[dict[str, Any]], pa.Schema],
     ) -> Artifact:
@@ -103,7 +103,7 @@ def balanced(make_run: Callable[..., Run], tmp_path: Path) -> Made:
         settings = [f"storage.root={root}", *(overrides or [])]
         run = make_run(conversations=[[("user", "unused"), ("assistant", "unused")]], overrides=settings)
         generated = more.pop("generated", None)
-        known = [of for of in rows if not of["row_id"].startswith(unknown)]
+        known = [of for of in rows if not (unknown and of["row_id"].startswith(unknown))]
         commit_parts(run, "deduplicate", [rows[part::parts] for part in range(parts)], DEDUPLICATED, **more)
         commit_parts(run, "annotate", [known[part::parts] for part in range(parts)], annotated)
         commit(run, "embed", len(rows))
