@@ -11,7 +11,8 @@ BLOCK = 128
 RESERVED = 1024
 """Positions that each row has at least, where they are ample."""
 ROWS = 16
-"""Rows that there are at least, and GROWTH times as many when they do not do, where they are ample."""
+"""Rows of RESERVED positions that there are at least, and GROWTH times as many when they do not do, where they are
+ample."""
 GROWTH = 4
 
 
@@ -102,7 +103,10 @@ class RowCache(Cache):
         wide = max(RESERVED, 1 << (positions - 1).bit_length()) if ample else max(positions, self.positions)
         self.positions = wide if wide * rows <= room else positions
         if rows > self.capacity:
-            rows = max(rows, ROWS, GROWTH * self.capacity) if ample else max(rows, 2 * self.capacity)
+            more = (
+                max(ROWS if self.positions <= RESERVED else 1, GROWTH * self.capacity) if ample else 2 * self.capacity
+            )
+            rows = max(rows, more)
         self.capacity = min(most, room // self.positions, max(rows, self.capacity))
         self.allocated += 1
         for layer in self._own:

@@ -131,6 +131,8 @@ def test_replies_go_on_while_the_cache_grows_and_come_again_when_its_memory_was_
         drained(batch, said)
         assert said == expected
         assert len(sizes) >= 3
+        if device == "cuda":
+            assert cache.layers[0].keys is not None
         batch.release()
         assert cache.layers[0].keys is None
         held.append(torch.cuda.memory_allocated() if device == "cuda" else 0)
