@@ -3,12 +3,14 @@
     python -m benchmarks.growth --rows 50000 [--files 50] [--tasks acquire,…] [--beside TREE] [--root FOLDER]
 
 Rows of benchmarks/corpus.py lie in so many files. The second run has one file more, the third another tenth of the
-files. Every task is a process of its own, as under Airflow, with its start.
+files. Every task is a process of its own, as under Airflow, with its start: what starts alone cost, a corpus of 1,000
+rows tells.
 --beside: a working tree of the build to compare with (`git worktree add TREE REVISION`); its tasks alternate with ours,
 each build on a root of its own, so that other load on the machine meets both alike.
 
-seconds: wall time of the task's process, under a guard that ends it with the benchmark (0.1 s). cpu_seconds: of it and all that it started, as looked at twice a second; on a
-machine that does other work, the figure to compare. peak_memory_mb: largest sum of proportional set sizes.
+seconds: wall time of the task's process, under a guard that ends it with the benchmark (0.1 s). cpu_seconds: of it and
+all that it started, as looked at twice a second; on a machine that does other work, the figure to compare.
+peak_memory_mb: largest sum of proportional set sizes.
 bytes_a_row: of all that lies under the root after a run, a file with several names once.
 """
 

@@ -32,7 +32,8 @@ def test_units_with_each_word_without_a_group_are_those_that_are_left(sample, me
     rest = np.flatnonzero(sample.rest_N)
     left = Others(sample, rest, word_W).without(group)
     stays = set(rest.tolist()) - set(group.tolist())
-    assert stays and set(group.tolist()) - set(rest.tolist())  # some of the group are not of the rest
+    assert stays
+    assert set(group.tolist()) - set(rest.tolist())  # some of the group are not of the rest
     said = {(n, w) for n, w in zip(sample.of_W.tolist(), word_W.tolist(), strict=True) if n in stays}
     unit, source = sample.unit_N.tolist(), sample.source_N.tolist()
     assert left.rows == len({unit[n] for n in stays})

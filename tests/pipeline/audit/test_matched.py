@@ -34,7 +34,7 @@ def test_what_a_stratum_brings_is_not_the_groups():
 
 
 def test_a_group_of_the_rest_is_compared_with_what_is_left_of_it():
-    """What is added up once and taken off again is what is compared anew; some of the group's are no part of the rest."""
+    """Added up once and taken off again is as compared anew; some of the group's are no part of the rest."""
     draw = np.random.default_rng(11)
     outcome_NK = np.stack([draw.normal(0, 1, 900), draw.random(900) < 0.02], axis=1).astype(float)
     strata = [draw.integers(0, 40, 900), draw.integers(0, 4, 900), np.zeros(900, int)]
