@@ -120,6 +120,7 @@ def test_replies_go_on_while_the_cache_grows_and_come_again_when_its_memory_was_
     expected = dict(enumerate(alone(model, prompt, 25) for prompt in prompts))
     batch = Batch(model, rows=32, prefill=64, room=32 * 2048)
     cache, held = batch._passes._cache, list[int]()
+    layer: Any = cache.layers[0]
     for _ in range(2):
         sizes, said = set(), dict[int, list[int]]()
         for number, prompt in enumerate(prompts):  # each finds the others amid theirs
@@ -132,9 +133,9 @@ def test_replies_go_on_while_the_cache_grows_and_come_again_when_its_memory_was_
         assert said == expected
         assert len(sizes) >= 3
         if device == "cuda":
-            assert cache.layers[0].keys is not None
+            assert layer.keys is not None
         batch.release()
-        assert cache.layers[0].keys is None
+        assert layer.keys is None
         held.append(torch.cuda.memory_allocated() if device == "cuda" else 0)
     assert held[1] <= held[0]
 
