@@ -17,6 +17,7 @@ from airflow.sdk.execution_time.timeout import timeout
 from pipeline.contract.process_group import GRACE
 from pipeline.contract.run import Run
 from plugins.stage_operator import OUTLIVED_SECONDS, StageOperator, raise_for_status
+from tests.alive import alive, processes_of
 from tests.plugins.conftest import COMMIT, commit
 
 FAMILY = """
@@ -173,10 +174,10 @@ def test_a_killed_worker_leaves_no_process(run: Run, victim: str) -> None:
     pids = _pids(run)
     operator = int((run.folder / "operator").read_text())
     psutil.Process(operator if victim == "operator" else supervisor.pid).kill()
-    _, alive = psutil.wait_procs([psutil.Process(p) for p in [*pids, operator] if psutil.pid_exists(p)], timeout=8)
+    _, left = psutil.wait_procs(processes_of([*pids, operator]), timeout=8)
     supervisor.kill()
     supervisor.wait()
-    assert not [p for p in alive if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
+    assert not alive(left)
 
 
 def _pids(run: Run) -> list[int]:

@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from pipeline.contract.process_group import GRACE, end, run_attached, start_guarded
+from tests.alive import alive
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux's death signal and child subreapers")
 
@@ -71,9 +72,9 @@ def command(folder: Path, *options: str) -> list[str]:
 
 def all_dead(processes: list[psutil.Process], seconds: float = 2.0) -> bool:
     deadline = time.monotonic() + seconds
-    while alive := [p for p in processes if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]:
+    while left := alive(processes):
         if time.monotonic() > deadline:
-            print("alive:", alive)
+            print("alive:", left)
             return False
         time.sleep(0.02)
     return True
