@@ -173,20 +173,20 @@ class Others:
 
 
 class _Units:
-    """How many different units occur in each of C cells. unit_O, cell_O: of each occurrence."""
+    """rows_C: how many different units occur in each of C cells. unit_O, cell_O: of each occurrence."""
 
     def __init__(self, unit_O: np.ndarray, cell_O: np.ndarray, cells: int) -> None:
         pairs, self._pair_O, self._times_P = np.unique(
             unit_O * max(cells, 1) + cell_O, return_inverse=True, return_counts=True
         )
         self._cell_P = pairs % max(cells, 1)
-        self._rows_C = np.bincount(self._cell_P, minlength=cells)
+        self.rows_C = np.bincount(self._cell_P, minlength=cells)
 
     def without(self, occurrences: np.ndarray) -> np.ndarray:
         """[C], less what occurs among these alone."""
         pairs, times = np.unique(self._pair_O[occurrences], return_counts=True)
         gone = pairs[times == self._times_P[pairs]]
-        return self._rows_C - np.bincount(self._cell_P[gone], minlength=len(self._rows_C))
+        return self.rows_C - np.bincount(self._cell_P[gone], minlength=len(self.rows_C))
 
 
 def _contrast(sample: Sample, group: np.ndarray, others: Left, wanted_V: np.ndarray) -> list[Association]:
@@ -195,8 +195,8 @@ def _contrast(sample: Sample, group: np.ndarray, others: Left, wanted_V: np.ndar
         return []
     size, sources = len(sample.vocabulary), len(others.rows_S)
     of, places = sample.words(group)
-    group_V = _Units(sample.unit_N[of], others.word_W[places], size).without(of[:0])
-    rows_S = _Units(sample.unit_N[group], sample.source_N[group], sources).without(group[:0])
+    group_V = _Units(sample.unit_N[of], others.word_W[places], size).rows_C
+    rows_S = _Units(sample.unit_N[group], sample.source_N[group], sources).rows_C
     alone_S = others.rows_S == 0  # such a source is compared with all others
     weight_S = rows_S / np.where(alone_S, others.rows, others.rows_S)
     squares = float((weight_S * rows_S).sum())

@@ -219,13 +219,14 @@ class ArtifactStore:
         Mirror.pull_all makes them all known."""
         return [Artifact(path) for path in sorted(self.root.glob("*/[!.]*")) if path.is_dir()]
 
-    def newest(self, stage: str) -> list[Artifact]:
-        """The artifacts of a stage that are here, the newest first; whether their files are whole is not looked at."""
+    def newest(self, stage: str, version: str | None = None) -> list[Artifact]:
+        """The artifacts of a stage that are here, the newest first; whether their files are whole is not looked at.
+        version: of this version of it only."""
         found = []
         for path in (self.root / stage).glob("[!.]*"):
             artifact = Artifact(path)
             with suppress(OSError):  # of one that is deleted meanwhile
-                if artifact.sealed:
+                if artifact.sealed and version in (None, artifact.manifest["version"]):
                     found.append((str(artifact.manifest.get("timing", {}).get("started", "")), artifact))
         return [artifact for _, artifact in sorted(found, key=lambda pair: pair[0], reverse=True)]
 

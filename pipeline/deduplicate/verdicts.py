@@ -143,9 +143,8 @@ def _alike(context: StageContext) -> list[Artifact]:
     wanted = {name: getattr(config, name) for name in DECIDING}
     return [
         artifact
-        for artifact in context.run.store.newest(stage.name)
-        if artifact.manifest["version"] == stage.version
-        and wanted == {name: artifact.manifest["config"]["deduplicate"][name] for name in DECIDING}
+        for artifact in context.run.store.newest(stage.name, stage.version)
+        if wanted == {name: artifact.manifest["config"]["deduplicate"][name] for name in DECIDING}
     ]
 
 

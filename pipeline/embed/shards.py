@@ -95,8 +95,8 @@ class Earlier:
         raw.pop("deduplicate")
         self._hashes: FileHashes = context.run.file_hashes
         self._found: list[tuple[Artifact, Artifact]] = []
-        for known in store.newest(stage.name):
-            if (known.manifest["version"], known.manifest["config"]) != (stage.version, config):
+        for known in store.newest(stage.name, stage.version):
+            if known.manifest["config"] != config:
                 continue
             inputs = dict(known.manifest["inputs"])
             read = store.at("deduplicate", inputs.pop("deduplicate"))

@@ -32,8 +32,8 @@ class Brought(NamedTuple):
 def earlier(context: StageContext, dimensions: int, collection: str | None = None) -> Artifact | None:
     """The newest whole index of Qdrant Edge with vectors of that size, or of a collection on a server; of this version
     of the stage, as digests tell nothing of others."""
-    for known in context.run.store.newest("index"):
-        if known.manifest["version"] == context.stage.version and FILE in known.digests:
+    for known in context.run.store.newest("index", context.stage.version):
+        if FILE in known.digests:
             about = known.json("index.json")
             same = about["collection"] == collection if collection else about["url"] is None
             if same and about["dimensions"] == dimensions and not known.changed(context.run.file_hashes):

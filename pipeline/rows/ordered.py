@@ -35,19 +35,18 @@ def in_order(folder: Path, columns: list[str] | None = None, key: str = "row_id"
     least = max(LEAST_ROWS, ROWS_HELD // max(together, 1))
     begun: list[_Reader] = []
     while begun or waiting:
-        for reader in begun:
-            reader.fill(least)
         last = min((reader.head[key][-1].as_py() for reader in begun if not reader.ended), default=END)
         before = waiting[0].first if waiting else END
+        taken = None
         if before > last or sum(reader.head.num_rows for reader in begun) >= ROWS_HELD or not waiting:
             taken = pa.concat_tables([reader.taken(key, last, before) for reader in begun])
-            if taken.num_rows:
-                yield taken.sort_by(key).combine_chunks()
-                begun = [reader for reader in begun if reader.head.num_rows or not reader.ended]
-                continue
-        if not waiting:  # the last rows that were read were the last ones
-            return
-        begun.append(_Reader(waiting.popleft().path, least, columns))
+        if taken:
+            yield taken.sort_by(key).combine_chunks()
+        else:
+            begun.append(_Reader(waiting.popleft().path, least, columns))
+        for reader in begun:
+            reader.fill(least)
+        begun = [reader for reader in begun if reader.head.num_rows]
 
 
 class _Span(NamedTuple):
@@ -83,7 +82,6 @@ class _Reader:
         self._file = pq.ParquetFile(path, pre_buffer=False, buffer_size=1 << 16)
         self._batches = self._file.iter_batches(rows, columns=columns)
         self.head, self.ended = self._file.schema_arrow.empty_table(), False
-        self.fill(1)
 
     def fill(self, least: int) -> None:
         """Reads until so many rows are at hand, if there are."""

@@ -103,10 +103,8 @@ class RowCache(Cache):
         wide = max(RESERVED, 1 << (positions - 1).bit_length()) if ample else max(positions, self.positions)
         self.positions = wide if wide * rows <= room else positions
         if rows > self.capacity:
-            more = (
-                max(ROWS if self.positions <= RESERVED else 1, GROWTH * self.capacity) if ample else 2 * self.capacity
-            )
-            rows = max(rows, more)
+            least = ROWS if ample and self.positions <= RESERVED else 1
+            rows = max(rows, least, (GROWTH if ample else 2) * self.capacity)
         self.capacity = min(most, room // self.positions, max(rows, self.capacity))
         self.allocated += 1
         for layer in self._own:
