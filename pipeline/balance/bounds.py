@@ -3,7 +3,6 @@
 Pure functions, whoever counts the rows and draws their order."""
 
 import json
-import re
 from collections.abc import Callable, Iterable
 from functools import reduce
 from operator import and_
@@ -16,9 +15,8 @@ from pipeline.balance.caps import Kind, cuts
 from pipeline.balance.topic_cap import rows_to_keep
 from pipeline.contract.formatting import percent
 from pipeline.contract.progress import say
+from pipeline.rows.to_json import to_json
 
-ESCAPED = re.compile(r"((?<!\\)(?:\\\\)*\\u)([0-9a-f]{4})")
-"""A control character in JSON, whose number Spark writes in capitals."""
 SPLITS = {"train", "validation", "test"}
 
 
@@ -30,13 +28,6 @@ class Bound(NamedTuple):
     high: int
     rule: str
     evidence: str
-
-
-def compact(values: dict[str, Any]) -> str:
-    """JSON as Spark's to_json writes it: without spaces and nulls."""
-    there = {name: value for name, value in values.items() if value is not None}
-    said = json.dumps(there, ensure_ascii=False, separators=(",", ":"))
-    return ESCAPED.sub(lambda escape: escape[1] + escape[2].upper(), said)
 
 
 def topic_counts(found: Iterable[tuple[str, str | None, int]]) -> dict[str, int]:
@@ -69,7 +60,7 @@ def topic_bounds(counts: dict[str, int], share: float, metrics: dict[str, Any]) 
         rows = counts[topic]
         say(f"balance: topic {topic} has {percent(rows / total)} of the training rows: {cap:,} of {rows:,} stay")
         evidence = {"topic": topic, "share": round(rows / total, 4), "cap": share}
-        found.append(Bound(topic, cap, rows, "topic_over_cap", compact(evidence)))
+        found.append(Bound(topic, cap, rows, "topic_over_cap", to_json(evidence)))
     return found
 
 

@@ -11,9 +11,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from configs.balance import Balance, Cap
-from pipeline.balance.bounds import Bound, cap_bounds, columns_of, compact, flags, topic_bounds, topic_counts
+from pipeline.balance.bounds import Bound, cap_bounds, columns_of, flags, topic_bounds, topic_counts
 from pipeline.contract.execute import StageContext
 from pipeline.rows.parquet import read_columns
+from pipeline.rows.to_json import to_json
 from pipeline.spark.draw import uniforms
 
 DROPPED = pa.schema([(name, pa.string()) for name in ("row_id", "rule", "evidence")])
@@ -59,7 +60,7 @@ def _removed(rows: pa.Table, topics: list[str], sources: list[str]) -> pa.Table:
     source = pc.if_else(by_source, rows["source"], None)
     topic = pc.if_else(by_topic, rows["topic"], None)
     gone = pc.or_(by_topic, by_source)
-    evidence = cache(lambda source, topic: compact({"source": source, "topic": topic}))
+    evidence = cache(lambda source, topic: to_json({"source": source, "topic": topic}))
     said = [evidence(*pair) for pair in zip(*(of.filter(gone).to_pylist() for of in (source, topic)), strict=True)]
     return _dropped(rows["row_id"].filter(gone), "removed_by_review", pa.array(said, pa.string()))
 

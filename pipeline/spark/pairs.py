@@ -4,7 +4,6 @@ A stage that drops rows leaves pairs/, those that go on, and dropped_pairs/ (row
 evidence); neither where no source has preferences. Its ledger counts conversations, its metrics count pairs.
 """
 
-import json
 from pathlib import Path
 
 import pyarrow as pa
@@ -17,6 +16,7 @@ from pipeline.contract.progress import say
 from pipeline.rows.parquet import bytes_in, count_by, read_columns, rows_in
 from pipeline.rows.placed import write_placed
 from pipeline.rows.schema import PAIRS
+from pipeline.rows.to_json import to_json
 from pipeline.spark.frames import read_rows, write_rows
 from pipeline.spark.session import session_of
 from pipeline.spark.tasks import KEYS_SHARE, is_little
@@ -57,7 +57,7 @@ def write_fates(context: StageContext, pairs: Path) -> None:
 def _with_fate_here(pairs: pa.Table, dropped: pa.Table) -> pa.Table:
     fell = dropped["rule"].take(pc.index_in(pairs["row_id"], value_set=dropped["row_id"].combine_chunks()))
     lost, rules = pc.is_valid(fell), fell.unique().drop_null()
-    said = [json.dumps({"chosen": rule}, separators=(",", ":")) for rule in rules.to_pylist()]  # as to_json
+    said = [to_json({"chosen": rule}) for rule in rules.to_pylist()]
     pairs = pairs.append_column("rule", pc.if_else(lost, CHOSEN_DROPPED, None))
     evidence = pa.array(said, pa.string()).take(pc.index_in(fell, value_set=rules))
     return pairs.append_column("evidence", evidence)
