@@ -226,7 +226,7 @@ class ArtifactStore:
         for path in (self.root / stage).glob("[!.]*"):
             artifact = Artifact(path)
             with suppress(OSError):  # of one that is deleted meanwhile
-                if artifact.sealed and version in (None, artifact.manifest["version"]):
+                if artifact.sealed and (version is None or version == artifact.manifest["version"]):
                     found.append((str(artifact.manifest.get("timing", {}).get("started", "")), artifact))
         return [artifact for _, artifact in sorted(found, key=lambda pair: pair[0], reverse=True)]
 

@@ -31,6 +31,7 @@ def leave(root: Path, stage: str, name: str, rows: tuple[int, int], seconds: flo
     pq.write_table(pa.table({"messages": messages}), folder / "data" / "part-00000.parquet")
     manifest = {
         "stage": stage,
+        "version": "1",
         "inputs": more.pop("inputs", {}),
         "config": more.pop("config", {}),
         "ledger": {"rows_in": rows[0], "rows_out": rows[1], "added": {}, "dropped": {}},
