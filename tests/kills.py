@@ -8,12 +8,13 @@ the next task goes on. Calls are those that Python makes, in the task's process,
 workers: opening a file to write, renaming, linking, deleting, making folders, syncing. A worker's call kills the task
 and the worker.
 
-Each attempt is a fork of this process, which has loaded the stage: a trial costs what the stage does. Spark's JVM is
-this process's own and outlives the attempts. So what it writes itself is not counted, and what it would leave by dying
-is not seen: it abandons the jobs of the killed, and deletes what they had not finished. Nor is seen what the ranks of a
-training do, which are processes that are started and not forked.
+Each attempt is a fork of this process, which has loaded the stage, and what an attempt imports while it works: a trial
+costs what the stage does. Spark's JVM is this process's own and outlives the attempts. So what it writes itself is not
+counted, and what it would leave by dying is not seen: it abandons the jobs of the killed, and deletes what they had not
+finished. Nor is seen what the ranks of a training do, which are processes that are started and not forked.
 """
 
+import importlib
 import json
 import os
 import random
@@ -81,6 +82,7 @@ class Trials:
         self.root = run.parent.parent
         self.log = self.root.with_name(f"{self.root.name}.log")
         self.calls = CountedCalls(self.root, self.root.with_name(f"{self.root.name}.calls"))
+        self.imported = self.root.with_name(f"{self.root.name}.imported")
         self.spark: Any = None
         for stage in stages_of(task):
             stage.load()
@@ -91,6 +93,7 @@ class Trials:
         before, after = (self.root.with_name(f"{self.root.name}-{when}") for when in ("before", "after"))
         shutil.copytree(self.root, before, symlinks=True)
         made = self.attempt(None)
+        self.import_what_it_imported()
         expected = self.left()
         self.root.rename(after)
         chosen = sorted(draw.sample(range(1, len(made) + 1), min(len(made), samples)))
@@ -128,8 +131,15 @@ class Trials:
             assert call is None or len(made) < call, f"{self.task} was not killed before call {call} of {len(made)}"
         return made
 
+    def import_what_it_imported(self) -> None:
+        """Imports here what the last attempt has imported, some of which takes seconds, so that the next need not."""
+        for name in json.loads(self.imported.read_text()):
+            with suppress(ImportError):  # not all that is in sys.modules has a file
+                importlib.import_module(name)
+
     def _execute(self) -> None:
         """What a fork does."""
+        before = set(sys.modules)
         try:
             output = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
             os.dup2(output, 1)
@@ -138,6 +148,7 @@ class Trials:
                 reconnect()
             self.calls.begin()
             execute(Run(self.run), self.task)
+            self.imported.write_text(json.dumps([name for name in sys.modules if name not in before]))
             sys.stdout.flush()
             os._exit(0)
         except BaseException:
