@@ -1,5 +1,6 @@
 """Jobs that a test starts itself."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,13 @@ from configs.load import load_architecture
 from tests.training.tokenised import begin_run
 from training.arrow import arrow_copy
 from training.job_config import JobConfig
+from training.launcher import launch
 from training.pair_packing import packed_pairs
+
+Leg = tuple[int, str, bool, str]
+"""ZeRO stage, precision, whether adapters are trained, launch.layers."""
+
+Losses = dict[str, list[float]]
 
 
 def small_job(folder: Path, train: dict[str, Any], launch: dict[str, Any]) -> JobConfig:
@@ -36,3 +43,13 @@ def small_job(folder: Path, train: dict[str, Any], launch: dict[str, Any]) -> Jo
         checkpoints=folder / "checkpoints",
         traces=folder / "traces",
     )
+
+
+def losses_of(folder: Path, job: JobConfig, steps: tuple[int, int], runs: dict[str, Leg]) -> Losses:
+    """The losses of the first to the last of the steps, by run, that relay_ranks.py finds on the job's ranks."""
+    folder.mkdir()
+    (folder / "plan.json").write_text(json.dumps({"steps": steps, "runs": runs}))
+    path = folder / "job.json"
+    path.write_text(job.model_copy(update={"out": folder}).model_dump_json())
+    launch(path, job.launch, folder, Path(__file__).with_name("relay_ranks.py"))
+    return json.loads((folder / "found.json").read_text())

@@ -1,7 +1,8 @@
 """Some steps of several trainings, each on from where the ranks before have left it: relay_ranks.py JOB.
 
 plan.json beside the job: `steps`, the first and the last; `runs`, name to ZeRO stage, precision, whether there are
-adapters, and launch.layers. Losses go to found.json, by name. Checkpoints lie in job.checkpoints/<name>.
+adapters (the job's, or such of rank 4), and launch.layers. Losses go to found.json, by name. Checkpoints lie in
+job.checkpoints/<name>.
 """
 
 import json
@@ -30,7 +31,7 @@ def main(job: JobConfig) -> None:
             update={
                 "launch": job.launch.model_copy(update={"zero_stage": stage, "layers": layers}),
                 "train": job.train.model_copy(update={"precision": precision}),
-                "lora": Lora(rank=4, alpha=8) if adapters else None,
+                "lora": (job.lora or Lora(rank=4, alpha=8)) if adapters else None,
             }
         )
         folder, layout = job.checkpoints / name, layout_of(this, precision)

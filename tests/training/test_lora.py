@@ -18,9 +18,8 @@ from configs.size import lora_parameters
 from eval.checkpoint import load_model
 from pipeline.contract.artifact import Artifact
 from pipeline.contract.execute import execute
-from pipeline.contract.metrics_file import METRICS, read_metrics
 from pipeline.contract.run import Run
-from tests.training.jobs import small_job
+from tests.training.jobs import Leg, losses_of, small_job
 from tests.training.tokenised import begin_run
 from training.arrow import arrow_copy
 from training.data import PackedSequences
@@ -191,23 +190,14 @@ def test_adapters_resume_with_identical_losses_for_every_zero_stage(job: JobConf
 
 def test_in_bf16_fused_layers_learn_what_plain_ones_do(job: JobConfig, base: Path, tmp_path: Path) -> None:
     """There, products add the adapters' gradients to the optimizer's fp32 sums (training/accumulation.py)."""
-    train = job.train.model_copy(update={"precision": "bf16", "steps": 8, "warmup_steps": 1, "validation_every": 8})
-    losses = {}
-    for layers in ("plain", "fused"):
-        folder = tmp_path / layers
-        folder.mkdir()
-        settings = job.launch.model_copy(update={"layers": layers, "micro_batch": 2})
-        where = {
-            "train": train,
-            "launch": settings,
-            "out": folder,
-            "checkpoints": folder / "kept",
-            "pretrained": str(base),
-        }
-        this = job.model_copy(update=where)
-        (folder / "job.json").write_text(this.model_dump_json())
-        launch(folder / "job.json", settings, folder)
-        losses[layers] = [line["loss"] for line in read_metrics(folder / METRICS) if "loss" in line]
+    update = {
+        "train": job.train.model_copy(update={"steps": 8, "warmup_steps": 1}),
+        "launch": job.launch.model_copy(update={"micro_batch": 2}),
+        "checkpoints": tmp_path / "kept",
+        "pretrained": str(base),
+    }
+    ways: dict[str, Leg] = {layers: (1, "bf16", True, layers) for layers in ("plain", "fused")}
+    losses = losses_of(tmp_path / "ranks", job.model_copy(update=update), (1, 8), ways)
     assert losses["fused"] == pytest.approx(losses["plain"], abs=0.02)
     assert losses["plain"][-1] < losses["plain"][0] - 0.03
 

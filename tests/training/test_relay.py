@@ -1,22 +1,17 @@
 """Training goes on with any number of ranks, ZeRO stage and precision, as if nothing had changed."""
 
-import json
 from pathlib import Path
 
 import pytest
 
-from tests.training.jobs import small_job
+from tests.training.jobs import Leg, Losses, losses_of, small_job
 from training.job_config import JobConfig
-from training.launcher import launch
 
 RANKS = (1, 2, 4, 3)
 STEPS = 5
 """Of each leg."""
 
-Run = tuple[int, str, bool, str]
-"""ZeRO stage, precision, whether adapters are trained, launch.layers."""
-
-RELAYS: dict[str, list[Run]] = {
+RELAYS: dict[str, list[Leg]] = {
     "ZeRO 0, 1, 3, 2": [(stage, "fp32", False, "plain") for stage in (0, 1, 3, 2)],
     "ZeRO 3, 0, 2, 1": [(stage, "fp32", False, "plain") for stage in (3, 0, 2, 1)],
     "ZeRO 2, 3, 1, 0": [(stage, "fp32", False, "plain") for stage in (2, 3, 1, 0)],
@@ -37,18 +32,6 @@ RELAYS: dict[str, list[Run]] = {
 BF16_NOISE = 0.02
 """Nats a token: what 20 steps of which 10 are in bf16 may differ by, at a loss of about 5."""
 
-Losses = dict[str, list[float]]
-
-
-def run(folder: Path, job: JobConfig, steps: tuple[int, int], runs: dict[str, Run]) -> Losses:
-    """The losses that relay_ranks.py finds."""
-    folder.mkdir()
-    (folder / "plan.json").write_text(json.dumps({"steps": steps, "runs": runs}))
-    path = folder / "job.json"
-    path.write_text(job.model_copy(update={"out": folder}).model_dump_json())
-    launch(path, job.launch, folder, Path(__file__).with_name("relay_ranks.py"))
-    return json.loads((folder / "found.json").read_text())
-
 
 def leg(before: tuple[JobConfig, Path], number: int) -> Losses:
     """The losses of the steps of one leg."""
@@ -56,7 +39,7 @@ def leg(before: tuple[JobConfig, Path], number: int) -> Losses:
     ranks, runs = RANKS[number], {name: legs[number] for name, legs in RELAYS.items()}
     launch = job.launch.model_copy(update={"ranks": ranks})
     job = job.model_copy(update={"world_size": ranks, "launch": launch})
-    return run(folder / f"leg {number}", job, (number * STEPS + 1, (number + 1) * STEPS), runs)
+    return losses_of(folder / f"leg {number}", job, (number * STEPS + 1, (number + 1) * STEPS), runs)
 
 
 @pytest.fixture(scope="module")
@@ -71,8 +54,8 @@ def undisturbed(job: tuple[JobConfig, Path]) -> Losses:
     """All steps at a stretch, on one rank."""
     settings, folder = job
     whole = settings.model_copy(update={"checkpoints": folder / "undisturbed"})
-    kinds: dict[str, Run] = {"all weights": (0, "fp32", False, "plain"), "adapters": (0, "fp32", True, "plain")}
-    return run(folder / "whole", whole, (1, STEPS * len(RANKS)), kinds)
+    kinds: dict[str, Leg] = {"all weights": (0, "fp32", False, "plain"), "adapters": (0, "fp32", True, "plain")}
+    return losses_of(folder / "whole", whole, (1, STEPS * len(RANKS)), kinds)
 
 
 @pytest.fixture(scope="module")
