@@ -105,17 +105,30 @@ def rank_process(path: Path, rank: int) -> psutil.Process:
     raise AssertionError(f"no rank {rank}")
 
 
-def test_a_rank_that_is_killed_ends_training_and_any_other_number_of_ranks_goes_on(
-    tmp_path: Path, undisturbed: list[tuple[int, float]]
-) -> None:
-    job, path = made(tmp_path)
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory: pytest.TempPathFactory) -> JobConfig:
+    """A job of which a rank was killed after two checkpoints."""
+    job, path = made(tmp_path_factory.mktemp("killed"))
     training = InTheBackground(lambda: launch(path, job.launch, job.checkpoints))
-    wait_for(lambda: complete(job.checkpoints))
+    wait_for(lambda: len(complete(job.checkpoints)) == 2)
     rank_process(path, 1).kill()
     with pytest.raises(EndedError, match=r"a rank was killed \(signal 9\)|a rank ended without a word"):
         training.result()
-    alone = job.model_copy(
-        update={"world_size": 1, "launch": job.launch.model_copy(update={"ranks": 1, "zero_stage": 2})}
+    return job
+
+
+def copy_of(job: JobConfig, folder: Path) -> JobConfig:
+    """The job, and all that it has left, in another folder."""
+    shutil.copytree(job.out, folder, dirs_exist_ok=True)
+    where = {"out": folder, "checkpoints": folder / "checkpoints", "traces": folder / "traces"}
+    return job.model_copy(update=where)
+
+
+def test_a_rank_that_is_killed_ends_training_and_any_other_number_of_ranks_goes_on(
+    tmp_path: Path, killed: JobConfig, undisturbed: list[tuple[int, float]]
+) -> None:
+    alone = copy_of(killed, tmp_path).model_copy(
+        update={"world_size": 1, "launch": killed.launch.model_copy(update={"ranks": 1, "zero_stage": 2})}
     )
     launch(written(alone), alone.launch, alone.checkpoints)
     assert [loss for _, loss in losses(alone)] == pytest.approx([loss for _, loss in undisturbed], abs=1e-6)
@@ -233,14 +246,10 @@ def test_a_full_disk_leaves_the_checkpoint_before_and_is_said_with_the_remedy(
 
 
 def test_a_damaged_checkpoint_is_said_and_the_one_before_is_gone_on_from(
-    tmp_path: Path, undisturbed: list[tuple[int, float]], capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, killed: JobConfig, undisturbed: list[tuple[int, float]], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    job, path = made(tmp_path)
-    training = InTheBackground(lambda: launch(path, job.launch, job.checkpoints))
-    wait_for(lambda: len(complete(job.checkpoints)) == 2)
-    rank_process(path, 0).kill()
-    with pytest.raises(EndedError):
-        training.result()
+    job = copy_of(killed, tmp_path)
+    path = written(job)
     newest, before = complete(job.checkpoints)
     damaged = next(newest.glob("*rank_1*optim_states.pt"))
     with damaged.open("r+b") as file:
