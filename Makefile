@@ -4,10 +4,12 @@ PROFILE ?= demo
 PORT ?= 8080
 VENV := .venv
 BIN := $(VENV)/bin
-MODELS := tests/training/ tests/serving/ tests/end_to_end/
+MODELS := tests/training/ tests/end_to_end/
+SERVING := tests/serving/
+PYTEST := $(BIN)/python -m pytest -q --durations=15 -p no:cacheprovider
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup system demo test test-data test-models lint ui chat serve cluster-test circle-test test-stack spark-package clean
+.PHONY: help setup system demo test test-data test-models test-serving lint ui chat serve cluster-test circle-test test-stack spark-package clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 15
@@ -56,14 +58,18 @@ lint: setup  ## ruff and mypy
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy .
 
-test: lint  ## lint and all tests, in two processes side by side
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=line test-data test-models
+# The third begins when one of the two before it ends, so that no core waits for the longer of them.
+test: lint  ## lint and all tests, two processes side by side
+	@$(MAKE) --no-print-directory --jobs=2 --keep-going --output-sync=line test-data test-models test-serving
 
 test-data:
-	$(BIN)/python -m pytest -q --durations=15 -p no:cacheprovider $(filter-out $(MODELS),$(wildcard tests/*/ tests/test_*.py)) $(ARGS)
+	$(PYTEST) $(filter-out $(MODELS) $(SERVING),$(wildcard tests/*/ tests/test_*.py)) $(ARGS)
 
 test-models:
-	$(BIN)/python -m pytest -q --durations=15 -p no:cacheprovider $(MODELS) $(ARGS)
+	$(PYTEST) $(MODELS) $(ARGS)
+
+test-serving:
+	$(PYTEST) $(SERVING) $(ARGS)
 
 cluster-test: setup  ## tests on several hosts and under Slurm, which it installs; as root, on Debian
 	apt-get install -y -qq --no-install-recommends iproute2 openssh-server pdsh slurmctld slurmd slurm-client munge
