@@ -33,7 +33,7 @@ def test_an_empty_file_has_none(tmp_path):
 def rows(**said: list[tuple[str, str | None]] | None) -> pa.Table:
     """Conversations by row id, in a slice of a larger table."""
     turn = pa.struct([("role", pa.string()), ("content", pa.string())])
-    messages = [turns and [{"role": role, "content": text} for role, text in turns] for turns in said.values()]
+    messages = [None if turns is None else [{"role": r, "content": t} for r, t in turns] for turns in said.values()]
     table = pa.table({"row_id": ["", *said, "z"], "messages": pa.array([[], *messages, []], pa.list_(turn))})
     return table.slice(1, len(said))
 
