@@ -19,6 +19,15 @@ INDEXING_THRESHOLD_KB = 200_000
 """Vectors beyond this get an HNSW graph. Below (130,000 of 384 dimensions) a full scan takes milliseconds
 and is exact, while building the graph of 20,000 takes 8 s on two cores."""
 
+DELETED_SHARE = 0.5
+"""Most of a segment that is deleted before its graph is built again. Every change of a point, also of its payload alone,
+deletes it from its segment and writes it elsewhere, and annotate learns topics anew for each corpus: Qdrant's 0.2 has
+the whole graph built again for a tenth of the rows. docs/vectors.md has the recall of what is left."""
+
+SEGMENTS = 4
+"""Before the smallest are merged, the one that takes points in among them. Qdrant's default follows the machine's
+cores, and is 2 on small ones: there a second graph is at once merged with the first, which is building that again."""
+
 REWRITTEN_AT_ONCE = 1000
 
 
@@ -28,13 +37,18 @@ class EdgeStore:
     def __init__(self, folder: Path, dimensions: int) -> None:
         """Opens the store at `folder`, or makes one."""
         self._scratch: TemporaryFolder | None = None
+        optimisers = edge.EdgeOptimizersConfig(
+            indexing_threshold=INDEXING_THRESHOLD_KB,
+            deleted_threshold=DELETED_SHARE,
+            default_segment_number=SEGMENTS,
+        )
         if folder.exists():
-            self._shard = edge.EdgeShard.load(str(folder))
+            self._shard = edge.EdgeShard.load(str(folder), edge.EdgeConfig(optimizers=optimisers))
             return
         folder.mkdir(parents=True)
         config = edge.EdgeConfig(
             vectors=edge.EdgeVectorParams(dimensions, edge.Distance.Cosine),
-            optimizers=edge.EdgeOptimizersConfig(indexing_threshold=INDEXING_THRESHOLD_KB),
+            optimizers=optimisers,
             wal_enabled=False,  # 100 MB of preallocated log; an index stage that is killed begins anew
         )
         self._shard = edge.EdgeShard.create(str(folder), config)
@@ -65,7 +79,8 @@ class EdgeStore:
         self._shard.flush()
 
     def optimise(self) -> None:
-        """Merges segments, and builds the HNSW graph of a large store."""
+        """Builds the HNSW graph of a large store; of one that has a graph, another of the points since, once they are
+        as many. Merges segments beyond SEGMENTS, and rewrites those of which more than DELETED_SHARE is deleted."""
         self._shard.optimize()
 
     def count(self) -> int:
