@@ -20,13 +20,14 @@ INDEXING_THRESHOLD_KB = 200_000
 and is exact, while building the graph of 20,000 takes 8 s on two cores."""
 
 DELETED_SHARE = 0.5
-"""Most of a segment that is deleted before its graph is built again. Every change of a point, also of its payload alone,
-deletes it from its segment and writes it elsewhere, and annotate learns topics anew for each corpus: Qdrant's 0.2 has
-the whole graph built again for a tenth of the rows. docs/vectors.md has the recall of what is left."""
+"""Most of a segment that is deleted before its graph is built again. Every change of a point, also of its payload
+alone, deletes it from its segment and writes it into another (findings/qdrant_edge_payload_moves_points.sh), and topics
+are learned anew for each corpus, so Qdrant's 0.2 built the whole graph again for a tenth of the rows. docs/vectors.md
+has what is found."""
 
 SEGMENTS = 4
-"""Before the smallest are merged, the one that takes points in among them. Qdrant's default follows the machine's
-cores, and is 2 on small ones: there a second graph is at once merged with the first, which is building that again."""
+"""More are merged, the smallest first. Qdrant's own number follows the cores and is 2 on few of them: a second graph is
+then merged with the first one, which is built again for it."""
 
 REWRITTEN_AT_ONCE = 1000
 
@@ -37,20 +38,19 @@ class EdgeStore:
     def __init__(self, folder: Path, dimensions: int) -> None:
         """Opens the store at `folder`, or makes one."""
         self._scratch: TemporaryFolder | None = None
-        optimisers = edge.EdgeOptimizersConfig(
-            indexing_threshold=INDEXING_THRESHOLD_KB,
-            deleted_threshold=DELETED_SHARE,
-            default_segment_number=SEGMENTS,
-        )
-        if folder.exists():
-            self._shard = edge.EdgeShard.load(str(folder), edge.EdgeConfig(optimizers=optimisers))
-            return
-        folder.mkdir(parents=True)
         config = edge.EdgeConfig(
             vectors=edge.EdgeVectorParams(dimensions, edge.Distance.Cosine),
-            optimizers=optimisers,
+            optimizers=edge.EdgeOptimizersConfig(
+                indexing_threshold=INDEXING_THRESHOLD_KB,
+                deleted_threshold=DELETED_SHARE,
+                default_segment_number=SEGMENTS,
+            ),
             wal_enabled=False,  # 100 MB of preallocated log; an index stage that is killed begins anew
         )
+        if folder.exists():
+            self._shard = edge.EdgeShard.load(str(folder), config)
+            return
+        folder.mkdir(parents=True)
         self._shard = edge.EdgeShard.create(str(folder), config)
         for key in FILTERED:  # without one, 20,000 payloads are read for each search that is narrowed: 100 ms
             self._shard.update(edge.UpdateOperation.create_field_index(key, edge.PayloadSchemaType.Keyword))
@@ -134,13 +134,13 @@ def rewrite(folder: Path, keep: Callable[[dict[str, Any]], bool] = lambda _: Tru
 
     Returns how many points are gone. A crash leaves the old store, or the new one.
     """
-    old, new, gone = EdgeStore(folder, 1), folder.with_name(f".{folder.name}.new"), 0
+    old, new, gone = edge.EdgeShard.load(str(folder)), folder.with_name(f".{folder.name}.new"), 0
     shutil.rmtree(new, ignore_errors=True)
     store: EdgeStore | None = None
     offset = None
     while True:
         request = edge.ScrollRequest(offset=offset, limit=REWRITTEN_AT_ONCE, with_payload=True, with_vector=True)
-        records, offset = old._shard.scroll(request)
+        records, offset = old.scroll(request)
         if records and store is None:
             store = EdgeStore(new, len(np.array(records[0].vector)))
         kept = [record for record in records if keep(record.payload or {})]
