@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import qdrant_edge as edge
 
+from configs.errors import UserError
 from pipeline.contract.temporary_folder import TemporaryFolder
 from pipeline.index.store import CANDIDATES, FILTERED, Hit, Where
 
@@ -36,7 +37,7 @@ class EdgeStore:
     """A VectorStore in a folder. One process at a time may have it open for writing."""
 
     def __init__(self, folder: Path, dimensions: int) -> None:
-        """Opens the store at `folder`, or makes one."""
+        """Opens the store at `folder`, or makes one. Raises UserError where it holds vectors of another size."""
         self._scratch: TemporaryFolder | None = None
         config = edge.EdgeConfig(
             vectors=edge.EdgeVectorParams(dimensions, edge.Distance.Cosine),
@@ -48,7 +49,7 @@ class EdgeStore:
             wal_enabled=False,  # 100 MB of preallocated log; an index stage that is killed begins anew
         )
         if folder.exists():
-            self._shard = edge.EdgeShard.load(str(folder), config)
+            self._shard = _opened(folder, config)
             return
         folder.mkdir(parents=True)
         self._shard = edge.EdgeShard.create(str(folder), config)
@@ -119,6 +120,19 @@ class EdgeStore:
         self._shard.close()
         if self._scratch:
             self._scratch.cleanup()
+
+
+def _opened(folder: Path, config: edge.EdgeConfig) -> edge.EdgeShard:
+    try:
+        return edge.EdgeShard.load(str(folder), config)
+    except Exception as error:  # Qdrant Edge has no class of its own
+        if "expected vector size" not in str(error):
+            raise
+        size = config.vectors[""].size
+        raise UserError(
+            f"{folder} holds vectors of another size than the {size} of embed.model; delete the folder, which is then "
+            "made anew, or name the earlier model"
+        ) from error
 
 
 def _filter(where: Where) -> edge.Filter:

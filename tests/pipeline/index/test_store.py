@@ -181,6 +181,12 @@ def test_edge_builds_a_graph_again_when_more_than_half_of_its_points_have_change
     assert len(after) == 2
 
 
+def test_edge_says_which_store_holds_vectors_of_another_size(tmp_path):
+    EdgeStore(tmp_path / "store", SIZE).close()
+    with pytest.raises(UserError, match=r"store holds vectors of another size than the 4 of embed\.model; delete"):
+        EdgeStore(tmp_path / "store", 4)
+
+
 def test_edge_searches_in_a_copy_and_leaves_the_files_alone(tmp_path):
     store, (ids, vectors, payloads) = EdgeStore(tmp_path / "store", SIZE), points(10)
     store.upsert(ids, vectors, payloads)
