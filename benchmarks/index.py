@@ -3,7 +3,9 @@
 Vectors are those of real exchanges (benchmarks/corpus.py), and of points between one of them and another of its ten
 nearest, with noise: neighbourhoods as dense as a corpus of that size has, where random directions would have none.
 Queries are exchanges of which no point was made. Recall is against all products in numpy, ties by score. --threads:
-clients that search at once, for requests a second. Prints JSON lines.
+clients that search at once, for requests a second. --changed: a share of the points that get another payload after
+that, as a corpus whose topics are learned anew has them; the store is then made ready and searched once more. Prints
+JSON lines.
 """
 
 import argparse
@@ -37,7 +39,11 @@ def main() -> None:
     queries_QD = vectors_ND[: options.queries]
     with tempfile.TemporaryDirectory(dir=options.scratch) as scratch:
         folder = Path(scratch) / "store"
-        for line in chain(built(corpus, folder), searched(corpus, folder, queries_QD, options.threads)):
+        lines = chain(built(corpus, folder), searched(corpus, folder, queries_QD, options.threads))
+        if options.changed:
+            more = searched(corpus, folder, queries_QD, options.threads)
+            lines = chain(lines, changed(corpus, folder, options.changed), more)
+        for line in lines:
             print(json.dumps(line), flush=True)
 
 
@@ -99,6 +105,24 @@ def built(corpus: Corpus, folder: Path) -> Iterator[dict[str, object]]:
     store.close()
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     yield {"what": "store", "megabytes": size >> 20}
+
+
+def changed(corpus: Corpus, folder: Path, share: float) -> Iterator[dict[str, object]]:
+    """The store opened again, and a share of its points upserted with another text."""
+    store, done, upserted = EdgeStore(folder, corpus.real_RD.shape[1]), 0, 0
+    spent = time.process_time()
+    for one_N, block_ND in corpus.blocks():
+        some = np.flatnonzero(np.random.default_rng(done + 1).random(len(one_N)) < share)
+        payloads = corpus.payloads(done, one_N)
+        points = [{**payloads[n], "text": "another"} for n in some]
+        store.upsert([point_id(str(p["row_id"]), 0) for p in points], block_ND[some], points)
+        done, upserted = done + len(one_N), upserted + len(some)
+    store.flush()
+    yield {"what": "change", "points": upserted, "cpu_seconds": round(time.process_time() - spent, 1), **memory()}
+    spent = time.process_time()
+    store.optimise()
+    yield {"what": "optimise again", "cpu_seconds": round(time.process_time() - spent, 1), **memory()}
+    store.close()
 
 
 def searched(corpus: Corpus, folder: Path, queries_QD: np.ndarray, threads: int) -> Iterator[dict[str, object]]:
@@ -173,6 +197,7 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument("--real", type=int, default=20_000, help="real exchanges that points are made of")
     found.add_argument("--queries", type=int, default=1000)
     found.add_argument("--threads", type=int, default=2)
+    found.add_argument("--changed", type=float, default=0.0, help="share of the points that change, 0 to 1")
     found.add_argument("--device", default="auto")
     found.add_argument("--scratch", help="folder for the store, twice its size (default: the system's)")
     return found

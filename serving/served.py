@@ -107,7 +107,7 @@ class Served:
             await asyncio.gather(*(engine.start() for engine in engines))
             prompts = await reading
         except BaseException:
-            await asyncio.gather(*(engine.close() for engine in engines), return_exceptions=True)
+            await asyncio.gather(reading, *(engine.close() for engine in engines), return_exceptions=True)
             raise
         before = self.current
         self.current, self._number = Fleet(self.name, version, prompts, engines, self._metrics), found.number

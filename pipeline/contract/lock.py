@@ -25,18 +25,7 @@ def hold(file: TextIO, held_by: str, run: str = "", tell: Tell = say) -> None:
     held_by: how to begin the line that is said every SPEAKS_SECONDS until then, before who holds the lock and since
     when. The lock goes with the process, however it ends.
     """
-    begun = time.monotonic()
-    speaks = begun
-    while True:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            break
-        except BlockingIOError:
-            now = time.monotonic()
-            if now >= speaks:
-                speaks = now + SPEAKS_SECONDS
-                tell(f"{held_by} {_holder(file)}; has waited {duration(now - begun)}")
-            time.sleep(LOOKS_SECONDS)
+    _take(file, fcntl.LOCK_EX, held_by, tell)
     by = f"run {run}, " if run else ""
     since = datetime.now().astimezone()
     file.truncate(0)
@@ -53,11 +42,11 @@ def await_free(path: Path, held_by: str, tell: Tell = say) -> None:
 
 
 @contextmanager
-def shared(path: Path) -> Iterator[None]:
-    """Holds a lock together with all who share it; waits for who has it alone."""
+def shared(path: Path, held_by: str, tell: Tell = say) -> Iterator[None]:
+    """Holds a lock together with all who share it; waits as `hold` does for who has it alone."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a+", encoding="utf-8") as file:
-        fcntl.flock(file, fcntl.LOCK_SH)
+        _take(file, fcntl.LOCK_SH, held_by, tell)
         yield
 
 
@@ -72,6 +61,22 @@ def alone(path: Path) -> Iterator[bool]:
             yield False
             return
         yield True
+
+
+def _take(file: TextIO, kind: int, held_by: str, tell: Tell) -> None:
+    """kind: fcntl.LOCK_EX or LOCK_SH."""
+    begun = time.monotonic()
+    speaks = begun
+    while True:
+        try:
+            fcntl.flock(file, kind | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            now = time.monotonic()
+            if now >= speaks:
+                speaks = now + SPEAKS_SECONDS
+                tell(f"{held_by} {_holder(file)}; has waited {duration(now - begun)}")
+            time.sleep(LOOKS_SECONDS)
 
 
 def _holder(file: TextIO) -> str:

@@ -91,7 +91,7 @@ class PartStore:
 
     def in_use(self, stage: str) -> AbstractContextManager[None]:
         """Within it no part of a stage is taken for garbage: it may be on its way into an artifact."""
-        return shared(self._used(stage))
+        return shared(self._used(stage), f"{stage}: parlance gc looks through its parts, in")
 
     def unused(self, stage: str) -> AbstractContextManager[bool]:
         """Whether no process has parts of a stage in use; if so, none begins to within it."""

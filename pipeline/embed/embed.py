@@ -4,7 +4,7 @@ The conversations of each file are cut into shards by row_id, of at most about `
 a part, committed as soon as it is there. Batches are formed inside a shard, so a shard's bytes depend on its rows and
 the model only (and, in the last bits, on the kind of processor), whichever GPU of several it was. On a CPU a vector
 does not even depend on the rest of its shard (see Encoder.rowwise): there the rows of a shard that an earlier artifact
-has are not encoded again.
+has are not encoded again, and the new ones of many shards are encoded together.
 """
 
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ from pipeline.embed.encoder import devices_of
 from pipeline.embed.model_folder import ModelFolder
 from pipeline.embed.segmenter import segments_schema
 from pipeline.embed.shard_encoder import ShardEncoder
-from pipeline.embed.shards import Earlier, ShardedFile, unchanged
+from pipeline.embed.shards import Earlier, ShardedFile
 from pipeline.rows.ordered import allow_open_files
 
 
@@ -139,29 +139,48 @@ class _ThisProcess(AbstractContextManager["_ThisProcess"]):
 
     def encode(self, shards: list[Wanted]) -> Iterator[int]:
         """As DeviceProcesses does; yields how many conversations are encoded."""
-        return self._encoder.write(self._unknown(shards), self._write)
+        return self._encoder.write(_together(self._unknown(shards), self._rows if self._earlier else 1), self._write)
 
     def _unknown(self, shards: list[Wanted]) -> Iterator[tuple[Part, pa.Table]]:
         """The rows of each shard that have no vectors yet; where all have them, it is written."""
         for path, wanted in groupby(shards, lambda shard: shard.file):
-            vectors, said = self._earlier.of(path) if self._earlier else (None, None)
+            known = self._earlier.of(path) if self._earlier else None
             file = ShardedFile(path, self._rows)
             for part, table in ((shard.target, file.shard(shard.number).table) for shard in wanted):
-                if vectors is not None:
-                    same = unchanged(table, said)
-                    ids = table["row_id"].combine_chunks().filter(same)
-                    self._known[part] = vectors.filter(pc.is_in(vectors["row_id"], ids))
-                    table = table.filter(pc.invert(same)).combine_chunks()
+                if known:
+                    same, self._known[part] = known.of(table)
+                    table = table.filter(pc.invert(same))
                 if table.num_rows:
                     yield part, table
                 else:
-                    self._write(part, self._known[part].slice(0, 0))
+                    self._write_part(part, self._known.pop(part))
 
-    def _write(self, part: Part, table: pa.Table) -> None:
-        if part in self._known:
-            order = [("row_id", "ascending"), ("segment", "ascending")]
-            table = pa.concat_tables([self._known.pop(part), table]).sort_by(order)
-        self._write_part(part, table)
+    def _write(self, group: "_Group", table: pa.Table) -> None:
+        for part, ids in group:
+            own = table.filter(pc.is_in(table["row_id"], ids)) if len(group) > 1 else table
+            if part in self._known:
+                order = [("row_id", "ascending"), ("segment", "ascending")]
+                own = pa.concat_tables([self._known.pop(part), own]).sort_by(order)
+            self._write_part(part, own)
 
     def __exit__(self, *_: object) -> None:
         self._encoder.__exit__()
+
+
+_Group = list[tuple[Part, pa.Array]]
+"""Parts, and the row ids of each."""
+
+
+def _together(shards: Iterator[tuple[Part, pa.Table]], rows: int) -> Iterator[tuple[_Group, pa.Table]]:
+    """Shards that follow one another as one, of at least so many rows (the last may have fewer): a few new rows of each
+    of many shards would leave the cores waiting."""
+    group: _Group = []
+    tables: list[pa.Table] = []
+    for part, table in shards:
+        group.append((part, table["row_id"].combine_chunks()))
+        tables.append(table)
+        if sum(len(ids) for _, ids in group) >= rows:
+            yield group, pa.concat_tables(tables).combine_chunks()
+            group, tables = [], []
+    if group:
+        yield group, pa.concat_tables(tables).combine_chunks()

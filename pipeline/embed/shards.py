@@ -1,7 +1,7 @@
 """The conversations of one file in shards, each of which becomes a part, and what of them has vectors already."""
 
 import hashlib
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,6 @@ from pipeline.contract.artifact import Artifact
 from pipeline.contract.execute import StageContext
 from pipeline.contract.fingerprint import FileHashes
 from pipeline.contract.stage import config_slice
-from pipeline.rows.turns import turns_of
 
 READ = ["row_id", "messages"]
 
@@ -82,11 +81,39 @@ class ShardedFile:
         return bisect_left(range(len(ids)), bound, key=lambda row: ids[row].as_py())
 
 
+@dataclass(frozen=True)
+class Known:
+    """What an earlier artifact has of the conversations of a file, in order of row_id.
+
+    conversations: row_id and messages. vectors: embed's table of them.
+    """
+
+    conversations: pa.Table
+    vectors: pa.Table
+
+    def of(self, shard: pa.Table) -> tuple[pa.Array, pa.Table]:
+        """Of each row of a shard whether it was there with the same turns, and the vectors of those that were."""
+        ids = shard["row_id"].combine_chunks()
+        same = unchanged(shard, _between(self.conversations, ids))
+        vectors = _between(self.vectors, ids)
+        return same, vectors.filter(pc.is_in(vectors["row_id"], ids.filter(same)))
+
+
+def _between(table: pa.Table, ids: pa.StringArray) -> pa.Table:
+    """The rows from the first to the last id."""
+    column = table["row_id"]
+
+    def at(row: int) -> str:
+        return str(column[row].as_py())
+
+    start = bisect_left(range(len(column)), ids[0].as_py(), key=at)
+    return table.slice(start, bisect_right(range(len(column)), ids[-1].as_py(), key=at) - start)
+
+
 class Earlier:
     """The vectors that an earlier artifact has of the same conversations, file by file.
 
-    Of the artifacts that the same encoder and settings made, the newest that has the file counts. A conversation counts
-    whose turns are the same there.
+    Of the artifacts that the same encoder and settings made, the newest that has the file counts.
     """
 
     def __init__(self, context: StageContext) -> None:
@@ -103,8 +130,7 @@ class Earlier:
             if inputs == raw and read.sealed:
                 self._found.append((known, read))
 
-    def of(self, file: Path) -> tuple[pa.Table | None, pa.Table]:
-        """Embed's table of conversations of a file, or None, and the conversations: row_id and messages."""
+    def of(self, file: Path) -> Known | None:
         for known, read in self._found:
             source = read.parquet() / file.name
             digests = {known.path / path: digest for path, digest in known.digests.items() if _is_of(path, file)}
@@ -112,19 +138,34 @@ class Earlier:
                 digests[source] = read.digests[f"data/{file.name}"]
                 if all(p.is_file() for p in digests) and self._hashes.of(digests) == digests:
                     shards = sorted(p for p in digests if p != source)
-                    return pa.concat_tables(pq.ParquetFile(p).read() for p in shards), pq.read_table(
-                        source, columns=READ
-                    )
-        return None, pa.table({name: pa.nulls(0) for name in READ})
+                    vectors = pa.concat_tables(pq.ParquetFile(p).read() for p in shards)
+                    return Known(pq.read_table(source, columns=READ), vectors)
+        return None
 
 
 def _is_of(path: str, file: Path) -> bool:
     return path.startswith("data/") and path.rpartition("-")[0] == f"data/{file.stem}"
 
 
-def unchanged(shard: pa.Table, before: pa.Table) -> pa.Array:
+def unchanged(shard: pa.Table, before: pa.Table) -> pa.BooleanArray:
     """Of each row of a shard, whether it is in `before` with the same turns."""
-    common = before.filter(pc.is_in(before["row_id"], shard["row_id"].combine_chunks()))
-    said = dict(zip(common["row_id"].to_pylist(), turns_of(common["messages"]), strict=True)) if common.num_rows else {}
-    now = zip(shard["row_id"].to_pylist(), turns_of(shard["messages"]), strict=True)
-    return pa.array([row_id in said and said[row_id] == turns for row_id, turns in now], pa.bool_())
+    at = pc.index_in(shard["row_id"].combine_chunks(), value_set=before["row_id"].combine_chunks())
+    found_N = at.is_valid().to_numpy(zero_copy_only=False)
+    now, then = shard["messages"].combine_chunks(), before["messages"].combine_chunks()
+    found_N[found_N] = _same_turns(now.filter(at.is_valid()), then.take(at.drop_null()))
+    return pa.array(found_N)
+
+
+def _same_turns(now: pa.ListArray, then: pa.ListArray) -> np.ndarray:
+    """[N]: of each conversation of two lists, whether it has the same roles and texts; a null is an empty text."""
+    lengths_N, lengths_then_N = (list_.value_lengths().fill_null(0).to_numpy() for list_ in (now, then))
+    same_N = lengths_N == lengths_then_N
+    turns, turns_then = (list_.filter(pa.array(same_N)).flatten() for list_ in (now, then))
+    other_T = np.zeros(len(turns), bool)
+    for name in ("role", "content"):
+        a, b = (part.field(name).fill_null("") for part in (turns, turns_then))
+        other_T |= pc.not_equal(a, b).to_numpy(zero_copy_only=False)
+    others_before = np.r_[0, other_T.cumsum()]
+    ends = lengths_N[same_N].cumsum()
+    same_N[same_N] = others_before[ends] == others_before[ends - lengths_N[same_N]]
+    return same_N

@@ -1,10 +1,10 @@
 """What is to lie in the index: the segments of balance's rows, block by block, and the points that they are."""
 
 import hashlib
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -17,9 +17,6 @@ from pipeline.contract.execute import StageContext
 from pipeline.embed.segments import Segment
 from pipeline.index.store import TEXT_CHARS, point_id
 from pipeline.rows.ordered import ahead, in_order, in_shards
-
-if TYPE_CHECKING:
-    from pipeline.embed.encoder import Encoder
 
 COLUMNS = ["row_id", "source", "user_id", "topic", "split", "messages"]
 PLACES = ["segment", "first_turn", "last_turn", "first_char"]
@@ -68,7 +65,7 @@ def blocks(context: StageContext, done: Collection[int] = ()) -> Iterator[Block]
     done: numbers of blocks that an earlier attempt has brought, whose new rows are not encoded again."""
     context.metrics["encoded"] = 0
     settings: Embed = context.config("embed")
-    encoder: Encoder | None = None
+    embedded: Callable[[pa.Table], pa.Table] | None = None
     segments = InOrder(ahead(in_order(context.inputs["embed"].parquet())), schema_of(context.inputs["embed"]))
     source = context.inputs["balance"].parquet()
     there = pq.read_schema(min(source.glob("*.parquet"))).names
@@ -79,25 +76,25 @@ def blocks(context: StageContext, done: Collection[int] = ()) -> Iterator[Block]
         added = rows.filter(pc.invert(pc.is_in(rows["row_id"], found["row_id"].combine_chunks())))
         context.metrics["encoded"] += added.num_rows
         if added.num_rows and number not in done:
-            encoder = encoder or _encoder(context)
-            found = pa.concat_tables([found, _embedded(added, settings, encoder)])
+            embedded = embedded or _embedder(context)
+            found = pa.concat_tables([found, embedded(added)])
         yield Block(number, rows, found, number in done)
 
 
-def _encoder(context: StageContext) -> "Encoder":
+def _embedder(context: StageContext) -> Callable[[pa.Table], pa.Table]:
+    """From rows that embed has not read to its table of them."""
     from pipeline.embed.encoder import Encoder  # torch, which processes that only send points need not load
-
-    return Encoder(
-        context.config("embed.model"), context.config("embedding.device"), context.config("embedding.batch_size")
-    )
-
-
-def _embedded(rows: pa.Table, settings: Embed, encoder: "Encoder") -> pa.Table:
-    """Embed's table of rows that it has not read."""
     from pipeline.embed.segmenter import Segmenter
 
-    cut = Segmenter(encoder.folder, settings.max_tokens, settings.max_segments)(rows)
-    return cut.with_vectors(encoder.encode(cut.tokens))
+    settings: Embed = context.config("embed")
+    encoder = Encoder(settings.model, context.config("embedding.device"), context.config("embedding.batch_size"))
+    segmenter = Segmenter(encoder.folder, settings.max_tokens, settings.max_segments)
+
+    def embedded(rows: pa.Table) -> pa.Table:
+        cut = segmenter(rows)
+        return cut.with_vectors(encoder.encode(cut.tokens))
+
+    return embedded
 
 
 def schema_of(embed: Artifact) -> pa.Schema:

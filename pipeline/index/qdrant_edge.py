@@ -12,12 +12,23 @@ from typing import Any
 import numpy as np
 import qdrant_edge as edge
 
+from configs.errors import UserError
 from pipeline.contract.temporary_folder import TemporaryFolder
 from pipeline.index.store import CANDIDATES, FILTERED, Hit, Where
 
 INDEXING_THRESHOLD_KB = 200_000
 """Vectors beyond this get an HNSW graph. Below (130,000 of 384 dimensions) a full scan takes milliseconds
 and is exact, while building the graph of 20,000 takes 8 s on two cores."""
+
+DELETED_SHARE = 0.5
+"""Most of a segment that is deleted before its graph is built again. Every change of a point, also of its payload
+alone, deletes it from its segment and writes it into another (findings/qdrant_edge_payload_moves_points.sh), and topics
+are learned anew for each corpus, so Qdrant's 0.2 built the whole graph again for a tenth of the rows. docs/vectors.md
+has what is found."""
+
+SEGMENTS = 4
+"""More are merged, the smallest first. Qdrant's own number follows the cores and is 2 on few of them: a second graph is
+then merged with the first one, which is built again for it."""
 
 REWRITTEN_AT_ONCE = 1000
 
@@ -26,17 +37,21 @@ class EdgeStore:
     """A VectorStore in a folder. One process at a time may have it open for writing."""
 
     def __init__(self, folder: Path, dimensions: int) -> None:
-        """Opens the store at `folder`, or makes one."""
+        """Opens the store at `folder`, or makes one. Raises UserError where it holds vectors of another size."""
         self._scratch: TemporaryFolder | None = None
-        if folder.exists():
-            self._shard = edge.EdgeShard.load(str(folder))
-            return
-        folder.mkdir(parents=True)
         config = edge.EdgeConfig(
             vectors=edge.EdgeVectorParams(dimensions, edge.Distance.Cosine),
-            optimizers=edge.EdgeOptimizersConfig(indexing_threshold=INDEXING_THRESHOLD_KB),
+            optimizers=edge.EdgeOptimizersConfig(
+                indexing_threshold=INDEXING_THRESHOLD_KB,
+                deleted_threshold=DELETED_SHARE,
+                default_segment_number=SEGMENTS,
+            ),
             wal_enabled=False,  # 100 MB of preallocated log; an index stage that is killed begins anew
         )
+        if folder.exists():
+            self._shard = _opened(folder, config)
+            return
+        folder.mkdir(parents=True)
         self._shard = edge.EdgeShard.create(str(folder), config)
         for key in FILTERED:  # without one, 20,000 payloads are read for each search that is narrowed: 100 ms
             self._shard.update(edge.UpdateOperation.create_field_index(key, edge.PayloadSchemaType.Keyword))
@@ -65,7 +80,8 @@ class EdgeStore:
         self._shard.flush()
 
     def optimise(self) -> None:
-        """Merges segments, and builds the HNSW graph of a large store."""
+        """Builds the HNSW graph of a large store; of one that has a graph, another of the points since, once they are
+        as many. Merges segments beyond SEGMENTS, and rewrites those of which more than DELETED_SHARE is deleted."""
         self._shard.optimize()
 
     def count(self) -> int:
@@ -106,6 +122,19 @@ class EdgeStore:
             self._scratch.cleanup()
 
 
+def _opened(folder: Path, config: edge.EdgeConfig) -> edge.EdgeShard:
+    try:
+        return edge.EdgeShard.load(str(folder), config)
+    except Exception as error:  # Qdrant Edge has no class of its own
+        if "expected vector size" not in str(error):
+            raise
+        size = config.vectors[""].size
+        raise UserError(
+            f"{folder} holds vectors of another size than the {size} of embed.model; delete the folder, which is then "
+            "made anew, or name the earlier model"
+        ) from error
+
+
 def _filter(where: Where) -> edge.Filter:
     return edge.Filter(must=[edge.FieldCondition(key, match=_match(value)) for key, value in where.items()])
 
@@ -119,13 +148,13 @@ def rewrite(folder: Path, keep: Callable[[dict[str, Any]], bool] = lambda _: Tru
 
     Returns how many points are gone. A crash leaves the old store, or the new one.
     """
-    old, new, gone = EdgeStore(folder, 1), folder.with_name(f".{folder.name}.new"), 0
+    old, new, gone = edge.EdgeShard.load(str(folder)), folder.with_name(f".{folder.name}.new"), 0
     shutil.rmtree(new, ignore_errors=True)
     store: EdgeStore | None = None
     offset = None
     while True:
         request = edge.ScrollRequest(offset=offset, limit=REWRITTEN_AT_ONCE, with_payload=True, with_vector=True)
-        records, offset = old._shard.scroll(request)
+        records, offset = old.scroll(request)
         if records and store is None:
             store = EdgeStore(new, len(np.array(records[0].vector)))
         kept = [record for record in records if keep(record.payload or {})]

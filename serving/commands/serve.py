@@ -81,12 +81,15 @@ def run(profile: Profile, root: Path) -> None:
         lifespan="on",
     )
     say(f"http://{f'[{host}]' if ':' in host else host}:{port}/v1 serves {profile.promote.model_name}; Ctrl-C ends it")
-    server = uvicorn.Server(config)
+    server, log = uvicorn.Server(config), logging.getLogger("uvicorn.error")
+    log.addFilter(works := lambda _: not app.state.failed)  # else it prints the traceback of what is raised below
     try:
         with suppress(KeyboardInterrupt):  # which uvicorn raises again when it has ended
             server.run(sockets=[socket])
     except SystemExit:  # of uvicorn, when the application did not start
         if not app.state.failed:
             raise
+    finally:
+        log.removeFilter(works)
     if app.state.failed:
         raise UserError(app.state.failed)

@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 
 from pipeline.contract.artifact import ArtifactStore
+from pipeline.contract.lock import alone, shared
 
 HOLDER = """
 import sys, time
 from pathlib import Path
 from pipeline.contract.artifact import ArtifactStore
+from pipeline.contract.lock import alone, shared
 with ArtifactStore(Path(sys.argv[1])).building("trial", "0123", resume=False, run="the-first"):
     print("holds", flush=True)
     time.sleep(float(sys.argv[2]))
@@ -67,3 +69,19 @@ def test_a_wait_without_building_ends_with_the_other_process(tmp_path: Path) -> 
 def test_nobody_waits_for_what_nobody_has_begun(tmp_path: Path) -> None:
     ArtifactStore(tmp_path).await_others("trial", "0123")
     assert not (tmp_path / "artifacts").exists()
+
+
+def test_who_shares_waits_for_who_has_it_alone_and_says_for_whom(tmp_path: Path) -> None:
+    code = "import sys, time; from pathlib import Path; from pipeline.contract.lock import alone\n"
+    code += "with alone(Path(sys.argv[1])): print('holds', flush=True); time.sleep(0.7)"
+    command = [sys.executable, "-c", code, str(tmp_path / "lock")]
+    other = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert other.stdout
+    assert other.stdout.readline() == "holds\n"
+    said: list[str] = []
+    with shared(tmp_path / "lock", "is held by", said.append), shared(tmp_path / "lock", "is held by", said.append):
+        assert other.wait(5) == 0
+        with alone(tmp_path / "lock") as free:
+            assert not free
+    assert len(said) == 1
+    assert said[0].startswith("is held by another process; has waited ")

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.embed.shards import ShardedFile
+from pipeline.embed.shards import Known, ShardedFile, unchanged
 
 
 @pytest.mark.parametrize(("rows", "shards"), [(1, 1), (10, 1), (11, 2), (85, 16)])
@@ -28,3 +28,44 @@ def test_an_empty_file_has_none(tmp_path):
     schema = pa.schema([("row_id", pa.string()), ("messages", pa.list_(pa.struct([("content", pa.string())])))])
     pq.write_table(schema.empty_table(), tmp_path / "part-0.parquet")
     assert list(ShardedFile(tmp_path / "part-0.parquet", 10)) == []
+
+
+def rows(**said: list[tuple[str, str | None]] | None) -> pa.Table:
+    """Conversations by row id, in a slice of a larger table."""
+    turn = pa.struct([("role", pa.string()), ("content", pa.string())])
+    messages = [None if turns is None else [{"role": r, "content": t} for r, t in turns] for turns in said.values()]
+    table = pa.table({"row_id": ["", *said, "z"], "messages": pa.array([[], *messages, []], pa.list_(turn))})
+    return table.slice(1, len(said))
+
+
+def test_a_row_is_unchanged_if_its_turns_are_all_the_same():
+    before = rows(
+        a=[("user", "hi"), ("assistant", "hello")],
+        b=[("user", "hi")],
+        c=[("user", "one"), ("assistant", "two")],
+        d=[("user", None)],
+        e=[],
+        f=[("user", "hi")],
+        gone=[("user", "bye")],
+    )
+    now = rows(
+        a=[("user", "hi"), ("assistant", "hello")],
+        aa=[("user", "hi")],  # is new
+        b=[("user", "ho")],
+        c=[("user", "one")],
+        d=[("user", "")],
+        e=None,
+        f=[("assistant", "hi")],
+    )
+    assert unchanged(now, before).to_pylist() == [True, False, False, False, True, True, False]
+    assert unchanged(now, before.slice(0, 0)).to_pylist() == [False] * 7
+    assert unchanged(now.slice(0, 0), before).to_pylist() == []
+
+
+def test_known_vectors_are_those_of_the_rows_that_are_unchanged():
+    before = rows(a=[("user", "1")], b=[("user", "2")], c=[("user", "3")], d=[("user", "4")])
+    vectors = pa.table({"row_id": ["a", "b", "b", "c", "d"], "segment": [0, 0, 1, 0, 0]})
+    same, found = Known(before, vectors).of(rows(b=[("user", "2")], bb=[("user", "5")], c=[("user", "6")]))
+    assert same.to_pylist() == [True, False, False]
+    assert found.to_pydict() == {"row_id": ["b", "b"], "segment": [0, 1]}
+    assert Known(before, vectors).of(rows(x=[("user", "1")]))[1].num_rows == 0

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import qdrant_edge as edge
 from qdrant_client import QdrantClient
 
 from configs.errors import UserError
 from configs.vectors import Vectors
-from pipeline.index import qdrant_server
+from pipeline.index import qdrant_edge, qdrant_server
 from pipeline.index.qdrant_edge import EdgeStore
 from pipeline.index.qdrant_server import ServerStore, requests
 from pipeline.index.store import VectorStore, point_id
@@ -136,6 +137,54 @@ def test_what_was_flushed_is_there_when_the_store_is_opened_again(open_store):
     again = open_store()
     assert again.count() == 10
     assert again.search(vectors[3], 1)[0].id == ids[3]
+
+
+def graphs(folder: Path) -> set[str]:
+    """Names of the segments of Qdrant Edge that have an HNSW graph."""
+    found = {file.parent.name: json.loads(file.read_text())["config"] for file in folder.rglob("segment.json")}
+    return {name for name, config in found.items() if config["vector_data"][""]["index"]["type"] == "hnsw"}
+
+
+@pytest.mark.parametrize(("changed", "stays"), [(1000, True), (1600, False)])
+@pytest.mark.parametrize("earlier", [False, True])
+def test_edge_builds_a_graph_again_when_more_than_half_of_its_points_have_changed(
+    tmp_path, monkeypatch, earlier, changed, stays
+):
+    folder, count, threshold = tmp_path / "store", 3000, 20
+    monkeypatch.setattr(qdrant_edge, "INDEXING_THRESHOLD_KB", threshold)
+    ids, vectors, payloads = points(count + 200)
+    if earlier:  # of a build that left the optimiser's settings to Qdrant
+        folder.mkdir()
+        settings = edge.EdgeOptimizersConfig(indexing_threshold=threshold)
+        params = edge.EdgeVectorParams(SIZE, edge.Distance.Cosine)
+        edge.EdgeShard.create(str(folder), edge.EdgeConfig(params, optimizers=settings, wal_enabled=False)).close()
+    store = EdgeStore(folder, SIZE)
+    store.upsert(ids[:count], vectors[:count], payloads[:count])
+    store.optimise()
+    store.close()
+    before = graphs(folder)
+    assert len(before) == 1
+
+    store = EdgeStore(folder, SIZE)
+    store.upsert(ids[:changed], vectors[:changed], [payload | {"topic": "new"} for payload in payloads[:changed]])
+    store.upsert(ids[count:], vectors[count:], payloads[count:])
+    store.optimise()
+    assert store.count() == count + 200
+    found = store.search(vectors[0], count, {"topic": "new"})
+    assert {hit.id for hit in found} == set(ids[:changed])
+    for query in vectors[[0, changed, count]]:
+        nearest = [ids[n] for n in np.argsort(-(vectors @ query))[:10]]
+        assert [hit.id for hit in store.search(query, 10)] == nearest
+    store.close()
+    after = graphs(folder)
+    assert (before <= after) is stays
+    assert len(after) == 2
+
+
+def test_edge_says_which_store_holds_vectors_of_another_size(tmp_path):
+    EdgeStore(tmp_path / "store", SIZE).close()
+    with pytest.raises(UserError, match=r"store holds vectors of another size than the 4 of embed\.model; delete"):
+        EdgeStore(tmp_path / "store", 4)
 
 
 def test_edge_searches_in_a_copy_and_leaves_the_files_alone(tmp_path):

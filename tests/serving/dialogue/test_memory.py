@@ -134,7 +134,9 @@ def test_two_servers_do_not_share_one_folder(talk: Talk, tmp_path: Path) -> None
         Memory(talk.dialogue.sessions.database, talk.dialogue._profile, tmp_path / "root/serving/memory")
 
 
-def test_a_server_that_cannot_open_its_dialogue_says_why(talk: Talk, tmp_path: Path) -> None:
+def test_a_server_that_cannot_open_its_dialogue_says_why(
+    talk: Talk, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     talk.say("ann", "The roses are red.")
     for override, why in (
         ("serving.port=0", r"another server holds the memory.*vectors\.url"),
@@ -142,6 +144,7 @@ def test_a_server_that_cannot_open_its_dialogue_says_why(talk: Talk, tmp_path: P
     ):
         with pytest.raises(UserError, match=why):
             run(load_profile("demo", ["serving.port=0", override]), tmp_path / "root")
+    assert "Traceback" not in caplog.text
 
 
 def test_the_vectors_of_the_erased_leave_the_files_of_a_running_server(talk: Talk, tmp_path: Path) -> None:
