@@ -56,7 +56,7 @@ serve: setup  ## the champion over HTTP, as OpenAI's API; ARGS="--port 9000"
 lint: setup  ## ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy --num-workers 2 .
+	$(BIN)/mypy .
 
 # The third begins when one of the two before it ends, so that no core waits for the longer of them.
 test: lint  ## lint and all tests, two processes side by side
