@@ -58,9 +58,9 @@ lint: setup  ## ruff and mypy
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy .
 
-# The third begins when one of the two before it ends, so that no core waits for the longer of them.
-test: lint  ## lint and all tests, two processes side by side
-	@$(MAKE) --no-print-directory --jobs=2 --keep-going --output-sync=line test-data test-models test-serving
+# Two at a time, in this order: whatever ends first makes room for the next, so that no core waits.
+test: setup  ## lint and all tests, two processes side by side
+	@$(MAKE) --no-print-directory --jobs=2 --keep-going --output-sync=line lint test-data test-models test-serving
 
 test-data:
 	$(PYTEST) $(filter-out $(MODELS) $(SERVING),$(wildcard tests/*/ tests/test_*.py)) $(ARGS)
