@@ -118,7 +118,7 @@ def _encoded(
                 yield done, True
             yield done, True
         return
-    wanted = [Wanted(shard.file, shard.number, shard.name) for shard in shards]
+    wanted = [Wanted(shard.file, shard.number, shard.table.num_rows, shard.name) for shard in shards]
     devices = ["cpu"] * gpus if embedding.device == "cpu" else [f"cuda:{number}" for number in range(gpus)]
     with DeviceProcesses(devices, settings, embedding, write) as processes:
         for done in processes.encode(wanted):

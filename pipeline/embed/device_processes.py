@@ -38,10 +38,11 @@ MOST_FAILURES = 2
 
 @dataclass(frozen=True)
 class Wanted:
-    """A shard of a file that is to be encoded. target: what `write` is told of it."""
+    """A shard of a file that is to be encoded, of so many rows. target: what `write` is told of it."""
 
     file: Path
     number: int
+    rows: int
     target: Any
 
     @property

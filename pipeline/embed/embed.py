@@ -22,7 +22,7 @@ from configs.embed import Embed
 from pipeline.contract.artifact import Artifact
 from pipeline.contract.execute import StageContext
 from pipeline.contract.parts import MOST_CLAIMED, Part, PartStore
-from pipeline.contract.progress import say
+from pipeline.contract.progress import Progress, say
 from pipeline.contract.stage import config_slice
 from pipeline.embed.device_processes import DeviceProcesses, Wanted
 from pipeline.embed.encoder import devices_of
@@ -68,15 +68,15 @@ def _shards(context: StageContext, files: list[Path], at_once: int) -> dict[Part
     raw = {k: v for k, v in context.run.input_fingerprints(context.stage.name).items() if k not in context.inputs}
     config, rows = config_slice(context.stage, context.profile), context.config("embed").shard_rows
 
-    def read(file: Path) -> list[tuple[int, str]]:
-        return [(shard.number, shard.digest) for shard in ShardedFile(file, rows)]
+    def read(file: Path) -> list[tuple[int, int, str]]:
+        return [(shard.number, shard.table.num_rows, shard.digest) for shard in ShardedFile(file, rows)]
 
     found: dict[Part, Wanted] = {}
     with ThreadPoolExecutor(at_once) as readers:
         for file, digests in zip(files, readers.map(read, files), strict=True):
-            for number, digest in digests:
+            for number, count, digest in digests:
                 part = context.part(config, {**raw, "conversations": digest})
-                found[part] = Wanted(file, number, part)
+                found[part] = Wanted(file, number, count, part)
     return found
 
 
@@ -85,14 +85,17 @@ def _obtained(
 ) -> list[Artifact]:
     """The part of each shard. What encodes is started when one is missing."""
     encoding: DeviceProcesses | _ThisProcess | None = None
+    there = sum(wanted.rows for part, wanted in shards.items() if context.part_store.has(part))
     with context.progress(conversations, "rows") as progress, ExitStack() as stack:
+        progress.resume_at(there)
 
         def make(missing: list[Part]) -> None:
             nonlocal encoding
-            encoding = encoding or stack.push(_encoding(context, devices[: len(missing)]))
-            encoded, before = 0, progress.done
-            for encoded in encoding.encode([shards[part] for part in missing]):
-                progress.update(before + encoded)
+            encoding = encoding or stack.push(_encoding(context, devices[: len(missing)], progress))
+            encoded = 0
+            for now in encoding.encode([shards[part] for part in missing]):
+                progress.advance(now - encoded)
+                encoded = now
             say(f"embed: {encoded:,} conversations encoded")
 
         parts = context.obtain(list(shards), make, allow_open_files(MOST_CLAIMED * len(devices)))
@@ -102,9 +105,9 @@ def _obtained(
     return parts
 
 
-def _encoding(context: StageContext, devices: list[str]) -> "DeviceProcesses | _ThisProcess":
+def _encoding(context: StageContext, devices: list[str], progress: Progress) -> "DeviceProcesses | _ThisProcess":
     if len(devices) == 1:
-        return _ThisProcess(context)
+        return _ThisProcess(context, progress)
     write = _PartWriter(context.part_store)
     return DeviceProcesses(devices, context.config("embed"), context.config("embedding"), write)
 
@@ -128,9 +131,10 @@ class _PartWriter:
 
 
 class _ThisProcess(AbstractContextManager["_ThisProcess"]):
-    """Encodes on the one device that there is, as far as it can of vectors that are there."""
+    """Encodes on the one device that there is, what no earlier artifact has the vectors of. progress: told of those."""
 
-    def __init__(self, context: StageContext) -> None:
+    def __init__(self, context: StageContext, progress: Progress) -> None:
+        self._progress = progress
         self._rows: int = context.config("embed").shard_rows
         self._encoder = ShardEncoder(context.config("embed"), context.config("embedding"))
         self._earlier = Earlier(context) if self._encoder.rowwise else None
@@ -149,6 +153,7 @@ class _ThisProcess(AbstractContextManager["_ThisProcess"]):
             for part, table in ((shard.target, file.shard(shard.number).table) for shard in wanted):
                 if known:
                     same, self._known[part] = known.of(table)
+                    self._progress.advance(pc.sum(same).as_py() or 0)
                     table = table.filter(pc.invert(same))
                 if table.num_rows:
                     yield part, table

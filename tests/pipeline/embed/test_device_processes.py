@@ -130,7 +130,7 @@ def wanted(talk, tmp_path) -> list[Wanted]:
     rows = [{"row_id": f"{n << 24:08x}", "messages": talk(f"The number {n}.")["messages"]} for n in range(0, 256, 4)]
     pq.write_table(pa.Table.from_pylist(rows), tmp_path / "part-0.parquet")
     file = ShardedFile(tmp_path / "part-0.parquet", 4)
-    return [Wanted(shard.file, shard.number, shard.number) for shard in file]
+    return [Wanted(shard.file, shard.number, shard.table.num_rows, shard.number) for shard in file]
 
 
 def encoded(wanted: list[Wanted], write: Failing) -> list[int]:
@@ -169,7 +169,7 @@ def test_what_the_user_can_put_right_is_told_as_it_was_raised(wanted, tmp_path):
 
 
 def test_whoever_has_a_file_open_goes_on_with_it_and_then_helps_where_most_is_left():
-    waiting = _Waiting(Wanted(Path(file), n, n) for file, count in (("a", 5), ("b", 9)) for n in range(count))
+    waiting = _Waiting(Wanted(Path(file), n, 1, n) for file, count in (("a", 5), ("b", 9)) for n in range(count))
     taken = [waiting.take(None), waiting.take(Path("a")), waiting.take(Path("a")), waiting.take(Path("b"))]
     assert [(shards[0].file.name, len(shards)) for shards in taken] == [("b", AT_A_TIME), ("a", 4), ("a", 1), ("b", 4)]
     assert [(shard.file.name, shard.number) for shard in waiting.take(Path("a"))] == [("b", 8)]

@@ -1,6 +1,7 @@
 """One vector a segment: unit length, the same bytes every time, and killable."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -136,6 +137,24 @@ def test_what_has_a_vector_is_not_encoded_again_and_only_if_it_says_the_same(beg
         found.append(bytes_of(execute(run, "embed")[0].parquet()))
         assert f"embed: {2 if name == 'root' else 31} conversations encoded" in capsys.readouterr().out
     assert found[0] == found[1]
+
+
+def test_progress_counts_what_is_there_and_the_rate_does_not(begin, deduplicated, talk, capsys, monkeypatch):
+    rows = conversations(talk, 40)
+    settings = "embed.shard_rows=4"
+    deduplicated(begin(settings), rows[:-1], 1)
+    execute(begin(settings), "embed")
+    run = begin("seed=2", settings)
+    deduplicated(run, rows, 1)
+    capsys.readouterr()
+    monkeypatch.setattr("pipeline.contract.progress.LOG_SECONDS", 0)
+    execute(run, "embed")
+    said = capsys.readouterr().out
+    done = [int(count) for count in re.findall(r"embed: +\d+% +(\d+)/40 rows", said)]
+    assert done[0] >= 30, "all shards but the new conversation's are there"
+    assert done == sorted(done)
+    assert done[-1] == 40
+    assert "embed: 1 conversations encoded" in said
 
 
 def test_an_attempt_that_is_killed_before_a_call_and_run_again_is_as_if_nothing_had_happened(begin, deduplicated, talk):
