@@ -9,7 +9,7 @@ SERVING := tests/serving/
 PYTEST := $(BIN)/python -m pytest -q --durations=15 -p no:cacheprovider
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup system demo test test-data test-models test-serving lint ui chat serve cluster-test circle-test test-stack spark-package clean
+.PHONY: help setup system demo test test-lint test-data test-models test-serving lint ui chat serve cluster-test circle-test test-stack spark-package clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 15
@@ -54,13 +54,16 @@ serve: setup  ## the champion over HTTP, as OpenAI's API; ARGS="--port 9000"
 	@$(BIN)/parlance serve $(ARGS)
 
 lint: setup  ## ruff and mypy
+	@$(MAKE) --no-print-directory test-lint
+
+test-lint:
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy .
 
 # Two at a time, in this order: whatever ends first makes room for the next, so that no core waits.
 test: setup  ## lint and all tests, two processes side by side
-	@$(MAKE) --no-print-directory --jobs=2 --keep-going --output-sync=line lint test-data test-models test-serving
+	@$(MAKE) --no-print-directory --jobs=2 --keep-going --output-sync=line test-lint test-data test-models test-serving
 
 test-data:
 	$(PYTEST) $(filter-out $(MODELS) $(SERVING),$(wildcard tests/*/ tests/test_*.py)) $(ARGS)

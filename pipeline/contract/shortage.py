@@ -13,7 +13,10 @@ from configs.errors import EndedError, UserError
 from pipeline.contract.formatting import size
 from pipeline.contract.stage import Stage
 
-DISK = re.compile(r"No space left on device|Disk quota exceeded|PytorchStreamWriter failed|os error 28\b")
+DISK = re.compile(
+    r"No space left on device|Disk quota exceeded|os error 28\b"
+    r"|PytorchStreamWriter failed|basic_ios::clear: iostream error|unexpected pos \d+ vs \d+"  # torch, of its archives
+)
 FILES = re.compile(r"Too many open files")
 MEMORY = re.compile(r"Cannot allocate memory|bad_alloc|can't allocate memory|OutOfMemoryError|CUDA out of memory")
 GONE = re.compile(r"Answer from Java side is empty|Python worker exited unexpectedly|trying to connect to the Java")

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 
 from configs.errors import UserError
 from pipeline.contract.execute import StageContext, run_stage
@@ -47,6 +48,15 @@ def fails_otherwise(context: StageContext) -> None:
 def test_a_full_disk_is_named_with_what_is_free_and_what_was_written(run: Run, declare: Callable[..., Stage]) -> None:
     with pytest.raises(UserError, match=r"^no space left for .*\.partial: .* of .* are free there, 5 kB were written"):
         run_stage(declare(fills_the_disk), run)
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="needs Linux's /dev/full")
+@pytest.mark.parametrize("numbers", [1, 1_000_000])
+def test_a_full_disk_is_known_by_the_last_that_torch_says_of_it(tmp_path: Path, numbers: int) -> None:
+    with pytest.raises(RuntimeError) as error:
+        torch.save(torch.zeros(numbers), FULL)
+    told = shortage(RuntimeError(str(error.value)), tmp_path)  # as a process tells another
+    assert str(told).startswith(f"no space left for {tmp_path}: ")
 
 
 def test_too_many_open_files_are_told_with_how_many_there_may_be(run: Run, declare: Callable[..., Stage]) -> None:
