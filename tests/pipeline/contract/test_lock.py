@@ -15,7 +15,6 @@ HOLDER = """
 import sys, time
 from pathlib import Path
 from pipeline.contract.artifact import ArtifactStore
-from pipeline.contract.lock import alone, shared
 with ArtifactStore(Path(sys.argv[1])).building("trial", "0123", resume=False, run="the-first"):
     print("holds", flush=True)
     time.sleep(float(sys.argv[2]))

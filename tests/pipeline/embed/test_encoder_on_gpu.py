@@ -87,9 +87,8 @@ def test_two_gpus_leave_the_files_that_one_does(tmp_path):
     with ShardEncoder(settings, Embedding(device="cuda")) as encoder:
         assert list(encoder.write(((shard.number, shard.table) for shard in shards), one))[-1] == 4096
     with DeviceProcesses(["cuda:0", "cuda:1"], settings, Embedding(), two) as processes:
-        assert (
-            list(processes.encode([Wanted(s.file, s.number, s.table.num_rows, s.number) for s in shards]))[-1] == 4096
-        )
+        wanted = [Wanted(s.file, s.number, s.table.num_rows, s.number) for s in shards]
+        assert list(processes.encode(wanted))[-1] == 4096
     expected = {file.name: file.read_bytes() for file in one.folder.iterdir()}
     assert len(expected) == 64
     assert {file.name: file.read_bytes() for file in two.folder.iterdir()} == expected
